@@ -1,0 +1,23 @@
+"""What a camera file is: readers, frame index, native frames."""
+
+from mediadask.clips.clip import Clip, OnCorrupt
+from mediadask.clips.frame import BadFrame, ColorTags, Frame, PixelFormat
+from mediadask.clips.header import AudioStream, ClipHeader, Tag
+from mediadask.clips.index import FrameIndex
+from mediadask.clips.reader import Reader
+from mediadask.clips.storage import FileStamp
+
+__all__ = [
+    "AudioStream",
+    "BadFrame",
+    "Clip",
+    "ClipHeader",
+    "ColorTags",
+    "FileStamp",
+    "Frame",
+    "FrameIndex",
+    "OnCorrupt",
+    "PixelFormat",
+    "Reader",
+    "Tag",
+]

@@ -1,0 +1,186 @@
+"""A clip: one camera recording, open for reading frame by frame."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+
+from mediadask.clips import cache
+from mediadask.clips.frame import BadFrame, Frame
+from mediadask.clips.reader import reader_for
+from mediadask.clips.storage import normalize
+from mediadask.errors import CorruptFrame, InvalidRequest, MediaChanged
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    import numpy.typing as npt
+
+    from mediadask.clips.header import ClipHeader
+    from mediadask.clips.index import FrameIndex
+    from mediadask.clips.reader import Reader
+    from mediadask.clips.storage import FileStamp
+
+__all__ = ["Clip", "OnCorrupt"]
+
+OnCorrupt = Literal["fail", "hold", "black"]
+"""What stands in for a frame that does not decode: nothing (an error), the last good picture, or black."""
+
+
+class Clip:
+    """One camera recording: a container file, a spanned set of files, or an image sequence.
+
+    Make it with `Clip.open`. It holds no open file: it pickles as its URL, and opens again on the other side
+    from the index cache or the file.
+    """
+
+    def __init__(
+        self, url: str, reader: Reader, files: tuple[FileStamp, ...], header: ClipHeader, index: FrameIndex
+    ) -> None:
+        self.url = url
+        self.reader = reader
+        self.files = files
+        self.header = header
+        self.index = index
+        self.identity = _identity(reader, files)
+
+    @classmethod
+    def open(cls, url: str | os.PathLike[str] | Sequence[str | os.PathLike[str]]) -> Clip:
+        """Open a clip; several URLs are the parts of one spanned recording, in order.
+
+        Reads tables, not pictures, where the container has tables (MOV, MP4, MXF).
+
+        Raises
+        ------
+        MediaError
+            If there is no such file, it is damaged, or no reader opens it: one line, with what to do.
+        """
+        if isinstance(url, str | os.PathLike):
+            text = normalize(url) if "concat:" not in os.fspath(url) else os.fspath(url)
+        else:
+            text = "concat:" + "|".join(normalize(part) for part in url)
+        reader = reader_for(text)
+        files = reader.files(text)
+        identity = _identity(reader, files)
+        found = cache.load(identity)
+        if found is None:
+            found = reader.probe(text, files)
+            cache.store(identity, *found)
+        return cls(text, reader, files, *found)
+
+    def __len__(self) -> int:
+        return len(self.index)
+
+    def __repr__(self) -> str:
+        header = self.header
+        size = f"{header.width}x{header.height}"
+        return f"<Clip {self.name!r}: {len(self)} frames, {size}, {header.codec} in {header.container}>"
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _reopen, (self.url, self.identity)
+
+    def __dask_tokenize__(self) -> tuple[str, str, str]:
+        return (type(self).__name__, self.url, self.identity)
+
+    @property
+    def name(self) -> str:
+        """The last part of the URL, for people."""
+        return self.url.rstrip("/").rpartition("/")[2] or self.url
+
+    @property
+    def size_bytes(self) -> int:
+        """Of all its files together."""
+        return sum(file.size_bytes for file in self.files)
+
+    def frames(
+        self, start: int = 0, stop: int | None = None, *, on_corrupt: OnCorrupt = "fail", threads: int = 0
+    ) -> Iterator[Frame]:
+        """Stream ``[start, stop)`` as native planes, one frame in memory at a time.
+
+        Parameters
+        ----------
+        start, stop
+            0-based frame numbers in presentation order; `stop` None for the end.
+        on_corrupt
+            What a frame that does not decode becomes: ``fail`` raises, ``hold`` repeats the last good picture
+            (black before the first), ``black`` is black. Stand-ins have ``valid`` False. The result does not
+            depend on where a range begins.
+        threads
+            For the decoder: 0 as many as it likes, 1 where many clips decode at once.
+
+        Raises
+        ------
+        InvalidRequest
+            If the range is not inside the clip.
+        CorruptFrame
+            With the number, where a frame does not decode and the policy is ``fail``.
+        """
+        if on_corrupt not in ("fail", "hold", "black"):
+            raise InvalidRequest(f"on_corrupt is {on_corrupt!r}", do="use fail, hold or black")
+        first, last = self.index.check(start, stop, self.url)
+        return self._frames(first, last, on_corrupt, threads)
+
+    def _frames(self, start: int, stop: int, on_corrupt: OnCorrupt, threads: int) -> Iterator[Frame]:
+        good: Frame | None = None
+        for frame in self.reader.frames(self, start, stop, threads=threads):
+            if isinstance(frame, Frame):
+                good = frame
+                yield frame
+            elif on_corrupt == "fail":
+                raise CorruptFrame(
+                    frame.reason, where=self.url, frame=frame.number, do="copy the clip again, or use hold or black"
+                )
+            else:
+                if on_corrupt == "hold" and good is None:
+                    good = self._last_good(start, threads)
+                if on_corrupt == "hold" and good is not None:
+                    yield Frame(frame.number, good.planes, good.format, good.color, valid=False)
+                else:
+                    header = self.header
+                    yield Frame.black(
+                        frame.number, header.height, header.width, header.pixel_format, header.color
+                    )
+
+    def _last_good(self, before: int, threads: int) -> Frame | None:
+        """The last frame before `before` that decodes, looking back a GOP at a time."""
+        stop = before
+        while stop > 0:
+            start = int(self.index.gops[np.searchsorted(self.index.gops, stop) - 1])
+            found = None
+            for frame in self.reader.frames(self, start, stop, threads=threads):
+                found = frame if isinstance(frame, Frame) else found
+            if found is not None:
+                return found
+            stop = start
+        return None
+
+    def audio(self, start: int, stop: int, *, stream: int = 0) -> npt.NDArray[np.float32]:
+        """Samples ``[start, stop)`` of a sound stream: (samples, channels) float32, full scale ±1.
+
+        Sample 0 is at the clip's first frame; what was not recorded is silent.
+        """
+        if not 0 <= stream < len(self.header.audio):
+            raise InvalidRequest(
+                f"sound stream {stream} was asked for, the clip has {len(self.header.audio)}", where=self.url
+            )
+        return self.reader.audio(self, stream, start, stop)
+
+
+def _identity(reader: Reader, files: tuple[FileStamp, ...]) -> str:
+    """Names the exact files: reader and its version, then every URL, size and version."""
+    digest = hashlib.sha256(f"{reader.name} {reader.version}".encode())
+    for file in files:
+        digest.update(f"\0{file.url}\0{file.size_bytes}\0{file.version}".encode())
+    return digest.hexdigest()[:40]
+
+
+@lru_cache(maxsize=16)
+def _reopen(url: str, identity: str) -> Clip:
+    clip = Clip.open(url.removeprefix("concat:").split("|") if url.startswith("concat:") else url)
+    if clip.identity != identity:
+        raise MediaChanged("has changed since the work was planned", where=url, do="submit the work again")
+    return clip

@@ -1,0 +1,87 @@
+"""What a clip's files say of themselves, before any picture is read."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from fractions import Fraction
+from typing import Literal
+
+from mediadask.clips.frame import ColorTags, PixelFormat
+
+__all__ = ["AudioStream", "ClipHeader", "Tag"]
+
+
+@dataclass(frozen=True)
+class AudioStream:
+    """One sound stream of a clip."""
+
+    codec: str
+    rate: int
+    """Samples a second."""
+
+    channels: int
+
+    samples: int
+    """Samples of each channel."""
+
+    start: int = 0
+    """The clip's first frame, counted in samples from the stream's first: what must be skipped for sync;
+    negative where sound begins after picture."""
+
+    index: int = 0
+    """The stream's number in its container."""
+
+
+@dataclass(frozen=True)
+class Tag:
+    """One entry of a file's metadata, kept as found."""
+
+    source: str
+    """Where it was: ``mov tmcd``, ``mxf material package``, ``exr header``."""
+
+    name: str
+    value: str
+
+
+@dataclass(frozen=True)
+class ClipHeader:
+    """The facts decoding and inspection need, as plain data (it travels as JSON)."""
+
+    container: str
+    """``mov``, ``mp4``, ``mxf``, ``mkv``, ``avi``, ``ts``; for an image sequence its file type: ``exr``, ``dpx``."""
+
+    codec: str
+    """FFmpeg's decoder name: ``prores``, ``h264``; for an image sequence again its file type."""
+
+    width: int
+    height: int
+    pixel_format: PixelFormat
+    frame_rate: Fraction
+    """Frames a second, exact; 24 where a sequence does not say."""
+
+    color: ColorTags = ColorTags()
+
+    profile: str | None = None
+    """The codec's flavor, as FFmpeg names it: ``HQ``, ``High 4:2:2``."""
+
+    pixel_aspect: Fraction = Fraction(1)
+    field_order: Literal["progressive", "top", "bottom"] | None = None
+    """``top`` and ``bottom``: interlaced, the field that comes first. None: not said."""
+
+    rotation: int = 0
+    """Degrees clockwise the picture must be turned for viewing: 0, 90, 180 or 270. Frames are never turned."""
+
+    timecode: str | None = None
+    """Of the first frame: ``HH:MM:SS:FF``, ``;FF`` for drop-frame."""
+
+    reel: str | None = None
+    audio: tuple[AudioStream, ...] = ()
+    tags: tuple[Tag, ...] = field(default=(), repr=False)
+    first_number: int | None = None
+    """The number in the name of a sequence's first file."""
+
+    stream: int = 0
+    """The video stream's number in its container."""
+
+    extradata: bytes = field(default=b"", repr=False)
+    """What the decoder needs besides packets, as the container stores it."""

@@ -1,0 +1,131 @@
+"""The frame index: which packets a clip has, which of them are shown, and where decoding must begin."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from fractions import Fraction
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from mediadask.errors import InvalidRequest
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    import numpy.typing as npt
+
+__all__ = ["FrameIndex"]
+
+
+
+@dataclass(frozen=True, eq=False)
+class FrameIndex:
+    """Per-packet and per-frame tables of one clip, as NumPy arrays; made without decoding.
+
+    Packets are rows in decode order. For an image sequence a packet is a file.
+    """
+
+    time_base: Fraction
+    """Seconds of one tick of `pts` and `dts`."""
+
+    pts: npt.NDArray[np.int64]
+    """(packets,) presentation time in ticks."""
+
+    dts: npt.NDArray[np.int64]
+    """(packets,) decode time in ticks; ascending."""
+
+    offset: npt.NDArray[np.int64]
+    """(packets,) first byte of the packet's data in the file, -1 where the container must be asked."""
+
+    size: npt.NDArray[np.int64]
+    """(packets,) bytes of the packet's data, -1 where unknown."""
+
+    keyframe: npt.NDArray[np.bool_]
+    """(packets,) whether decoding may begin here. Keys that are not shown count too."""
+
+    shown: npt.NDArray[np.int64]
+    """(frames,) the packet of each frame in presentation order: packets that an edit list or the container
+    discards are left out. -1 where the frame is missing (a hole in a sequence)."""
+
+    def __len__(self) -> int:
+        return len(self.shown)
+
+    @property
+    def by_ranges(self) -> bool:
+        """Whether every packet's bytes are known, so that frames decode without opening the container."""
+        return bool(len(self.offset)) and bool((self.offset >= 0).all() and (self.size >= 0).all())
+
+    @property
+    def intra_only(self) -> bool:
+        """Whether every frame decodes alone."""
+        return bool(self.keyframe.all())
+
+    @cached_property
+    def frame_pts(self) -> npt.NDArray[np.int64]:
+        """(frames,) ticks; a missing frame has the time the frames around it leave for it."""
+        if not len(self.shown):
+            return np.zeros(0, np.int64)
+        present = self.shown >= 0
+        pts = self.pts[self.shown]
+        if present.all():
+            return pts
+        rows = np.arange(len(self.shown))
+        return np.rint(np.interp(rows, rows[present], pts[present])).astype(np.int64)
+
+    @cached_property
+    def decode_start(self) -> npt.NDArray[np.int64]:
+        """(frames,) the packet to start decoding at: the last key shown no later than the frame.
+
+        This rule alone is right for the leading pictures of open GOPs: they follow their GOP's key in decode
+        order but are shown before it, and need the key before.
+        """
+        keys = np.flatnonzero(self.keyframe)
+        keys = keys[np.argsort(self.pts[keys], kind="stable")]
+        if not len(keys):
+            return np.zeros(len(self), np.int64)
+        row = np.searchsorted(self.pts[keys], self.frame_pts, side="right") - 1
+        return keys[np.maximum(row, 0)]
+
+    @cached_property
+    def frame_keys(self) -> npt.NDArray[np.bool_]:
+        """(frames,) whether each frame is a keyframe; False for a missing one."""
+        return np.where(self.shown >= 0, self.keyframe[self.shown], False)
+
+    @cached_property
+    def gops(self) -> npt.NDArray[np.int64]:
+        """(gops + 1,) frame numbers where the packet to start decoding at changes, then the frame count:
+        each run ``gops[i]:gops[i + 1]`` decodes from one key."""
+        if not len(self):
+            return np.zeros(1, np.int64)
+        starts = np.flatnonzero(np.diff(self.decode_start)) + 1
+        return np.concatenate([[0], starts, [len(self)]]).astype(np.int64)
+
+    def runs(self, start: int, stop: int) -> Iterator[tuple[int, int]]:
+        """The parts of ``[start, stop)`` that each decode from one key."""
+        inside = self.gops[(self.gops > start) & (self.gops < stop)]
+        edges = [start, *(int(edge) for edge in inside), stop]
+        yield from zip(edges, edges[1:], strict=False)
+
+    def check(self, start: int, stop: int | None, where: object) -> tuple[int, int]:
+        """A frame range as plain numbers, ``stop`` None for the end.
+
+        Raises
+        ------
+        InvalidRequest
+            If it is not inside the clip.
+        """
+        end = len(self) if stop is None else int(stop)
+        if not 0 <= start <= end <= len(self):
+            raise InvalidRequest(
+                f"frames {start} to {end} were asked for, the clip has {len(self)}",
+                where=where,
+                do=f"ask inside 0 to {len(self)}",
+            )
+        return int(start), end
+
+    def arrays(self) -> dict[str, npt.NDArray[Any]]:
+        """Everything but the time base, for storing; `FrameIndex(time_base, **arrays)` makes it again."""
+        names = ("pts", "dts", "offset", "size", "keyframe", "shown")
+        return {name: getattr(self, name) for name in names}

@@ -1,0 +1,251 @@
+"""Deliveries: lazy collections of units, the form in which work reaches a pool or any Dask scheduler.
+
+A `Unit` is one stateless call. A `Group` is the units that make one output and the unit that joins them;
+it succeeds or fails as a whole and never takes another group with it. A `Delivery` is the groups and a last
+step over their `Report`. Nothing here knows what the units do, and nothing here knows the pool.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable, Iterable, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property, partial
+from typing import Any, overload
+
+import dask.threaded
+from dask.base import DaskMethodsMixin, tokenize
+from dask.highlevelgraph import HighLevelGraph
+
+from mediadask.errors import MediaError
+
+__all__ = ["Delivery", "Failure", "Group", "Outcome", "Report", "Unit", "attempt", "delivery"]
+
+
+@dataclass(frozen=True)
+class Unit:
+    """One stateless call: the smallest thing that is scheduled, retried, displaced and charged."""
+
+    function: Callable[..., Any]
+    """Importable or picklable, pure but for the output it commits; safe to call twice."""
+
+    args: tuple[Any, ...] = ()
+    """Plain data: URLs, ranges, recipes. Never an open file, a decoder or a lock."""
+
+    name: str = ""
+    """For people: ``A001C001 frames 0-239``."""
+
+    kind: str = "unit"
+    """What it is like, for learning how long it takes: ``proxy h264 3840x2160``."""
+
+    frames: int = 1
+    """How many frames it handles: seconds are predicted per frame of a kind."""
+
+    seconds: float | None = None
+    """Predicted duration on one thread where the caller knows better than the kind's history."""
+
+    @cached_property
+    def key(self) -> str:
+        """Deterministic: equal calls have equal keys in every process."""
+        return f"{self.kind.split()[0]}-{tokenize(self.function, self.args)}"
+
+    def __call__(self, *before: Any) -> Any:
+        """Run it; a group's finish gets the group's results as its first argument."""
+        return self.function(*before, *self.args)
+
+
+@dataclass(frozen=True)
+class Group:
+    """The units that make one output, and the unit that finishes it from their results."""
+
+    name: str
+    """What fails or is done, for people: usually the output's or the clip's name."""
+
+    units: tuple[Unit, ...]
+
+    finish: Unit | None = None
+    """Called with the list of the units' results before its own arguments. Without it the group's value is
+    the result of its single unit, or the list of results where there are several."""
+
+    @classmethod
+    def failed(cls, name: str, error: Exception) -> Group:
+        """A group that fails with `error`: how a planner hands on one bad clip and plans the rest."""
+        return cls(name, (Unit(_raise, (error,), name=name, kind="plan"),))
+
+
+def _raise(error: Exception) -> None:
+    raise error
+
+
+@dataclass(frozen=True)
+class Failure:
+    """Why something failed, as plain data."""
+
+    error: str
+    """One line: what, where, what to do."""
+
+    kind: str
+    """The exception's class name."""
+
+    @classmethod
+    def of(cls, error: BaseException) -> Failure:
+        """From an exception; one that is not a `MediaError` is named, since its message seldom says enough."""
+        kind = type(error).__name__
+        line = " ".join(str(error).split())
+        return cls(line if isinstance(error, MediaError) else f"{kind}: {line}".rstrip(": "), kind)
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of one group."""
+
+    name: str
+    value: Any = None
+    failure: Failure | None = None
+
+
+@dataclass(frozen=True)
+class Report:
+    """What became of a delivery, group by group, in order."""
+
+    name: str
+    outcomes: tuple[Outcome, ...] = field(repr=False)
+
+    @property
+    def results(self) -> list[Any]:
+        """The values of the groups that are done."""
+        return [outcome.value for outcome in self.outcomes if outcome.failure is None]
+
+    @property
+    def failures(self) -> list[Outcome]:
+        """The groups that failed, each with its reason."""
+        return [outcome for outcome in self.outcomes if outcome.failure is not None]
+
+    def __str__(self) -> str:
+        failed = len(self.failures)
+        return f"{self.name}: {len(self.outcomes) - failed} done, {failed} failed"
+
+
+def attempt(call: Callable[..., Any], *before: Any) -> Any:
+    """The call's result, or a `Failure` in its place: one bad unit must not stop the others.
+
+    Failures among `before` are handed on without calling.
+    """
+    for results in before:
+        for result in results:
+            if isinstance(result, Failure):
+                return result
+    try:
+        return call(*before)
+    except Exception as error:
+        return Failure.of(error)
+
+
+class Delivery(DaskMethodsMixin):
+    """A lazy collection of units. ``dask.compute(delivery)`` runs it on whatever scheduler is in force.
+
+    Parameters
+    ----------
+    name
+        For people and for job lists.
+    groups
+        One for each output. May be any sequence, also one that makes its groups as they are asked for: a
+        delivery of a million units need not hold them.
+    finish
+        Called with the `Report` on the client; what it returns is what computing the delivery returns.
+        By default the report itself.
+    """
+
+    def __init__(
+        self, name: str, groups: Sequence[Group], *, finish: Callable[[Report], Any] | None = None
+    ) -> None:
+        self.name = name
+        self.groups = groups
+        self.finish = finish
+
+    def __len__(self) -> int:
+        return len(self.groups)
+
+    def __repr__(self) -> str:
+        return f"<Delivery {self.name!r}: {len(self)} groups>"
+
+    def report(self, values: Iterable[Any]) -> Any:
+        """The delivery's result from its groups' values, in order, `Failure` where one failed."""
+        outcomes = (
+            Outcome(group.name, failure=value) if isinstance(value, Failure) else Outcome(group.name, value)
+            for group, value in zip(self.groups, values, strict=True)
+        )
+        report = Report(self.name, tuple(outcomes))
+        return report if self.finish is None else self.finish(report)
+
+    def __dask_graph__(self) -> HighLevelGraph:
+        tasks: dict[Hashable, Any] = {}
+        for group, last in zip(self.groups, self.__dask_keys__(), strict=True):
+            for unit in group.units:
+                tasks[unit.key] = (partial(attempt, unit),)
+            if group.finish is not None or len(group.units) != 1:
+                joined = group.finish if group.finish is not None else list
+                tasks[last] = (partial(attempt, joined), [unit.key for unit in group.units])
+        return HighLevelGraph.from_collections(f"delivery-{tokenize(*tasks)}", tasks)
+
+    def __dask_keys__(self) -> list[Hashable]:
+        return [_last_key(group) for group in self.groups]
+
+    def __dask_postcompute__(self) -> tuple[Callable[..., Any], tuple[()]]:
+        return self.report, ()
+
+    __dask_scheduler__ = staticmethod(dask.threaded.get)
+
+    @staticmethod
+    def __dask_optimize__(graph: Any, keys: Any, **kwargs: Any) -> Any:
+        return graph
+
+    def __dask_tokenize__(self) -> Hashable:
+        return (type(self).__name__, self.name, tuple(self.__dask_keys__()))
+
+
+def _last_key(group: Group) -> str:
+    if group.finish is None and len(group.units) == 1:
+        return group.units[0].key
+    last = group.finish.key if group.finish is not None else "list"
+    return f"group-{tokenize(last, [unit.key for unit in group.units])}"
+
+
+class _Items(Sequence[Group]):
+    """One group of one unit for each item, made when asked for."""
+
+    def __init__(self, function: Callable[..., Any], items: Sequence[Any], name: str, seconds: float | None):
+        self._function, self._items, self._name, self._seconds = function, items, name, seconds
+
+    def __len__(self) -> int:
+        return len(self._items)
+
+    @overload
+    def __getitem__(self, index: int) -> Group: ...
+    @overload
+    def __getitem__(self, index: slice) -> Sequence[Group]: ...
+    def __getitem__(self, index: int | slice) -> Group | Sequence[Group]:
+        if isinstance(index, slice):
+            return _Items(self._function, self._items[index], self._name, self._seconds)
+        item = self._items[index]
+        unit = Unit(self._function, (item,), name=str(item), kind=self._name, seconds=self._seconds)
+        return Group(str(item), (unit,))
+
+
+def delivery(
+    function: Callable[[Any], Any], items: Iterable[Any], *, name: str, seconds: float | None = None
+) -> Delivery:
+    """Any picklable function as a delivery, one unit for each item.
+
+    Parameters
+    ----------
+    function
+        Called with one item. Call `mediadask.checkpoint()` inside it where it may pause.
+    items
+        A sequence is kept as it is (a `range` of a million costs nothing); anything else becomes a list.
+    name
+        The delivery's name, and the kind its units are learnt by.
+    seconds
+        What one unit is expected to take, until the pool has seen some.
+    """
+    sequence = items if isinstance(items, Sequence) else list(items)
+    return Delivery(name, _Items(function, sequence, name, seconds))

@@ -1,0 +1,1 @@
+"""One normalized camera-metadata schema, and where each value came from."""

@@ -1,0 +1,1 @@
+"""Picture math on one frame at a time: NumPy in, NumPy out."""

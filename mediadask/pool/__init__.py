@@ -1,0 +1,1 @@
+"""The shared pool: jobs, displacement, scaling, turnaround, cost. It knows no media."""

@@ -1,0 +1,1 @@
+"""Recipes, segments and the deliveries made of them: proxies, sheets, archives."""

@@ -1,0 +1,31 @@
+"""Camera-file processing for film and TV on an elastic Dask pool."""
+
+from mediadask.checkpoint import checkpoint
+from mediadask.clips import Clip
+from mediadask.delivery import Delivery, Report, delivery
+from mediadask.errors import (
+    CorruptFrame,
+    InvalidRequest,
+    MediaChanged,
+    MediaError,
+    MissingMedia,
+    OutputFailed,
+    UnreadableMedia,
+    UnsupportedMedia,
+)
+
+__all__ = [
+    "Clip",
+    "CorruptFrame",
+    "Delivery",
+    "InvalidRequest",
+    "MediaChanged",
+    "MediaError",
+    "MissingMedia",
+    "OutputFailed",
+    "Report",
+    "UnreadableMedia",
+    "UnsupportedMedia",
+    "checkpoint",
+    "delivery",
+]

@@ -1,0 +1,44 @@
+"""What every test shares: real clips, made once a run by real encoders, and an index cache of the run's own."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import TYPE_CHECKING, Any, Protocol
+
+import pytest
+
+from mediadask import footage
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+
+class MakeClip(Protocol):
+    def __call__(self, name: str, **how: Any) -> Path: ...
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("MEDIADASK_CACHE", str(tmp_path_factory.mktemp("cache")))
+        yield
+
+
+@pytest.fixture(scope="session")
+def make_clip(tmp_path_factory: pytest.TempPathFactory) -> MakeClip:
+    """`make_clip("a.mov", codec=…)` writes a clip with `footage.write_clip`, once for equal arguments.
+
+    The file is shared: a test that damages it copies it first.
+    """
+    folder = tmp_path_factory.mktemp("footage")
+
+    def make(name: str, **how: Any) -> Path:
+        digest = hashlib.sha1(repr((name, sorted(how.items()))).encode()).hexdigest()[:10]
+        path = folder / digest / name
+        if not path.exists():
+            path.parent.mkdir(exist_ok=True)
+            footage.write_clip(path, **how)
+        return path
+
+    return make

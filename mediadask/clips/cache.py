@@ -18,7 +18,7 @@ from mediadask.clips.index import FrameIndex
 
 __all__ = ["cache_folder", "load", "store"]
 
-_HEADER = TypeAdapter(ClipHeader, config={"ser_json_bytes": "base64", "val_json_bytes": "base64"})
+_HEADER = TypeAdapter(ClipHeader)
 
 
 def cache_folder() -> Path:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from fractions import Fraction
-from typing import Literal
+from typing import Any, ClassVar, Literal
 
 from mediadask.clips.frame import ColorTags, PixelFormat
 
@@ -46,6 +46,8 @@ class Tag:
 @dataclass(frozen=True)
 class ClipHeader:
     """The facts decoding and inspection need, as plain data (it travels as JSON)."""
+
+    __pydantic_config__: ClassVar[dict[str, Any]] = {"ser_json_bytes": "base64", "val_json_bytes": "base64"}
 
     container: str
     """``mov``, ``mp4``, ``mxf``, ``mkv``, ``avi``, ``ts``; for an image sequence its file type: ``exr``, ``dpx``."""

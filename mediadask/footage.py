@@ -35,7 +35,9 @@ _PALETTES = (  # sky top, sky low, then hills from far to near
 )
 
 
-def picture(number: int, width: int, height: int, *, scene: int = 0, label: str = "") -> npt.NDArray[np.uint8]:
+def picture(
+    number: int, width: int, height: int, *, scene: int = 0, label: str = ""
+) -> npt.NDArray[np.uint8]:
     """One frame of a tracking shot through hills: (height, width, 3) uint8 R'G'B'.
 
     Parameters
@@ -70,10 +72,16 @@ def read_number(image: npt.NDArray[Any]) -> int:
     height, width = gray.shape
     row = gray[round(height / 36 * 0.3) : max(round(height / 36 * 0.7), 1)].mean(axis=0)
     edges = np.arange(_CELLS + 1) * width / _CELLS
-    cells = np.array([
-        row[int(low + (high - low) * 0.3) : max(int(low + (high - low) * 0.7), int(low + (high - low) * 0.3) + 1)].mean()
-        for low, high in zip(edges, edges[1:], strict=False)
-    ])
+    cells = np.array(
+        [
+            row[
+                int(low + (high - low) * 0.3) : max(
+                    int(low + (high - low) * 0.7), int(low + (high - low) * 0.3) + 1
+                )
+            ].mean()
+            for low, high in zip(edges, edges[1:], strict=False)
+        ]
+    )
     white, black = cells[0], (cells[1] + cells[-1]) / 2
     bits = cells > (white + black) / 2
     value = int(sum(1 << bit for bit in range(_BITS) if bits[2 + bit]))
@@ -97,9 +105,7 @@ def _landscape(width: int, height: int, scene: int) -> tuple[npt.NDArray[np.uint
     layers = []
     for depth, color in enumerate(palette[2:]):
         angle = np.arange(width) * 2 * np.pi / width
-        ridge = sum(
-            np.sin(angle * k + random.uniform(0, 6.3)) / k**1.1 for k in (2, 3, 5, 9, 17, 33, 61)
-        )
+        ridge = sum(np.sin(angle * k + random.uniform(0, 6.3)) / k**1.1 for k in (2, 3, 5, 9, 17, 33, 61))
         top = height * (0.46 + 0.13 * depth) - height * 0.05 * np.asarray(ridge, np.float32)
         grain = np.kron(random.normal(0, 5, (height // 8 + 1, width // 8 + 1)), np.ones((8, 8)))
         grain = grain[:height, :width] + random.normal(0, 6, (height, width))
@@ -198,7 +204,10 @@ def write_clip(
             if wide:
                 full = pixel_format.startswith("yuvj")
                 frame = frame.reformat(
-                    format=pixel_format, dst_colorspace=1, dst_color_range=2 if full else 1, interpolation="AREA"
+                    format=pixel_format,
+                    dst_colorspace=1,
+                    dst_color_range=2 if full else 1,
+                    interpolation="AREA",
                 )
             frame.pts, frame.time_base = number, 1 / rate
             container.mux(video.encode(frame))

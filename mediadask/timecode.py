@@ -52,7 +52,9 @@ class Timecode:
         """
         match = _FORM.fullmatch(text.strip())
         if not match:
-            raise InvalidRequest(f"{text!r} is not a timecode", do="write HH:MM:SS:FF, or HH:MM:SS;FF for drop-frame")
+            raise InvalidRequest(
+                f"{text!r} is not a timecode", do="write HH:MM:SS:FF, or HH:MM:SS;FF for drop-frame"
+            )
         hours, minutes, seconds, units = (int(match[i]) for i in (1, 2, 3, 5))
         base, drop = round(rate), match[4] in ";,"
         code = cls(0, base, drop)
@@ -60,7 +62,9 @@ class Timecode:
             raise InvalidRequest(f"{text!r} does not exist at {base} frames a second")
         skipped = base // 15
         if drop and seconds == 0 and units < skipped and minutes % 10:
-            raise InvalidRequest(f"{text!r} does not exist: drop-frame skips it", do=f"the next one is {text[:-2]}{skipped:02}")
+            raise InvalidRequest(
+                f"{text!r} does not exist: drop-frame skips it", do=f"the next one is {text[:-2]}{skipped:02}"
+            )
         count = ((hours * 60 + minutes) * 60 + seconds) * base + units
         if drop:
             count -= skipped * (hours * 60 + minutes - (hours * 60 + minutes) // 10)

@@ -1,0 +1,89 @@
+from __future__ import annotations
+
+import pickle
+from pathlib import Path
+
+import dask
+import pytest
+from distributed import Client, LocalCluster
+
+import mediadask as md
+from mediadask.delivery import Delivery, Group, Report, Unit
+
+
+def half(number: int) -> float:
+    if number == 13:
+        raise md.MediaError("is unlucky", where=str(number))
+    return number / 2
+
+
+def total(results: list[float], unit: str) -> str:
+    return f"{sum(results)} {unit}"
+
+
+def joined(*numbers: int) -> Group:
+    return Group(
+        f"sum of {numbers}",
+        tuple(Unit(half, (n,), kind="half") for n in numbers),
+        Unit(total, ("kg",), kind="sum"),
+    )
+
+
+def test_any_function_is_a_delivery() -> None:
+    (report,) = dask.compute(md.delivery(half, [1, 2, 3], name="halves"))
+    assert report.results == [0.5, 1.0, 1.5]
+    assert str(report) == "halves: 3 done, 0 failed"
+
+
+@pytest.mark.parametrize("scheduler", ["synchronous", "threads", "processes"])
+def test_units_are_joined_on_any_scheduler(scheduler: str) -> None:
+    delivery = Delivery("weights", [joined(1, 2), joined(4)])
+    (report,) = dask.compute(delivery, scheduler=scheduler)
+    assert report.results == ["1.5 kg", "2.0 kg"]
+
+
+def test_units_are_joined_on_a_cluster() -> None:
+    with (
+        LocalCluster(n_workers=1, threads_per_worker=2, processes=False, dashboard_address=None) as cluster,
+        Client(cluster),
+    ):
+        (report,) = dask.compute(Delivery("weights", [joined(1, 2), joined(4)]))
+    assert report.results == ["1.5 kg", "2.0 kg"]
+
+
+def test_one_bad_unit_fails_its_group_and_no_other() -> None:
+    (report,) = dask.compute(
+        Delivery("weights", [joined(1, 13), joined(4), Group.failed("x", md.MissingMedia("gone"))])
+    )
+    assert report.results == ["2.0 kg"]
+    assert [(bad.name, bad.failure.error, bad.failure.kind) for bad in report.failures] == [
+        ("sum of (1, 13)", "13: is unlucky", "MediaError"),
+        ("x", "gone", "MissingMedia"),
+    ]
+
+
+def test_an_unforeseen_error_is_named() -> None:
+    (report,) = dask.compute(md.delivery(Path.read_text, [1], name="oops"))
+    assert report.failures[0].failure.error.startswith("AttributeError: ")
+
+
+def test_equal_calls_have_equal_keys_in_every_process() -> None:
+    unit = Unit(half, (1,), kind="half 4K", name="one")
+    assert unit.key == pickle.loads(pickle.dumps(Unit(half, (1,), kind="half 4K", name="other"))).key
+    assert unit.key.startswith("half-")
+    assert unit.key != Unit(half, (2,), kind="half 4K").key
+
+
+def test_the_last_step_makes_the_result_of_the_report() -> None:
+    def count(report: Report) -> int:
+        return len(report.results)
+
+    (number,) = dask.compute(Delivery("weights", [joined(1), joined(13)], finish=count))
+    assert number == 1
+
+
+def test_a_delivery_of_a_million_units_holds_none_of_them() -> None:
+    delivery = md.delivery(half, range(10**6), name="many")
+    assert len(delivery) == 10**6
+    assert delivery.groups[10**6 - 1].units[0].args == (10**6 - 1,)
+    assert len(pickle.dumps(delivery.groups)) < 1000

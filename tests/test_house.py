@@ -1,0 +1,68 @@
+"""The house rules that a test can hold: imports point down, public names do not drift."""
+
+from __future__ import annotations
+
+import ast
+from pathlib import Path
+
+import pytest
+
+import mediadask
+
+PACKAGE = Path(mediadask.__file__).parent
+
+# From the ground up: a module imports its own floor and those below. `pool` stands beside the media floors.
+MEDIA = [
+    {"errors", "checkpoint", "timecode", "delivery", "footage"},
+    {"clips"},
+    {"metadata", "pixels"},
+    {"dataset", "render"},
+    {"accessor", "xarray_engine"},
+]
+DOOR = {"errors", "checkpoint", "delivery"}
+TOP = {"__init__", "cli", "demo"}
+
+
+def modules() -> list[Path]:
+    return sorted(PACKAGE.rglob("*.py"))
+
+
+def floor_of(path: Path) -> str:
+    return path.relative_to(PACKAGE).parts[0].removesuffix(".py")
+
+
+def imported(path: Path) -> set[str]:
+    found = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            found |= {node.module} | {f"{node.module}.{alias.name}" for alias in node.names}
+    return {name.split(".")[1] for name in found if name.startswith("mediadask.")}
+
+
+@pytest.mark.parametrize("path", modules(), ids=lambda path: str(path.relative_to(PACKAGE)))
+def test_imports_point_down(path: Path) -> None:
+    here = floor_of(path)
+    if here in TOP:
+        return
+    uses = {
+        name for name in imported(path) if (PACKAGE / name).exists() or (PACKAGE / f"{name}.py").exists()
+    } - {here}
+    if here == "pool":
+        assert uses <= DOOR, f"the pool knows no media, but {path.name} imports {uses - DOOR}"
+        return
+    level = next(number for number, names in enumerate(MEDIA) if here in names)
+    below = set().union(*MEDIA[: level + 1])
+    assert uses <= below, f"{path.name} imports {uses - below} from a floor above"
+
+
+def test_public_names_are_there_and_sorted() -> None:
+    assert list(mediadask.__all__) == sorted(mediadask.__all__)
+    assert all(hasattr(mediadask, name) for name in mediadask.__all__)
+
+
+def test_the_contract_of_names_is_kept() -> None:
+    names = {"checkpoint", "delivery", "Delivery", "open_clip", "inspect", "inspect_many", "ClipMetadata"}
+    names |= {"proxy", "sheet", "archive", "Pool", "Job"}
+    assert names <= set(mediadask.__all__)

@@ -1,0 +1,217 @@
+"""What happens in a pool, as plain values: what the runtime tells the ledger.
+
+`at` says when, on the wall clock in UTC, for people and for sorting. Every duration is measured by the
+emitter with a monotonic clock, never by subtracting two `at`: a clock step moves a label, not a figure.
+
+Recording an event twice, or again with more known, does no harm: each carries the identity of what it is
+about, and the later one completes the earlier.
+"""
+
+from __future__ import annotations
+
+import secrets
+import time
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Literal
+
+__all__ = [
+    "AttemptEnded",
+    "AttemptStarted",
+    "Displaced",
+    "Event",
+    "JobEnded",
+    "JobReprioritized",
+    "JobStatus",
+    "JobSubmitted",
+    "Outcome",
+    "WorkerJoined",
+    "WorkerLeft",
+    "new_id",
+    "utc_now",
+]
+
+JobStatus = Literal["done", "failed", "cancelled"]
+"""``failed``: some groups failed, the rest is delivered."""
+
+Outcome = Literal["done", "failed", "lost", "rescheduled", "replaced", "cancelled"]
+"""How an attempt ended: returned; raised; its worker died; gave its work back because its worker had to
+leave or was short of memory; made no checkpoint for too long and was given to another; its job was cancelled."""
+
+
+def utc_now() -> datetime:
+    """Now, on the wall clock, aware."""
+    return datetime.now(UTC)
+
+
+def new_id() -> str:
+    """A unique identity for a job, an attempt or a displacement: 24 characters, ordered by time.
+
+    Time order keeps a database's index local while a million of them are inserted.
+    """
+    return f"{time.time_ns() // 1_000_000:012x}{secrets.token_hex(6)}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JobSubmitted:
+    """A delivery became a job of the pool."""
+
+    job: str
+    name: str
+    show: str
+    priority: str
+    """Its class: ``urgent``, ``normal``, ``background`` or as configured."""
+
+    deadline: datetime | None = None
+    groups: int = 0
+    """How many outputs it makes; of its units the pool may not know the number before it has fed them."""
+
+    kind: str = ""
+    """The kind of its units, where they share one."""
+
+    payload: bytes | None = field(default=None, repr=False)
+    """The delivery, serialized, so that a restarted scheduler can go on with it; dropped when the job ends."""
+
+    at: datetime = field(default_factory=utc_now)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JobReprioritized:
+    """A job changed its class or deadline: asked for, or by its show's budget."""
+
+    job: str
+    priority: str
+    deadline: datetime | None = None
+    reason: str = ""
+    at: datetime = field(default_factory=utc_now)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JobEnded:
+    """A job's last group is committed, or the job was cancelled."""
+
+    job: str
+    status: JobStatus
+    seconds: float
+    """Turnaround: from submission to here."""
+
+    running_seconds: float
+    """Of these, those in which at least one of its units ran; in the rest it waited."""
+
+    groups_done: int = 0
+    groups_failed: int = 0
+    groups_skipped: int = 0
+    """Of those done, how many were there already from an earlier run."""
+
+    error: str = ""
+    """The first failure, one line."""
+
+    at: datetime = field(default_factory=utc_now)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AttemptStarted:
+    """A unit began to run on a worker."""
+
+    attempt: str
+    job: str
+    unit: str
+    """The unit's key."""
+
+    kind: str
+    frames: int
+    worker: str
+    number: int = 1
+    """1 for the first try; more is a retry."""
+
+    at: datetime = field(default_factory=utc_now)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AttemptEnded:
+    """An attempt ended; it says all that `AttemptStarted` said, so that it stands alone."""
+
+    attempt: str
+    job: str
+    unit: str
+    kind: str
+    frames: int
+    worker: str
+    outcome: Outcome
+    run_seconds: float
+    """On its thread, without the pauses. Of a lost attempt: what the scheduler saw of it."""
+
+    paused_seconds: float = 0.0
+    """Stepped aside for a higher class; another unit had the thread."""
+
+    error: str = ""
+    number: int = 1
+    at: datetime = field(default_factory=utc_now)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Displaced:
+    """A running unit paused so that a higher class could run.
+
+    Record it when the unit pauses (`seconds` None) and again, with the same `displacement`, when it is over.
+    """
+
+    displacement: str
+    attempt: str
+    job: str
+    unit: str
+    for_job: str
+    """The job whose unit took the place."""
+
+    worker: str
+    seconds: float | None = None
+    """How long it stood aside, from the pause to the first instruction after it; None while it does."""
+
+    ended: Literal["", "resumed", "rescheduled", "lost", "cancelled"] = ""
+    at: datetime = field(default_factory=utc_now)
+    """When it paused."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WorkerJoined:
+    """A worker reported for work: its lease begins."""
+
+    worker: str
+    """Unique for all time, such as distributed's server id; an address may come back with another worker."""
+
+    name: str = ""
+    tier: str
+    price_per_hour: float
+    """Of the whole worker, not of a thread."""
+
+    threads: int
+    startup_seconds: float | None = None
+    """From the request for it to its arrival, where the pool asked for it."""
+
+    at: datetime = field(default_factory=utc_now)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WorkerLeft:
+    """A worker is gone: its lease ends."""
+
+    worker: str
+    seconds: float
+    """How long it was there."""
+
+    reason: str = ""
+    """``idle``, ``reclaimed``, ``died``, ``pool closed``."""
+
+    at: datetime = field(default_factory=utc_now)
+
+
+Event = (
+    JobSubmitted
+    | JobReprioritized
+    | JobEnded
+    | AttemptStarted
+    | AttemptEnded
+    | Displaced
+    | WorkerJoined
+    | WorkerLeft
+)

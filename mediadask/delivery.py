@@ -88,7 +88,7 @@ class Failure:
 
     @classmethod
     def of(cls, error: BaseException) -> Failure:
-        """From an exception; one that is not a `MediaError` is named, since its message seldom says enough."""
+        """From an exception; any but a `MediaError` is named, since its message seldom says enough."""
         kind = type(error).__name__
         line = " ".join(str(error).split())
         return cls(line if isinstance(error, MediaError) else f"{kind}: {line}".rstrip(": "), kind)

@@ -70,29 +70,21 @@ def read_number(image: npt.NDArray[Any]) -> int:
     """
     gray = np.asarray(image if image.ndim == 2 else image[..., :3].mean(axis=-1), np.float64)
     height, width = gray.shape
-    row = gray[round(height / 36 * 0.3) : max(round(height / 36 * 0.7), 1)].mean(axis=0)
-    edges = np.arange(_CELLS + 1) * width / _CELLS
-    cells = np.array(
-        [
-            row[
-                int(low + (high - low) * 0.3) : max(
-                    int(low + (high - low) * 0.7), int(low + (high - low) * 0.3) + 1
-                )
-            ].mean()
-            for low, high in zip(edges, edges[1:], strict=False)
-        ]
-    )
+    row = gray[round(height / 120) : max(round(height / 60), 1)].mean(axis=0)
+    middles = (np.arange(_CELLS) + 0.5) * width / _CELLS
+    reach = max(width / _CELLS * 0.2, 0.5)
+    cells = np.array([row[int(middle - reach) : int(middle + reach) + 1].mean() for middle in middles])
     white, black = cells[0], (cells[1] + cells[-1]) / 2
     bits = cells > (white + black) / 2
-    value = int(sum(1 << bit for bit in range(_BITS) if bits[2 + bit]))
-    if not white > black or value.bit_count() % 2 != int(bits[2 + _BITS]):
+    value = sum(1 << bit for bit in range(_BITS) if bits[2 + bit])
+    if not white > black or value.bit_count() % 2 != bits[2 + _BITS]:
         raise ValueError("no frame number is burnt into this picture")
     return value
 
 
 @cache
 def _landscape(width: int, height: int, scene: int) -> tuple[npt.NDArray[np.uint8], list[Any]]:
-    """The still sky, and for each hill layer its colors and where it is opaque, two widths wide and periodic."""
+    """The still sky, and of each hill layer the colors and where it is opaque, two periods wide."""
     random = np.random.default_rng(scene)
     palette = np.asarray(_PALETTES[scene % len(_PALETTES)], np.float32)
     rise = np.linspace(0, 1, height, dtype=np.float32)[:, None, None] ** 0.8

@@ -1,4 +1,4 @@
-"""What every test shares: real clips, made once a run by real encoders, and an index cache of the run's own."""
+"""What every test shares: real clips, made once by real encoders, and an index cache of the run's own."""
 
 from __future__ import annotations
 

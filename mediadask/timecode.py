@@ -82,7 +82,7 @@ class Timecode:
         return str(self.labels(np.zeros(1, np.int64))[0])
 
     def labels(self, offsets: npt.ArrayLike) -> npt.NDArray[Any]:
-        """The labels `offsets` frames after this one: same shape, dtype ``<U11`` (``<U12`` above base 100)."""
+        """Labels of the frames `offsets` after this one: same shape, ``<U11`` (``<U12`` above base 100)."""
         count = (self.frames + np.asarray(offsets, np.int64)) % self.frames_per_day
         if self.drop:
             # Put the skipped labels back: 9 of every 10 minutes are `skipped` labels short.

@@ -13,9 +13,11 @@ from mediadask.errors import (
     UnreadableMedia,
     UnsupportedMedia,
 )
+from mediadask.metadata import ClipMetadata, inspect, inspect_many
 
 __all__ = [
     "Clip",
+    "ClipMetadata",
     "CorruptFrame",
     "Delivery",
     "InvalidRequest",
@@ -28,4 +30,6 @@ __all__ = [
     "UnsupportedMedia",
     "checkpoint",
     "delivery",
+    "inspect",
+    "inspect_many",
 ]

@@ -1,0 +1,107 @@
+"""`mediadask info`: what clips say of themselves."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from mediadask.cli import work
+
+if TYPE_CHECKING:
+    from mediadask.metadata import ClipMetadata
+
+__all__ = ["info"]
+
+Clips = Annotated[
+    list[str], typer.Argument(metavar="CLIP…", help="Files, folders, patterns, sequences or URLs.")
+]
+
+
+def info(
+    clips: Clips,
+    json: work.Json = False,
+    csv: Annotated[bool, typer.Option("--csv", help="Print CSV instead of a table.")] = False,
+    pool: work.Pool = None,
+    workers: work.Workers = None,
+    show: work.Show = "default",
+    priority: work.Priority = "normal",
+    deadline: work.Deadline = None,
+) -> None:
+    """Say what clips are: format, frames, timecode, reel, camera, lens, color, sound, and how it is known.
+
+    Reads headers and indexes, no pictures. Clips that cannot be read are listed on stderr, and the exit code
+    is then 1, or 2 where no clip could be read.
+    """
+    from mediadask.cli.inputs import find
+    from mediadask.metadata import inspect_many
+
+    report = work.run(inspect_many(find(clips)), work.Work(pool, workers, show, priority, deadline))
+    found: list[ClipMetadata] = report.results
+    if json:
+        _print_json(found)
+    elif csv:
+        _print_csv(found)
+    elif found:
+        _print_table(found)
+    work.list_failures(report)
+    raise typer.Exit(work.exit_code(report))
+
+
+def _print_json(found: list[ClipMetadata]) -> None:
+    import json
+
+    print(json.dumps([clip.as_dict() for clip in found], indent=2, ensure_ascii=False))
+
+
+def _print_csv(found: list[ClipMetadata]) -> None:
+    import csv
+    import json
+
+    from mediadask.metadata import ClipMetadata
+
+    writer = csv.DictWriter(sys.stdout, list(ClipMetadata.__dataclass_fields__), lineterminator="\n")
+    writer.writeheader()
+    for clip in found:
+        writer.writerow({**clip.as_dict(), "sources": json.dumps(dict(clip.sources), ensure_ascii=False)})
+
+
+def _print_table(found: list[ClipMetadata]) -> None:
+    from rich.table import Table
+    from rich.text import Text
+
+    from mediadask.cli.terminal import console
+
+    if len(found) == 1:
+        console().print(found[0])
+        return
+    table = Table(box=None, pad_edge=False)
+    for name in _COLUMNS:
+        table.add_column(name, justify="right" if name in _NUMBERS else "left", overflow="fold")
+    for clip in found:
+        table.add_row(*(Text(cell) for cell in _cells(clip)))
+    console().print(table)
+
+
+_COLUMNS = ("clip", "size", "rate", "frames", "start", "reel", "codec", "camera", "iso", "sound")
+_NUMBERS = {"size", "rate", "frames", "iso"}
+
+
+def _cells(clip: ClipMetadata) -> tuple[str, ...]:
+    rate = clip.rate
+    camera = " ".join(word for word in (clip.camera_make, clip.camera_model) if word)
+    holes = f" ({clip.missing_frames} missing)" if clip.missing_frames else ""
+    sound = f"{clip.audio_channels} ch" if clip.audio_channels else ""
+    return (
+        clip.path.rpartition("/")[2],
+        f"{clip.width}x{clip.height}",
+        f"{float(rate):.6g}" if rate else "",
+        f"{clip.frames}{holes}",
+        clip.start_timecode or "",
+        clip.reel or "",
+        " ".join(word for word in (clip.codec, clip.profile) if word),
+        camera,
+        str(clip.iso or ""),
+        sound,
+    )

@@ -1,0 +1,74 @@
+"""The `mediadask` command, and how whatever goes wrong in it ends: one line and an exit code."""
+
+from __future__ import annotations
+
+import os
+import sys
+from importlib.metadata import version
+from typing import Annotated, Any
+
+import typer
+
+from mediadask.cli import info
+from mediadask.errors import MediaError
+
+__all__ = ["app", "main"]
+
+# Typer's own click, whichever it brings: BadParameter is the one name of it that Typer makes public.
+_UsageError: type[Exception] = typer.BadParameter.__bases__[0]
+
+app = typer.Typer(
+    help="Camera-file processing for film and TV on an elastic Dask pool.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+app.command()(info.info)
+
+
+@app.callback()
+def _common(
+    show_version: Annotated[bool, typer.Option("--version", help="Print the version and exit.")] = False,
+) -> None:
+    if show_version:
+        typer.echo(f"mediadask {version('mediadask')}")
+        raise typer.Exit
+
+
+def main() -> None:
+    """Run the command line and exit."""
+    sys.exit(run(sys.argv[1:]))
+
+
+def run(arguments: list[str]) -> int:
+    """Run one command; the exit code.
+
+    0 done, 1 some work failed, 2 bad usage or input, 130 interrupted, 141 nobody reads the output any more.
+    """
+    try:
+        code = app(arguments, prog_name="mediadask", standalone_mode=False)
+        sys.stdout.flush()
+    except _UsageError as error:
+        _complain(_usage(error))
+        return 2
+    except BrokenPipeError:
+        # Python flushes again on its way out, and would complain.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 141
+    except MediaError as error:
+        _complain(f"mediadask: {error}")
+        return 2
+    except (KeyboardInterrupt, typer.Abort):
+        _complain("mediadask: interrupted")
+        return 130
+    return int(code or 0)
+
+
+def _usage(error: Any) -> str:
+    command = error.ctx.command_path if error.ctx else "mediadask"
+    return f"{command}: {error.format_message().rstrip('.')}; see {command} --help"
+
+
+def _complain(line: str) -> None:
+    print(" ".join(line.split()), file=sys.stderr)

@@ -1,0 +1,150 @@
+"""What is known of a clip, in one schema whatever camera and container it came from."""
+
+from __future__ import annotations
+
+import html
+from dataclasses import asdict, dataclass, field, fields
+from fractions import Fraction
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from rich.table import Table
+
+__all__ = ["ClipMetadata"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class ClipMetadata:
+    """The facts of one clip. None is unknown: nothing here is guessed."""
+
+    path: str
+    """Absolute path or URL; a sequence's pattern; the parts of a spanned recording joined as its URL."""
+
+    container: str
+    """``mov``, ``mp4``, ``mxf``, …; for an image sequence its file type."""
+
+    codec: str
+    """FFmpeg's decoder name; for an image sequence its file type."""
+
+    profile: str | None = None
+    """The codec's flavor, as FFmpeg names it: ``HQ``, ``High 4:2:2``."""
+
+    width: int
+    height: int
+    """Pixels as stored, before any rotation or desqueeze."""
+
+    pixel_aspect: float | None = None
+    """Width over height of a stored pixel."""
+
+    pixel_format: str
+    """FFmpeg's name where it has one: ``yuv422p10le``."""
+
+    bit_depth: int
+    """Significant bits of a sample."""
+
+    field_order: str | None = None
+    """``progressive``, or the field that comes first: ``top``, ``bottom``."""
+
+    rotation: int | None = None
+    """Degrees clockwise that a player must turn the picture."""
+
+    frame_rate: str | None = None
+    """Frames a second, exact: ``24000/1001``, ``25/1``."""
+
+    frames: int
+    """Counted in the index, holes in a sequence included."""
+
+    missing_frames: int
+    """Holes in an image sequence."""
+
+    duration_s: float | None = None
+    """Seconds from the first frame's beginning to the last one's end."""
+
+    start_timecode: str | None = None
+    """``HH:MM:SS:FF``, ``;FF`` for drop-frame."""
+
+    drop_frame: bool | None = None
+    reel: str | None = None
+    camera_make: str | None = None
+    camera_model: str | None = None
+    camera_serial: str | None = None
+    iso: int | None = None
+    """The exposure index the camera was set to."""
+
+    white_balance_k: int | None = None
+    """Kelvin."""
+
+    shutter_angle_deg: float | None = None
+    """Degrees."""
+
+    lens: str | None = None
+    """As the maker writes it."""
+
+    focal_length_mm: float | None = None
+    """Millimeters, of the first frame."""
+
+    squeeze: float | None = None
+    """The lens's anamorphic squeeze: 1.0 spherical, 2.0."""
+
+    color_space: str | None = None
+    """As a camera names its log encoding; else primaries, transfer and matrix in FFmpeg's words, one word
+    where they are the same."""
+
+    color_range: str | None = None
+    """``limited`` or ``full``."""
+
+    audio_tracks: int
+    """Sound streams of the container."""
+
+    audio_channels: int
+    """Channels of all sound streams together."""
+
+    audio_rate: int | None = None
+    """Samples a second, of the first sound stream."""
+
+    size_bytes: int
+    """Of all the clip's files together."""
+
+    sources: Mapping[str, str] = field(default_factory=dict, repr=False)
+    """Field name to the container tag, header or sidecar it came from, for every field that is known."""
+
+    @property
+    def rate(self) -> Fraction | None:
+        """`frame_rate` as a number."""
+        return None if self.frame_rate is None else Fraction(self.frame_rate)
+
+    def as_dict(self) -> dict[str, Any]:
+        """Every field by name, as JSON types."""
+        return asdict(self)
+
+    def rows(self) -> list[tuple[str, str, str]]:
+        """(field, value, source) for people, of every field that is known."""
+        return [
+            (item.name, str(value), self.sources.get(item.name, ""))
+            for item in fields(self)
+            if item.name != "sources" and (value := getattr(self, item.name)) is not None
+        ]
+
+    def __rich__(self) -> Table:
+        from rich.table import Table
+        from rich.text import Text
+
+        table = Table(title=Text(self.path), title_justify="left", box=None, show_header=False)
+        table.add_column(style="bold")
+        table.add_column(overflow="fold")
+        table.add_column(style="dim", overflow="fold")
+        for row in self.rows():
+            # As Text: a reel named "[A]" is not markup.
+            table.add_row(*(Text(cell) for cell in row))
+        return table
+
+    def _repr_html_(self) -> str:
+        body = "".join(
+            "<tr>"
+            + "".join(f"<td style='text-align:left'>{html.escape(cell)}</td>" for cell in row)
+            + "</tr>"
+            for row in self.rows()
+        )
+        return f"<table><tr><th>field</th><th>value</th><th>source</th></tr>{body}</table>"

@@ -36,7 +36,7 @@ JobStatus = Literal["done", "failed", "cancelled"]
 
 Outcome = Literal["done", "failed", "lost", "rescheduled", "replaced", "cancelled"]
 """How an attempt ended: returned; raised; its worker died; gave its work back because its worker had to
-leave or was short of memory; made no checkpoint for too long and was given to another; its job was cancelled."""
+leave or was short of memory; hung and was given to another worker; its job was cancelled."""
 
 
 def utc_now() -> datetime:
@@ -70,7 +70,7 @@ class JobSubmitted:
     """The kind of its units, where they share one."""
 
     payload: bytes | None = field(default=None, repr=False)
-    """The delivery, serialized, so that a restarted scheduler can go on with it; dropped when the job ends."""
+    """The delivery, pickled, so that a restarted scheduler can go on with it; dropped when the job ends."""
 
     at: datetime = field(default_factory=utc_now)
 

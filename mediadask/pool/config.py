@@ -1,0 +1,209 @@
+"""The pool's settings: the ``mediadask`` section of `dask.config`, validated into frozen models."""
+
+from __future__ import annotations
+
+import difflib
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
+
+import dask.config
+import yaml
+from dask.utils import parse_timedelta
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+
+from mediadask.errors import InvalidRequest
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+__all__ = ["Budget", "BudgetAction", "PoolConfig", "PriorityClass", "Tier", "load_config"]
+
+BudgetAction = Literal["warn", "background", "hold"]
+"""What happens when a show's budget is spent: nothing but a warning; its work goes behind everyone else's;
+its work waits."""
+
+
+def _seconds(value: object) -> object:
+    """``90s``, ``2 hours`` and the like as `dask` reads them, and ``15min``, which it does not know."""
+    if not isinstance(value, str):
+        return value
+    try:
+        return parse_timedelta(f"{value}ute" if value.endswith("min") else value)
+    except (KeyError, ValueError):
+        raise ValueError(f"{value!r} is not a duration such as 90s, 15min or 2h") from None
+
+
+Seconds = Annotated[float, BeforeValidator(_seconds), Field(ge=0, allow_inf_nan=False)]
+
+
+class _Settings(BaseModel):
+    model_config = ConfigDict(
+        frozen=True,
+        extra="forbid",
+        alias_generator=lambda name: name.replace("_", "-"),
+        populate_by_name=True,
+    )
+
+
+class PriorityClass(_Settings):
+    """A class of work: all of a lower `order` goes before all of a higher."""
+
+    order: int
+    target_turnaround: Seconds = Field(gt=0)
+
+
+class Tier(_Settings):
+    """A group of workers with one price and one limit."""
+
+    kind: Literal["reserved", "on-demand", "local"]
+    price_per_hour: float = Field(ge=0, allow_inf_nan=False)
+    minimum: int = Field(default=0, ge=0)
+    maximum: int | None = Field(default=None, ge=0)
+    threads: int = Field(default=1, ge=1)
+    startup: Seconds = 60.0
+
+    @model_validator(mode="after")
+    def _ordered(self) -> Self:
+        if self.maximum is not None and self.minimum > self.maximum:
+            raise ValueError(f"minimum {self.minimum} is above maximum {self.maximum}")
+        return self
+
+    @property
+    def limit(self) -> int | None:
+        """How many workers there may be: on this machine never more threads than cores unless asked for."""
+        if self.maximum is None and self.kind == "local":
+            return max(1, len(os.sched_getaffinity(0)) // self.threads, self.minimum)
+        return self.maximum
+
+    @property
+    def price_per_thread_second(self) -> float:
+        """What one thread of one worker costs in a second."""
+        return self.price_per_hour / 3600 / self.threads
+
+
+class Budget(_Settings):
+    """What a show may spend on the pool, and what happens then."""
+
+    amount: float = Field(ge=0, allow_inf_nan=False)
+    action: BudgetAction = "warn"
+    warn_at: float = Field(default=0.8, gt=0, le=1)
+
+    def state(self, spent: float) -> Literal["ok", "warn", "background", "hold"]:
+        """What `spent` means: from `warn_at` of the amount on it warns, from the whole amount on it acts."""
+        if spent >= self.amount:
+            return self.action
+        return "warn" if spent >= self.amount * self.warn_at else "ok"
+
+
+class PoolConfig(_Settings):
+    """All settings of a pool. Durations are seconds."""
+
+    classes: dict[str, PriorityClass] = Field(min_length=1)
+    default_class: str
+    tiers: dict[str, Tier] = Field(min_length=1)
+    budgets: dict[str, Budget] = {}
+    currency: str = "USD"
+    retries: int = Field(ge=0)
+    window: int = Field(ge=1)
+    grace: Seconds
+    hang_factor: float = Field(gt=1)
+    seconds_per_frame: dict[str, Annotated[float, Field(gt=0)]]
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        if self.default_class not in self.classes:
+            raise ValueError(f"default-class {self.default_class!r} is not one of {', '.join(self.classes)}")
+        if len({each.order for each in self.classes.values()}) < len(self.classes):
+            raise ValueError("two classes have the same order")
+        if "default" not in self.seconds_per_frame:
+            raise ValueError("seconds-per-frame needs a default")
+        return self
+
+    @property
+    def class_names(self) -> tuple[str, ...]:
+        """Most urgent first."""
+        return tuple(sorted(self.classes, key=lambda name: self.classes[name].order))
+
+    def class_named(self, name: str | None) -> str:
+        """`name` where there is such a class, the default for None.
+
+        Raises
+        ------
+        InvalidRequest
+            There is no such class.
+        """
+        if name is None:
+            return self.default_class
+        if name not in self.classes:
+            raise InvalidRequest(
+                f"no priority class {name!r}", do=_hint(name, self.class_names, "use one of")
+            )
+        return name
+
+    def tier_of(self, worker_name: str) -> str:
+        """The tier a worker belongs to: the one its name starts with, else the first configured.
+
+        Actuators name their workers ``<tier>-…``; one that somebody started by hand has any name.
+        """
+        fitting = [tier for tier in self.tiers if worker_name.startswith(f"{tier}-")]
+        return max(fitting, key=len) if fitting else next(iter(self.tiers))
+
+
+_INNER: dict[str, type[_Settings]] = {"classes": PriorityClass, "tiers": Tier, "budgets": Budget}
+
+with (Path(__file__).parent / "mediadask.yaml").open() as _file:
+    _defaults = yaml.safe_load(_file)
+dask.config.update_defaults(_defaults)
+
+
+def load_config(overrides: Mapping[str, Any] | None = None) -> PoolConfig:
+    """The ``mediadask`` section of `dask.config`, with `overrides` merged on top.
+
+    Raises
+    ------
+    InvalidRequest
+        A key that does not exist, with the nearest that does, or a value that cannot be.
+    """
+    section = dask.config.get("mediadask")
+    if overrides:
+        section = dask.config.merge(section, dict(overrides))
+    try:
+        return PoolConfig.model_validate(_dashed(section))
+    except ValidationError as error:
+        raise _refusal(error) from None
+
+
+def _dashed(section: Mapping[str, Any]) -> dict[str, Any]:
+    """Keys of settings with dashes, as in the file, whichever way they were set; null entries dropped."""
+    settings: dict[str, Any] = {}
+    for key, value in section.items():
+        key = str(key).replace("_", "-")
+        if key in _INNER and isinstance(value, dict):
+            value = {
+                str(name): {str(k).replace("_", "-"): v for k, v in entry.items()}
+                if isinstance(entry, dict)
+                else entry
+                for name, entry in value.items()
+                if entry is not None
+            }
+        settings[key] = value
+    return settings
+
+
+def _refusal(error: ValidationError) -> InvalidRequest:
+    first = error.errors()[0]
+    path = [str(step).replace("_", "-") for step in first["loc"]]
+    where = ".".join(["mediadask", *path])
+    if first["type"] == "extra_forbidden":
+        model = _INNER.get(path[0], PoolConfig) if len(path) > 1 else PoolConfig
+        names = [name.replace("_", "-") for name in model.model_fields]
+        return InvalidRequest("no such setting", where=where, do=_hint(path[-1], names, "known are"))
+    message = first["msg"].removeprefix("Value error, ")
+    do = None if first["type"] in {"missing", "value_error"} else f"it is {first['input']!r}"
+    return InvalidRequest(message[:1].lower() + message[1:], where=where, do=do)
+
+
+def _hint(given: str, known: list[str] | tuple[str, ...], otherwise: str) -> str:
+    near = difflib.get_close_matches(given, known, n=1)
+    return f"did you mean {near[0]}?" if near else f"{otherwise} {', '.join(known)}"

@@ -1,0 +1,109 @@
+"""Settings come from dask.config, are validated, and a wrong key is refused with the nearest right one."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import dask.config
+import pytest
+
+from mediadask.errors import InvalidRequest
+from mediadask.pool.config import Budget, load_config
+
+
+def test_defaults_are_valid_and_ordered():
+    config = load_config()
+    assert config.class_names == ("urgent", "normal", "background")
+    assert config.classes["urgent"].target_turnaround == 900
+    assert config.tiers["local"].limit >= 1
+
+
+def test_the_environment_overrides_a_nested_setting():
+    line = "from mediadask.pool.config import load_config as l; c = l(); " + (
+        "print(c.classes['urgent'].target_turnaround, c.tiers['local'].price_per_hour, c.grace)"
+    )
+    told = subprocess.run(
+        [sys.executable, "-c", line],
+        env={
+            "DASK_MEDIADASK__CLASSES__URGENT__TARGET_TURNAROUND": "5min",
+            "DASK_MEDIADASK__TIERS__LOCAL__PRICE_PER_HOUR": "0.25",
+            "DASK_MEDIADASK__GRACE": "10s",
+        },
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert told.stdout.split() == ["300.0", "0.25", "10.0"]
+
+
+def test_dask_config_adds_tiers_classes_and_budgets():
+    with dask.config.set(
+        {
+            "mediadask.tiers.spot": {"kind": "on-demand", "price_per_hour": 0.4, "threads": 8},
+            "mediadask.classes.background": None,
+            "mediadask.budgets.SHOW_1": {"amount": 100, "action": "hold"},
+        }
+    ):
+        config = load_config()
+    assert config.tiers["spot"].price_per_thread_second == pytest.approx(0.4 / 3600 / 8)
+    assert config.class_names == ("urgent", "normal")
+    assert config.budgets["SHOW_1"].state(100) == "hold"
+
+
+@pytest.mark.parametrize(
+    ("overrides", "message"),
+    [
+        ({"clases": {}}, "mediadask.clases: no such setting; did you mean classes?"),
+        (
+            {"tiers": {"local": {"price-per-our": 1}}},
+            "mediadask.tiers.local.price-per-our: no such setting; did you mean price-per-hour?",
+        ),
+        (
+            {"classes": {"urgent": {"zzz": 1}}},
+            "mediadask.classes.urgent.zzz: no such setting; known are order, target-turnaround",
+        ),
+        (
+            {"budgets": {"S": {"amount": -1}}},
+            "mediadask.budgets.S.amount: input should be greater than or equal to 0; it is -1",
+        ),
+        ({"tiers": {"x": {"kind": "spot"}}}, "mediadask.tiers.x.kind: input should be 'reserved', "),
+        ({"tiers": {"local": {"minimum": 4, "maximum": 2}}}, "minimum 4 is above maximum 2"),
+        ({"default-class": "urgnt"}, "default-class 'urgnt' is not one of"),
+        ({"classes": {"rush": {"order": 0, "target-turnaround": 60}}}, "two classes have the same order"),
+        ({"grace": "soon"}, "mediadask.grace: 'soon' is not a duration such as 90s, 15min or 2h"),
+        ({"classes": None}, "mediadask.classes: "),
+        ({"classes": {"urgent": 5}}, "mediadask.classes.urgent: "),
+        ({"grace": float("nan")}, "mediadask.grace: "),
+    ],
+)
+def test_what_is_wrong_is_refused_in_one_line(overrides, message):
+    with pytest.raises(InvalidRequest) as refused:
+        load_config(overrides)
+    assert message in str(refused.value)
+    assert "\n" not in str(refused.value)
+
+
+def test_an_unknown_class_is_refused_with_the_nearest():
+    with pytest.raises(InvalidRequest, match=r"no priority class 'urgnet'; did you mean urgent\?"):
+        load_config().class_named("urgnet")
+    assert load_config().class_named(None) == "normal"
+
+
+def test_workers_belong_to_the_tier_their_name_starts_with():
+    more = {name: {"kind": "on-demand", "price-per-hour": 1} for name in ("spot", "spot-large")}
+    config = load_config({"tiers": more})
+    assert config.tier_of("spot-17") == "spot"
+    assert config.tier_of("spot-large-3") == "spot-large"
+    assert config.tier_of("someone's") == "local"
+
+
+def test_a_budget_warns_before_it_bites():
+    budget = Budget(amount=100, action="background")
+    assert [budget.state(spent) for spent in (0, 79, 80, 99.9, 100)] == [
+        "ok",
+        "ok",
+        "warn",
+        "warn",
+        "background",
+    ]

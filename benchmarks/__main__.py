@@ -1,0 +1,48 @@
+"""``python -m benchmarks [figure …] [--quick] [--json FILE]``: measure, compare, say what is met."""
+
+from __future__ import annotations
+
+import importlib
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from benchmarks.measure import Failed
+from benchmarks.report import Row, as_json, machine, table
+
+FIGURES = ("planes", "decode", "random_access", "opening", "proxy", "memory", "displacement")
+
+
+def main(
+    figures: Annotated[list[str] | None, typer.Argument(help=f"Which: {', '.join(FIGURES)}.")] = None,
+    quick: Annotated[bool, typer.Option(help="Tiny clips and one round: does it run at all?")] = False,
+    json: Annotated[Path | None, typer.Option(help="Where to write everything measured.")] = None,
+) -> None:
+    """Measure figures beside mediadask's peers, in one run, and print them against their targets."""
+    unknown = set(figures or ()) - set(FIGURES)
+    if unknown:
+        raise typer.BadParameter(f"no figure {', '.join(sorted(unknown))}; there are {', '.join(FIGURES)}")
+    facts, rows = machine(), []
+    progress, console = Console(stderr=True), Console()
+    for name in figures or FIGURES:
+        module = importlib.import_module(f"benchmarks.{name}")
+        with progress.status(name):
+            try:
+                for row in module.rows(quick):
+                    rows.append(row)
+                    value = "–" if row.value is None else f"{row.value:.3g}"
+                    progress.print(f"{row.figure} · {row.case} · {row.what}: {value} {row.note}", markup=False)
+            except Failed as error:
+                rows.append(Row(name, "", "could not be measured", None, note=str(error)))
+        if json:
+            json.write_text(as_json(rows, facts))
+    console.print(table(rows))
+    console.print(", ".join(f"{key} {value}" for key, value in facts.items() if key != "versions"))
+    missed = [row for row in rows if row.met is False]
+    console.print(f"{sum(row.met is True for row in rows)} targets met, {len(missed)} not met")
+
+
+if __name__ == "__main__":
+    typer.run(main)

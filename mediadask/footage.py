@@ -249,7 +249,7 @@ def write_sequence(
     timecode, reel, rate
         For the headers of formats that have a place for them.
     attributes
-        More header entries, by OpenImageIO's names.
+        More header entries, by OpenImageIO's names; a pair is OpenImageIO's name of a type and the value.
     """
     import OpenImageIO as oiio
 
@@ -265,14 +265,22 @@ def write_sequence(
         if dtype in ("uint10", "uint12"):
             spec.attribute("oiio:BitsPerSample", int(dtype[4:]))
         spec.attribute("FramesPerSecond", "rational", (Fraction(rate).numerator, Fraction(rate).denominator))
+        spec.attribute("dpx:FrameRate", float(Fraction(rate)))
         if start:
-            spec.attribute("smpte:TimeCode", str(start + (number - first)))
+            spec.attribute("smpte:TimeCode", "timecode", (_packed(start + (number - first)), 0))
         if reel:
             spec.attribute("reelName", reel)
+            spec.attribute("dpx:InputDevice", reel)  # where conform systems look for a tape name in DPX
         for name, value in (attributes or {}).items():
-            spec.attribute(name, value)
+            spec.attribute(name, *value) if isinstance(value, tuple) else spec.attribute(name, value)
         out = oiio.ImageOutput.create(str(path))
         if out is None or not out.open(str(path), spec) or not out.write_image(rgb) or not out.close():
             raise OSError(f"{path}: {oiio.geterror() if out is None else out.geterror()}")
         written.append(path)
     return written
+
+
+def _packed(code: Timecode) -> int:
+    """SMPTE ST 12-1 binary coded decimal, as EXR and DPX headers hold it; bit 6 is the drop-frame flag."""
+    digits = str(code).replace(";", ":").replace(":", "")
+    return int(digits, 16) | (0x40 if code.drop else 0)

@@ -46,7 +46,7 @@ class Clip:
         self.files = files
         self.header = header
         self.index = index
-        self.identity = _identity(reader, files)
+        self.identity = _identity(reader, url, files)
 
     @classmethod
     def open(cls, url: str | os.PathLike[str] | Sequence[str | os.PathLike[str]]) -> Clip:
@@ -65,7 +65,7 @@ class Clip:
             text = "concat:" + "|".join(normalize(part) for part in url)
         reader = reader_for(text)
         files = reader.files(text)
-        identity = _identity(reader, files)
+        identity = _identity(reader, text, files)
         found = cache.load(identity)
         if found is None:
             found = reader.probe(text, files)
@@ -170,9 +170,10 @@ class Clip:
         return self.reader.audio(self, stream, start, stop)
 
 
-def _identity(reader: Reader, files: tuple[FileStamp, ...]) -> str:
-    """Names the exact files: reader and its version, then every URL, size and version."""
-    digest = hashlib.sha256(f"{reader.name} {reader.version}".encode())
+def _identity(reader: Reader, url: str, files: tuple[FileStamp, ...]) -> str:
+    """Names the exact clip: reader and its version, the URL (two can mean the same files differently), then
+    every file's URL, size and version."""
+    digest = hashlib.sha256(f"{reader.name} {reader.version} {url}".encode())
     for file in files:
         digest.update(f"\0{file.url}\0{file.size_bytes}\0{file.version}".encode())
     return digest.hexdigest()[:40]

@@ -72,7 +72,10 @@ class FrameIndex:
         if present.all():
             return pts
         rows = np.arange(len(self.shown))
-        return np.rint(np.interp(rows, rows[present], pts[present])).astype(np.int64)
+        known, ticks = rows[present], pts[present]
+        step = (ticks[-1] - ticks[0]) / max(known[-1] - known[0], 1) or 1
+        outside = np.where(rows < known[0], (rows - known[0]) * step, np.maximum(rows - known[-1], 0) * step)
+        return np.asarray(np.rint(np.interp(rows, known, ticks) + outside), np.int64)
 
     @cached_property
     def decode_start(self) -> npt.NDArray[np.int64]:

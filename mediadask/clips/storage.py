@@ -14,7 +14,7 @@ from mediadask.errors import MediaError, MissingMedia, UnreadableMedia
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-__all__ = ["FileStamp", "is_local", "normalize", "open_file", "stat", "storage_errors"]
+__all__ = ["FileStamp", "is_local", "listing", "normalize", "open_file", "stat", "storage_errors"]
 
 
 @dataclass(frozen=True)
@@ -86,12 +86,50 @@ def stat(url: str) -> FileStamp:
             details: dict[str, Any] = filesystem.info(path)
             if details.get("type") == "directory":
                 raise IsADirectoryError
-            size = details.get("size") or 0
-            stamps = ("ETag", "etag", "LastModified", "mtime", "last_modified", "created")
-            version = next((str(details[name]) for name in stamps if details.get(name)), "")
+            size, version = details.get("size") or 0, _version(details)
     if not size:
         raise UnreadableMedia("is empty", where=url, do="copy it again from the source")
     return FileStamp(url, size, version)
+
+
+def listing(folder: str) -> tuple[list[str], list[FileStamp]]:
+    """The folders and the files directly inside a folder, unsorted; nothing is opened.
+
+    A file may be empty here; its size is -1 where the listing does not tell (``http://``).
+
+    Raises
+    ------
+    MissingMedia
+        If the folder is not there or may not be read.
+    """
+    folders, files = [], []
+    with storage_errors(folder):
+        if is_local(folder):
+            with os.scandir(folder) as entries:
+                for entry in entries:
+                    if entry.is_dir():
+                        folders.append(entry.path)
+                    elif os.path.exists(entry.path):  # a dangling link is not a file
+                        info = entry.stat()
+                        files.append(FileStamp(entry.path, info.st_size, str(info.st_mtime_ns)))
+        else:
+            filesystem, path = fsspec.url_to_fs(folder)
+            filesystem.invalidate_cache(path)  # or a listing made earlier in this process is given again
+            for details in filesystem.ls(path, detail=True):
+                if details["name"].strip("/") == path.strip("/"):
+                    continue
+                url = filesystem.unstrip_protocol(details["name"])
+                if details["type"] == "directory":
+                    folders.append(url.rstrip("/"))
+                else:
+                    size = details.get("size")
+                    files.append(FileStamp(url, -1 if size is None else size, _version(details)))
+    return folders, files
+
+
+def _version(details: dict[str, Any]) -> str:
+    stamps = ("ETag", "etag", "LastModified", "mtime", "last_modified", "created")
+    return next((str(details[name]) for name in stamps if details.get(name)), "")
 
 
 def open_file(url: str) -> IO[bytes]:

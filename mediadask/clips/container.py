@@ -1,18 +1,18 @@
-"""Containers through PyAV: MOV, MP4, MXF, MKV, AVI, TS."""
+"""Containers through PyAV: MOV, MP4, MXF, MKV, AVI, TS, and whatever else FFmpeg opens."""
 
 from __future__ import annotations
 
-from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
-import av
 import numpy as np
 
-from mediadask.clips.frame import BadFrame, ColorTags, Frame, PixelFormat
-from mediadask.clips.header import ClipHeader
-from mediadask.clips.index import FrameIndex
-from mediadask.clips.storage import FileStamp, stat
-from mediadask.errors import UnreadableMedia
+from mediadask.clips import mov, sound
+from mediadask.clips.decode import decode
+from mediadask.clips.packets import demuxed, opened, ranged
+from mediadask.clips.probe import header_of
+from mediadask.clips.scan import scan
+from mediadask.clips.storage import FileStamp, open_file, stat, storage_errors
+from mediadask.errors import MediaChanged, UnreadableMedia, UnsupportedMedia
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -20,75 +20,98 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
     from mediadask.clips.clip import Clip
+    from mediadask.clips.frame import BadFrame, Frame
+    from mediadask.clips.header import ClipHeader
+    from mediadask.clips.index import FrameIndex
+
+__all__ = ["ContainerReader"]
 
 
 class ContainerReader:
-    """First sketch: scans packets, decodes from the start."""
+    """Takes whatever no other reader claims."""
 
     name = "container"
-    version = 0
+    version = 1
 
     def claims(self, url: str) -> bool:
+        """Always: the last reader to be asked."""
         return True
 
     def files(self, url: str) -> tuple[FileStamp, ...]:
+        """The one file."""
         return (stat(url),)
 
     def probe(self, url: str, files: tuple[FileStamp, ...]) -> tuple[ClipHeader, FrameIndex]:
-        try:
-            with av.open(url) as container:
-                stream = container.streams.video[0]
-                packets = [p for p in container.demux(stream) if p.size]
-                context = stream.codec_context
-                fmt = av.VideoFormat(context.pix_fmt)
-                bits = fmt.components[0].bits
-                header = ClipHeader(
-                    container=container.format.name.split(",")[0],
-                    codec=context.name,
-                    width=context.width,
-                    height=context.height,
-                    pixel_format=PixelFormat(
-                        context.pix_fmt,
-                        "rgb" if fmt.is_rgb else "yuv",
-                        bits,
-                        "uint8" if bits == 8 else "uint16",
-                        (round(context.width / fmt.chroma_width(context.width)), round(context.height / fmt.chroma_height(context.height))),
-                    ),
-                    frame_rate=Fraction(stream.average_rate),
-                    color=ColorTags(matrix="bt709", range="limited"),
-                    timecode=stream.metadata.get("timecode"),
-                )
-                pts = np.array([p.pts for p in packets], np.int64)
-                index = FrameIndex(
-                    stream.time_base,
-                    pts,
-                    np.array([p.dts for p in packets], np.int64),
-                    np.full(len(pts), -1, np.int64),
-                    np.array([p.size for p in packets], np.int64),
-                    np.array([p.is_keyframe for p in packets], bool),
-                    np.argsort(pts, kind="stable"),
-                )
-                return header, index
-        except av.FFmpegError as error:
-            raise UnreadableMedia(f"is not media ({error.strerror})", where=url) from error
+        """Header and index; MOV and MP4 give theirs without their pictures being read."""
+        if _has_moov(url):
+            with storage_errors(url), open_file(url) as file:
+                moov: memoryview | None = mov.read_moov(file, files[0].size_bytes, url)
+        else:
+            moov = None
+        with opened(url) as container:
+            stream = _video(container, url)
+            table = None
+            if moov is not None:
+                track = mov.track(moov, stream.id)
+                if track is not None and _holds(track.index, container, stream, url):
+                    table = track
+            if table is not None:
+                return header_of(container, stream, table.index, rotation=table.rotation), table.index
+        with opened(url) as container:
+            stream = _video(container, url)
+            index = scan(container, stream)
+            if not len(index):
+                raise UnreadableMedia("holds no pictures", where=url, do="copy it again from the source")
+            return header_of(container, stream, index), index
 
     def frames(self, clip: Clip, start: int, stop: int, *, threads: int) -> Iterator[Frame | BadFrame]:
-        with av.open(clip.url) as container:
-            for number, native in enumerate(container.decode(video=0)):
-                if number >= stop:
-                    return
-                if number >= start:
-                    yield Frame(number, planes(native), clip.header.pixel_format, clip.header.color)
+        """From byte ranges where the index has them, through the container elsewhere."""
+        _unchanged(clip)
+        ranges = clip.index.by_ranges
+        packets = ranged if ranges else demuxed
+        return decode(clip, start, stop, packets, threads=threads, discards=not ranges)
 
     def audio(self, clip: Clip, stream: int, start: int, stop: int) -> npt.NDArray[np.float32]:
-        return np.zeros((stop - start, 2), np.float32)
+        """Decoded from a little before `start`."""
+        _unchanged(clip)
+        return sound.samples(clip, stream, start, stop)
 
 
-def planes(native: av.VideoFrame) -> tuple[npt.NDArray[Any], ...]:
-    wide = native.format.components[0].bits > 8
-    dtype = np.dtype("<u2" if wide else "u1")
-    out = []
-    for plane in native.planes:
-        row = plane.line_size // dtype.itemsize
-        out.append(np.frombuffer(plane, dtype)[: row * plane.height].reshape(plane.height, row)[:, : plane.width])
-    return tuple(out)
+def _unchanged(clip: Clip) -> None:
+    if stat(clip.url) != clip.files[0]:
+        raise MediaChanged("has changed since it was opened", where=clip.url, do="open it again")
+
+
+def _has_moov(url: str) -> bool:
+    """Whether the file begins as MOV and MP4 do."""
+    with storage_errors(url), open_file(url) as file:
+        return file.read(8)[4:8] in (b"ftyp", b"moov", b"mdat", b"wide", b"free", b"skip", b"pnot")
+
+
+def _video(container: Any, url: str) -> Any:
+    """The stream with the pictures: not a cover image or a thumbnail track."""
+    streams = [
+        stream
+        for stream in container.streams.video
+        if stream.codec_context is not None and not int(stream.disposition) & 0x400
+    ]
+    if not streams:
+        raise UnsupportedMedia(
+            "has no video stream that can be decoded", where=url, do="give a clip with pictures"
+        )
+    if streams[0].codec_context.pix_fmt is None:
+        raise UnreadableMedia("its pictures cannot be decoded", where=url, do="copy it again from the source")
+    return streams[0]
+
+
+def _holds(index: FrameIndex, container: Any, stream: Any, url: str) -> bool:
+    """Whether a range of the table is the packet that FFmpeg reads there: proof for this file, not for the format."""
+    packet = next((packet for packet in container.demux(stream) if packet.size), None)
+    if packet is None or packet.pos is None or packet.has_sidedata("palette"):
+        return False
+    row = np.flatnonzero(index.offset == packet.pos)
+    if len(row) != 1 or index.size[row[0]] != packet.size:
+        return False
+    with storage_errors(url), open_file(url) as file:
+        file.seek(packet.pos)
+        return file.read(packet.size) == bytes(packet)

@@ -53,7 +53,7 @@ class ClipHeader:
     """``mov``, ``mp4``, ``mxf``, ``mkv``, ``avi``, ``ts``; for an image sequence its file type: ``exr``, ``dpx``."""
 
     codec: str
-    """FFmpeg's decoder name: ``prores``, ``h264``; for an image sequence again its file type."""
+    """FFmpeg's name: ``prores``, ``h264``, ``av1``; for an image sequence again its file type."""
 
     width: int
     height: int
@@ -87,3 +87,15 @@ class ClipHeader:
 
     extradata: bytes = field(default=b"", repr=False)
     """What the decoder needs besides packets, as the container stores it."""
+
+    decoder: str = ""
+    """FFmpeg's decoder, where it is not called as the codec is: ``libdav1d``."""
+
+    codec_tag: str = ""
+    """The container's four letters for the codec, ``apch``; some decoders ask."""
+
+    coded_bits: int = 0
+    """Bits of a stored pixel or sample where the container says; raw video's decoder asks."""
+
+    native_format: str = ""
+    """FFmpeg's name of the decoder's own pixel format, where `pixel_format` is a planar form of it."""

@@ -1,0 +1,124 @@
+"""Packets of a clip in decode order: by byte range from the file itself, or by demuxing its container."""
+
+from __future__ import annotations
+
+from contextlib import ExitStack, contextmanager
+from itertools import chain
+from typing import TYPE_CHECKING, Any
+
+import av
+import numpy as np
+from av.stream import Discard
+
+from mediadask.clips.storage import is_local, open_file, storage_errors
+from mediadask.errors import UnreadableMedia
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from mediadask.clips.clip import Clip
+    from mediadask.clips.index import FrameIndex
+
+__all__ = ["demuxed", "only", "opened", "ranged"]
+
+_READ_BYTES = 4 << 20  # at most this much ahead of the decoder
+_TRIES = 3
+_GAP_BYTES = 64 << 10  # sound between pictures: reading over it is cheaper than another request
+
+
+@contextmanager
+def opened(url: str) -> Iterator[Any]:
+    """A PyAV container on any URL, closed at the end.
+
+    Raises
+    ------
+    UnreadableMedia
+        If it is not media.
+    """
+    with ExitStack() as stack:
+        file = url if is_local(url) else stack.enter_context(open_file(url))
+        with storage_errors(url):
+            try:
+                container = av.open(file, metadata_errors="replace")
+            except (FileNotFoundError, PermissionError):
+                raise
+            except (av.FFmpegError, ValueError) as error:
+                reason = getattr(error, "strerror", None) or str(error)
+                raise UnreadableMedia(
+                    f"is not media, or is damaged ({reason})", where=url, do="copy it again from the source"
+                ) from error
+        yield stack.enter_context(container)
+
+
+def only(container: Any, stream: Any) -> Iterator[Any]:
+    """The packets of one stream that hold data; others are not even read where the container can skip them."""
+    for other in container.streams:
+        if other.index != stream.index:
+            other.discard = Discard.all
+    return (packet for packet in container.demux(stream) if packet.size)
+
+
+def ranged(clip: Clip, first: int, last: int) -> Iterator[tuple[int, Any]]:
+    """Packets `first` to `last`, cut out of the file; what lies beyond its end is left out."""
+    offset, size = clip.index.offset[first : last + 1], clip.index.size[first : last + 1]
+    with storage_errors(clip.url), open_file(clip.url) as file:
+        row = 0
+        while row < len(offset):
+            begin = end = int(offset[row])
+            stop = row
+            while (
+                stop < len(offset)
+                and 0 <= int(offset[stop]) - end <= _GAP_BYTES
+                and (stop == row or int(offset[stop] + size[stop]) - begin <= _READ_BYTES)
+            ):
+                end = int(offset[stop] + size[stop])
+                stop += 1
+            file.seek(begin)
+            data = memoryview(file.read(end - begin))
+            for at in range(row, stop):
+                low = int(offset[at]) - begin
+                body = data[low : low + int(size[at])]
+                if len(body) == size[at]:
+                    yield first + at, av.Packet(bytes(body))
+            row = stop
+
+
+def demuxed(clip: Clip, first: int, last: int) -> Iterator[tuple[int, Any]]:
+    """Packets `first` to `last`, from the container."""
+    index = clip.index
+    with opened(clip.url) as container:
+        stream = container.streams[clip.header.stream]
+        for row, packet in _from(container, stream, index, first, seek_dts=clip.header.container == "ts"):
+            if row > last:
+                return
+            yield row, packet
+
+
+def _from(
+    container: Any, stream: Any, index: FrameIndex, first: int, *, seek_dts: bool
+) -> Iterator[tuple[int, Any]]:
+    """Packets from row `first` on. FFmpeg may land later than asked (trac 11137): then an earlier key is asked
+    for, and at last the beginning."""
+    keys = np.flatnonzero(index.keyframe[: first + 1])[: -_TRIES - 1 : -1]
+    for time in [*(index.dts if seek_dts else index.pts)[keys].tolist(), int(index.dts.min())]:
+        container.seek(time, stream=stream)
+        packets = only(container, stream)
+        row, packet = next(
+            ((at, packet) for packet in packets if (at := _row(index, packet)) >= 0), (-1, None)
+        )
+        if 0 <= row <= first:
+            yield from (
+                (at, packet) for at, packet in enumerate(chain([packet], packets), row) if at >= first
+            )
+            return
+
+
+def _row(index: FrameIndex, packet: Any) -> int:
+    """The row of the first packet after a seek, which FFmpeg may time less fully than in a scan."""
+    same = index.size == packet.size
+    if packet.pts is not None:
+        same &= index.pts == packet.pts
+    elif packet.dts is not None:
+        same &= index.dts == packet.dts
+    found = np.flatnonzero(same)
+    return int(found[0]) if len(found) == 1 else -1

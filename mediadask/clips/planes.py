@@ -1,0 +1,102 @@
+"""A decoder's picture as planes: NumPy views without a copy where the pixel format is planar already."""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import TYPE_CHECKING, Any, Literal
+
+import av
+import numpy as np
+
+from mediadask.clips.frame import PixelFormat
+from mediadask.errors import UnsupportedMedia
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
+
+__all__ = ["pixel_format", "planes_of"]
+
+_SUBSAMPLING = {(1, 1): "444", (2, 1): "422", (2, 2): "420", (4, 1): "411", (1, 2): "440", (4, 4): "410"}
+_PROBE_PIXELS = 64  # wide enough to measure any subsampling on
+
+
+@cache
+def pixel_format(name: str) -> PixelFormat:
+    """The planar format that FFmpeg's format `name` is delivered in: itself, or one that holds the same samples.
+
+    Raises
+    ------
+    UnsupportedMedia
+        If no planar format does.
+    """
+    native = av.VideoFormat(name, _PROBE_PIXELS, _PROBE_PIXELS)
+    parts = native.components
+    if native.is_bayer:
+        wide = "16" in name
+        return PixelFormat(name, "bayer", 16 if wide else 8, "uint16" if wide else "uint8")
+    bits = max(part.bits for part in parts)
+    dtype: Literal["uint8", "uint16", "float16", "float32"] = "uint8" if bits <= 8 else "uint16"
+    if "f32" in name or "f16" in name:
+        dtype = "float32" if "f32" in name else "float16"
+    alpha = native.has_palette or any(part.is_alpha for part in parts)
+    colors = len(parts) - sum(part.is_alpha for part in parts)
+    model: Literal["yuv", "rgb", "gray"] = "rgb" if native.is_rgb or native.has_palette else "yuv"
+    chroma = (1, 1)
+    if model == "yuv" and colors == 1:
+        model = "gray"
+    elif model == "yuv":
+        chroma = (_PROBE_PIXELS // parts[1].width, _PROBE_PIXELS // parts[1].height)
+    planar = (
+        name.replace("yuvj", "yuv") if _is_planar(native) else _planar_name(model, chroma, bits, dtype, alpha)
+    )
+    try:
+        av.VideoFormat(planar, _PROBE_PIXELS, _PROBE_PIXELS)
+    except ValueError as error:
+        raise UnsupportedMedia(f"its pixel format {name} has no planar form here") from error
+    return PixelFormat(planar, model, max(bits, 8), dtype, chroma, alpha)
+
+
+def _is_planar(native: av.VideoFormat) -> bool:
+    """Whether every component is a plane of its own, in this machine's byte order and in the low bits."""
+    parts = native.components
+    return (
+        len({part.plane for part in parts}) == len(parts)
+        and not (native.has_palette or native.is_bit_stream)
+        and not native.name.endswith("be")
+        and "msb" not in native.name
+    )
+
+
+def _planar_name(model: str, chroma: tuple[int, int], bits: int, dtype: str, alpha: bool) -> str:
+    depth = {"float16": "f16le", "float32": "f32le"}.get(dtype, f"{bits}le" if bits > 8 else "")
+    if model == "rgb":
+        return f"gbr{'a' if alpha else ''}p{depth}"
+    if model == "gray" and not alpha:
+        return f"gray{depth}"
+    return f"yuv{'a' if alpha else ''}{_SUBSAMPLING.get(chroma, '')}p{depth}"
+
+
+def planes_of(native: av.VideoFrame) -> tuple[npt.NDArray[Any], ...]:
+    """Read-only planes in `PixelFormat`'s order: Y, Cb, Cr or R, G, B or Y, then alpha.
+
+    They are views of the decoder's buffer, which lives as long as they do.
+    """
+    form = pixel_format(native.format.name)
+    if form.model == "bayer":
+        return (_view(native.planes[0], np.dtype(form.dtype)),)
+    if not _is_planar(native.format):
+        # Same samples in another order: swscale only moves them. Its default chroma filters are not used,
+        # since the subsampling stays the same.
+        native = native.reformat(format=form.name)
+    dtype = np.dtype(form.dtype)
+    return tuple(_view(native.planes[part.plane], dtype) for part in native.format.components)
+
+
+def _view(plane: Any, dtype: np.dtype[Any]) -> npt.NDArray[Any]:
+    stride = plane.line_size
+    rows = np.frombuffer(plane, np.uint8).reshape(plane.height, abs(stride))
+    pixels = rows[:, : plane.width * dtype.itemsize].view(dtype)
+    if stride < 0:  # stored bottom-up, as raw AVI is; the buffer begins at the lowest address
+        pixels = pixels[::-1]
+    pixels.flags.writeable = False
+    return pixels

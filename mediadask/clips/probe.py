@@ -1,0 +1,155 @@
+"""What a container says of itself, in FFmpeg's words."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+
+from mediadask.clips.frame import ColorTags
+from mediadask.clips.header import AudioStream, ClipHeader, Tag
+from mediadask.clips.planes import pixel_format
+
+if TYPE_CHECKING:
+    from mediadask.clips.index import FrameIndex
+
+__all__ = ["container_name", "header_of"]
+
+_CONTAINERS = {"matroska": "mkv", "mpegts": "ts", "mxf_opatom": "mxf"}
+_FIELD_ORDERS: dict[int, Literal["progressive", "top", "bottom"]] = {
+    1: "progressive", 2: "top", 3: "bottom", 4: "bottom", 5: "top",
+}  # fmt: skip  # AVFieldOrder: TT, BB, TB, BT name the field coded first, then the one shown first
+_RANGES: dict[int, Literal["limited", "full"]] = {1: "limited", 2: "full"}
+# ITU-T H.273, as libavutil/pixdesc.c spells it.
+_MATRICES = {
+    0: "gbr", 1: "bt709", 4: "fcc", 5: "bt470bg", 6: "smpte170m", 7: "smpte240m", 8: "ycgco", 9: "bt2020nc",
+    10: "bt2020c", 11: "smpte2085", 12: "chroma-derived-nc", 13: "chroma-derived-c", 14: "ictcp", 15: "ipt-c2",
+    16: "ycgco-re", 17: "ycgco-ro",
+}  # fmt: skip
+_PRIMARIES = {
+    1: "bt709", 4: "bt470m", 5: "bt470bg", 6: "smpte170m", 7: "smpte240m", 8: "film", 9: "bt2020", 10: "smpte428",
+    11: "smpte431", 12: "smpte432", 22: "ebu3213",
+}  # fmt: skip
+_TRANSFERS = {
+    1: "bt709", 4: "bt470m", 5: "bt470bg", 6: "smpte170m", 7: "smpte240m", 8: "linear", 9: "log100", 10: "log316",
+    11: "iec61966-2-4", 12: "bt1361e", 13: "iec61966-2-1", 14: "bt2020-10", 15: "bt2020-12", 16: "smpte2084",
+    17: "smpte428", 18: "arib-std-b67",
+}  # fmt: skip
+# Where the codec's standard places chroma when the stream does not say: H.264 and H.265 E.2.1, H.262 6.1.1.8, JFIF.
+_CHROMA = {"h264": "left", "hevc": "left", "mpeg2video": "left", "mjpeg": "center", "mpeg1video": "center"}
+
+
+def container_name(container: Any) -> str:
+    """mediadask's short name of an open container's format."""
+    names = container.format.name.split(",")
+    if "mov" in names:
+        return "mov" if container.metadata.get("major_brand", "qt  ") == "qt  " else "mp4"
+    return _CONTAINERS.get(names[0], names[0])
+
+
+def header_of(container: Any, stream: Any, index: FrameIndex, *, rotation: int = 0) -> ClipHeader:
+    """The header of an open container's video stream.
+
+    Raises
+    ------
+    UnsupportedMedia
+        If its pixel format has no planar form.
+    """
+    context = stream.codec_context
+    name = container_name(container)
+    codec = context.codec.canonical_name
+    form = pixel_format(context.pix_fmt)
+    tags = _tags(container, name)
+    return ClipHeader(
+        container=name,
+        codec=codec,
+        width=context.width,
+        height=context.height,
+        pixel_format=form,
+        frame_rate=_frame_rate(stream, index),
+        color=ColorTags(
+            matrix=_MATRICES.get(context.colorspace) if form.model == "yuv" else None,
+            range="full" if "yuvj" in context.pix_fmt else _RANGES.get(context.color_range),
+            primaries=_PRIMARIES.get(context.color_primaries),
+            transfer=_TRANSFERS.get(context.color_trc),
+            chroma_location=_CHROMA.get(codec) if form.chroma == (2, 2) else None,
+        ),
+        profile=context.profile,
+        pixel_aspect=stream.sample_aspect_ratio or context.sample_aspect_ratio or Fraction(1),
+        field_order=_FIELD_ORDERS.get(context.field_order),
+        rotation=rotation,
+        timecode=_said("timecode", container, stream),
+        reel=_said("reel_name", container, stream),
+        audio=_audio(container, stream, index),
+        tags=tags,
+        stream=stream.index,
+        extradata=context.extradata or b"",
+        decoder="" if context.name == codec else context.name,
+        codec_tag=_codec_tag(context),
+        coded_bits=context.bits_per_coded_sample,
+        native_format="" if context.pix_fmt == form.name else context.pix_fmt,
+    )
+
+
+def _frame_rate(stream: Any, index: FrameIndex) -> Fraction:
+    """Exact where frames come at even steps; what the container says where its ticks are too coarse to tell."""
+    said = [rate for rate in (stream.guessed_rate, stream.base_rate, stream.average_rate) if rate]
+    steps = np.diff(index.frame_pts)
+    if not len(steps):
+        return Fraction(said[0]) if said else Fraction(24)
+    mean = Fraction(int(steps.sum()), len(steps)) * index.time_base
+    if steps.min() == steps.max() and index.time_base < Fraction(1, 2000):
+        return 1 / mean
+    for rate in said:
+        if abs(mean - 1 / Fraction(rate)) * len(steps) <= 2 * index.time_base:
+            return Fraction(rate)
+    return Fraction(1 / mean).limit_denominator(1001) if mean else Fraction(24)
+
+
+def _said(what: str, container: Any, stream: Any) -> str | None:
+    """The first place that says it: MOV's timecode track, then the picture's own stream, then the file."""
+    places = [other for other in container.streams if other.type == "data"] + [stream, container]
+    return next((place.metadata[what] for place in places if place.metadata.get(what)), None)
+
+
+def _tags(container: Any, name: str) -> tuple[Tag, ...]:
+    tags = [Tag(name, key, value) for key, value in container.metadata.items()]
+    for stream in container.streams:
+        kind = "tmcd" if stream.type == "data" and "timecode" in stream.metadata else stream.type
+        source = f"{name} {kind}" if kind == "tmcd" else f"{name} {kind} stream {stream.index}"
+        tags += [Tag(source, key, value) for key, value in stream.metadata.items()]
+    return tuple(tags)
+
+
+def _audio(container: Any, stream: Any, index: FrameIndex) -> tuple[AudioStream, ...]:
+    begins = int(index.frame_pts[0]) * index.time_base if len(index) else Fraction(0)
+    found = []
+    for sound in container.streams.audio:
+        if sound.codec_context is None:
+            continue
+        rate = sound.codec_context.sample_rate
+        first = (sound.start_time or 0) * sound.time_base
+        if sound.duration is not None:
+            seconds = sound.duration * sound.time_base
+        else:
+            seconds = Fraction(container.duration or 0, 1_000_000)
+        found.append(
+            AudioStream(
+                codec=sound.codec_context.codec.canonical_name,
+                rate=rate,
+                channels=sound.codec_context.channels,
+                samples=round(seconds * rate),
+                start=round((begins - first) * rate),
+                index=sound.index,
+            )
+        )
+    return tuple(found)
+
+
+def _codec_tag(context: Any) -> str:
+    try:
+        tag: str = context.codec_tag
+    except UnicodeDecodeError:  # not letters: a stream type
+        return ""
+    return tag if tag.strip("\0") else ""

@@ -26,6 +26,8 @@ def main(
         raise typer.BadParameter(f"no figure {', '.join(sorted(unknown))}; there are {', '.join(FIGURES)}")
     facts, rows = machine(), []
     progress, console = Console(stderr=True), Console()
+    if not console.is_terminal:
+        console = Console(width=180)
     for name in figures or FIGURES:
         module = importlib.import_module(f"benchmarks.{name}")
         with progress.status(name):
@@ -33,7 +35,9 @@ def main(
                 for row in module.rows(quick):
                     rows.append(row)
                     value = "–" if row.value is None else f"{row.value:.3g}"
-                    progress.print(f"{row.figure} · {row.case} · {row.what}: {value} {row.note}", markup=False)
+                    progress.print(
+                        f"{row.figure} · {row.case} · {row.what}: {value} {row.note}", markup=False
+                    )
             except Failed as error:
                 rows.append(Row(name, "", "could not be measured", None, note=str(error)))
         if json:

@@ -34,8 +34,11 @@ _ENCODERS = {  # camera-like: intra codecs at their own rates, long-GOP ones at 
     "ProRes": ("mov", "-c:v prores_ks -profile:v hq -vendor apl0 -pix_fmt yuv422p10le"),
     "DNxHR": ("mxf", "-c:v dnxhd -profile:v dnxhr_hq -pix_fmt yuv422p"),
     "H.264": ("mp4", "-c:v libx264 -preset veryfast -g 48 -bf 2 -pix_fmt yuv420p"),
-    "HEVC": ("mp4", "-c:v libx265 -preset superfast -x265-params log-level=1:keyint=48:bframes=3"
-             " -tag:v hvc1 -pix_fmt yuv420p10le"),
+    "HEVC": (
+        "mp4",
+        "-c:v libx265 -preset superfast -x265-params log-level=1:keyint=48:bframes=3"
+        " -tag:v hvc1 -pix_fmt yuv420p10le",
+    ),
 }
 
 

@@ -41,7 +41,9 @@ def matrix(frames: int) -> dict[str, Path]:
         "DNxHR MXF": make("mxf", "-c:v dnxhd -profile:v dnxhr_hq -pix_fmt yuv422p"),
         "open GOP": opened,
         "HEVC open GOP": make("mp4", f"{hevc} log-level=1:keyint=48:open-gop=1:bframes=4"),
-        "VFR": make("mp4", f"-fps_mode passthrough -enc_time_base 1/24000 {h264.format(48, 0)}", filters=uneven),
+        "VFR": make(
+            "mp4", f"-fps_mode passthrough -enc_time_base 1/24000 {h264.format(48, 0)}", filters=uneven
+        ),
         "edit list": footage.copied(closed, "mov", before="-ss 0.9"),
         "open-GOP cut": footage.copied(opened, "mp4", before="-ss 2.2"),
         "MPEG-TS": footage.copied(opened, "ts"),
@@ -152,7 +154,9 @@ def rows(quick: bool) -> Iterator[Row]:
     exact_everywhere: list[float] = []
     for case, path in matrix(frames).items():
         shown = footage.numbers_shown(path, SIZE)
-        numbers = [int(number) for number in np.random.default_rng(7).choice(len(shown), asked, replace=False)]
+        numbers = [
+            int(number) for number in np.random.default_rng(7).choice(len(shown), asked, replace=False)
+        ]
         truth = [shown[number] for number in numbers]
         sides = {name: partial(_sample, reader, str(path), numbers) for name, reader in installed.items()}
         samples = in_turn(sides, rounds)

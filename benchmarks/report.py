@@ -11,6 +11,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
+from rich.markup import escape
 from rich.table import Table
 
 from benchmarks.measure import CORES
@@ -95,14 +96,17 @@ def _version(package: str) -> str:
 
 def table(rows: list[Row]) -> Table:
     """For people."""
-    shown = Table("figure", "case", "what", "mediadask", "peer", "value", "target", "", "note")
+    shown = Table("case", "what", "value", "target", "", "mediadask", "peer", "note")
     marks = {True: "[green]met[/]", False: "[red]not met[/]", None: ""}
-    for row in rows:
-        value = "" if row.value is None else f"{row.value:.3g}"
-        target = "" if row.target is None else str(row.target)
-        shown.add_row(
-            row.figure, row.case, row.what, row.ours, row.theirs, value, target, marks[row.met], row.note
-        )
+    for figure in dict.fromkeys(row.figure for row in rows):
+        shown.add_section()
+        shown.add_row(f"[bold]{figure}[/]")
+        for row in (row for row in rows if row.figure == figure):
+            value = "" if row.value is None else f"{row.value:.3g}"
+            target = "" if row.target is None else str(row.target)
+            shown.add_row(
+                row.case, row.what, value, target, marks[row.met], row.ours, row.theirs, escape(row.note)
+            )
     return shown
 
 

@@ -1,0 +1,91 @@
+"""4K ProRes to a 1080p H.264 proxy with a LUT, against the ffmpeg command line with the same settings."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import tempfile
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import mediadask as md
+from benchmarks import footage
+from benchmarks.measure import CORES, Failed, Meter, Sample, in_turn, isolated, median_of, ratio, run
+from benchmarks.report import Row, at_least, at_most
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+def by_mediadask(clip: str, out: str, lut: str, height: int) -> Sample:
+    shutil.rmtree(out, ignore_errors=True)
+    with md.Pool.local(workers=CORES) as pool:
+        pool.submit(md.proxy([clip], f"{out}-warm", lut=lut, height=height), name="warm", show="bench").wait()
+        shutil.rmtree(f"{out}-warm")
+        with Meter() as meter:
+            pool.submit(md.proxy([clip], out, lut=lut, height=height), name="proxy", show="bench").result()
+    made = [path for path in Path(out).rglob("*.mp4")]
+    return meter.sample((str(made[0]), made[0].stat().st_size))
+
+
+def by_ffmpeg(clip: str, out: str, lut: str, height: int) -> Sample:
+    """The command a production would run, with the encoder settings our proxies use."""
+    path = Path(out) / "ffmpeg.mp4"
+    path.parent.mkdir(exist_ok=True)
+    filters = f"scale=-2:{height}:flags=bicubic,lut3d={lut}:interp=tetrahedral,format=yuv420p"
+    command = (
+        f"{footage.ffmpeg()} -v error -y -i {clip} -vf {filters} -c:v libx264 -preset veryfast -crf 20 -g 48"
+    )
+    taken = run([*command.split(), "-movflags", "+faststart", str(path)])
+    return Sample(taken.wall_seconds, taken.cpu_seconds, taken.peak_bytes, (str(path), path.stat().st_size))
+
+
+def ssim(one: str, other: str) -> float:
+    """FFmpeg's, over all planes of all frames."""
+    command = [footage.ffmpeg(), "-i", one, "-i", other, "-lavfi", "[0:v][1:v]ssim", "-f", "null", "-"]
+    found = re.search(r"All:([0-9.]+)", run(command).value)
+    if not found:
+        raise Failed("ffmpeg's ssim filter gave no figure")
+    return float(found[1])
+
+
+def rows(quick: bool) -> Iterator[Row]:
+    frames, times, rounds = (12, 1, 1) if quick else (48, 4, 5)
+    size = (1280, 720) if quick else (3840, 2160)
+    clip = footage.looped(footage.rendition("ProRes", frames=frames, size=size), times)
+    lut, height, count = str(footage.lut()), size[1] // 2, frames * times
+    with tempfile.TemporaryDirectory() as folder:
+        sides = {
+            "mediadask": partial(isolated, by_mediadask, str(clip), f"{folder}/ours", lut, height),
+            "ffmpeg": partial(by_ffmpeg, str(clip), f"{folder}/theirs", lut, height),
+        }
+        samples = in_turn(sides, rounds)
+        (ours, our_bytes), (theirs, their_bytes) = (samples[name][-1].value for name in sides)
+        likeness = ssim(ours, theirs)
+    case = f"ProRes {size[1]}p → H.264 {height}p, LUT"
+    taken = dict(samples)
+    fps = {name: f"{count / median_of(side, 'wall_seconds'):.1f} fps" for name, side in samples.items()}
+    speed = 1 / ratio(samples["mediadask"], samples["ffmpeg"], "wall_seconds")
+    cpu = f"CPU {ratio(samples['mediadask'], samples['ffmpeg'], 'cpu_seconds'):.2f}×"
+    yield Row(
+        "proxy",
+        case,
+        "speed over ffmpeg's",
+        speed,
+        at_least(1.3),
+        fps["mediadask"],
+        fps["ffmpeg"],
+        cpu,
+        taken,
+    )
+    yield Row("proxy", case, "SSIM between the two", likeness, at_least(0.99))
+    yield Row(
+        "proxy",
+        case,
+        "size apart, %",
+        100 * abs(our_bytes / their_bytes - 1),
+        at_most(5),
+        f"{our_bytes / 1e6:.2f} MB",
+        f"{their_bytes / 1e6:.2f} MB",
+    )

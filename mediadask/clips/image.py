@@ -206,16 +206,21 @@ def _find(image: Any, wanted: str | None, url: str) -> _Layer:
         spec = image.spec()
         title = spec.get_string_attribute("oiio:subimagename")
         names = [name.upper() for name in spec.channelnames]
-        for name in dict.fromkeys(channel.rpartition(".")[0] for channel in spec.channelnames):
-            channels = _picture_channels(names, f"{name}.".upper() if name else "")
+        pictured: set[int] = set()
+        for prefix in dict.fromkeys(name.rpartition(".")[0] for name in spec.channelnames):
+            channels = _picture_channels(names, f"{prefix}.".upper() if prefix else "")
             if channels:
-                found.setdefault(name or (title if part and "" in found else ""), (part, channels))
-                if title:
+                pictured.update(channels)
+                found.setdefault(prefix, (part, channels))  # "" is the main layer: the first part's with one
+                if title and not prefix:
                     found.setdefault(title, (part, channels))
         for at, name in enumerate(spec.channelnames):
-            found.setdefault(name, (part, (at,)))
+            if at not in pictured:
+                found.setdefault(name, (part, (at,)))
+                if title and spec.nchannels == 1:
+                    found.setdefault(title, (part, (at,)))
     wanted = wanted or ""
-    if wanted not in found and not wanted and len(found) == 1:
+    if not wanted and len(found) == 1:
         wanted = next(iter(found))  # one channel under any name is a gray picture
     if wanted not in found:
         what = f"has no layer {wanted!r}" if wanted else "has no R, G, B or Y channels"

@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import os
 import struct
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
 import fsspec
 import numpy as np
-import OpenEXR
 import OpenImageIO as oiio
 import pytest
 
 from mediadask.clips import BadFrame, Clip, Frame
-from mediadask.clips.image import read_header
 from mediadask.clips.pattern import group_names, pattern_of
 from mediadask.errors import CorruptFrame, InvalidRequest, MissingMedia, UnreadableMedia
 from mediadask.footage import read_number, write_sequence
@@ -155,3 +152,242 @@ def _write_dpx(path: Path, samples: Any, bits: int) -> None:
         0,
     )
     path.write_bytes(bytes(header) + data)
+
+
+def _write_exr(
+    path: Path, parts: list[tuple[str, dict[str, Any]]], data: tuple[int, int, int, int] | None = None
+) -> None:
+    """Parts by name, each a mapping of channel name to (rows, columns) values; `data` is the data window's
+    (x, y, width, height) inside a display window of 8 x 6."""
+    x, y, width, height = data or (0, 0, 8, 6)
+    specs, pixels = [], []
+    for title, channels in parts:
+        spec = oiio.ImageSpec(width, height, len(channels), "half")
+        spec.x, spec.y = x, y
+        spec.full_width, spec.full_height = 8, 6
+        spec.channelnames = tuple(channels)
+        if title:
+            spec.attribute("oiio:subimagename", title)
+        specs.append(spec)
+        flat = [
+            np.broadcast_to(np.asarray(value, np.float32), (height, width)) for value in channels.values()
+        ]
+        pixels.append(np.ascontiguousarray(np.stack(flat, -1)))
+    out = oiio.ImageOutput.create(str(path))
+    assert out.open(str(path), specs), out.geterror()
+    for row, (spec, picture) in enumerate(zip(specs, pixels, strict=True)):
+        assert row == 0 or out.open(str(path), spec, "AppendSubimage")
+        assert out.write_image(picture), out.geterror()
+    assert out.close()
+
+
+def _levels(url: Any) -> list[float]:
+    (frame,) = Clip.open(url).frames()
+    return [float(plane[0, 0]) for plane in frame.planes]
+
+
+def test_the_main_layer_is_read_and_the_others_by_name(tmp_path: Path) -> None:
+    file = tmp_path / "render.exr"
+    main = {"B": 0.25, "G": 0.5, "R": 0.75, "A": 1.0, "Z": 9.0}
+    _write_exr(file, [("", {**main, "diffuse.R": 1.5, "diffuse.G": 2.5, "diffuse.B": 3.5})])
+    assert _levels(file) == [0.75, 0.5, 0.25, 1.0]
+    assert Clip.open(file).header.pixel_format.name == "gbrapf16le"
+    assert _levels(f"{file}?layer=diffuse") == [1.5, 2.5, 3.5]
+    assert _levels(f"{file}?layer=Z") == [9.0]
+    assert Clip.open(f"{file}?layer=Z").header.pixel_format.model == "gray"
+    listed = {tag.name: tag.value for tag in Clip.open(file).header.tags}["layers"]
+    assert listed.split(", ")[0] == "diffuse"
+    with pytest.raises(InvalidRequest, match=r"no layer 'spec'.*one of diffuse"):
+        Clip.open(f"{file}?layer=spec")
+
+
+def test_parts_of_a_multi_part_file_are_layers(tmp_path: Path) -> None:
+    file = tmp_path / "render.exr"
+    beauty, matte = {"R": 0.75, "G": 0.5, "B": 0.25}, {"R": 1.0, "G": 0.0, "B": 2.0}
+    _write_exr(file, [("beauty", beauty), ("matte", matte), ("depth", {"Z": 7.0})])
+    assert _levels(file) == [0.75, 0.5, 0.25]
+    assert _levels(f"{file}?layer=matte") == [1.0, 0.0, 2.0]
+    assert _levels(f"{file}?layer=depth") == [7.0]
+
+
+@pytest.mark.parametrize(
+    ("window", "filled"),
+    [
+        ((2, 1, 4, 3), (slice(1, 4), slice(2, 6))),  # smaller
+        ((-2, -1, 12, 9), (slice(0, 6), slice(0, 8))),  # overscan
+        ((-3, 2, 6, 9), (slice(2, 6), slice(0, 3))),  # across a corner
+        ((20, 20, 4, 4), (slice(0), slice(0))),  # outside altogether
+    ],
+)
+def test_the_data_window_lands_in_the_display_window(tmp_path: Path, window: Any, filled: Any) -> None:
+    file = tmp_path / "plate.exr"
+    x, y, width, height = window
+    rows, columns = np.mgrid[y : y + height, x : x + width]
+    _write_exr(file, [("", {"R": rows + 100, "G": columns + 100, "B": 1.0})], window)
+    clip = Clip.open(file)
+    (frame,) = clip.frames()
+    expected = np.zeros((3, 6, 8), np.float16)
+    inside = np.mgrid[0:6, 0:8][(slice(None), *filled)] + 100
+    expected[(slice(None), *filled)] = [*inside, np.ones_like(inside[0])]
+    np.testing.assert_array_equal(np.stack(frame.planes), expected)
+    tags = {tag.name: tag.value for tag in clip.header.tags}
+    assert tags["displayWindow"] == "0 0 7 5"
+    assert tags["dataWindow"] == f"{x} {y} {x + width - 1} {y + height - 1}"
+
+
+def test_alpha_of_a_png_leaves_its_colors_as_stored(tmp_path: Path) -> None:
+    file = tmp_path / "matte.png"
+    spec = oiio.ImageSpec(4, 4, 4, "uint8")
+    spec.attribute("oiio:UnassociatedAlpha", 1)
+    out = oiio.ImageOutput.create(str(file))
+    assert out.open(str(file), spec)
+    assert out.write_image(np.full((4, 4, 4), (200, 100, 50, 10), np.uint8))
+    assert out.close()
+    assert _levels(file) == [200, 100, 50, 10]
+
+
+@pytest.mark.parametrize(
+    "url",
+    ["plate.%04d.exr", "plate.####.exr", "plate.#.exr", "plate.*.exr", "plate.%d.exr", "plate.1001-1004#.exr",
+     "plate.1001-1004####.exr", ""],
+)  # fmt: skip
+def test_a_sequence_has_many_names(plate: Any, tmp_path: Path, url: str) -> None:
+    plate()
+    clip = Clip.open(tmp_path / url)
+    assert [number_in(frame) for frame in clip.frames()] == [1001, 1002, 1003, 1004]
+    assert clip.header.first_number == 1001
+
+
+def test_a_range_in_the_name_is_what_must_be_there(plate: Any, tmp_path: Path) -> None:
+    plate()
+    assert [number_in(frame) for frame in Clip.open(tmp_path / "plate.1002-1003#.exr").frames()] == [
+        1002,
+        1003,
+    ]
+    longer = Clip.open(tmp_path / "plate.1000-1006####.exr")
+    assert bad(longer) == {at: f"file is missing: plate.{1000 + at}.exr" for at in (0, 5, 6)}
+    assert np.diff(longer.index.frame_pts).tolist() == [1] * 6
+
+
+def test_one_image_is_a_clip_of_one_frame(plate: Any) -> None:
+    clip = Clip.open(plate()[2])
+    assert (len(clip), clip.header.first_number) == (1, None)
+    assert number_in(next(clip.frames())) == 1003
+
+
+@pytest.mark.parametrize(
+    ("names", "urls"),
+    [
+        (["shot-0001.exr", "shot-0002.exr"], ["shot-%04d.exr"]),
+        (["a.998.exr", "a.999.exr", "a.1000.exr"], ["a.%03d.exr"]),
+        (["a.1.exr", "a.10.exr"], ["a.%01d.exr"]),
+        (["a.1.exr", "a.0002.exr", "a.0003.exr"], ["a.%04d.exr", "a.1.exr"]),
+        (["v01.0001.exr", "v01.0002.exr", "v02.0001.exr"], ["v01.%04d.exr", "v02.0001.exr"]),
+        (["a.0001.exr", "a.0001.jpg", "still.png"], ["a.0001.exr", "a.0001.jpg", "still.png"]),
+    ],
+)
+def test_names_that_count_are_one_sequence(names: list[str], urls: list[str]) -> None:
+    assert sorted(group_names(names)) == sorted(urls)
+    for url in urls:
+        pattern = pattern_of(f"/x/{url}")
+        if pattern:
+            numbers = [number for name in names if (number := pattern.number(name)) is not None]
+            assert len(numbers) > 1
+            assert {pattern.name(number) for number in numbers} <= set(names)
+
+
+def test_holes_and_broken_files_are_frames_with_a_reason(plate: Any, tmp_path: Path) -> None:
+    files = plate(frames=8)
+    good = files[1].read_bytes()
+    files[1].unlink()
+    files[2].write_bytes(good[: len(good) // 2])
+    files[3].write_bytes(b"")
+    files[4].write_bytes(b"not an image" * 100)
+    write_sequence(tmp_path / "plate.%04d.exr", first=1006, frames=1, size=(80, 90))
+    write_sequence(tmp_path / "plate.%04d.exr", first=1007, frames=1, size=SIZE, dtype="float")
+    clip = Clip.open(tmp_path / "plate.%04d.exr")
+    assert len(clip) == 8
+    reasons = bad(clip)
+    assert sorted(reasons) == [1, 2, 3, 4, 5, 6]
+    assert reasons[1] == "file is missing: plate.1002.exr"
+    assert reasons[2].startswith("plate.1003.exr does not decode (")
+    assert reasons[3] == "plate.1004.exr is empty"
+    assert reasons[4].startswith("plate.1005.exr does not decode (")
+    assert reasons[5] == "plate.1006.exr is 80x90 where the sequence is 160x90"
+    assert reasons[6] == "plate.1007.exr holds gbrpf32le where the sequence holds gbrpf16le"
+    with pytest.raises(CorruptFrame, match=r"frame 1: file is missing: plate\.1002\.exr"):
+        list(clip.frames())
+    held = [(frame.valid, number_in(frame)) for frame in clip.frames(on_corrupt="hold")]
+    assert held == [(True, 1001), *[(False, 1001)] * 6, (True, 1008)]
+
+
+@pytest.mark.parametrize(
+    ("suffix", "dtype"), [("dpx", "uint10"), ("tif", "uint16"), ("png", "uint16"), ("jpg", "uint8")]
+)
+def test_a_file_cut_short_is_never_a_picture(plate: Any, tmp_path: Path, suffix: str, dtype: str) -> None:
+    files = plate(f"plate.%04d.{suffix}", dtype=dtype)
+    whole = files[2].read_bytes()
+    for kept in (0.3, 0.6, 0.97):
+        files[2].write_bytes(whole[: int(len(whole) * kept)])
+        assert list(bad(Clip.open(tmp_path / f"plate.%04d.{suffix}"))) == [2]
+
+
+def test_a_broken_first_file_does_not_keep_the_rest_from_opening(plate: Any, tmp_path: Path) -> None:
+    files = plate(timecode="01:00:00:00")
+    files[0].write_bytes(b"not an image")
+    clip = Clip.open(tmp_path / "plate.%04d.exr")
+    assert clip.header.timecode == "01:00:00:00"
+    assert list(bad(clip)) == [0]
+
+
+def test_what_cannot_be_opened_says_why(plate: Any, tmp_path: Path) -> None:
+    with pytest.raises(MissingMedia, match="no file has a name like this"):
+        Clip.open(tmp_path / "other.%04d.exr")
+    with pytest.raises(MissingMedia, match="no such file"):
+        Clip.open(tmp_path / "nowhere" / "plate.%04d.exr")
+    with pytest.raises(UnreadableMedia, match="folder without an image sequence"):
+        Clip.open(tmp_path)
+    (tmp_path / "empty.exr").touch()
+    with pytest.raises(UnreadableMedia, match="is empty"):
+        Clip.open(tmp_path / "empty.exr")
+    (tmp_path / "empty.exr").unlink()
+    plate()
+    plate("other.%04d.dpx", dtype="uint10")
+    with pytest.raises(
+        UnreadableMedia, match=r"2 image sequences; name one: other\.%04d\.dpx, plate\.%04d\.exr"
+    ):
+        Clip.open(tmp_path)
+    (tmp_path / "plate.001002.exr").write_bytes(b"x")
+    with pytest.raises(UnreadableMedia, match="have the same number"):
+        Clip.open(tmp_path / "plate.#.exr")
+
+
+def test_opening_reads_one_header(plate: Any, tmp_path: Path) -> None:
+    """All files but the first are garbage: opening does not notice, reading does."""
+    for file in plate(frames=20)[1:]:
+        file.write_bytes(b"garbage")
+    clip = Clip.open(tmp_path / "plate.%04d.exr")
+    assert (len(clip), len(bad(clip))) == (20, 19)
+
+
+def test_a_layer_and_its_sequence_are_not_taken_for_one_another(tmp_path: Path) -> None:
+    """They are the same files: what is cached for one must not open as the other."""
+    _write_exr(tmp_path / "r.1001.exr", [("", {"R": 1, "G": 1, "B": 1, "Z": 5})])
+    url = f"{tmp_path}/r.%04d.exr"
+    assert [_levels(name)[0] for name in (url, f"{url}?layer=Z", url)] == [1, 5, 1]
+
+
+@pytest.mark.parametrize(("suffix", "dtype"), [("exr", "half"), ("dpx", "uint10")])
+def test_remote_sequences_are_like_local_ones(plate: Any, tmp_path: Path, suffix: str, dtype: str) -> None:
+    files = plate(f"plate.%04d.{suffix}", dtype=dtype, timecode="01:00:00:00")
+    memory = fsspec.filesystem("memory")
+    folder = f"/{tmp_path.name}"
+    for file in files[:2] + files[3:]:
+        memory.pipe_file(f"{folder}/{file.name}", file.read_bytes())
+    clip = Clip.open(f"memory:/{folder}/plate.%04d.{suffix}")
+    local = Clip.open(tmp_path / f"plate.%04d.{suffix}")
+    assert bad(clip) == {2: f"file is missing: plate.1003.{suffix}"}
+    assert clip.header == local.header
+    for there, here in zip(clip.frames(stop=2), local.frames(stop=2), strict=True):
+        np.testing.assert_array_equal(np.stack(there.planes), np.stack(here.planes))
+    assert len(Clip.open(f"memory:/{folder}/")) == 4

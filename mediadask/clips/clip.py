@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from mediadask.clips.reader import Reader
     from mediadask.clips.storage import FileStamp
 
-__all__ = ["Clip", "OnCorrupt"]
+__all__ = ["Clip", "OnCorrupt", "reopen"]
 
 OnCorrupt = Literal["fail", "hold", "black"]
 """What stands in for a frame that does not decode: nothing (an error), the last good picture, or black."""
@@ -81,7 +81,7 @@ class Clip:
         return f"<Clip {self.name!r}: {len(self)} frames, {size}, {header.codec} in {header.container}>"
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return _reopen, (self.url, self.identity)
+        return reopen, (self.url, self.identity)
 
     def __dask_tokenize__(self) -> tuple[str, str, str]:
         return (type(self).__name__, self.url, self.identity)
@@ -180,7 +180,8 @@ def _identity(reader: Reader, url: str, files: tuple[FileStamp, ...]) -> str:
 
 
 @lru_cache(maxsize=16)
-def _reopen(url: str, identity: str) -> Clip:
+def reopen(url: str, identity: str) -> Clip:
+    """The clip that was open elsewhere, such as where a task was planned, if its files are still the same."""
     clip = Clip.open(url.removeprefix("concat:").split("|") if url.startswith("concat:") else url)
     if clip.identity != identity:
         raise MediaChanged("has changed since the work was planned", where=url, do="submit the work again")

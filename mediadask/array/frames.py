@@ -1,0 +1,242 @@
+"""The frames of a clip as something a Dask task slices, and the graph in which tasks share decodes.
+
+Chunks are whole GOPs up to a byte budget, and such a chunk is one task that decodes what it needs. A GOP
+above the budget (60 frames of 4K as 16-bit R'G'B' are 3 GB) becomes several chunks behind one task that
+decodes it once and keeps native planes, a quarter of that::
+
+    GOP above the budget                       chunks of whole GOPs
+    ("decode-…", 0) ── ("frames-…", 0, 0, 0, 0)    ("frames-…", 3, 0, 0, 0)
+                    ├─ ("frames-…", 1, 0, 0, 0)    ("frames-…", 4, 0, 0, 0)
+                    └─ ("frames-…", 2, 0, 0, 0)    …
+
+Every chunk is a Dask getter, so that slices of it are fused into the task and reach `FrameArray`, which
+decodes and converts no more than they need. Tasks are made after culling: a GOP of which one chunk is left
+is decoded from there, one of which several are left as far as the last of them needs.
+"""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from dask._task_spec import DataNode, Task, TaskRef
+from dask.array.core import getter
+from dask.highlevelgraph import Layer, MaterializedLayer
+
+from mediadask.clips import Clip, Frame
+from mediadask.clips.clip import reopen
+from mediadask.pixels import to_rgb
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterator, Mapping, Set
+
+    import numpy.typing as npt
+
+    from mediadask.clips import OnCorrupt
+    from mediadask.pixels import SampleType
+
+__all__ = ["DecodedFrames", "FrameArray", "FrameLayer", "plan_chunks"]
+
+_OPEN_GOP_FRAMES = 20
+"""At least so many frames are decoded together where GOPs are open: a run of them also decodes the next key,
+which at 20 is 5 %."""
+
+
+@dataclass(frozen=True)
+class FrameArray:
+    """``(frame, y, x, channel)`` of a clip, decoded where it is sliced. Plain data: tasks carry it."""
+
+    url: str
+    identity: str
+    shape: tuple[int, int, int, int]
+    dtype: np.dtype[Any]
+    on_corrupt: OnCorrupt = "fail"
+
+    threads: int = 1
+    """For the decoder: 1, since Dask runs a task on every core; 0, as many as it likes, for a task that is alone."""
+
+    ndim = 4
+
+    @classmethod
+    def of(cls, clip: Clip, dtype: SampleType | None, on_corrupt: OnCorrupt) -> FrameArray:
+        """The array of a clip; `dtype` None for the source's own, 8 or 16 bits for codes."""
+        header = clip.header
+        shape = (len(clip), header.height, header.width, len(header.pixel_format.channels))
+        return cls(clip.url, clip.identity, shape, np.dtype(dtype or header.pixel_format.dtype), on_corrupt)
+
+    def __getitem__(self, index: Any) -> npt.NDArray[Any]:
+        return self.take(index, {})
+
+    def take(self, index: Any, decoded: Mapping[int, Frame]) -> npt.NDArray[Any]:
+        """What `index` selects, each axis on its own; frames in `decoded` are not decoded again."""
+        items = index if isinstance(index, tuple) else (index,)
+        items += (slice(None),) * (4 - len(items))
+        numbers, rows, columns, channels = (
+            np.atleast_1d(np.arange(length)[item]) for length, item in zip(self.shape, items, strict=True)
+        )
+        # Planar memory, seen as (frame, y, x, channel): the conversion writes it without interleaving.
+        out = np.empty((len(numbers), len(channels), len(rows), len(columns)), self.dtype)
+        whole = len(columns) == self.shape[2] and len(channels) == self.shape[3]
+        direct = whole and _consecutive(rows) and _consecutive(columns) and _consecutive(channels)
+        if out.size:
+            band = slice(int(rows.min()), int(rows.max()) + 1)
+            for frame in self._frames(np.unique(numbers), decoded):
+                places = np.flatnonzero(numbers == frame.number)
+                if direct:
+                    to_rgb(frame, self.dtype, band, out[places[0]])
+                else:
+                    planes = to_rgb(frame, self.dtype, band).transpose(2, 0, 1)
+                    out[places[0]] = planes[np.ix_(channels, rows - band.start, columns)]
+                out[places[1:]] = out[places[0]]
+        scalars = tuple(0 if np.ndim(np.arange(n)[item]) == 0 else slice(None) for n, item in zip(self.shape, items, strict=True))
+        return out.transpose(0, 2, 3, 1)[scalars]
+
+    def _frames(self, numbers: npt.NDArray[Any], decoded: Mapping[int, Frame]) -> Iterator[Frame]:
+        """Frames of ascending numbers; what lies between two of them is decoded only inside a GOP."""
+        missing = [int(number) for number in numbers if int(number) not in decoded]
+        for number in numbers:
+            if int(number) in decoded:
+                yield decoded[int(number)]
+        if not missing:
+            return
+        clip = reopen(self.url, self.identity)
+        gops = clip.index.gops
+        first = 0
+        for last, number in enumerate(missing):
+            end = last + 1 == len(missing)
+            # The next one starts a range of its own if a GOP begins between the two.
+            if end or gops[np.searchsorted(gops, missing[last + 1], side="right") - 1] > number + 1:
+                wanted = set(missing[first : last + 1])
+                for frame in clip.frames(
+                    missing[first], number + 1, on_corrupt=self.on_corrupt, threads=self.threads
+                ):
+                    if frame.number in wanted:
+                        yield frame
+                first = last + 1
+
+
+@dataclass(frozen=True)
+class DecodedFrames:
+    """A `FrameArray` some of whose frames are decoded: native planes, copied out of the decoder's memory."""
+
+    source: FrameArray
+    frames: dict[int, Frame]
+
+    def __getitem__(self, index: Any) -> npt.NDArray[Any]:
+        return self.source.take(index, self.frames)
+
+    def __sizeof__(self) -> int:
+        return sum(frame.nbytes for frame in self.frames.values())  # Dask's measure of what a worker holds
+
+
+def _decode(source: FrameArray, start: int, stop: int) -> DecodedFrames:
+    clip = reopen(source.url, source.identity)
+    frames = {}
+    for frame in clip.frames(start, stop, on_corrupt=source.on_corrupt, threads=source.threads):
+        planes = tuple(plane.copy() for plane in frame.planes)
+        frames[frame.number] = replace(frame, planes=planes)
+    return DecodedFrames(source, frames)
+
+
+def _consecutive(positions: npt.NDArray[Any]) -> bool:
+    return len(positions) > 0 and bool((np.diff(positions) == 1).all())
+
+
+def plan_chunks(
+    clip: Clip, source: FrameArray, budget_bytes: int
+) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+    """Where chunks begin and end: (chunks + 1,) frame numbers; and (chunks,) the first chunk of each one's GOPs.
+
+    Chunks with the same first chunk are decoded together.
+    """
+    gops, count = clip.index.gops, len(clip)
+    most = max(budget_bytes // max(int(np.prod(source.shape[1:])) * source.dtype.itemsize, 1), 1)
+    least = _OPEN_GOP_FRAMES if _has_open_gops(clip) else 1
+    edges, owners, start = [0], [], 0
+    while start < count:
+        fits = gops[np.searchsorted(gops, start + most, side="right") - 1]
+        needed = gops[min(np.searchsorted(gops, start + least), len(gops) - 1)]
+        stop = int(max(fits, needed))
+        parts = -(-(stop - start) // most)
+        owners += [len(owners)] * parts
+        edges += [start + (stop - start) * part // parts for part in range(1, parts + 1)]
+        start = stop
+    return np.array(edges, np.int64), np.array(owners, np.int64)
+
+
+def _has_open_gops(clip: Clip) -> bool:
+    """Whether frames shown before some key come after it in decode order."""
+    index = clip.index
+    if len(index.gops) < 3 or index.intra_only:
+        return False
+    last_packet = np.maximum.reduceat(index.shown, index.gops[:-1])
+    return bool((last_packet[:-1] > index.decode_start[index.gops[1:-1]]).any())
+
+
+class FrameLayer(Layer):  # type: ignore[misc]  # Dask has no types
+    """The tasks of a clip's chunks, made when a graph is culled. It travels as URL, shape and chunk edges."""
+
+    def __init__(
+        self, name: str, source: FrameArray, edges: npt.NDArray[np.int64], owners: npt.NDArray[np.int64]
+    ) -> None:
+        super().__init__()
+        self.name, self.source, self.edges, self.owners = name, source, edges, owners
+        self._all: dict[Any, Task | DataNode] | None = None
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**self.__dict__, "_all": None}
+
+    def __repr__(self) -> str:
+        return f"<FrameLayer {self.name!r}: {len(self.owners)} chunks>"
+
+    @property
+    def _tasks(self) -> dict[Any, Task | DataNode]:
+        if self._all is None:
+            self._all = self._make(range(len(self.owners)))
+        return self._all
+
+    def __getitem__(self, key: Any) -> Task | DataNode:
+        return self._tasks[key]
+
+    def __iter__(self) -> Iterator[Any]:
+        return iter(self._tasks)
+
+    def __len__(self) -> int:
+        return len(self._tasks)
+
+    def is_materialized(self) -> bool:
+        return self._all is not None
+
+    def get_output_keys(self) -> Set[Any]:
+        return {(self.name, chunk, 0, 0, 0) for chunk in range(len(self.owners))}
+
+    def cull(self, keys: set[Any], all_hlg_keys: Collection[Any]) -> tuple[Layer, Mapping[Any, set[Any]]]:
+        tasks = self._make(sorted(key[1] for key in keys if key[0] == self.name))
+        layer = MaterializedLayer(tasks, annotations=self.annotations)
+        return layer, {key: set(task.dependencies) for key, task in tasks.items()}
+
+    def _make(self, chunks: Collection[int]) -> dict[Any, Task | DataNode]:
+        source = replace(self.source, threads=0) if len(chunks) == 1 else self.source
+        together: dict[int, list[int]] = {}
+        for chunk in chunks:
+            together.setdefault(int(self.owners[chunk]), []).append(chunk)
+        shared = set(self.owners[1:][np.diff(self.owners) == 0].tolist())
+        tasks: dict[Any, Task | DataNode] = {}
+        for owner, needed in together.items():
+            key = (f"decode-{self.name}", owner)
+            decoded: TaskRef | DataNode
+            if owner in shared:
+                # A chunk depends on the same key however much of its GOP is needed: a scheduler that holds
+                # the chunk from another computation must not see its dependencies change.
+                decoded = TaskRef(key)
+                start, stop = int(self.edges[needed[0]]), int(self.edges[needed[-1] + 1])
+                tasks[key] = Task(key, _decode, source, start, stop) if len(needed) > 1 else DataNode(key, source)
+            else:
+                decoded = DataNode(key, source)
+            for chunk in needed:
+                index = (slice(int(self.edges[chunk]), int(self.edges[chunk + 1])), *(slice(None),) * 3)
+                name = (self.name, chunk, 0, 0, 0)
+                tasks[name] = Task(name, getter, decoded, index)
+        return tasks

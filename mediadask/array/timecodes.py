@@ -1,0 +1,119 @@
+"""Timecode as an xarray coordinate: labels made when looked at, selection by arithmetic.
+
+A day of labels takes seconds to build and hash; opening a clip must not wait for them.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+from xarray.backends import BackendArray
+from xarray.core import indexing
+from xarray.core.indexes import IndexSelResult
+from xarray.indexes import Index, PandasIndex
+
+from mediadask.timecode import Timecode
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    import numpy.typing as npt
+
+__all__ = ["TimecodeIndex"]
+
+
+class TimecodeIndex(Index):  # type: ignore[misc]
+    """Labels ``HH:MM:SS:FF`` over frame counts since midnight, which go on counting past it."""
+
+    def __init__(self, counts: PandasIndex, base: int, drop: bool, name: str) -> None:
+        self.counts, self.base, self.drop, self.name = counts, base, drop, name
+
+    @classmethod
+    def starting(cls, start: Timecode, count: int, dim: str, name: str = "timecode") -> TimecodeIndex:
+        """The labels of `count` frames from `start` on, along `dim`."""
+        counts = pd.RangeIndex(start.frames, start.frames + count, name=name)
+        return cls(PandasIndex(counts, dim), start.base, start.drop, name)
+
+    def _with(self, counts: PandasIndex | None) -> TimecodeIndex | None:
+        known = isinstance(counts, PandasIndex)
+        return TimecodeIndex(counts, self.base, self.drop, self.name) if known else None
+
+    def create_variables(self, variables: Mapping[Any, xr.Variable] | None = None) -> dict[Any, xr.Variable]:
+        """The coordinate, its labels lazy."""
+        array = _Labels(self.counts.index, Timecode(0, self.base, self.drop))
+        old = (variables or {}).get(self.name)
+        attrs, encoding = (old.attrs, old.encoding) if old is not None else (None, None)
+        lazy = indexing.LazilyIndexedArray(array)
+        return {self.name: xr.Variable(self.counts.dim, lazy, attrs, encoding)}
+
+    def sel(self, labels: dict[Any, Any], **options: Any) -> IndexSelResult:
+        """Positions of one label, several, or a slice of labels, both ends included as in pandas."""
+        ((name, label),) = labels.items()
+        if isinstance(label, slice):
+            counts: Any = slice(self._count(label.start), self._count(label.stop), label.step)
+        else:
+            values = np.asarray(getattr(label, "values", label))
+            counts = np.array([self._count(str(text)) for text in values.ravel()], np.int64).reshape(values.shape)
+            counts = counts[()] if values.ndim == 0 else counts
+        return self.counts.sel({name: counts}, **options)
+
+    def _count(self, label: str | None) -> int | None:
+        if label is None:
+            return None
+        start = int(self.counts.index[0]) if len(self.counts.index) else 0
+        code = Timecode.parse(label, self.base)
+        return start + (code.frames - start) % code.frames_per_day
+
+    def isel(self, indexers: Mapping[Any, Any]) -> TimecodeIndex | None:
+        """The index of the frames selected; None for a single one."""
+        return self._with(self.counts.isel(indexers))
+
+    def equals(self, other: Index, *, exclude: frozenset[Any] | None = None) -> bool:
+        """Whether both label the same frames alike."""
+        return (
+            isinstance(other, TimecodeIndex)
+            and (self.base, self.drop) == (other.base, other.drop)
+            and self.counts.equals(other.counts)
+        )
+
+    def join(self, other: TimecodeIndex, how: Any = "inner") -> TimecodeIndex:
+        """Frames of both, or of either, by label."""
+        joined = self._with(self.counts.join(other.counts, how=how))
+        assert joined is not None
+        return joined
+
+    def reindex_like(self, other: TimecodeIndex, **options: Any) -> dict[Any, Any]:
+        """Where the other's labels are here."""
+        return dict(self.counts.reindex_like(other.counts, **options))
+
+    @classmethod
+    def concat(
+        cls, indexes: Sequence[TimecodeIndex], dim: Any, positions: Iterable[Iterable[int]] | None = None
+    ) -> TimecodeIndex:
+        """One after the other."""
+        joined = indexes[0]._with(PandasIndex.concat([index.counts for index in indexes], dim, positions))
+        assert joined is not None
+        return joined
+
+    def rename(self, name_dict: Mapping[Any, Any], dims_dict: Mapping[Any, Any]) -> TimecodeIndex:
+        """Under another name, along another dimension."""
+        counts = self.counts.rename(name_dict, dims_dict)
+        return TimecodeIndex(counts, self.base, self.drop, name_dict.get(self.name, self.name))
+
+
+class _Labels(BackendArray):  # type: ignore[misc]
+    """The text of frame counts, made for the part that is asked for."""
+
+    def __init__(self, counts: pd.Index, zero: Timecode) -> None:
+        self.counts, self.zero = counts, zero
+        self.shape = (len(counts),)
+        self.dtype = zero.labels(np.zeros(1, np.int64)).dtype
+
+    def __getitem__(self, key: Any) -> npt.NDArray[Any]:
+        return indexing.explicit_indexing_adapter(key, self.shape, indexing.IndexingSupport.OUTER, self._labels)
+
+    def _labels(self, key: tuple[Any, ...]) -> npt.NDArray[Any]:
+        return self.zero.labels(np.asarray(self.counts[key[0]], np.int64))

@@ -1,0 +1,146 @@
+"""A clip as an `xarray.Dataset`: lazy, chunked, frame-exact."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
+import dask
+import dask.array as da
+import numpy as np
+import pandas as pd
+import xarray as xr
+from dask.base import tokenize
+from dask.highlevelgraph import HighLevelGraph
+from dask.utils import parse_bytes
+from xarray.indexes import PandasIndex
+
+from mediadask.array.frames import FrameArray, FrameLayer, plan_chunks
+from mediadask.array.sound import SoundArray
+from mediadask.array.timecodes import TimecodeIndex
+from mediadask.clips import Clip
+from mediadask.timecode import Timecode
+
+if TYPE_CHECKING:
+    import os
+    from collections.abc import Mapping, Sequence
+
+    from mediadask.clips import OnCorrupt
+    from mediadask.pixels import SampleType
+
+__all__ = ["open_clip"]
+
+_SOUND_SECONDS = 10
+
+
+def open_clip(
+    url: str | os.PathLike[str] | Sequence[str | os.PathLike[str]] | Clip,
+    *,
+    chunks: Mapping[str, Any] | None = None,
+    dtype: SampleType | None = None,
+    on_corrupt: OnCorrupt = "fail",
+) -> xr.Dataset:
+    """Open a clip as ``frames (frame, y, x, channel)`` and, where it has sound, ``audio (sample, track)``.
+
+    Nothing is decoded until it is computed. Coordinates are ``frame`` (0-based), ``time`` (seconds since the
+    first frame), ``timecode`` (where the clip has one) and ``keyframe``; all but the last select with ``.sel``.
+
+    Parameters
+    ----------
+    url
+        A file, an image sequence's pattern, or the parts of one spanned recording in order.
+    chunks
+        None or ``{}``: whole GOPs up to Dask's ``array.chunk-size``, a longer GOP in several chunks that are
+        decoded once. ``{"frame": 12}`` and the like rechunk that; every frame is still decoded once.
+    dtype
+        By default ``uint8`` for 8-bit sources, ``uint16`` above, and a float source's own. Integers are full
+        range and clipped; ``float32`` and ``float16`` are exact and unclipped, 1.0 = reference white.
+    on_corrupt
+        What becomes of a frame that does not decode: ``fail`` raises when it is computed, ``hold`` repeats the
+        last good picture, ``black`` is black.
+
+    Raises
+    ------
+    MediaError
+        If there is no such file, it is damaged, or no reader opens it.
+    """
+    clip = url if isinstance(url, Clip) else Clip.open(url)
+    source = FrameArray.of(clip, dtype, on_corrupt)
+    frames = _frames(clip, source)
+    variables = {"frames": frames}
+    sound = SoundArray.of(clip)
+    if sound is not None:
+        variables["audio"] = _audio(clip, sound)
+    dataset = xr.Dataset(variables, coords=_coordinates(clip, sound), attrs=_attributes(clip))
+    dataset.encoding["source"] = clip.url
+    return dataset.chunk(chunks) if chunks else dataset
+
+
+def _frames(clip: Clip, source: FrameArray) -> xr.Variable:
+    edges, owners = plan_chunks(clip, source, parse_bytes(dask.config.get("array.chunk-size")))
+    name = f"frames-{tokenize(clip, source, edges, owners)}"
+    layer = FrameLayer(name, source, edges, owners)
+    chunks = (tuple(np.diff(edges).tolist()), *((length,) for length in source.shape[1:]))
+    graph = HighLevelGraph({name: layer}, {name: set()})
+    array = da.Array(graph, name, chunks, dtype=source.dtype)
+    preferred = {"frame": chunks[0], "y": source.shape[1], "x": source.shape[2], "channel": source.shape[3]}
+    return xr.Variable(
+        ("frame", "y", "x", "channel"), array, encoding={"preferred_chunks": preferred, "source": clip.url}
+    )
+
+
+def _audio(clip: Clip, sound: SoundArray) -> xr.Variable:
+    samples = min(_SOUND_SECONDS * clip.header.audio[0].rate, sound.shape[0])
+    name = f"audio-{tokenize(clip)}"
+    array = da.from_array(sound, chunks=(samples, -1), name=name, inline_array=True, meta=np.empty((0, 0), "f4"))
+    preferred = {"sample": samples, "track": sound.shape[1]}
+    return xr.Variable(
+        ("sample", "track"), array, {"rate": sound.rate}, {"preferred_chunks": preferred, "source": clip.url}
+    )
+
+
+def _coordinates(clip: Clip, sound: SoundArray | None) -> xr.Coordinates:
+    index = clip.index
+    count = len(index)
+    seconds = (index.frame_pts - index.frame_pts[:1]) * float(index.time_base)
+    indexes: dict[str, Any] = {
+        "frame": PandasIndex(pd.RangeIndex(count, name="frame"), "frame"),
+        "time": PandasIndex(pd.Index(seconds, name="time"), "frame"),
+    }
+    variables: dict[Any, Any] = {
+        **indexes["frame"].create_variables(),
+        **indexes["time"].create_variables(),
+        "keyframe": xr.Variable("frame", index.frame_keys),
+    }
+    variables["time"].attrs["units"] = "s"
+    if clip.header.timecode is not None:
+        start = Timecode.parse(clip.header.timecode, clip.header.frame_rate)
+        indexes["timecode"] = TimecodeIndex.starting(start, count, "frame")
+        variables |= indexes["timecode"].create_variables()
+    named = {"channel": clip.header.pixel_format.channels, "track": sound.tracks if sound is not None else ()}
+    for dim, labels in named.items():
+        if labels:
+            text = np.array(labels)
+            indexes[dim] = PandasIndex(pd.Index(labels, dtype=object, name=dim), dim, coord_dtype=text.dtype)
+            variables |= indexes[dim].create_variables({dim: xr.Variable(dim, text)})
+    return xr.Coordinates(variables, indexes)
+
+
+def _attributes(clip: Clip) -> dict[str, Any]:
+    """What a user reads, in JSON's own types so that every store takes it; what is not known is left out."""
+    header = clip.header
+    facts = {
+        "codec": header.codec,
+        "profile": header.profile,
+        "container": header.container,
+        "frame_rate": str(header.frame_rate),
+        "pixel_format": header.pixel_format.name,
+        "bit_depth": header.pixel_format.bits,
+        "pixel_aspect": str(header.pixel_aspect),
+        "field_order": header.field_order,
+        "rotation": header.rotation,
+        "start_timecode": header.timecode,
+        "reel": header.reel,
+        **{f"color_{name}": value for name, value in asdict(header.color).items()},
+    }
+    return {name: value for name, value in facts.items() if value is not None}

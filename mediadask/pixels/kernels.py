@@ -1,0 +1,126 @@
+"""The loops over pixels, compiled: one pass from planes to picture.
+
+Compiled because nothing else that is exact is fast enough. For a 1080p frame of 10-bit 4:2:2, one core: this
+4.4 ms, careful NumPy 14 ms; swscale clips 4:2:0 and 4:2:2 to 0..1 even in float, whatever its flags, and is
+exact for 4:4:4 only.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import numba
+import numpy as np
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+__all__ = ["scale_plane", "ycbcr_to_rgb"]
+
+F = TypeVar("F", bound="Callable[..., Any]")
+
+
+def _compiled(function: F) -> F:
+    """Compile at the first call for each set of types; machine code is kept on disk where there is a place."""
+    how = {"nogil": True, "fastmath": {"contract"}, "error_model": "numpy"}
+    try:
+        return numba.njit(cache=True, **how)(function)  # type: ignore[no-any-return]
+    except RuntimeError:  # neither the package's folder nor the user's cache folder can be written
+        return numba.njit(**how)(function)  # type: ignore[no-any-return]
+
+
+@_compiled
+def scale_plane(plane: Any, out: Any, first: int, gain: float, offset: float, peak: float) -> None:
+    """``out = plane[first:] * gain + offset``, clipped to 0..1 and times `peak`, rounded, if `peak` is not 0."""
+    rows, columns = out.shape
+    one, half = np.float32(1), np.float32(0.5)
+    zero = np.float32(0)
+    for y in range(rows):
+        if peak == 0:
+            for x in range(columns):
+                out[y, x] = np.float32(plane[first + y, x]) * gain + offset
+        else:
+            for x in range(columns):
+                value = np.float32(plane[first + y, x]) * gain + offset
+                out[y, x] = np.int32(min(max(value, zero), one) * peak + half)
+
+
+@_compiled
+def ycbcr_to_rgb(
+    luma: Any,
+    cb: Any,
+    cr: Any,
+    out: Any,
+    first: int,
+    gain: Any,
+    across: Any,
+    down: Any,
+    peak: float,
+) -> None:
+    """Rows ``first`` and on of Y'CbCr planes to (3, rows, columns) R'G'B'.
+
+    Parameters
+    ----------
+    luma, cb, cr
+        Planes, C-contiguous, perhaps wider than the picture.
+    gain
+        (7,) float32: luma gain and offset, chroma middle, Cr to R, Cb to G, Cr to G, Cb to B.
+    across, down
+        (phases, 2) float32: for each luma position inside a chroma sample, the first of the two chroma
+        neighbors it lies between, relative, and the weight of the second.
+    peak
+        0 for float output, unclipped; else the code of white, clipped.
+    """
+    _, rows, columns = out.shape
+    chroma_rows = cb.shape[0]
+    step_x, step_y = len(across), len(down)
+    chroma_columns = (columns + step_x - 1) // step_x
+    # One row of chroma with its edges repeated, and the same at luma's width.
+    narrow_b = np.empty(chroma_columns + 2, np.float32)
+    narrow_r = np.empty(chroma_columns + 2, np.float32)
+    wide_b = np.empty(chroma_columns * step_x, np.float32)
+    wide_r = np.empty(chroma_columns * step_x, np.float32)
+    y_gain, y_offset, middle, r_cr, g_cb, g_cr, b_cb = gain
+    red, green, blue = out[0], out[1], out[2]
+    zero, one, half = np.float32(0), np.float32(1), np.float32(0.5)
+    for y in range(rows):
+        at = (first + y) // step_y
+        phase = (first + y) % step_y
+        upper = at + np.int64(down[phase, 0])
+        weight = down[phase, 1]
+        lower = min(upper + 1, chroma_rows - 1)
+        upper = max(upper, 0)
+        if weight == 0:
+            for x in range(chroma_columns):
+                narrow_b[x + 1] = np.float32(cb[upper, x]) - middle
+                narrow_r[x + 1] = np.float32(cr[upper, x]) - middle
+        else:
+            for x in range(chroma_columns):
+                narrow_b[x + 1] = np.float32(cb[upper, x]) * (one - weight) + np.float32(cb[lower, x]) * weight - middle
+                narrow_r[x + 1] = np.float32(cr[upper, x]) * (one - weight) + np.float32(cr[lower, x]) * weight - middle
+        narrow_b[0], narrow_r[0] = narrow_b[1], narrow_r[1]
+        narrow_b[-1], narrow_r[-1] = narrow_b[-2], narrow_r[-2]
+        for phase_x in range(step_x):
+            near = 1 + np.int64(across[phase_x, 0])
+            second = across[phase_x, 1]
+            near_b, near_r = narrow_b[near:], narrow_r[near:]
+            if second == 0:
+                for x in range(chroma_columns):
+                    wide_b[x * step_x + phase_x] = near_b[x]
+                    wide_r[x * step_x + phase_x] = near_r[x]
+            else:
+                for x in range(chroma_columns):
+                    wide_b[x * step_x + phase_x] = near_b[x] * (one - second) + near_b[x + 1] * second
+                    wide_r[x * step_x + phase_x] = near_r[x] * (one - second) + near_r[x + 1] * second
+        if peak == 0:
+            for x in range(columns):
+                value = np.float32(luma[first + y, x]) * y_gain + y_offset
+                red[y, x] = value + r_cr * wide_r[x]
+                green[y, x] = value + (g_cb * wide_b[x] + g_cr * wide_r[x])
+                blue[y, x] = value + b_cb * wide_b[x]
+        else:
+            for x in range(columns):
+                value = np.float32(luma[first + y, x]) * y_gain + y_offset
+                red[y, x] = np.int32(min(max(value + r_cr * wide_r[x], zero), one) * peak + half)
+                green[y, x] = np.int32(min(max(value + (g_cb * wide_b[x] + g_cr * wide_r[x]), zero), one) * peak + half)
+                blue[y, x] = np.int32(min(max(value + b_cb * wide_b[x], zero), one) * peak + half)

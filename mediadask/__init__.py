@@ -14,6 +14,7 @@ from mediadask.errors import (
     UnsupportedMedia,
 )
 from mediadask.metadata import ClipMetadata, inspect, inspect_many
+from mediadask.render import proxy
 
 __all__ = [
     "Clip",
@@ -32,4 +33,5 @@ __all__ = [
     "delivery",
     "inspect",
     "inspect_many",
+    "proxy",
 ]

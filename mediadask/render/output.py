@@ -1,0 +1,221 @@
+"""Outputs that are whole or not there, and that say what they were made from.
+
+Everything unfinished lives in a hidden folder beside the output, ``.mediadask/<name>-<hash>/``: finished
+parts under names that a rerun finds again, and temporary files. A final name appears in one step, a rename
+on a disk or one PUT on an object store, and the hidden folder goes when the output is there. So a kill at
+any moment leaves either the whole output or parts for the next run, and two runs at once write the same.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import tempfile
+import time
+import uuid
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import av.error
+import fsspec
+
+from mediadask.clips.storage import is_local
+from mediadask.errors import InvalidRequest, MediaError, OutputFailed
+from mediadask.render.recipe import fingerprint
+
+__all__ = ["Mark", "Output", "Rendered", "exists", "join_url", "output_errors"]
+
+_ABANDONED_SECONDS = 7 * 24 * 3600
+
+
+@dataclass(frozen=True)
+class Mark:
+    """What an output carries inside itself: what made it, of which source, and what stands in for frames."""
+
+    made_from: str
+    """Hash of the source's identity, the range and the recipe: equal hashes mean equal outputs."""
+
+    source: str
+    """Hash of where the source is: outputs of one clip replace each other, never those of another."""
+
+    stand_ins: tuple[int, ...] = ()
+    """Frames that did not decode and are held or black."""
+
+    def __str__(self) -> str:
+        return json.dumps({"mediadask": self.made_from, "source": self.source, "stand_ins": self.stand_ins})
+
+    @classmethod
+    def parse(cls, text: str | None) -> Mark | None:
+        """What ``str`` wrote; None where the text is somebody else's."""
+        try:
+            found = json.loads(text or "")
+            return cls(found["mediadask"], found["source"], tuple(found["stand_ins"]))
+        except (ValueError, KeyError, TypeError):
+            return None
+
+
+@dataclass(frozen=True)
+class Rendered:
+    """A committed output."""
+
+    url: str
+    frames: int
+    stand_ins: tuple[int, ...] = ()
+    """Frames of the source that did not decode, and are held or black in the output."""
+
+    def __str__(self) -> str:
+        return self.url
+
+
+@dataclass(frozen=True)
+class Output:
+    """A final place, and what is to stand there."""
+
+    url: str
+    mark: Mark
+
+    @classmethod
+    def of(cls, url: str, source: str, *made_of: Any) -> Output:
+        """The output at `url` made from `source` (a URL) and everything else in `made_of` (plain data)."""
+        return cls(url, Mark(fingerprint(*made_of), fingerprint(source)[:8]))
+
+    @property
+    def name(self) -> str:
+        """The last part of its URL."""
+        return self.url.rpartition("/")[2]
+
+    @property
+    def workspace(self) -> str:
+        """The hidden folder of its parts."""
+        return join_url(self.url.rpartition("/")[0], ".mediadask", f"{self.name}-{self.mark.made_from}")
+
+    def part(self, name: str) -> str:
+        """Where a part of it is kept until it is whole."""
+        return join_url(self.workspace, name)
+
+    def is_done(self, found: Mark | None) -> bool:
+        """Whether what carries the mark `found` is this output.
+
+        Raises
+        ------
+        InvalidRequest
+            If something is there that is not an earlier version of this output: it is never overwritten.
+        """
+        if found is None:
+            if exists(self.url):
+                raise InvalidRequest(
+                    "is there already and was not made here",
+                    where=self.url,
+                    do="choose another folder, or move it",
+                )
+            return False
+        if found.source != self.mark.source:
+            raise InvalidRequest(
+                "was made from another clip", where=self.url, do="choose another folder, or move it"
+            )
+        return found.made_from == self.mark.made_from
+
+    @contextmanager
+    def making(self, url: str, read_mark: Callable[[str], Mark | None]) -> Iterator[Path]:
+        """A local path to write inside the block; when it ends well, what was written stands at `url`.
+
+        `url` is the output's own or that of a part. `read_mark` tells what is at the output's URL: where
+        another run has finished the output meanwhile, and taken the workspace away, failing is no failure.
+
+        Raises
+        ------
+        OutputFailed
+            If it cannot be written; nothing is left at `url` that was not there before.
+        """
+        try:
+            with _committed(url, self.workspace) as path:
+                yield path
+        except MediaError:
+            if not self.is_done(read_mark(self.url)):
+                raise
+
+    def clear(self) -> None:
+        """Remove its parts, and those that runs of other recipes abandoned long ago."""
+        parent = self.workspace.rpartition("/")[0]
+        if not is_local(self.url):
+            filesystem, path = fsspec.url_to_fs(self.workspace)
+            with suppress(OSError):
+                filesystem.rm(path, recursive=True)
+            return
+        shutil.rmtree(self.workspace, ignore_errors=True)
+        with suppress(OSError):
+            for folder in Path(parent).iterdir():
+                if time.time() - folder.stat().st_mtime > _ABANDONED_SECONDS:
+                    shutil.rmtree(folder, ignore_errors=True)
+            Path(parent).rmdir()  # fails while other outputs are in the making
+
+
+def join_url(*parts: str) -> str:
+    """Path parts with slashes between them."""
+    return "/".join(part.rstrip("/") for part in parts)
+
+
+def exists(url: str) -> bool:
+    """Whether a file is there."""
+    if is_local(url):
+        return os.path.exists(url)
+    filesystem, path = fsspec.url_to_fs(url)
+    return bool(filesystem.exists(path))
+
+
+@contextmanager
+def output_errors(url: str) -> Iterator[None]:
+    """Turn what writing raises inside the block into one line a user can act on."""
+    try:
+        yield
+    except MediaError:
+        raise
+    except (OSError, av.error.FFmpegError, MemoryError) as error:
+        reason = getattr(error, "strerror", None) or str(error) or type(error).__name__
+        raise OutputFailed(
+            f"cannot be written ({reason})",
+            where=url,
+            do="check the space and permissions there, then run again",
+        ) from error
+
+
+@contextmanager
+def _committed(url: str, workspace: str) -> Iterator[Path]:
+    """A local path to write inside the block; when it ends well, what was written stands at `url`.
+
+    Raises
+    ------
+    OutputFailed
+        If it cannot be written; nothing is left at `url` that was not there before.
+    """
+    with output_errors(url):
+        if is_local(url):
+            folder = Path(workspace)
+            folder.mkdir(parents=True, exist_ok=True)
+        else:
+            folder = Path(tempfile.gettempdir())
+        # The suffix stays: encoders choose by it.
+        temporary = folder / f"{uuid.uuid4().hex}.part{Path(url).suffix}"
+        try:
+            yield temporary
+            if is_local(url):
+                _sync(temporary)
+                os.replace(temporary, url)
+            else:
+                filesystem, path = fsspec.url_to_fs(url)
+                filesystem.put_file(str(temporary), path)
+        finally:
+            temporary.unlink(missing_ok=True)
+
+
+def _sync(path: Path) -> None:
+    # A rename may reach the disk before the data does; after a power cut the name would be of an empty file.
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

@@ -1,0 +1,81 @@
+"""Which clip goes where: the groups of a delivery that makes one output of each clip."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Callable, Iterable, Sequence
+from typing import overload
+
+from mediadask.clips import Clip
+from mediadask.delivery import Group
+from mediadask.errors import MediaError, UnreadableMedia
+
+__all__ = ["Plan", "Source", "distinct_names", "source_list"]
+
+Source = str | os.PathLike[str] | Clip
+"""A clip that is open, or the URL of one."""
+
+
+def source_list(clips: Source | Iterable[Source]) -> list[Source]:
+    """One clip or many, as a list."""
+    return [clips] if isinstance(clips, str | os.PathLike | Clip) else list(clips)
+
+
+def distinct_names(sources: Sequence[Source]) -> list[str]:
+    """The clips' names without suffixes and frame patterns; repeated ones are numbered, in order."""
+    taken: set[str] = set()
+    names = []
+    for source in sources:
+        name = _stem(source)
+        candidate, number = name, 2
+        # Folders that ignore case hold A001 and a001 in one file.
+        while candidate.casefold() in taken:
+            candidate, number = f"{name}-{number}", number + 1
+        taken.add(candidate.casefold())
+        names.append(candidate)
+    return names
+
+
+def _stem(source: Source) -> str:
+    url = source.url if isinstance(source, Clip) else os.fspath(source)
+    first = url.removeprefix("concat:").split("|")[0]
+    name = first.rstrip("/").rpartition("/")[2]
+    name = name.rpartition(".")[0] or name
+    return re.sub(r"[._-]?(%\d*d|#+|@+|\$F\d*|\*|\d+-\d+[#@]*)$", "", name) or "clip"
+
+
+class Plan(Sequence[Group]):
+    """One group for each clip, planned when it is first asked for: a job may start on its first clip before
+    the last one is opened. A clip that does not open becomes a group that fails.
+    """
+
+    def __init__(
+        self, sources: Sequence[Source], places: Sequence[str], group: Callable[[Clip, str], Group]
+    ) -> None:
+        self._sources, self._places, self._group = sources, places, group
+        self._planned: dict[int, Group] = {}
+
+    def __len__(self) -> int:
+        return len(self._sources)
+
+    @overload
+    def __getitem__(self, index: int) -> Group: ...
+    @overload
+    def __getitem__(self, index: slice) -> Sequence[Group]: ...
+    def __getitem__(self, index: int | slice) -> Group | Sequence[Group]:
+        if isinstance(index, slice):
+            return [self[row] for row in range(*index.indices(len(self)))]
+        row = range(len(self))[index]
+        if row not in self._planned:
+            self._planned[row] = self._plan(self._sources[row], self._places[row])
+        return self._planned[row]
+
+    def _plan(self, source: Source, place: str) -> Group:
+        try:
+            clip = source if isinstance(source, Clip) else Clip.open(source)
+            if not len(clip):
+                raise UnreadableMedia("has no frames", where=clip.url, do="leave it out")
+            return self._group(clip, place)
+        except MediaError as error:
+            return Group.failed(os.fspath(source) if not isinstance(source, Clip) else source.url, error)

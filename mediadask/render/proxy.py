@@ -1,0 +1,243 @@
+"""Proxies: small files that play anywhere, with the clip's timecode, reel and sound."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from fractions import Fraction
+from functools import partial
+from typing import TYPE_CHECKING
+
+import av
+import av.error
+import numpy as np
+
+from mediadask.checkpoint import checkpoint
+from mediadask.clips import Clip, ColorTags
+from mediadask.clips.storage import normalize, open_file
+from mediadask.delivery import Delivery, Group, Unit
+from mediadask.errors import MediaError
+from mediadask.render.output import Mark, Output, Rendered, exists, join_url
+from mediadask.render.picture import proxy_picture
+from mediadask.render.plan import Plan, Source, distinct_names, source_list
+from mediadask.render.recipe import ProxyRecipe, Size, fitted_size
+from mediadask.render.segment import segments
+from mediadask.render.sound import write_sound
+from mediadask.render.video import ENCODERS, Part, join, video_writer
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
+
+__all__ = ["proxy"]
+
+
+def proxy(
+    clips: Source | Iterable[Source],
+    out: str | os.PathLike[str],
+    *,
+    codec: str = "h264",
+    size: Size = None,
+    lut: str | os.PathLike[str] | None = None,
+    options: Mapping[str, object] | None = None,
+    on_corrupt: str = "fail",
+) -> Delivery:
+    """Review proxies of clips, one file each in the folder `out`.
+
+    H.264, HEVC and AV1 come as MP4 with AAC sound and play in browsers; ProRes and DNxHR as MOV with PCM.
+    Pictures are turned upright and their pixels made square; interlaced pictures stay woven, and transparency
+    is dropped. Frames keep their times where the rate varies, without timecode then.
+
+    Parameters
+    ----------
+    clips
+        URLs, or clips that are open already.
+    out
+        A folder, here or on an object store. Files are named after their clips; of several clips of one name
+        the second gets ``-2``, and so on.
+    codec
+        ``h264``, ``hevc``, ``av1``, ``prores`` or ``dnxhr``.
+    size
+        ``"1080p"`` or another box to fit inside, a (width, height) box, a height, or None for the clip's own
+        size. Nothing is enlarged.
+    lut
+        A LUT file OpenColorIO reads, from the clip's R'G'B' to the proxy's.
+    options
+        FFmpeg encoder options over the codec's defaults: ``{"crf": 18, "preset": "slow"}``, ``{"b": "8M"}``.
+    on_corrupt
+        What a frame that does not decode becomes: ``fail``, ``hold`` or ``black``.
+
+    Returns
+    -------
+    Delivery
+        One group a clip; its values are `Rendered`.
+
+    Raises
+    ------
+    InvalidRequest, MissingMedia
+        For options that make no sense, or a LUT that cannot be read. A bad clip fails alone.
+    """
+    recipe = ProxyRecipe.of(codec=codec, size=size, lut=lut, options=options, on_corrupt=on_corrupt)
+    sources = source_list(clips)
+    folder, suffix = normalize(out), ENCODERS[recipe.codec].container
+    places = [join_url(folder, f"{name}.{suffix}") for name in distinct_names(sources)]
+    return Delivery("proxy", Plan(sources, places, partial(_proxy_group, recipe)))
+
+
+def _proxy_group(recipe: ProxyRecipe, clip: Clip, url: str) -> Group:
+    header, encoder = clip.header, ENCODERS[recipe.codec]
+    width, height = fitted_size(clip, recipe.box)
+    output = Output.of(url, clip.url, "proxy", clip.identity, recipe.json())
+    name = output.name
+    seconds = (
+        header.width * header.height * 14e-9 + width * height * (encoder.seconds_per_megapixel + 0.02) * 1e-6
+    )
+    parts = tuple(
+        Part(output.part(f"{start:08}-{stop:08}.{encoder.container}"), start, stop)
+        for start, stop in segments(clip.index, seconds, group=encoder.gop(header.frame_rate))
+    )
+    kind = f"proxy {header.codec} {header.width}x{header.height} to {recipe.codec} {width}x{height}"
+    units = [
+        Unit(
+            render_part,
+            (clip, recipe, output, part),
+            name=f"{name} frames {part.start}-{part.stop - 1}",
+            kind=kind,
+            frames=part.stop - part.start,
+            seconds=seconds * (part.stop - part.start),
+        )
+        for part in parts
+    ]
+    if header.audio:
+        units.append(
+            Unit(
+                render_sound,
+                (clip, recipe, output),
+                name=f"{name} sound",
+                kind="sound",
+                frames=len(clip),
+                seconds=1 + len(clip) * 2e-4,
+            )
+        )
+    finish = Unit(
+        finish_proxy,
+        (clip, recipe, output, parts),
+        name=name,
+        kind="join",
+        frames=len(clip),
+        seconds=1 + len(clip) * 1e-4,
+    )
+    return Group(name, tuple(units), finish)
+
+
+def render_part(clip: Clip, recipe: ProxyRecipe, output: Output, part: Part) -> tuple[int, ...]:
+    """Encode one segment, unless it is there or the whole output is; the frames that did not decode."""
+    notes = f"{part.url}.json"
+    if not exists(part.url) and not output.is_done(read_mark(output.url)):
+        encoder = ENCODERS[recipe.codec]
+        width, height = fitted_size(clip, recipe.box)
+        color = _proxy_color(clip, recipe)
+        picture = proxy_picture(clip, recipe, width, height, encoder.pixel_format, color)
+        stand_ins = []
+        with output.making(part.url, read_mark) as path:
+            with (
+                open(path, "w+b", buffering=0) as file,
+                video_writer(
+                    file,
+                    encoder,
+                    width=width,
+                    height=height,
+                    rate=clip.header.frame_rate,
+                    color=color,
+                    options=recipe.options,
+                ) as write,
+            ):
+                for frame in clip.frames(part.start, part.stop, on_corrupt=recipe.on_corrupt, threads=1):
+                    write(picture(frame))
+                    if not frame.valid:
+                        stand_ins.append(frame.number)
+                    checkpoint()
+            if stand_ins:  # noted before the part is there, so that no part is ever there without its notes
+                with output.making(notes, read_mark) as noted:
+                    noted.write_text(json.dumps(stand_ins))
+    if exists(notes):
+        with open_file(notes) as file:
+            return tuple(json.loads(file.read()))
+    return ()
+
+
+def render_sound(clip: Clip, recipe: ProxyRecipe, output: Output) -> tuple[int, ...]:
+    """Encode the clip's sound, unless it is there or the whole output is."""
+    url = _sound_url(output, recipe)
+    if not exists(url) and not output.is_done(read_mark(output.url)):
+        times, time_base = _frame_times(clip)
+        seconds = int(times[-1]) * time_base + 1 / clip.header.frame_rate
+        with output.making(url, read_mark) as path, open(path, "w+b", buffering=0) as file:
+            write_sound(file, ENCODERS[recipe.codec].container, clip, seconds)
+    return ()
+
+
+def finish_proxy(
+    stand_ins: Sequence[tuple[int, ...]],
+    clip: Clip,
+    recipe: ProxyRecipe,
+    output: Output,
+    parts: Sequence[Part],
+) -> Rendered:
+    """Join the parts and put the proxy in its place."""
+    if not output.is_done(read_mark(output.url)):
+        mark = replace(output.mark, stand_ins=tuple(sorted({n for numbers in stand_ins for n in numbers})))
+        times, time_base = _frame_times(clip)
+        steady = time_base == 1 / clip.header.frame_rate
+        with output.making(output.url, read_mark) as path, open(path, "w+b", buffering=0) as file:
+            join(
+                file,
+                ENCODERS[recipe.codec].container,
+                parts,
+                rate=clip.header.frame_rate,
+                times=times,
+                time_base=time_base,
+                sound=_sound_url(output, recipe) if clip.header.audio else None,
+                metadata={"comment": str(mark)},
+                timecode=clip.header.timecode if steady else None,
+                reel=clip.header.reel,
+            )
+    output.clear()
+    found = read_mark(output.url)
+    return Rendered(output.url, len(clip), found.stand_ins if found else ())
+
+
+def read_mark(url: str) -> Mark | None:
+    """What a video file says it was made from; None where there is no file, or somebody else's."""
+    if not exists(url):
+        return None
+    try:
+        with open_file(url) as file, av.open(file) as container:
+            return Mark.parse(container.metadata.get("comment"))
+    except (MediaError, av.error.FFmpegError):
+        return None
+
+
+def _sound_url(output: Output, recipe: ProxyRecipe) -> str:
+    return output.part(f"sound.{ENCODERS[recipe.codec].container}")
+
+
+def _proxy_color(clip: Clip, recipe: ProxyRecipe) -> ColorTags:
+    """What the proxy's own stream says: BT.709 behind a LUT, otherwise what the clip says if it does."""
+    source = clip.header.color if recipe.lut is None else ColorTags()
+    matrix = source.matrix if source.matrix in ("smpte170m", "bt470bg", "bt2020nc") else "bt709"
+    return ColorTags(matrix, "limited", source.primaries or "bt709", source.transfer or "bt709", "left")
+
+
+def _frame_times(clip: Clip) -> tuple[npt.NDArray[np.int64], Fraction]:
+    """(frames,) ticks since the first frame, and the seconds of a tick.
+
+    Frames within half a frame of an even grid (rates that a container rounds to milliseconds) stand on it.
+    """
+    index, rate = clip.index, clip.header.frame_rate
+    times = index.frame_pts - index.frame_pts[0]
+    grid = np.arange(len(times))
+    if np.abs(times * float(index.time_base * rate) - grid).max() < 0.5:
+        return grid, 1 / rate
+    return times, index.time_base

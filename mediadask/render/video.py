@@ -1,0 +1,277 @@
+"""Encoded video: parts written frame by frame, and parts joined without encoding again."""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import IO, TYPE_CHECKING, Any
+
+import av
+from av.video.frame import PictureType
+
+from mediadask.checkpoint import checkpoint
+from mediadask.clips.storage import open_file
+from mediadask.errors import OutputFailed
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+
+    from mediadask.clips import ColorTags
+    from mediadask.render.recipe import ProxyCodec
+
+__all__ = ["ENCODERS", "Encoder", "Part", "join", "video_writer"]
+
+
+@dataclass(frozen=True)
+class Encoder:
+    """How a proxy codec is written. One thread each: units are what runs side by side, and one thread's
+    output is the same on every machine."""
+
+    name: str
+    """FFmpeg's encoder."""
+
+    container: str
+    """FFmpeg's muxer, and the suffix of the file."""
+
+    pixel_format: str
+    options: Mapping[str, str]
+    seconds_per_megapixel: float
+    """Encoding on one core, measured; it only decides how long segments are."""
+
+    gop_seconds: int = 0
+    """Between keyframes; 0 where every frame is one."""
+
+    tag: str | None = None
+    """The sample entry players look for, where FFmpeg would write another."""
+
+    def gop(self, rate: Fraction) -> int:
+        """Frames from key to key."""
+        return max(round(self.gop_seconds * rate), 1)
+
+
+_SINGLE = {"threads": "1"}
+ENCODERS: Mapping[ProxyCodec, Encoder] = {
+    "h264": Encoder(
+        "libx264", "mp4", "yuv420p", {**_SINGLE, "preset": "veryfast", "crf": "20"}, 0.011, gop_seconds=2
+    ),
+    "hevc": Encoder(
+        "libx265",
+        "mp4",
+        "yuv420p",
+        {
+            "preset": "veryfast",
+            "crf": "23",
+            "x265-params": "pools=none:frame-threads=1:wpp=0:open-gop=0:log-level=error",
+        },
+        0.05,
+        gop_seconds=2,
+        tag="hvc1",
+    ),
+    "av1": Encoder(
+        "libsvtav1",
+        "mp4",
+        "yuv420p",
+        {"preset": "10", "crf": "32", "svtav1-params": "lp=1"},
+        0.04,
+        gop_seconds=2,
+    ),
+    "prores": Encoder(
+        "prores_ks", "mov", "yuv422p10le", {**_SINGLE, "profile": "proxy", "vendor": "apl0"}, 0.03
+    ),
+    "dnxhr": Encoder("dnxhd", "mov", "yuv422p", {**_SINGLE, "profile": "dnxhr_lb"}, 0.015),
+}
+
+
+@contextmanager
+def video_writer(
+    file: IO[bytes],
+    encoder: Encoder,
+    *,
+    width: int,
+    height: int,
+    rate: Fraction,
+    color: ColorTags,
+    options: Iterable[tuple[str, str]] = (),
+) -> Iterator[Callable[[av.VideoFrame], None]]:
+    """A function that encodes one picture after another into `file`; the file is whole when the block ends.
+
+    Parameters
+    ----------
+    file
+        Open for writing and reading, unbuffered.
+    width, height, rate, color
+        Of the pictures; `color` is written into stream and container.
+    options
+        FFmpeg encoder options over the encoder's own.
+    """
+    with av.open(file, "w", format=encoder.container) as container:
+        settings = {
+            **encoder.options,
+            "g": str(encoder.gop(rate)),
+            "color_range": "pc" if color.range == "full" else "tv",
+            "colorspace": color.matrix or "bt709",
+            "color_primaries": color.primaries or "bt709",
+            "color_trc": color.transfer or "bt709",
+            **dict(options),
+        }
+        stream: Any = container.add_stream(encoder.name, rate=rate, options=settings)
+        stream.width, stream.height, stream.pix_fmt = width, height, encoder.pixel_format
+        stream.time_base = 1 / rate
+        if encoder.tag:
+            stream.codec_context.codec_tag = encoder.tag
+        written = 0
+
+        def write(frame: av.VideoFrame) -> None:
+            nonlocal written
+            # A frame decoded from an intra codec says I, and the encoder would obey: ten times the bits.
+            frame.pict_type = PictureType.NONE
+            frame.pts, frame.time_base = written, 1 / rate
+            written += 1
+            container.mux(stream.encode(frame))
+
+        yield write
+        container.mux(stream.encode(None))
+
+
+@dataclass(frozen=True)
+class Part:
+    """Encoded frames ``[start, stop)`` of an output, in a file of their own that counts frames from 0."""
+
+    url: str
+    start: int
+    stop: int
+
+
+def join(
+    file: IO[bytes],
+    container: str,
+    parts: Sequence[Part],
+    *,
+    rate: Fraction,
+    times: npt.NDArray[np.int64],
+    time_base: Fraction,
+    sound: str | None,
+    metadata: Mapping[str, str],
+    timecode: str | None,
+    reel: str | None,
+) -> None:
+    """Copy the packets of parts, and of the sound, into one file that starts playing before it is loaded.
+
+    Parameters
+    ----------
+    file
+        Open for writing and reading, unbuffered.
+    container
+        FFmpeg's muxer: ``mp4`` or ``mov``.
+    parts
+        In order, without gaps.
+    rate
+        Frames a second in the parts.
+    times, time_base
+        (frames,) when each frame is shown, in ticks of `time_base` seconds, the first at 0.
+    sound
+        A file whose sound streams are copied.
+    metadata
+        Of the file.
+    timecode, reel
+        Of the first frame.
+
+    Raises
+    ------
+    OutputFailed
+        If the parts do not fit together.
+    """
+    # `use_metadata_tags`: MP4 has no place of its own for a reel name.
+    flags = "+faststart" + ("+use_metadata_tags" if container == "mp4" else "")
+    # The default time scale of edit lists is milliseconds: sound and picture would end unequal.
+    options = {"movflags": flags, "movie_timescale": "240000"}
+    with ExitStack() as stack:
+        output = stack.enter_context(av.open(file, "w", format=container, options=options))
+        output.metadata.update(metadata)
+        if reel and container == "mp4":
+            output.metadata["reel_name"] = reel
+        first = stack.enter_context(_opened(parts[0].url))
+        template = first.streams.video[0]
+        stream: Any = output.add_stream_from_template(template, opaque=True)
+        stream.codec_context.codec_tag = template.codec_context.codec_tag
+        stream.time_base = time_base
+        if timecode:
+            stream.metadata["timecode"] = timecode
+        if reel:
+            stream.metadata["reel_name"] = reel
+        parameters = bytes(template.codec_context.extradata or b"")
+        lanes = [_video_packets(parts, rate, times, time_base, parameters, stream)]
+        if sound:
+            source = stack.enter_context(_opened(sound))
+            for track in source.streams.audio:
+                copied = output.add_stream_from_template(track)
+                # Each lane reads the file on its own: the merge takes from them in turn.
+                lanes.append(_sound_packets(sound, track.index, copied, stack))
+        for _, packet in heapq.merge(*lanes, key=lambda lane: lane[0]):
+            output.mux(packet)
+
+
+@contextmanager
+def _opened(url: str) -> Iterator[Any]:
+    with open_file(url) as file, av.open(file) as container:
+        yield container
+
+
+def _video_packets(
+    parts: Sequence[Part],
+    rate: Fraction,
+    times: npt.NDArray[np.int64],
+    time_base: Fraction,
+    parameters: bytes,
+    stream: Any,
+) -> Iterator[tuple[Fraction, av.Packet]]:
+    """Every packet with its time in the whole, and the moment (seconds) it is decoded."""
+    decoded = 0
+    for part in parts:
+        with _opened(part.url) as container:
+            source = container.streams.video[0]
+            if bytes(source.codec_context.extradata or b"") != parameters:
+                raise OutputFailed(
+                    "was encoded with other parameters than the parts before", where=part.url, do="run again"
+                )
+            # How far decoding runs ahead of showing.
+            delay = source.codec_context.reorder_depth
+            seen = set()
+            for packet in container.demux(source):
+                if packet.pts is None:
+                    continue
+                number = part.start + round(packet.pts * packet.time_base * rate)
+                seen.add(number)
+                last = number + 1 >= len(times)
+                packet.duration = int(
+                    times[number] - times[number - 1] if last else times[number + 1] - times[number]
+                )
+                packet.stream, packet.time_base = stream, time_base
+                packet.pts, packet.dts = int(times[number]), _decode_time(times, decoded - delay)
+                decoded += 1
+                yield packet.dts * time_base, packet
+            if seen != set(range(part.start, part.stop)):
+                raise OutputFailed(
+                    f"holds {len(seen)} frames of {part.stop - part.start}", where=part.url, do="run again"
+                )
+        checkpoint()
+
+
+def _decode_time(times: npt.NDArray[np.int64], row: int) -> int:
+    """Decoding follows the same clock as showing, some frames earlier."""
+    return int(times[row]) if row >= 0 else int(times[0]) + row
+
+
+def _sound_packets(
+    url: str, index: int, stream: Any, stack: ExitStack
+) -> Iterator[tuple[Fraction, av.Packet]]:
+    container = stack.enter_context(_opened(url))
+    for packet in container.demux(container.streams[index]):
+        if packet.dts is not None:
+            moment = packet.dts * packet.time_base
+            packet.stream = stream
+            yield moment, packet

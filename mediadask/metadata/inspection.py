@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from mediadask.clips import Clip
 from mediadask.delivery import Delivery, Group, Unit
-from mediadask.metadata import rules
+from mediadask.metadata import color, documents, rules
 from mediadask.metadata.model import ClipMetadata
 
 if TYPE_CHECKING:
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
-    from mediadask.clips import ClipHeader, ColorTags
+    from mediadask.clips import ClipHeader
     from mediadask.delivery import Report
 
 __all__ = ["describe", "inspect", "inspect_many"]
@@ -33,17 +33,22 @@ def inspect(url: str | os.PathLike[str]) -> ClipMetadata:
 
 
 def describe(clip: Clip) -> ClipMetadata:
-    """The metadata of an open clip."""
+    """The metadata of an open clip, its sidecars included."""
     header = clip.header
-    known: dict[str, tuple[Any, str]] = {
-        **_from_header(header, len(clip)),
+    tags = [*header.tags, *documents.embedded(clip.files[0].url, header)]
+    if header.first_number is None:
+        tags += documents.sidecars(clip.files[0].url)
+    said = rules.apply(tags)
+    camera_color = color.camera_space(said.pop("gamma", None), said.pop("gamut", None))
+    known = {
+        **said,
+        **{name: fact for name, fact in _from_header(header, len(clip)).items() if fact[0] is not None},
+        **({"color_space": camera_color} if camera_color else {}),
         "path": (clip.url, "file system"),
         "size_bytes": (clip.size_bytes, "file system"),
         "frames": (len(clip), "frame index"),
         "missing_frames": (int((clip.index.shown < 0).sum()), "frame index"),
     }
-    known |= rules.apply(header.tags)
-    known = {name: (value, source) for name, (value, source) in known.items() if value is not None}
     return ClipMetadata(
         **{name: value for name, (value, _) in known.items()},
         sources={name: source for name, (_, source) in known.items()},
@@ -51,7 +56,9 @@ def describe(clip: Clip) -> ClipMetadata:
 
 
 def _from_header(header: ClipHeader, frames: int) -> dict[str, tuple[Any, str]]:
-    rate = header.frame_rate
+    # A sequence that does not say its rate is decoded at 24: that is an assumption, not a fact.
+    assumed = any(tag.source == "assumed" and tag.name == "frame_rate" for tag in header.tags)
+    rate = None if assumed else header.frame_rate
     timecode = header.timecode
     facts: dict[str, Any] = {
         "container": header.container,
@@ -64,24 +71,21 @@ def _from_header(header: ClipHeader, frames: int) -> dict[str, tuple[Any, str]]:
         "bit_depth": header.pixel_format.bits,
         "field_order": header.field_order,
         "rotation": header.rotation,
-        "frame_rate": f"{rate.numerator}/{rate.denominator}",
-        "duration_s": float(frames / rate),
+        "frame_rate": f"{rate.numerator}/{rate.denominator}" if rate else None,
+        "duration_s": float(frames / rate) if rate else None,
         "start_timecode": timecode,
         "drop_frame": None if timecode is None else ";" in timecode,
         "reel": header.reel,
-        "color_space": _color_space(header.color),
+        "color_space": color.tagged_space(header.color),
         "color_range": header.color.range,
         "audio_tracks": len(header.audio),
         "audio_channels": sum(stream.channels for stream in header.audio),
         "audio_rate": header.audio[0].rate if header.audio else None,
     }
     source = f"{header.container} header"
-    return {name: (value, source) for name, value in facts.items()}
-
-
-def _color_space(color: ColorTags) -> str | None:
-    words = [word for word in (color.primaries, color.transfer, color.matrix) if word]
-    return "/".join(dict.fromkeys(words)) or None
+    return {name: (value, source) for name, value in facts.items()} | {
+        "duration_s": (facts["duration_s"], "frames / frame_rate")
+    }
 
 
 def inspect_many(clips: Iterable[str | os.PathLike[str]] | str | os.PathLike[str]) -> Delivery:

@@ -16,7 +16,7 @@ MEDIA = [
     {"errors", "checkpoint", "timecode", "delivery", "footage"},
     {"clips"},
     {"metadata", "pixels"},
-    {"dataset", "render"},
+    {"array", "dataset", "render"},
     {"accessor", "xarray_engine"},
 ]
 DOOR = {"errors", "checkpoint", "delivery"}

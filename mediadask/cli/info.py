@@ -85,14 +85,13 @@ def _print_table(found: list[ClipMetadata]) -> None:
 
 
 _COLUMNS = ("clip", "size", "rate", "frames", "start", "reel", "codec", "camera", "iso", "sound")
-_NUMBERS = {"size", "rate", "frames", "iso"}
+_NUMBERS = {"size", "rate", "frames", "iso", "sound"}
 
 
 def _cells(clip: ClipMetadata) -> tuple[str, ...]:
     rate = clip.rate
     camera = " ".join(word for word in (clip.camera_make, clip.camera_model) if word)
     holes = f" ({clip.missing_frames} missing)" if clip.missing_frames else ""
-    sound = f"{clip.audio_channels} ch" if clip.audio_channels else ""
     return (
         clip.path.rpartition("/")[2],
         f"{clip.width}x{clip.height}",
@@ -103,5 +102,5 @@ def _cells(clip: ClipMetadata) -> tuple[str, ...]:
         " ".join(word for word in (clip.codec, clip.profile) if word),
         camera,
         str(clip.iso or ""),
-        sound,
+        str(clip.audio_tracks or ""),
     )

@@ -78,8 +78,7 @@ def _from_header(header: ClipHeader, frames: int) -> dict[str, tuple[Any, str]]:
         "reel": header.reel,
         "color_space": color.tagged_space(header.color),
         "color_range": header.color.range,
-        "audio_tracks": len(header.audio),
-        "audio_channels": sum(stream.channels for stream in header.audio),
+        "audio_tracks": sum(stream.channels for stream in header.audio),
         "audio_rate": header.audio[0].rate if header.audio else None,
     }
     source = f"{header.container} header"

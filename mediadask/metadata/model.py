@@ -96,10 +96,7 @@ class ClipMetadata:
     """``limited`` or ``full``."""
 
     audio_tracks: int
-    """Sound streams of the container."""
-
-    audio_channels: int
-    """Channels of all sound streams together."""
+    """Channels of all sound streams together: what an array of the clip has as its ``track`` dimension."""
 
     audio_rate: int | None = None
     """Samples a second, of the first sound stream."""

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from tests.conftest import MakeClip
 
 VENICE = """<?xml version="1.0" encoding="UTF-8"?>
-<NonRealTimeMeta xmlns="urn:schemas-professionalDisc:nonRealTimeMeta:ver.2.10" lastUpdate="2021-07-16T11:46:47-08:00">
+<NonRealTimeMeta xmlns="urn:schemas-professionalDisc:nonRealTimeMeta:ver.2.10">
   <Duration value="588"/>
   <Device manufacturer="Sony" modelName="AXS-R7" serialNo="00010604"/>
   <Camera manufacturer="Sony" modelName="MPC-3610" serialNo="0010201"/>
@@ -43,8 +43,8 @@ FX3 = VENICE.replace('<Camera manufacturer="Sony" modelName="MPC-3610" serialNo=
 )
 
 ALEXA = (
-    "Index\tMaster TC\tReel\tCamera Family\tCamera Serial Number\tCamera Model\tShutter Angle\tWhite Balance\t"
-    "Exposure Index ASA\tTarget Color Space\tLens Squeeze\tLens Model\tLens Focal Length\n"
+    "Index\tMaster TC\tReel\tCamera Family\tCamera Serial Number\tCamera Model\tShutter Angle\t"
+    "White Balance\tExposure Index ASA\tTarget Color Space\tLens Squeeze\tLens Model\tLens Focal Length\n"
     "       0\t13:36:49:07\tB001R1ZA\tALEXALF\t2566\tAlexa LF Plus W\t172.800\t3200\t400\tLOG-C\t1.000\t"
     "ARRI SP40 T1.8\t40.000\n"
     "       1\t13:36:49:08\tB001R1ZA\tALEXALF\t2566\tAlexa LF Plus W\t172.800\t3200\t400\tLOG-C\t1.000\t"

@@ -123,11 +123,11 @@ def test_tags_of_a_mov(make_clip: MakeClip, family: str) -> None:
 def test_panasonic_xml_in_a_mov(make_clip: MakeClip) -> None:
     document = (
         '<?xml version="1.0" encoding="UTF-8" standalone="no" ?>\n'
-        '<ClipMain xmlns="urn:schemas-Professional-Plug-in:Semi-Pro:ClipMetadata:v1.0"><ClipContent><ClipMetadata>'
-        "<Device><Manufacturer>Panasonic</Manufacturer><ModelName>DC-GH6</ModelName></Device>"
+        '<ClipMain xmlns="urn:schemas-Professional-Plug-in:Semi-Pro:ClipMetadata:v1.0"><ClipContent>'
+        "<ClipMetadata><Device><Manufacturer>Panasonic</Manufacturer><ModelName>DC-GH6</ModelName></Device>"
         "</ClipMetadata></ClipContent><UserArea>"
-        '<AcquisitionMetadata xmlns="urn:schemas-Professional-Plug-in:P2:CameraMetadata:v1.2"><CameraUnitMetadata>'
-        "<ISOSensitivity>250</ISOSensitivity>"
+        '<AcquisitionMetadata xmlns="urn:schemas-Professional-Plug-in:P2:CameraMetadata:v1.2">'
+        "<CameraUnitMetadata><ISOSensitivity>250</ISOSensitivity>"
         "<WhiteBalanceColorTemperature>5600K</WhiteBalanceColorTemperature>"
         "<Gamma><CaptureGamma>V-Log</CaptureGamma></Gamma><Gamut><CaptureGamut>V-Gamut</CaptureGamut></Gamut>"
         "</CameraUnitMetadata></AcquisitionMetadata></UserArea></ClipMain>\n"

@@ -19,13 +19,12 @@ if TYPE_CHECKING:
 
     from tests.conftest import MakeClip
 
-CONTRACT = set(
-    """
-    path container codec width height pixel_aspect pixel_format bit_depth frame_rate frames duration_s
-    start_timecode drop_frame reel camera_make camera_model camera_serial iso white_balance_k shutter_angle_deg
-    lens focal_length_mm squeeze color_space color_range audio_tracks audio_rate size_bytes sources
-    """.split()
-)
+CONTRACT = """
+path container codec width height pixel_aspect pixel_format bit_depth frame_rate frames duration_s
+start_timecode drop_frame reel camera_make camera_model camera_serial iso white_balance_k
+shutter_angle_deg lens focal_length_mm squeeze color_space color_range audio_tracks audio_rate
+size_bytes sources
+"""
 
 A_CAMERA: dict[str, Any] = {
     "codec": "prores_ks",
@@ -65,7 +64,7 @@ def test_every_known_field_says_where_it_came_from(clip: md.ClipMetadata) -> Non
 
 
 def test_the_contract_is_kept_and_is_json(clip: md.ClipMetadata) -> None:
-    assert CONTRACT <= set(clip.as_dict())
+    assert set(CONTRACT.split()) <= set(clip.as_dict())
     assert json.loads(json.dumps(clip.as_dict())) == clip.as_dict()
 
 

@@ -1,0 +1,304 @@
+"""Jobs as the scheduler side holds them: their groups planned a few at a time, their units handed out in order."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections import Counter, deque
+from dataclasses import dataclass, field
+from itertools import count
+from time import monotonic
+from typing import TYPE_CHECKING, Any, Literal
+
+from dask.base import tokenize
+from distributed.protocol.pickle import dumps
+
+from mediadask.delivery import Delivery, Failure, Group, Unit
+from mediadask.pool.events import new_id
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from datetime import datetime
+
+    from mediadask.pool.events import JobStatus
+
+__all__ = ["JobRecord", "OpenGroup", "Place", "Ticket", "next_job"]
+
+TicketState = Literal["waiting", "sent", "queued", "running", "asked", "leaving", "paused", "resuming"]
+"""``sent``: on its way into the scheduler. ``queued``: there, without a slot. ``asked``: running, told to step
+aside. ``leaving``: paused, its slot not free yet. ``resuming``: paused, its next stint under way."""
+
+_ids = count()
+
+
+@dataclass(eq=False, slots=True)
+class OpenGroup:
+    """A group some of whose units are handed out."""
+
+    job: JobRecord
+    index: int
+    group: Group
+    results: list[bytes | None]
+    missing: int
+    keys: list[str]
+    tickets: set[Ticket] = field(default_factory=set)
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a unit's result belongs."""
+
+    group: OpenGroup
+    position: int
+    """-1 for the group's finish."""
+
+    @property
+    def is_open(self) -> bool:
+        """Whether the result is still waited for."""
+        job = self.group.job
+        return job.status == "running" and job.values[self.group.index] is None
+
+
+@dataclass(eq=False, slots=True)
+class Ticket:
+    """One unit on its way through the pool, for every job that asked for it."""
+
+    unit: Unit
+    key: str
+    """The unit's own key: equal calls share one ticket while it is in flight."""
+
+    payload: bytes = field(repr=False)
+    places: list[Place]
+    id: str = ""
+    """Of its current attempt, and the Dask key of that attempt's first stint."""
+
+    state: TicketState = "waiting"
+    order: int = 0
+    """Of its class; the lowest goes first."""
+
+    number: int = 1
+    """Which try this is."""
+
+    kills: int = 0
+    """How many workers died while it ran."""
+
+    attempt: str = ""
+    """What the ledger calls the attempt."""
+
+    stint: str = ""
+    """The Dask key of its latest stint."""
+
+    stints: int = 0
+    worker: str = ""
+    """The address of the worker that has it."""
+
+    server: str = ""
+    """That worker's own id, which no other ever has."""
+
+    held: bool = False
+    """Called back while resuming."""
+
+    since: float = 0.0
+    """When its present state began, monotonic."""
+
+    run_seconds: float = 0.0
+    """On slots, until its present state began."""
+
+    paused_seconds: float = 0.0
+    frames: int = 0
+    progress_at: float = 0.0
+    """When it last reported a checkpoint, monotonic."""
+
+    displacement: str = ""
+    displaced_for: str = ""
+    """The id of the job it steps aside for."""
+
+    def __post_init__(self) -> None:
+        self.order = min(job.order for job in self.jobs)
+
+    def begin(self) -> None:
+        """A new attempt, not sent anywhere yet."""
+        word = re.sub(r"[^a-zA-Z]", "", self.unit.kind.partition(" ")[0]).lower() or "unit"
+        # Dask runs equal priorities in the order of their keys, and groups keys by their first word.
+        self.id = self.stint = f"{word}-{next(_ids):012d}"
+        self.attempt = new_id()
+        self.stints, self.worker, self.frames = 1, "", 0
+        self.run_seconds = self.paused_seconds = 0.0
+
+    @property
+    def jobs(self) -> list[JobRecord]:
+        """Those who asked for it."""
+        return [place.group.job for place in self.places]
+
+    @property
+    def deadline(self) -> float:
+        """The earliest of its jobs', in seconds since the epoch."""
+        return min(job.due for job in self.jobs)
+
+    @property
+    def wanted(self) -> bool:
+        """Whether some job still waits for its result."""
+        return any(place.is_open for place in self.places)
+
+    def fraction_done(self) -> float:
+        """How much of it is done, by the frames it has reported."""
+        return self.frames / max(self.unit.frames, 1)
+
+
+@dataclass(eq=False)
+class JobRecord:
+    """A delivery on its way through the pool."""
+
+    id: str
+    name: str
+    show: str
+    priority: str
+    order: int
+    deadline: datetime | None
+    delivery: Delivery
+    number: int
+    """First come, first served."""
+
+    status: Literal["running"] | JobStatus = "running"
+    submitted_at: float = field(default_factory=monotonic)
+    seconds: float = 0.0
+    """Turnaround, once it has ended."""
+
+    values: list[bytes | Failure | None] = field(init=False, repr=False)
+    planned: deque[Ticket] = field(default_factory=deque, repr=False)
+    first: deque[Ticket] = field(default_factory=deque, repr=False)
+    """Handed out before `planned`: retries, finishes, units that came back."""
+
+    next_group: int = 0
+    planning: bool = False
+    groups_done: int = 0
+    groups_failed: int = 0
+    units_done: int = 0
+    units_planned: int = 0
+    frames_done: int = 0
+    in_flight: set[Ticket] = field(default_factory=set, repr=False)
+    error: str = ""
+    ended: asyncio.Event = field(default_factory=asyncio.Event, repr=False)
+
+    def __post_init__(self) -> None:
+        self.values = [None] * len(self.delivery)
+
+    @property
+    def due(self) -> float:
+        """The deadline in seconds since the epoch; far away without one."""
+        return self.deadline.timestamp() if self.deadline else 9e9
+
+    @property
+    def fully_planned(self) -> bool:
+        """Whether every group's units have been made."""
+        return self.next_group >= len(self.delivery)
+
+    def plan(self, units: int) -> list[Ticket]:
+        """Make about so many more units; slow deliveries are slow here, so call it in a thread of its own."""
+        tickets: list[Ticket] = []
+        while len(tickets) < units and self.next_group < len(self.delivery):
+            index = self.next_group
+            self.next_group += 1
+            try:
+                group = self.delivery.groups[index]
+            except Exception as error:
+                group = Group.failed(f"{self.name} {index}", error)
+            tickets += self._tickets(index, group)
+        return tickets
+
+    def _tickets(self, index: int, group: Group) -> list[Ticket]:
+        keys = [unit.key for unit in group.units]
+        place = OpenGroup(self, index, group, [None] * len(keys), len(keys), keys)
+        if not group.units:
+            return [self._last(place)]
+        return [
+            Ticket(unit, key, dumps((unit, None)), [Place(place, position)])
+            for position, (unit, key) in enumerate(zip(group.units, keys, strict=True))
+        ]
+
+    def _last(self, place: OpenGroup) -> Ticket:
+        group = place.group
+        unit = group.finish or Unit(list, name=group.name, kind="join", frames=0)
+        payload = dumps((unit, place.results))
+        return Ticket(unit, f"{unit.key}-{tokenize(place.keys)}", payload, [Place(place, -1)])
+
+    def take(self) -> Ticket | None:
+        """The next unit to hand out, if there is one ready."""
+        while self.first or self.planned:
+            ticket = (self.first or self.planned).popleft()
+            if ticket.wanted:
+                return ticket
+        return None
+
+    @property
+    def has_ready(self) -> bool:
+        """Whether `take` may give something."""
+        return bool(self.first or self.planned)
+
+    def settle(self, place: Place, value: bytes | Failure, frames: int) -> list[Ticket]:
+        """Put a result in its place. Returns the tickets that nobody of this job wants any more."""
+        group = place.group
+        if not place.is_open:
+            return []
+        if isinstance(value, Failure):
+            self.values[group.index] = value
+            self.groups_failed += 1
+            self.error = self.error or value.error
+            return list(group.tickets)
+        self.units_done += 1
+        self.frames_done += frames
+        if place.position < 0:
+            self._finish_group(group, value)
+            return []
+        group.results[place.position] = value
+        group.missing -= 1
+        if group.missing == 0:
+            if group.group.finish is None and len(group.results) == 1:
+                self._finish_group(group, value)
+            else:
+                self.units_planned += 1
+                self.first.append(self._last(group))
+        return []
+
+    def _finish_group(self, group: OpenGroup, value: bytes) -> None:
+        self.values[group.index] = value
+        group.results = []
+        self.groups_done += 1
+
+    @property
+    def settled(self) -> bool:
+        """Whether every group is done or failed."""
+        return self.groups_done + self.groups_failed == len(self.values)
+
+    def description(self) -> dict[str, Any]:
+        """All of it that a client may want to see, as plain data."""
+        states = Counter(ticket.state for ticket in self.in_flight)
+        ended = self.status != "running"
+        return {
+            "id": self.id,
+            "name": self.name,
+            "show": self.show,
+            "priority": self.priority,
+            "deadline": self.deadline.isoformat() if self.deadline else None,
+            "status": self.status,
+            "groups": len(self.values),
+            "groups_done": self.groups_done,
+            "groups_failed": self.groups_failed,
+            "units": self.units_planned,
+            "units_done": self.units_done,
+            "units_running": states["running"] + states["asked"],
+            "units_paused": states["leaving"] + states["paused"] + states["resuming"],
+            "fully_planned": self.fully_planned,
+            "frames": self.frames_done + sum(ticket.frames for ticket in self.in_flight),
+            "seconds": self.seconds if ended else monotonic() - self.submitted_at,
+            "error": self.error,
+        }
+
+
+def next_job(jobs: Iterable[JobRecord], in_flight: Counter[tuple[int, str]]) -> JobRecord | None:
+    """Whose unit goes next: highest class, earliest deadline, the show with the least in flight, first come."""
+    return min(
+        (job for job in jobs if job.has_ready),
+        key=lambda job: (job.order, job.due, in_flight[job.order, job.show], job.number),
+        default=None,
+    )

@@ -1,0 +1,350 @@
+"""The scheduler's side of a pool: holds the jobs, feeds their units to Dask in order, hands out results.
+
+It lives inside the scheduler, so a job outlives the client that submitted it. Units enter Dask through a bounded
+window and wait there in the scheduler's own queue, most urgent first, until a slot is free. All methods run in
+the scheduler's event loop; what may take long (loading a delivery, planning its units) runs in threads.
+
+``dask scheduler --preload mediadask.pool.foreman`` brings a scheduler up as a pool.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter, deque
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from datetime import datetime
+from time import monotonic
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from distributed import Client, SchedulerPlugin
+from distributed.protocol.pickle import dumps, loads
+
+from mediadask.delivery import Failure
+from mediadask.pool.backlog import JobRecord, Ticket, next_job
+from mediadask.pool.config import load_config
+from mediadask.pool.dispatch import Dispatch
+from mediadask.pool.events import Event, JobEnded, JobReprioritized, JobSubmitted, new_id
+from mediadask.pool.workbench import REPORT, Workbench
+
+if TYPE_CHECKING:
+    from distributed import Scheduler
+
+__all__ = ["Foreman", "dask_setup"]
+
+_PULSE_SECONDS = 0.5
+_QUEUE_SECONDS = 0.25
+"""So much work of short units is queued ahead, so that no slot waits for the next batch."""
+
+_PAGE_BYTES = 4 << 20
+_LAST = 1 << 30
+
+
+class Foreman(SchedulerPlugin):  # type: ignore[misc]
+    """Runs the jobs of a pool on the scheduler it is registered with."""
+
+    name: ClassVar[str] = "mediadask-foreman"
+    idempotent: ClassVar[bool] = True
+
+    async def start(self, scheduler: Scheduler) -> None:
+        """Take up work on this scheduler."""
+        self.scheduler = scheduler
+        self.config = load_config()
+        self.jobs: dict[str, JobRecord] = {}
+        self._open: dict[str, JobRecord] = {}
+        self._shared: dict[str, Ticket] = {}
+        self._in_flight: Counter[tuple[int, str]] = Counter()
+        self._done_at: deque[float] = deque(maxlen=4096)
+        self._planners = ThreadPoolExecutor(4, thread_name_prefix="mediadask-plan")
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._round_due = False
+        # With 1.0 no unit is sent to a worker before its slot is free; at Dask's 1.1 every thread
+        # holds one more low unit than it runs, and an urgent one waits for it.
+        scheduler.WORKER_SATURATION = 1.0
+        client = await Client(
+            scheduler.address,
+            asynchronous=True,
+            set_as_default=False,
+            security=scheduler.security,
+            name=self.name,
+        )
+        self._dispatch = Dispatch(scheduler, client, self)
+        for serve in (
+            self.submit,
+            self.describe,
+            self.wait,
+            self.values,
+            self.delivery,
+            self.cancel,
+            self.reprioritize,
+        ):
+            scheduler.handlers[f"mediadask_{serve.__name__}"] = serve
+        scheduler.stream_handlers[REPORT] = self.report
+        await scheduler.register_worker_plugin(None, dumps(Workbench()), name=Workbench.name, idempotent=True)
+        self._spawn(self._pulse())
+
+    async def before_close(self) -> None:
+        """The scheduler closes."""
+        for task in self._tasks:
+            task.cancel()
+        self._planners.shutdown(wait=False, cancel_futures=True)
+        await self._dispatch.client.close()
+
+    def record(self, event: Event) -> None:
+        """Take note of what happened."""
+
+    # What clients ask for.
+
+    async def submit(
+        self, name: str, show: str, priority: str | None, deadline: str | None, payload: bytes
+    ) -> dict[str, Any]:
+        """A delivery becomes a job. Returns its description."""
+        delivery = await self._in_thread(loads, payload)
+        priority = self.config.class_named(priority)
+        job = JobRecord(
+            id=new_id(),
+            name=name,
+            show=show,
+            priority=priority,
+            order=self.config.classes[priority].order,
+            deadline=datetime.fromisoformat(deadline) if deadline else None,
+            delivery=delivery,
+            number=len(self.jobs),
+        )
+        self.jobs[job.id] = self._open[job.id] = job
+        self.record(
+            JobSubmitted(
+                job=job.id,
+                name=name,
+                show=show,
+                priority=priority,
+                deadline=job.deadline,
+                groups=len(delivery),
+                payload=payload,
+            )
+        )
+        self._end_if_settled(job)
+        self.round_soon()
+        return job.description()
+
+    async def describe(self, jobs: list[str] | None = None) -> list[dict[str, Any]]:
+        """What is known of these jobs, or of all, first come first."""
+        names = self.jobs if jobs is None else [job for job in jobs if job in self.jobs]
+        return [self.jobs[job].description() for job in names]
+
+    async def wait(self, job: str, timeout: float) -> dict[str, Any]:
+        """Its description when it has ended, or after `timeout` seconds."""
+        with suppress(TimeoutError):
+            await asyncio.wait_for(self.jobs[job].ended.wait(), timeout)
+        return self.jobs[job].description()
+
+    async def values(self, job: str, start: int) -> bytes:
+        """Pickled: groups' values from `start` on, as many as fit a message, each bytes or a `Failure`."""
+        page, size = [], 0
+        for value in self.jobs[job].values[start:]:
+            page.append(value)
+            size += len(value) if isinstance(value, bytes) else 200
+            if size > _PAGE_BYTES:
+                break
+        return dumps(page)
+
+    async def delivery(self, job: str) -> bytes:
+        """The delivery itself, for a client that did not submit it."""
+        return dumps(self.jobs[job].delivery)
+
+    async def cancel(self, job: str) -> None:
+        """Nothing of it starts any more, and what runs stops at its next checkpoint."""
+        record = self.jobs[job]
+        if record.status == "running":
+            self._end(record, "cancelled")
+            self._drop(record.in_flight)
+        self.round_soon()
+
+    async def reprioritize(self, job: str, priority: str | None, deadline: str | None) -> None:
+        """Another class or deadline, at once: units in Dask's queue are called back, running ones stay."""
+        record = self.jobs[job]
+        if priority is not None:
+            record.priority = self.config.class_named(priority)
+        if deadline is not None:
+            record.deadline = datetime.fromisoformat(deadline)
+        self.record(JobReprioritized(job=job, priority=record.priority, deadline=record.deadline))
+        flying = sorted(record.in_flight, key=lambda ticket: ticket.id, reverse=True)
+        for ticket in [ticket for ticket in flying if self._dispatch.recall(ticket)]:
+            self.came_back(ticket)
+        self._count(record.in_flight, -1)
+        record.order = self.config.classes[record.priority].order
+        for ticket in [*record.in_flight, *record.first, *record.planned]:
+            self._dispatch.reorder(ticket)
+        self._count(record.in_flight, +1)
+        self.round_soon()
+
+    # What the scheduler and the workers tell.
+
+    def transition(self, key: str, start: str, finish: str, *args: Any, **kwargs: Any) -> None:
+        """A Dask task changed its state."""
+        if self._dispatch.transition(key, start, finish):
+            self.round_soon()
+
+    def report(self, worker: str, ticket: str, event: str, **what: Any) -> None:
+        """A workbench tells what became of a unit."""
+        self._dispatch.report(worker, ticket, event, **what)
+        self.round_soon()
+
+    def add_worker(self, scheduler: Scheduler, worker: str) -> None:
+        """A worker has come."""
+        self.round_soon()
+
+    def remove_worker(self, scheduler: Scheduler, worker: str, **kwargs: Any) -> None:
+        """A worker is gone."""
+        self._dispatch.remove_worker(worker)
+        self.round_soon()
+
+    # What becomes of units.
+
+    def ended(self, ticket: Ticket, value: bytes | Failure, transient: bool) -> None:
+        """A unit returned or failed: try it again, or put its result where it belongs."""
+        if isinstance(value, Failure) and transient and ticket.number <= self.config.retries:
+            ticket.number += 1
+            self.came_back(ticket)
+            return
+        self._land(ticket)
+        self._done_at.append(monotonic())
+        unwanted: list[Ticket] = []
+        for place in ticket.places:
+            unwanted += place.group.job.settle(place, value, ticket.frames)
+        self._drop(unwanted)
+        for job in ticket.jobs:
+            self._end_if_settled(job)
+
+    def came_back(self, ticket: Ticket) -> None:
+        """A unit is off Dask without a result: it goes first when its job is next, if anybody wants it."""
+        self._land(ticket)
+        if ticket.wanted:
+            ticket.jobs[0].first.appendleft(ticket)
+
+    def _land(self, ticket: Ticket) -> None:
+        self._shared.pop(ticket.key, None)
+        self._count([ticket], -1)
+        for place in ticket.places:
+            place.group.job.in_flight.discard(ticket)
+            place.group.tickets.discard(ticket)
+
+    def _count(self, tickets: Any, by: int) -> None:
+        for ticket in tickets:
+            self._in_flight[ticket.order, ticket.jobs[0].show] += by
+
+    def _drop(self, tickets: Any) -> None:
+        for ticket in list(tickets):
+            self._dispatch.reorder(ticket)
+            if not ticket.wanted:
+                self._dispatch.drop(ticket)
+
+    def _end_if_settled(self, job: JobRecord) -> None:
+        if job.status == "running" and job.settled:
+            self._end(job, "failed" if job.groups_failed else "done")
+
+    def _end(self, job: JobRecord, status: Any) -> None:
+        job.status, job.seconds = status, monotonic() - job.submitted_at
+        del self._open[job.id]
+        job.planned.clear()
+        job.first.clear()
+        job.ended.set()
+        self.record(
+            JobEnded(
+                job=job.id,
+                status=status,
+                seconds=job.seconds,
+                running_seconds=job.seconds,
+                groups_done=job.groups_done,
+                groups_failed=job.groups_failed,
+                error=job.error,
+            )
+        )
+
+    # Rounds: whatever happened, look at everything once, soon.
+
+    def round_soon(self) -> None:
+        """Have a round when the loop has handled what it is handling."""
+        if not self._round_due:
+            self._round_due = True
+            asyncio.get_running_loop().call_soon(self._round)
+
+    def _round(self) -> None:
+        self._round_due = False
+        self._dispatch.drop_unwanted()
+        self._feed()
+        waiting = min((job.order for job in self._open.values() if job.has_ready), default=_LAST)
+        self._dispatch.displace(waiting)
+        self._dispatch.send_orders()
+        for job in self._open.values():
+            if not job.planning and not job.fully_planned and len(job.planned) < self._window():
+                job.planning = True
+                self._spawn(self._plan(job))
+
+    def _window(self) -> int:
+        """How many units of a class may wait in Dask's queue."""
+        now = monotonic()
+        rate = sum(now - at < 1 for at in self._done_at)
+        return max(
+            self.scheduler.total_nthreads * self.config.window, self.config.window, int(rate * _QUEUE_SECONDS)
+        )
+
+    def _feed(self) -> None:
+        """Fill the window: every class has one that only it and more urgent classes fill."""
+        batch: list[Ticket] = []
+        window, count = self._window(), self._dispatch.count
+        while (job := next_job(self._open.values(), self._in_flight)) is not None:
+            ahead = sum(
+                number
+                for (state, order), number in count.items()
+                if state in ("sent", "queued") and order <= job.order
+            )
+            if ahead + len(batch) >= window or (not batch and ahead > window // 2):
+                break
+            ticket = job.take()
+            if ticket is not None and self._claim(ticket):
+                batch.append(ticket)
+        self._dispatch.send(batch)
+
+    def _claim(self, ticket: Ticket) -> bool:
+        """Enter it as in flight; False if an equal unit is already, which then serves both."""
+        twin = self._shared.get(ticket.key)
+        if twin is not None:
+            self._count([twin], -1)
+            twin.places += ticket.places
+            self._dispatch.reorder(twin)
+            ticket, owned = twin, False
+        else:
+            self._shared[ticket.key] = ticket
+            owned = True
+        self._count([ticket], +1)
+        for place in ticket.places:
+            place.group.job.in_flight.add(ticket)
+            place.group.tickets.add(ticket)
+        return owned
+
+    async def _plan(self, job: JobRecord) -> None:
+        tickets = await self._in_thread(job.plan, 2 * self._window())
+        job.planning = False
+        if job.status == "running":
+            job.units_planned += len(tickets)
+            job.planned += tickets
+            self.round_soon()
+
+    async def _pulse(self) -> None:
+        while True:
+            await asyncio.sleep(_PULSE_SECONDS)
+            self.round_soon()
+
+    async def _in_thread(self, function: Any, *args: Any) -> Any:
+        return await asyncio.get_running_loop().run_in_executor(self._planners, function, *args)
+
+    def _spawn(self, work: Any) -> None:
+        task = asyncio.get_running_loop().create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+
+async def dask_setup(scheduler: Scheduler) -> None:
+    """Called by ``dask scheduler --preload mediadask.pool.foreman``."""
+    await scheduler.register_scheduler_plugin(Foreman(), name=Foreman.name, idempotent=True)

@@ -1,0 +1,158 @@
+"""A client's hold on a job that the pool's scheduler runs."""
+
+from __future__ import annotations
+
+import html
+from dataclasses import dataclass, fields
+from time import monotonic
+from typing import TYPE_CHECKING, Any, Literal
+
+from distributed.protocol.pickle import loads
+
+from mediadask.delivery import Delivery, Failure
+from mediadask.errors import InvalidRequest, MediaError
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from mediadask.pool.pool import Pool
+
+__all__ = ["Job", "Progress"]
+
+_POLL_SECONDS = 2.0
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far a job is. ``units`` is what is known of them so far: a long delivery is planned as it goes."""
+
+    status: Literal["running", "done", "failed", "cancelled"]
+    groups: int
+    groups_done: int
+    groups_failed: int
+    units: int
+    units_done: int
+    units_running: int
+    units_paused: int
+    frames: int
+    seconds: float
+    """Since the submission; of an ended job its turnaround."""
+
+    error: str
+    """The first failure."""
+
+    @property
+    def fraction(self) -> float:
+        """0 to 1, by groups and, inside the groups that are open, by units."""
+        if self.status == "done" or not self.groups:
+            return 1.0
+        settled = self.groups_done + self.groups_failed
+        by_units = self.units_done / self.units if self.units else 0.0
+        return max(settled / self.groups, by_units if self.groups == 1 else 0.0)
+
+    def __str__(self) -> str:
+        parts = [f"{self.groups_done} of {self.groups} done"]
+        parts += [f"{self.groups_failed} failed"] if self.groups_failed else []
+        parts += [f"{self.units_running} running"] if self.units_running else []
+        parts += [f"{self.units_paused} stepped aside"] if self.units_paused else []
+        return f"{self.status}: {', '.join(parts)}, {self.seconds:.1f} s"
+
+
+class Job:
+    """A delivery that a pool works on, whoever submitted it; goes on when this object or its process does not."""
+
+    def __init__(self, pool: Pool, described: dict[str, Any], delivery: Delivery | None = None) -> None:
+        self._pool, self._delivery = pool, delivery
+        self._described = described
+        self.id: str = described["id"]
+        self.name: str = described["name"]
+        self.show: str = described["show"]
+
+    @property
+    def priority(self) -> str:
+        """Its class."""
+        return str(self._describe()["priority"])
+
+    @property
+    def status(self) -> Literal["running", "done", "failed", "cancelled"]:
+        """``failed``: some groups failed, the rest is delivered."""
+        return self.progress.status
+
+    @property
+    def progress(self) -> Progress:
+        """How far it is, now."""
+        described = self._describe()
+        return Progress(**{field.name: described[field.name] for field in fields(Progress)})
+
+    @property
+    def turnaround(self) -> float | None:
+        """Seconds from submission to the last committed result; None while it runs."""
+        progress = self.progress
+        return None if progress.status == "running" else progress.seconds
+
+    def wait(self, timeout: float | None = None) -> bool:
+        """Wait until it has ended, at most `timeout` seconds. Returns whether it has.
+
+        Interrupting the wait leaves the job running.
+        """
+        until = None if timeout is None else monotonic() + timeout
+        while self._described["status"] == "running":
+            left = _POLL_SECONDS if until is None else min(_POLL_SECONDS, until - monotonic())
+            if left < 0:
+                return False
+            self._described = self._pool.ask("wait", job=self.id, timeout=left)
+        return True
+
+    def result(self, timeout: float | None = None) -> Any:
+        """Wait for it; what computing the delivery would have returned, usually its `Report`.
+
+        Raises
+        ------
+        MediaError
+            It was cancelled.
+        TimeoutError
+            It has not ended within `timeout` seconds.
+        """
+        if not self.wait(timeout):
+            raise TimeoutError(f"{self.name}: still running after {timeout} s; it goes on")
+        if self._described["status"] == "cancelled":
+            raise MediaError("the job was cancelled", where=self.name)
+        if self._delivery is None:
+            self._delivery = loads(self._pool.ask("delivery", job=self.id))
+        values: list[Any] = []
+        while len(values) < len(self._delivery):
+            page = loads(self._pool.ask("values", job=self.id, start=len(values)))
+            values += [value if isinstance(value, Failure) else loads(value) for value in page]
+        return self._delivery.report(values)
+
+    def cancel(self) -> None:
+        """Start nothing more of it, and stop what runs at its next frame. What is committed stays."""
+        self._pool.ask("cancel", job=self.id)
+
+    def reprioritize(self, priority: str | None = None, *, deadline: datetime | None = None) -> None:
+        """Move it to another class, or give it another deadline, at once."""
+        if priority is None and deadline is None:
+            raise InvalidRequest(
+                "nothing to change", where="reprioritize", do="give a priority or a deadline"
+            )
+        due = deadline.astimezone().isoformat() if deadline else None
+        self._pool.ask("reprioritize", job=self.id, priority=priority, deadline=due)
+
+    def _describe(self) -> dict[str, Any]:
+        if self._described["status"] == "running":
+            described = self._pool.ask("describe", jobs=[self.id])
+            if not described:
+                raise MediaError("the pool no longer knows this job", where=self.name, do="submit it again")
+            self._described = described[0]
+        return self._described
+
+    def __repr__(self) -> str:
+        return f"<Job {self.name!r} {self.priority}, {self.progress}>"
+
+    def _repr_html_(self) -> str:
+        progress = self.progress
+        bar = f'<progress max="1" value="{progress.fraction:.4f}" style="width: 20em"></progress>'
+        show = f" · {html.escape(self.show)}" if self.show else ""
+        error = f"<br><small>{html.escape(progress.error)}</small>" if progress.error else ""
+        title = f"<b>{html.escape(self.name)}</b>{show} · {html.escape(self.priority)}"
+        return f"<div>{title}<br>{bar} {html.escape(str(progress))}{error}</div>"

@@ -1,0 +1,165 @@
+"""The pool as its clients see it: a place to submit deliveries to."""
+
+from __future__ import annotations
+
+import os
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, Self
+
+from distributed import Client, LocalCluster
+from distributed.protocol.pickle import dumps
+
+from mediadask.errors import InvalidRequest
+from mediadask.pool.config import load_config
+from mediadask.pool.foreman import Foreman
+from mediadask.pool.job import Job
+
+if TYPE_CHECKING:
+    from types import TracebackType
+
+    from mediadask.delivery import Delivery
+
+__all__ = ["Pool"]
+
+
+class Pool:
+    """A Dask cluster on which jobs of all shows share the workers. Close it, or use it in a ``with`` block."""
+
+    def __init__(self, client: Client, cluster: LocalCluster | None = None) -> None:
+        self.client = client
+        """An ordinary Dask client of the same scheduler."""
+
+        self._cluster = cluster
+        client.register_plugin(Foreman())
+        self._config = load_config()
+
+    @classmethod
+    def local(cls, workers: int | None = None, *, threads: int = 1) -> Self:
+        """A pool on this machine that ends with this process.
+
+        Workers are processes, so that a picture that crashes its decoder takes no other down, of one thread
+        each by default, so that what a worker's death interrupts is known to be its cause. They come up while
+        the first units are planned.
+
+        Parameters
+        ----------
+        workers
+            How many; by default one for each core.
+        threads
+            Of each worker.
+        """
+        count = workers if workers is not None else max(1, len(os.sched_getaffinity(0)) // threads)
+        cluster = LocalCluster(
+            n_workers=0,
+            threads_per_worker=threads,
+            processes=True,
+            dashboard_address=":0",
+            silence_logs="ERROR",
+        )
+        cluster.scale(count)
+        return cls(Client(cluster, set_as_default=False), cluster)
+
+    @classmethod
+    def connect(cls, address: str) -> Self:
+        """The pool on the scheduler at `address`, such as ``tcp://10.0.0.4:8786``.
+
+        Raises
+        ------
+        InvalidRequest
+            No scheduler answers there.
+        """
+        try:
+            client = Client(address, set_as_default=False)
+        except (OSError, ValueError) as error:
+            raise InvalidRequest(
+                f"no pool answers ({error})",
+                where=address,
+                do="check the address, or start one with `mediadask pool up`",
+            ) from None
+        return cls(client)
+
+    @property
+    def address(self) -> str:
+        """Where other clients connect to."""
+        return str(self.client.scheduler.address)
+
+    @property
+    def dashboard(self) -> str:
+        """The address of Dask's dashboard."""
+        return str(self.client.dashboard_link)
+
+    def submit(
+        self,
+        delivery: Delivery,
+        *,
+        name: str | None = None,
+        show: str = "",
+        priority: str | None = None,
+        deadline: datetime | None = None,
+    ) -> Job:
+        """Hand a delivery to the pool.
+
+        Parameters
+        ----------
+        name
+            For people; by default the delivery's.
+        show
+            Whom its cost is charged to, and between whom a class's slots are shared.
+        priority
+            A class, such as ``urgent``, ``normal`` or ``background``.
+        deadline
+            When its results are needed. Within a class the earliest goes first.
+
+        Raises
+        ------
+        InvalidRequest
+            There is no such class.
+        """
+        priority = self._config.class_named(priority)
+        described = self.ask(
+            "submit",
+            name=name if name is not None else delivery.name,
+            show=show,
+            priority=priority,
+            deadline=deadline.astimezone().isoformat() if deadline else None,
+            payload=dumps(delivery),
+        )
+        return Job(self, described, delivery)
+
+    def jobs(self) -> list[Job]:
+        """The jobs the pool knows, first come first."""
+        return [Job(self, described) for described in self.ask("describe")]
+
+    def job(self, name: str) -> Job:
+        """The latest job with this name or id.
+
+        Raises
+        ------
+        InvalidRequest
+            There is none.
+        """
+        for job in reversed(self.jobs()):
+            if name in (job.id, job.name):
+                return job
+        raise InvalidRequest("the pool knows no such job", where=name, do="`mediadask jobs` lists them")
+
+    def ask(self, what: str, **arguments: Any) -> Any:
+        """Call one of the foreman's services."""
+        return self.client.sync(getattr(self.client.scheduler, f"mediadask_{what}"), **arguments)
+
+    def close(self) -> None:
+        """Let go of the pool; a local one ends, whatever it is doing."""
+        self.client.close()
+        if self._cluster is not None:
+            self._cluster.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        return f"<Pool {self.address}>"

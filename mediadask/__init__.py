@@ -1,5 +1,7 @@
 """Camera-file processing for film and TV on an elastic Dask pool."""
 
+from typing import TYPE_CHECKING, Any
+
 from mediadask.checkpoint import checkpoint
 from mediadask.clips import Clip
 from mediadask.delivery import Delivery, Report, delivery
@@ -15,6 +17,9 @@ from mediadask.errors import (
 )
 from mediadask.metadata import ClipMetadata, inspect, inspect_many
 from mediadask.render import proxy
+
+if TYPE_CHECKING:
+    from mediadask.dataset import open_clip
 
 __all__ = [
     "Clip",
@@ -33,5 +38,16 @@ __all__ = [
     "delivery",
     "inspect",
     "inspect_many",
+    "open_clip",
     "proxy",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    # xarray takes half a second to import: only who opens arrays waits for it.
+    if name == "open_clip":
+        from mediadask import accessor  # noqa: F401 - registers `Dataset.media`
+        from mediadask.dataset import open_clip
+
+        return open_clip
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -43,7 +43,7 @@ def open_clip(
     """Open a clip as ``frames (frame, y, x, channel)`` and, where it has sound, ``audio (sample, track)``.
 
     Nothing is decoded until it is computed. Coordinates are ``frame`` (0-based), ``time`` (seconds since the
-    first frame), ``timecode`` (where the clip has one) and ``keyframe``; all but the last select with ``.sel``.
+    first frame), ``timecode`` (where the clip has one) and ``keyframe``; ``.sel`` takes the first three.
 
     Parameters
     ----------
@@ -56,8 +56,8 @@ def open_clip(
         By default ``uint8`` for 8-bit sources, ``uint16`` above, and a float source's own. Integers are full
         range and clipped; ``float32`` and ``float16`` are exact and unclipped, 1.0 = reference white.
     on_corrupt
-        What becomes of a frame that does not decode: ``fail`` raises when it is computed, ``hold`` repeats the
-        last good picture, ``black`` is black.
+        What becomes of a frame that does not decode: ``fail`` raises when it is computed, ``hold`` repeats
+        the last good picture, ``black`` is black.
 
     Raises
     ------
@@ -92,7 +92,9 @@ def _frames(clip: Clip, source: FrameArray) -> xr.Variable:
 def _audio(clip: Clip, sound: SoundArray) -> xr.Variable:
     samples = min(_SOUND_SECONDS * clip.header.audio[0].rate, sound.shape[0])
     name = f"audio-{tokenize(clip)}"
-    array = da.from_array(sound, chunks=(samples, -1), name=name, inline_array=True, meta=np.empty((0, 0), "f4"))
+    array = da.from_array(
+        sound, chunks=(samples, -1), name=name, inline_array=True, meta=np.empty((0, 0), "f4")
+    )
     preferred = {"sample": samples, "track": sound.shape[1]}
     return xr.Variable(
         ("sample", "track"), array, {"rate": sound.rate}, {"preferred_chunks": preferred, "source": clip.url}

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from xarray.backends import BackendEntrypoint
 
+from mediadask import accessor  # noqa: F401 - registers `Dataset.media`
 from mediadask.dataset import open_clip
 
 if TYPE_CHECKING:
@@ -21,10 +22,10 @@ if TYPE_CHECKING:
 __all__ = ["MediaBackendEntrypoint"]
 
 # Not still-image suffixes: other engines open those, and a clip of one image is seldom meant.
-_SUFFIXES = frozenset(".mov .mp4 .m4v .mxf .mkv .avi .ts .mts .m2ts .webm".split())
+_SUFFIXES = frozenset([".mov", ".mp4", ".m4v", ".mxf", ".mkv", ".avi", ".ts", ".mts", ".m2ts", ".webm"])
 
 
-class MediaBackendEntrypoint(BackendEntrypoint):  # type: ignore[misc]
+class MediaBackendEntrypoint(BackendEntrypoint):
     """Camera files: MOV, MP4, MXF and more, and image sequences."""
 
     description = "Camera files as lazy, frame-exact arrays"

@@ -16,6 +16,7 @@ MEDIA = [
     {"errors", "checkpoint", "timecode", "delivery", "footage"},
     {"clips"},
     {"metadata", "pixels"},
+    {"array"},
     {"array", "dataset", "render"},
     {"accessor", "xarray_engine"},
 ]

@@ -16,8 +16,8 @@ is decoded from there, one of which several are left as far as the last of them 
 
 from __future__ import annotations
 
-import sys
 from dataclasses import dataclass, replace
+from numbers import Integral
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -55,7 +55,7 @@ class FrameArray:
     on_corrupt: OnCorrupt = "fail"
 
     threads: int = 1
-    """For the decoder: 1, since Dask runs a task on every core; 0, as many as it likes, for a task that is alone."""
+    """For the decoder: 1, since Dask has a task for every core; 0, as it likes, for a task that is alone."""
 
     ndim = 4
 
@@ -90,7 +90,7 @@ class FrameArray:
                     planes = to_rgb(frame, self.dtype, band).transpose(2, 0, 1)
                     out[places[0]] = planes[np.ix_(channels, rows - band.start, columns)]
                 out[places[1:]] = out[places[0]]
-        scalars = tuple(0 if np.ndim(np.arange(n)[item]) == 0 else slice(None) for n, item in zip(self.shape, items, strict=True))
+        scalars = tuple(0 if isinstance(item, Integral) else slice(None) for item in items)
         return out.transpose(0, 2, 3, 1)[scalars]
 
     def _frames(self, numbers: npt.NDArray[Any], decoded: Mapping[int, Frame]) -> Iterator[Frame]:
@@ -147,16 +147,18 @@ def _consecutive(positions: npt.NDArray[Any]) -> bool:
 def plan_chunks(
     clip: Clip, source: FrameArray, budget_bytes: int
 ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
-    """Where chunks begin and end: (chunks + 1,) frame numbers; and (chunks,) the first chunk of each one's GOPs.
+    """Edges of chunks, (chunks + 1,) frame numbers, and (chunks,) the first chunk that has the same GOPs.
 
     Chunks with the same first chunk are decoded together.
     """
     gops, count = clip.index.gops, len(clip)
     most = max(budget_bytes // max(int(np.prod(source.shape[1:])) * source.dtype.itemsize, 1), 1)
     least = _OPEN_GOP_FRAMES if _has_open_gops(clip) else 1
-    edges, owners, start = [0], [], 0
+    edges: list[int] = [0]
+    owners: list[int] = []
+    start = 0
     while start < count:
-        fits = gops[np.searchsorted(gops, start + most, side="right") - 1]
+        fits: Any = gops[np.searchsorted(gops, start + most, side="right") - 1]
         needed = gops[min(np.searchsorted(gops, start + least), len(gops) - 1)]
         stop = int(max(fits, needed))
         parts = -(-(stop - start) // most)
@@ -175,7 +177,7 @@ def _has_open_gops(clip: Clip) -> bool:
     return bool((last_packet[:-1] > index.decode_start[index.gops[1:-1]]).any())
 
 
-class FrameLayer(Layer):  # type: ignore[misc]  # Dask has no types
+class FrameLayer(Layer):
     """The tasks of a clip's chunks, made when a graph is culled. It travels as URL, shape and chunk edges."""
 
     def __init__(
@@ -207,12 +209,15 @@ class FrameLayer(Layer):  # type: ignore[misc]  # Dask has no types
         return len(self._tasks)
 
     def is_materialized(self) -> bool:
+        """Whether its tasks have been made."""
         return self._all is not None
 
     def get_output_keys(self) -> Set[Any]:
+        """The chunks."""
         return {(self.name, chunk, 0, 0, 0) for chunk in range(len(self.owners))}
 
     def cull(self, keys: set[Any], all_hlg_keys: Collection[Any]) -> tuple[Layer, Mapping[Any, set[Any]]]:
+        """The tasks of some chunks, with no more decoding than those need."""
         tasks = self._make(sorted(key[1] for key in keys if key[0] == self.name))
         layer = MaterializedLayer(tasks, annotations=self.annotations)
         return layer, {key: set(task.dependencies) for key, task in tasks.items()}
@@ -232,7 +237,8 @@ class FrameLayer(Layer):  # type: ignore[misc]  # Dask has no types
                 # the chunk from another computation must not see its dependencies change.
                 decoded = TaskRef(key)
                 start, stop = int(self.edges[needed[0]]), int(self.edges[needed[-1] + 1])
-                tasks[key] = Task(key, _decode, source, start, stop) if len(needed) > 1 else DataNode(key, source)
+                alone = len(needed) == 1
+                tasks[key] = DataNode(key, source) if alone else Task(key, _decode, source, start, stop)
             else:
                 decoded = DataNode(key, source)
             for chunk in needed:

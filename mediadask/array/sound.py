@@ -62,4 +62,5 @@ class SoundArray:
         clip = reopen(self.url, self.identity)
         start, stop = int(rows.min()), int(rows.max()) + 1
         parts = [clip.audio(start, stop, stream=number) for number, _ in self.streams]
-        return np.concatenate(parts, axis=1)[(wanted - start, *items[1:])]
+        found: npt.NDArray[np.float32] = np.concatenate(parts, axis=1)[(wanted - start, *items[1:])]
+        return found

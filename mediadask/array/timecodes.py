@@ -12,7 +12,7 @@ import pandas as pd
 import xarray as xr
 from xarray.backends import BackendArray
 from xarray.core import indexing
-from xarray.core.indexes import IndexSelResult
+from xarray.core.indexing import IndexSelResult
 from xarray.indexes import Index, PandasIndex
 
 from mediadask.timecode import Timecode
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 __all__ = ["TimecodeIndex"]
 
 
-class TimecodeIndex(Index):  # type: ignore[misc]
+class TimecodeIndex(Index):
     """Labels ``HH:MM:SS:FF`` over frame counts since midnight, which go on counting past it."""
 
     def __init__(self, counts: PandasIndex, base: int, drop: bool, name: str) -> None:
@@ -38,8 +38,7 @@ class TimecodeIndex(Index):  # type: ignore[misc]
         return cls(PandasIndex(counts, dim), start.base, start.drop, name)
 
     def _with(self, counts: PandasIndex | None) -> TimecodeIndex | None:
-        known = isinstance(counts, PandasIndex)
-        return TimecodeIndex(counts, self.base, self.drop, self.name) if known else None
+        return None if counts is None else TimecodeIndex(counts, self.base, self.drop, self.name)
 
     def create_variables(self, variables: Mapping[Any, xr.Variable] | None = None) -> dict[Any, xr.Variable]:
         """The coordinate, its labels lazy."""
@@ -55,9 +54,9 @@ class TimecodeIndex(Index):  # type: ignore[misc]
         if isinstance(label, slice):
             counts: Any = slice(self._count(label.start), self._count(label.stop), label.step)
         else:
-            values = np.asarray(getattr(label, "values", label))
-            counts = np.array([self._count(str(text)) for text in values.ravel()], np.int64).reshape(values.shape)
-            counts = counts[()] if values.ndim == 0 else counts
+            texts = np.asarray(getattr(label, "values", label))
+            found = np.array([self._count(str(text)) for text in texts.ravel()], np.int64)
+            counts = found.reshape(texts.shape)[()]
         return self.counts.sel({name: counts}, **options)
 
     def _count(self, label: str | None) -> int | None:
@@ -100,11 +99,11 @@ class TimecodeIndex(Index):  # type: ignore[misc]
 
     def rename(self, name_dict: Mapping[Any, Any], dims_dict: Mapping[Any, Any]) -> TimecodeIndex:
         """Under another name, along another dimension."""
-        counts = self.counts.rename(name_dict, dims_dict)
+        counts = self.counts.rename(name_dict, dims_dict)  # type: ignore[no-untyped-call]
         return TimecodeIndex(counts, self.base, self.drop, name_dict.get(self.name, self.name))
 
 
-class _Labels(BackendArray):  # type: ignore[misc]
+class _Labels(BackendArray):
     """The text of frame counts, made for the part that is asked for."""
 
     def __init__(self, counts: pd.Index, zero: Timecode) -> None:
@@ -113,7 +112,8 @@ class _Labels(BackendArray):  # type: ignore[misc]
         self.dtype = zero.labels(np.zeros(1, np.int64)).dtype
 
     def __getitem__(self, key: Any) -> npt.NDArray[Any]:
-        return indexing.explicit_indexing_adapter(key, self.shape, indexing.IndexingSupport.OUTER, self._labels)
+        outer = indexing.IndexingSupport.OUTER
+        return np.asarray(indexing.explicit_indexing_adapter(key, self.shape, outer, self._labels))
 
     def _labels(self, key: tuple[Any, ...]) -> npt.NDArray[Any]:
         return self.zero.labels(np.asarray(self.counts[key[0]], np.int64))

@@ -7,7 +7,7 @@ exact for 4:4:4 only.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 import numba
 import numpy as np
@@ -17,21 +17,20 @@ if TYPE_CHECKING:
 
 __all__ = ["scale_plane", "ycbcr_to_rgb"]
 
-F = TypeVar("F", bound="Callable[..., Any]")
 
-
-def _compiled(function: F) -> F:
-    """Compile at the first call for each set of types; machine code is kept on disk where there is a place."""
-    how = {"nogil": True, "fastmath": {"contract"}, "error_model": "numpy"}
+def _compiled(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Compile at the first call for each set of types; keep machine code on disk where there is a place."""
+    how: dict[str, Any] = {"nogil": True, "fastmath": {"contract"}, "error_model": "numpy"}
     try:
-        return numba.njit(cache=True, **how)(function)  # type: ignore[no-any-return]
+        compiled: Callable[..., Any] = numba.njit(cache=True, **how)(function)
     except RuntimeError:  # neither the package's folder nor the user's cache folder can be written
-        return numba.njit(**how)(function)  # type: ignore[no-any-return]
+        compiled = numba.njit(**how)(function)
+    return compiled
 
 
 @_compiled
 def scale_plane(plane: Any, out: Any, first: int, gain: float, offset: float, peak: float) -> None:
-    """``out = plane[first:] * gain + offset``, clipped to 0..1 and times `peak`, rounded, if `peak` is not 0."""
+    """``out = plane[first:] * gain + offset``; if `peak` is not 0 clipped to 0..1, times `peak`, rounded."""
     rows, columns = out.shape
     one, half = np.float32(1), np.float32(0.5)
     zero = np.float32(0)
@@ -89,15 +88,19 @@ def ycbcr_to_rgb(
         upper = at + np.int64(down[phase, 0])
         weight = down[phase, 1]
         lower = min(upper + 1, chroma_rows - 1)
-        upper = max(upper, 0)
+        upper = max(upper, np.int64(0))
         if weight == 0:
             for x in range(chroma_columns):
                 narrow_b[x + 1] = np.float32(cb[upper, x]) - middle
                 narrow_r[x + 1] = np.float32(cr[upper, x]) - middle
         else:
             for x in range(chroma_columns):
-                narrow_b[x + 1] = np.float32(cb[upper, x]) * (one - weight) + np.float32(cb[lower, x]) * weight - middle
-                narrow_r[x + 1] = np.float32(cr[upper, x]) * (one - weight) + np.float32(cr[lower, x]) * weight - middle
+                narrow_b[x + 1] = (
+                    np.float32(cb[upper, x]) * (one - weight) + np.float32(cb[lower, x]) * weight - middle
+                )
+                narrow_r[x + 1] = (
+                    np.float32(cr[upper, x]) * (one - weight) + np.float32(cr[lower, x]) * weight - middle
+                )
         narrow_b[0], narrow_r[0] = narrow_b[1], narrow_r[1]
         narrow_b[-1], narrow_r[-1] = narrow_b[-2], narrow_r[-2]
         for phase_x in range(step_x):
@@ -122,5 +125,7 @@ def ycbcr_to_rgb(
             for x in range(columns):
                 value = np.float32(luma[first + y, x]) * y_gain + y_offset
                 red[y, x] = np.int32(min(max(value + r_cr * wide_r[x], zero), one) * peak + half)
-                green[y, x] = np.int32(min(max(value + (g_cb * wide_b[x] + g_cr * wide_r[x]), zero), one) * peak + half)
+                green[y, x] = np.int32(
+                    min(max(value + (g_cb * wide_b[x] + g_cr * wide_r[x]), zero), one) * peak + half
+                )
                 blue[y, x] = np.int32(min(max(value + b_cb * wide_b[x], zero), one) * peak + half)

@@ -1,4 +1,4 @@
-"""What the codes of a frame mean: matrix, range and chroma siting, with what is assumed where files say nothing."""
+"""What the codes of a frame mean: matrix, range, chroma siting; what is assumed where files do not say."""
 
 from __future__ import annotations
 
@@ -67,5 +67,11 @@ def chroma_siting(format: PixelFormat, color: ColorTags) -> ChromaSiting:
     across, down = format.chroma
     location = color.chroma_location or "left"
     x = (across - 1) / 2 if location in ("center", "top", "bottom") else 0.0
-    y = 0.0 if location.startswith("top") else float(down - 1) if location.startswith("bottom") else (down - 1) / 2
+    y = (
+        0.0
+        if location.startswith("top")
+        else float(down - 1)
+        if location.startswith("bottom")
+        else (down - 1) / 2
+    )
     return ChromaSiting(x, y)

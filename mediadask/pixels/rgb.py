@@ -23,8 +23,8 @@ if TYPE_CHECKING:
 __all__ = ["SampleType", "to_rgb"]
 
 SampleType = Literal["uint8", "uint16", "float16", "float32"]
-"""``float16`` and ``float32``: 1.0 is reference white, nothing is clipped. ``uint8`` and ``uint16``: full range,
-white is 255 or 65535, clipped, rounded."""
+"""``float16`` and ``float32``: 1.0 is reference white, nothing is clipped. ``uint8`` and ``uint16``: full
+range, white is 255 or 65535, clipped and rounded."""
 
 _PEAK = {"uint8": 255, "uint16": 65535, "float16": 0, "float32": 0}
 
@@ -116,7 +116,7 @@ def _coefficients(frame: Frame) -> tuple[npt.NDArray[np.float32], ...]:
 
 
 def _phases(step: int, siting: float) -> npt.NDArray[np.float32]:
-    """(step, 2): for each luma position in a chroma sample, its first neighbor, relative, and the second's weight."""
+    """(step, 2): for each luma position in a chroma sample, its first neighbor and the second's weight."""
     position = (np.arange(step) - siting) / step
     near = np.floor(position)
     return np.stack([near, position - near], -1).astype(np.float32)
@@ -125,7 +125,7 @@ def _phases(step: int, siting: float) -> npt.NDArray[np.float32]:
 def _contiguous_rows(plane: npt.NDArray[Any]) -> npt.NDArray[Any]:
     """The plane in a layout compiled loops take at full speed: C-contiguous, read-only, native.
 
-    A decoder's rows are padded. The padding is made to look like columns, which nobody reads, and saves a copy.
+    A decoder's rows are padded. The padding is made to look like columns that nobody reads: no copy.
     """
     if plane.dtype == np.float16:
         plane = plane.astype(np.float32)

@@ -1,0 +1,102 @@
+"""``dataset.media``: the clip behind a dataset, and how it looks in a notebook."""
+
+from __future__ import annotations
+
+import html
+from base64 import b64encode
+from io import BytesIO
+from typing import TYPE_CHECKING
+
+import numpy as np
+import xarray as xr
+from PIL import Image
+
+from mediadask.clips import Clip
+from mediadask.errors import InvalidRequest, MediaError
+from mediadask.metadata import ClipMetadata, inspect
+from mediadask.pixels import to_rgb
+
+if TYPE_CHECKING:
+    from mediadask.clips import Frame
+
+__all__ = ["MediaAccessor", "clip_html"]
+
+_STRIP_FRAMES = 5
+_STRIP_HEIGHT = 90
+
+
+@xr.register_dataset_accessor("media")  # type: ignore[no-untyped-call]
+class MediaAccessor:
+    """What a dataset made by `mediadask.open_clip` knows of its clip."""
+
+    def __init__(self, dataset: xr.Dataset) -> None:
+        self._dataset = dataset
+
+    @property
+    def clip(self) -> Clip:
+        """The clip, opened again.
+
+        Raises
+        ------
+        InvalidRequest
+            If the dataset does not say what file it came from.
+        """
+        frames = self._dataset.variables.get("frames")
+        source = self._dataset.encoding.get("source") or (frames.encoding.get("source") if frames else None)
+        if not source:
+            raise InvalidRequest("this dataset does not know its clip", do="open it with mediadask.open_clip")
+        return Clip.open(source)
+
+    @property
+    def metadata(self) -> ClipMetadata:
+        """What the camera recorded about the clip: `mediadask.inspect`."""
+        return inspect(self.clip.url)
+
+    def _repr_html_(self) -> str:
+        return clip_html(self.clip)
+
+
+def clip_html(clip: Clip) -> str:
+    """A strip of small pictures across the clip, and its facts, as HTML."""
+    header = clip.header
+    facts = {
+        "Frames": f"{len(clip)} at {header.frame_rate} per second",
+        "Picture": f"{header.width} × {header.height}, {header.pixel_format.name}",
+        "Codec": " ".join(filter(None, [header.codec, header.profile, "in", header.container])),
+        "Timecode": header.timecode,
+        "Reel": header.reel,
+        "Sound": ", ".join(f"{stream.channels} × {stream.rate} Hz {stream.codec}" for stream in header.audio),
+    }
+    rows = "".join(
+        f"<tr><th style='text-align:left'>{name}</th><td>{html.escape(fact)}</td></tr>"
+        for name, fact in facts.items()
+        if fact
+    )
+    return f"<div><b>{html.escape(clip.name)}</b><div>{_strip(clip)}</div><table>{rows}</table></div>"
+
+
+def _strip(clip: Clip) -> str:
+    """Small pictures of keyframes spread over the clip: a keyframe costs one decode."""
+    keys = np.flatnonzero(clip.index.frame_keys)
+    if not len(keys):
+        return ""
+    spread = keys[np.unique(np.linspace(0, len(keys) - 1, _STRIP_FRAMES).astype(int))]
+    pictures = []
+    try:
+        for number in spread.tolist():
+            (frame,) = clip.frames(number, number + 1, on_corrupt="black")
+            pictures.append(f"<img title='frame {number}' src='{_thumbnail(frame, clip)}'>")
+    except MediaError as error:
+        return html.escape(str(error))
+    return "".join(pictures)
+
+
+def _thumbnail(frame: Frame, clip: Clip) -> str:
+    """A JPEG of the frame as a data URI, turned and unsqueezed for viewing."""
+    pixels = to_rgb(frame, "uint8")
+    color = pixels[..., :3] if pixels.shape[2] >= 3 else np.repeat(pixels[..., :1], 3, -1)
+    width = max(round(_STRIP_HEIGHT * frame.width * float(clip.header.pixel_aspect) / frame.height), 1)
+    image = Image.fromarray(np.ascontiguousarray(color)).resize((width, _STRIP_HEIGHT), reducing_gap=2)
+    buffer = BytesIO()
+    image.rotate(-clip.header.rotation, expand=True).save(buffer, "jpeg", quality=80)
+    return f"data:image/jpeg;base64,{b64encode(buffer.getvalue()).decode()}"

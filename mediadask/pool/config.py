@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import difflib
-import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
 import dask.config
 import yaml
+from dask.system import CPU_COUNT
 from dask.utils import parse_timedelta
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
@@ -73,7 +73,7 @@ class Tier(_Settings):
     def limit(self) -> int | None:
         """How many workers there may be: on this machine never more threads than cores unless asked for."""
         if self.maximum is None and self.kind == "local":
-            return max(1, len(os.sched_getaffinity(0)) // self.threads, self.minimum)
+            return max(1, int(CPU_COUNT) // self.threads, self.minimum)
         return self.maximum
 
     @property

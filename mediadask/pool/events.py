@@ -24,6 +24,7 @@ __all__ = [
     "JobReprioritized",
     "JobStatus",
     "JobSubmitted",
+    "Learned",
     "Outcome",
     "WorkerJoined",
     "WorkerLeft",
@@ -205,6 +206,18 @@ class WorkerLeft:
     at: datetime = field(default_factory=utc_now)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Learned:
+    """What one frame of a kind of unit takes on one thread, after one more was seen."""
+
+    kind: str
+    seconds_per_frame: float
+    units: int
+    """How many have been seen."""
+
+    at: datetime = field(default_factory=utc_now)
+
+
 Event = (
     JobSubmitted
     | JobReprioritized
@@ -214,4 +227,5 @@ Event = (
     | Displaced
     | WorkerJoined
     | WorkerLeft
+    | Learned
 )

@@ -1,9 +1,9 @@
 """Camera-file processing for film and TV on an elastic Dask pool."""
 
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from mediadask.checkpoint import checkpoint
-from mediadask.clips import Clip
 from mediadask.delivery import Delivery, Report, delivery
 from mediadask.errors import (
     CorruptFrame,
@@ -15,11 +15,12 @@ from mediadask.errors import (
     UnreadableMedia,
     UnsupportedMedia,
 )
-from mediadask.metadata import ClipMetadata, inspect, inspect_many
-from mediadask.render import proxy
 
 if TYPE_CHECKING:
+    from mediadask.clips import Clip
     from mediadask.dataset import open_clip
+    from mediadask.metadata import ClipMetadata, inspect, inspect_many
+    from mediadask.render import proxy
 
 __all__ = [
     "Clip",
@@ -43,11 +44,25 @@ __all__ = [
 ]
 
 
-def __getattr__(name: str) -> Any:
-    # xarray takes half a second to import: only who opens arrays waits for it.
-    if name == "open_clip":
-        from mediadask import accessor  # noqa: F401 - registers `Dataset.media`
-        from mediadask.dataset import open_clip
+# Where the names are that need FFmpeg, OpenColorIO or xarray: only who asks for one waits for its import, and
+# `mediadask --help` for none. A name that is also a module's (`delivery`) cannot come this way.
+_HOMES = {
+    "Clip": "clips",
+    "ClipMetadata": "metadata",
+    "inspect": "metadata",
+    "inspect_many": "metadata",
+    "open_clip": "dataset",
+    "proxy": "render",
+}
 
-        return open_clip
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    if name == "open_clip":
+        import_module("mediadask.accessor")  # registers `Dataset.media`
+    return getattr(import_module(f"mediadask.{_HOMES[name]}"), name)
+
+
+def __dir__() -> list[str]:
+    return __all__

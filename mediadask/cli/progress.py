@@ -13,15 +13,15 @@ __all__ = ["progress"]
 
 
 @contextmanager
-def progress(name: str, total: int) -> Iterator[Callable[[], None]]:
-    """Within the block, each call of what this gives moves the bar by one of `total`."""
-    if not sys.stderr.isatty() or total < 2:
-        yield lambda: None
+def progress(name: str) -> Iterator[Callable[[float], None]]:
+    """Within the block, what this gives moves the bar to a fraction of 0 to 1."""
+    if not sys.stderr.isatty():
+        yield lambda fraction: None
         return
     from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+    from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeRemainingColumn())
     with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task(name, total=total)
-        yield lambda: bar.advance(task)
+        task = bar.add_task(name, total=1.0)
+        yield lambda fraction: bar.update(task, completed=fraction)

@@ -5,21 +5,24 @@ from __future__ import annotations
 import os
 import sys
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from mediadask.delivery import Delivery, Outcome, Report
+    from mediadask.pool import Pool
 
 __all__ = [
-    "Deadline",
-    "Json",
-    "Pool",
-    "Priority",
-    "Show",
+    "DeadlineOption",
+    "JsonOption",
+    "PoolOption",
+    "PriorityOption",
+    "ShowOption",
     "Work",
-    "Workers",
+    "WorkersOption",
     "exit_code",
     "list_failures",
     "run",
@@ -27,7 +30,7 @@ __all__ = [
 
 _PANEL = "Where and when"
 
-Pool = Annotated[
+PoolOption = Annotated[
     str | None,
     typer.Option(
         "--pool",
@@ -37,66 +40,106 @@ Pool = Annotated[
         rich_help_panel=_PANEL,
     ),
 ]
-Workers = Annotated[
+WorkersOption = Annotated[
     int | None,
-    typer.Option(
-        min=1,
-        help="Worker processes of this machine's pool. Default: one for each core.",
-        rich_help_panel=_PANEL,
-    ),
+    typer.Option("--workers", min=1, help="Of this machine. Default: one a core.", rich_help_panel=_PANEL),
 ]
-Show = Annotated[str, typer.Option(help="Whose work it is, for turnaround and cost.", rich_help_panel=_PANEL)]
-Priority = Annotated[str, typer.Option(help="urgent, normal or background.", rich_help_panel=_PANEL)]
-Deadline = Annotated[
+ShowOption = Annotated[
+    str, typer.Option("--show", help="Whose work it is, for turnaround and cost.", rich_help_panel=_PANEL)
+]
+PriorityOption = Annotated[
     str | None,
     typer.Option(
+        "--priority", help="urgent, normal or background, or a class of yours.", rich_help_panel=_PANEL
+    ),
+]
+DeadlineOption = Annotated[
+    str | None,
+    typer.Option(
+        "--deadline",
         metavar="WHEN",
-        help="When it must be there: 2h, 45m, 18:30 or 2026-05-01T09:00.",
+        help="When it must be there: 90m, 2h, 18:30 or 2026-05-01T09:00.",
         rich_help_panel=_PANEL,
     ),
 ]
-Json = Annotated[bool, typer.Option("--json", help="Print a JSON list instead of a table.")]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print a JSON list instead of a table.")]
 
 
 @dataclass(frozen=True)
 class Work:
     """Where a command's work runs, and how it is booked."""
 
-    pool: str | None
-    workers: int | None
-    show: str
-    priority: str
-    deadline: str | None
+    pool: str | None = None
+    workers: int | None = None
+    show: str = ""
+    priority: str | None = None
+    deadline: str | None = None
 
 
-def run(delivery: Delivery, work: Work) -> Report:
+def run(delivery: Delivery, work: Work, *, light: bool = False) -> Report:
     """Run a delivery to its end, with a progress bar on a terminal.
+
+    Parameters
+    ----------
+    light
+        Whether the work is done before a pool of processes would be up: then it runs in threads of this
+        process, unless a pool was asked for.
 
     Returns
     -------
     Report
         What became of each group; the delivery's own finish is not called.
+
+    Raises
+    ------
+    MediaError
+        If there is no such pool, class or time.
     """
+    from mediadask.cli.deadline import parse_deadline
     from mediadask.cli.progress import progress
     from mediadask.delivery import Delivery
 
+    due = parse_deadline(work.deadline) if work.deadline else None
     plain = Delivery(delivery.name, delivery.groups)
-    with progress(delivery.name, len(plain)) as advance:
-        return _on_threads(plain, work.workers, advance)
+    with progress(delivery.name) as show_fraction:
+        if light and work.pool is None:
+            return _on_threads(plain, work.workers, show_fraction)
+        with _pool(work) as pool:
+            job = pool.submit(plain, show=work.show, priority=work.priority, deadline=due)
+            try:
+                while not job.wait(timeout=_GLANCE_SECONDS):
+                    show_fraction(job.progress.fraction)
+            except KeyboardInterrupt:
+                if work.pool is not None:
+                    print(f"mediadask: job {job.id} goes on; see mediadask jobs", file=sys.stderr)
+                raise
+            report: Report = job.result()
+            return report
 
 
-def _on_threads(delivery: Delivery, workers: int | None, advance: Any) -> Report:
+_GLANCE_SECONDS = 0.2
+
+
+def _pool(work: Work) -> Pool:
+    from mediadask.pool import Pool
+
+    return Pool.connect(work.pool) if work.pool is not None else Pool.local(work.workers)
+
+
+def _on_threads(delivery: Delivery, workers: int | None, show_fraction: Callable[[float], None]) -> Report:
     import dask
     from dask.callbacks import Callback
 
-    report: Report
-    last = set(delivery.__dask_keys__())
+    last, done = set(delivery.__dask_keys__()), 0
 
-    def done(key: Any, *_: Any) -> None:
+    def count(key: object, *_: object) -> None:
+        nonlocal done
         if key in last:
-            advance()
+            done += 1
+            show_fraction(done / len(last))
 
-    with Callback(posttask=done):
+    report: Report
+    with Callback(posttask=count):
         (report,) = dask.compute(delivery, scheduler="threads", num_workers=workers or os.cpu_count())
     return report
 
@@ -112,7 +155,7 @@ def _line(outcome: Outcome) -> str:
     return error if outcome.name in error else f"{outcome.name}: {error}"
 
 
-_INPUT_KINDS = {"MissingMedia", "UnreadableMedia", "UnsupportedMedia", "InvalidRequest"}
+_INPUT_KINDS = {"InvalidRequest", "MissingMedia", "UnreadableMedia", "UnsupportedMedia"}
 
 
 def exit_code(report: Report) -> int:

@@ -6,7 +6,7 @@ import os
 from typing import TYPE_CHECKING, Any
 
 from mediadask.clips import Clip
-from mediadask.delivery import Delivery, Group, Unit
+from mediadask.delivery import Delivery, delivery
 from mediadask.metadata import color, documents, rules
 from mediadask.metadata.model import ClipMetadata
 
@@ -103,12 +103,8 @@ def inspect_many(clips: Iterable[str | os.PathLike[str]] | str | os.PathLike[str
         read (its other columns but ``path`` are then empty).
     """
     urls = [clips] if isinstance(clips, str | os.PathLike) else list(clips)
-    groups = [_group(os.fspath(url)) for url in urls]
-    return Delivery("inspect", groups, finish=table)
-
-
-def _group(url: str) -> Group:
-    return Group(url, (Unit(inspect, (url,), name=url, kind="inspect", seconds=0.02),))
+    units = delivery(inspect, [os.fspath(url) for url in urls], name="inspect", seconds=0.01)
+    return Delivery(units.name, units.groups, finish=table)
 
 
 def table(report: Report) -> pd.DataFrame:

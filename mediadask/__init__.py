@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from mediadask.clips import Clip
     from mediadask.dataset import open_clip
     from mediadask.metadata import ClipMetadata, inspect, inspect_many
-    from mediadask.render import proxy
+    from mediadask.render import archive, proxy, sheet, still
 
 __all__ = [
     "Clip",
@@ -35,12 +35,15 @@ __all__ = [
     "Report",
     "UnreadableMedia",
     "UnsupportedMedia",
+    "archive",
     "checkpoint",
     "delivery",
     "inspect",
     "inspect_many",
     "open_clip",
     "proxy",
+    "sheet",
+    "still",
 ]
 
 
@@ -51,8 +54,11 @@ _HOMES = {
     "ClipMetadata": "metadata",
     "inspect": "metadata",
     "inspect_many": "metadata",
+    "archive": "render",
     "open_clip": "dataset",
     "proxy": "render",
+    "sheet": "render",
+    "still": "render",
 }
 
 

@@ -138,7 +138,7 @@ def render_part(clip: Clip, recipe: ProxyRecipe, output: Output, part: Part) -> 
         encoder = ENCODERS[recipe.codec]
         width, height = fitted_size(clip, recipe.box)
         color = _proxy_color(clip, recipe)
-        picture = proxy_picture(clip, recipe, width, height, encoder.pixel_format, color)
+        picture = proxy_picture(clip, (width, height), recipe.lut, encoder.pixel_format, color)
         stand_ins = []
         with output.making(part.url, read_mark) as path:
             with (
@@ -162,8 +162,8 @@ def render_part(clip: Clip, recipe: ProxyRecipe, output: Output, part: Part) -> 
                 with output.making(notes, read_mark) as noted:
                     noted.write_text(json.dumps(stand_ins))
     if exists(notes):
-        with open_file(notes) as file:
-            return tuple(json.loads(file.read()))
+        with open_file(notes) as noted_file:
+            return tuple(json.loads(noted_file.read()))
     return ()
 
 

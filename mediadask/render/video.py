@@ -228,7 +228,7 @@ def _video_packets(
     time_base: Fraction,
     parameters: bytes,
     stream: Any,
-) -> Iterator[tuple[Fraction, av.Packet]]:
+) -> Iterator[tuple[Fraction, Any]]:
     """Every packet with its time in the whole, and the moment (seconds) it is decoded."""
     decoded = 0
     for part in parts:
@@ -266,9 +266,7 @@ def _decode_time(times: npt.NDArray[np.int64], row: int) -> int:
     return int(times[row]) if row >= 0 else int(times[0]) + row
 
 
-def _sound_packets(
-    url: str, index: int, stream: Any, stack: ExitStack
-) -> Iterator[tuple[Fraction, av.Packet]]:
+def _sound_packets(url: str, index: int, stream: Any, stack: ExitStack) -> Iterator[tuple[Fraction, Any]]:
     container = stack.enter_context(_opened(url))
     for packet in container.demux(container.streams[index]):
         if packet.dts is not None:

@@ -35,11 +35,11 @@ def info(
     is then 1, or 2 where no clip could be read.
     """
     from mediadask.cli.inputs import find
-    from mediadask.metadata import inspect_many
+    from mediadask.metadata import inspect_each
 
-    delivery = inspect_many(find(clips))
+    urls = find(clips)
     where = work.Work(pool, workers, show, priority, deadline)
-    report = work.run(delivery, where, light=len(delivery) <= _LIGHT_CLIPS)
+    report = work.run(inspect_each(urls), where, light=len(urls) <= _LIGHT_CLIPS)
     found: list[ClipMetadata] = report.results
     if json:
         _print_json(found)
@@ -52,7 +52,7 @@ def info(
 
 
 # A clip takes 5 ms of one core where its index is not cached: this many are done while processes start.
-_LIGHT_CLIPS = 400
+_LIGHT_CLIPS = 1000
 
 
 def _print_json(found: list[ClipMetadata]) -> None:

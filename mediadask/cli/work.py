@@ -88,7 +88,7 @@ def run(delivery: Delivery, work: Work, *, light: bool = False) -> Report:
     Returns
     -------
     Report
-        What became of each group; the delivery's own finish is not called.
+        What became of each output: the delivery's finish, where it has one, must give a report too.
 
     Raises
     ------
@@ -97,15 +97,13 @@ def run(delivery: Delivery, work: Work, *, light: bool = False) -> Report:
     """
     from mediadask.cli.deadline import parse_deadline
     from mediadask.cli.progress import progress
-    from mediadask.delivery import Delivery
 
     due = parse_deadline(work.deadline) if work.deadline else None
-    plain = Delivery(delivery.name, delivery.groups)
     with progress(delivery.name) as show_fraction:
         if light and work.pool is None:
-            return _on_threads(plain, work.workers, show_fraction)
+            return _on_threads(delivery, work.workers, show_fraction)
         with _pool(work) as pool:
-            job = pool.submit(plain, show=work.show, priority=work.priority, deadline=due)
+            job = pool.submit(delivery, show=work.show, priority=work.priority, deadline=due)
             try:
                 while not job.wait(timeout=_GLANCE_SECONDS):
                     show_fraction(job.progress.fraction)

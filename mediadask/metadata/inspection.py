@@ -3,22 +3,23 @@
 from __future__ import annotations
 
 import os
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from mediadask.checkpoint import checkpoint
 from mediadask.clips import Clip
-from mediadask.delivery import Delivery, delivery
+from mediadask.delivery import Delivery, Failure, Group, Outcome, Report, Unit, attempt
 from mediadask.metadata import color, documents, rules
 from mediadask.metadata.model import ClipMetadata
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
     import pandas as pd
 
     from mediadask.clips import ClipHeader
-    from mediadask.delivery import Report
 
-__all__ = ["describe", "inspect", "inspect_many"]
+__all__ = ["describe", "inspect", "inspect_each", "inspect_many"]
 
 
 def inspect(url: str | os.PathLike[str]) -> ClipMetadata:
@@ -98,24 +99,67 @@ def inspect_many(clips: Iterable[str | os.PathLike[str]] | str | os.PathLike[str
     Returns
     -------
     Delivery
-        One unit for each clip. Computes to a pandas table of one row for each clip, in order, with a column
-        for each field of `ClipMetadata` and ``error``: None, or the line that says why the clip cannot be
-        read (its other columns but ``path`` are then empty).
+        Computes to a pandas table of one row for each clip, in order, with a column for each field of
+        `ClipMetadata` and ``error``: None, or the line that says why the clip cannot be read (its other
+        columns but ``path`` are then empty).
     """
-    urls = [clips] if isinstance(clips, str | os.PathLike) else list(clips)
-    units = delivery(inspect, [os.fspath(url) for url in urls], name="inspect", seconds=0.01)
-    return Delivery(units.name, units.groups, finish=table)
+    batches = _batches([clips] if isinstance(clips, str | os.PathLike) else clips)
+    return Delivery("inspect", _groups(batches), finish=partial(_table, batches))
 
 
-def table(report: Report) -> pd.DataFrame:
-    """A row for each clip of an inspection's report."""
+def inspect_each(urls: Iterable[str | os.PathLike[str]]) -> Delivery:
+    """Inspect clips, lazily; computes to a `Report` with an outcome for each clip."""
+    batches = _batches(urls)
+    return Delivery("inspect", _groups(batches), finish=partial(_by_clip, batches))
+
+
+# A pool spends 2 ms on a unit whatever it does, and a clip takes 5 ms.
+_MOST_CLIPS_A_UNIT = 32
+_UNITS_TO_SHARE = 64
+
+
+def _batches(urls: Iterable[str | os.PathLike[str]]) -> list[list[str]]:
+    every = [os.fspath(url) for url in urls]
+    size = min(max(len(every) // _UNITS_TO_SHARE, 1), _MOST_CLIPS_A_UNIT)
+    return [every[start : start + size] for start in range(0, len(every), size)]
+
+
+def _groups(batches: Sequence[Sequence[str]]) -> list[Group]:
+    names = [batch[0] + (f" and {len(batch) - 1} more" if len(batch) > 1 else "") for batch in batches]
+    return [
+        Group(name, (Unit(_inspect_batch, (batch,), name, "inspect", len(batch), 0.01 * len(batch)),))
+        for name, batch in zip(names, batches, strict=True)
+    ]
+
+
+def _inspect_batch(urls: Sequence[str]) -> list[ClipMetadata | Failure]:
+    """Each clip on its own: one that cannot be read stops no other."""
+    found = []
+    for url in urls:
+        found.append(attempt(partial(inspect, url)))
+        checkpoint()
+    return found
+
+
+def _by_clip(batches: Sequence[Sequence[str]], report: Report) -> Report:
+    outcomes: list[Outcome] = []
+    for batch, outcome in zip(batches, report.outcomes, strict=True):
+        # A whole batch fails only where its worker does.
+        values = [outcome.failure] * len(batch) if outcome.failure else outcome.value
+        outcomes += (
+            Outcome(url, failure=value) if isinstance(value, Failure) else Outcome(url, value)
+            for url, value in zip(batch, values, strict=True)
+        )
+    return Report(report.name, tuple(outcomes))
+
+
+def _table(batches: Sequence[Sequence[str]], report: Report) -> pd.DataFrame:
     import pandas as pd
 
     rows = [
         {**outcome.value.as_dict(), "error": None}
         if outcome.failure is None
         else {"path": outcome.name, "error": outcome.failure.error}
-        for outcome in report.outcomes
+        for outcome in _by_clip(batches, report).outcomes
     ]
-    columns = [*ClipMetadata.__dataclass_fields__, "error"]
-    return pd.DataFrame(rows, columns=columns).convert_dtypes()
+    return pd.DataFrame(rows, columns=[*ClipMetadata.__dataclass_fields__, "error"]).convert_dtypes()

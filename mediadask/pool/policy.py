@@ -1,0 +1,281 @@
+"""How many workers a pool should have: from a snapshot of it to a wish. No clock, no I/O, no Dask.
+
+Work is served in the order of classes, then of due times, so a job is done in time if the work up to and
+including its own, spread over the threads, fits before it is due. The fewest threads for which that holds for
+every job are what the pool needs. They are taken from the cheapest tier that has room. Tiers that cost no
+more when they are used (reserved ones, or this machine's cores where there is nothing else) are used as far
+as there is work.
+
+Wishes grow at once and shrink slowly: a tier keeps its largest wish of the last grace period, or of the time
+its workers take to start if that is longer.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass, field, replace
+from math import ceil, inf
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from mediadask.pool.config import PoolConfig, Tier
+
+__all__ = ["ScalingPolicy", "Snapshot", "TierState", "Wish", "Work", "WorkerState"]
+
+_TIER_RANK = {"reserved": 0, "on-demand": 1, "local": 2}
+_OVERDUE_SHARE = 0.1
+"""A class's late work is to be done within this share of its target: soon, but not at any price."""
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """What a job still has to do."""
+
+    priority: str
+    units: int
+    """Waiting, paused and running."""
+
+    seconds: float
+    """All of them, predicted, on one thread."""
+
+    longest_seconds: float = 0.0
+    """Of one unit: more threads do not make it shorter."""
+
+    running: int = 0
+    """Of the units, those on a thread."""
+
+    waited_seconds: float = 0.0
+    """Since the job was submitted."""
+
+    deadline_seconds: float | None = None
+    """From now; negative if missed."""
+
+    show: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerState:
+    """A worker that is there."""
+
+    name: str
+    tier: str
+    threads: int
+    running: int = 0
+    """Units on it, paused ones included."""
+
+    idle_seconds: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class TierState:
+    """What is known of a tier besides its workers."""
+
+    requested: tuple[str, ...] = ()
+    """Workers asked for that have not arrived, oldest first."""
+
+    startup_seconds: float | None = None
+    """From the request to the arrival, as measured."""
+
+    reclaimed: bool = False
+    """Its owner wants it back: all its workers go, running or not."""
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """A pool at a moment."""
+
+    now: float
+    """Seconds of a monotonic clock."""
+
+    work: tuple[Work, ...] = ()
+    workers: tuple[WorkerState, ...] = ()
+    tiers: Mapping[str, TierState] = field(default_factory=dict)
+    spent: Mapping[str, float] = field(default_factory=dict)
+    """By each show that has a budget."""
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """What the pool should become."""
+
+    workers: Mapping[str, int]
+    """By tier: there and on their way."""
+
+    stop: tuple[str, ...] = ()
+    """Workers to stop and requests to take back: they run nothing, or their tier is reclaimed."""
+
+    because: str = ""
+    """For people: whose due time sets the size."""
+
+    @property
+    def total(self) -> int:
+        """Workers of all tiers."""
+        return sum(self.workers.values())
+
+
+class ScalingPolicy:
+    """Decides; remembers its latest wishes only, so as not to thrash."""
+
+    def __init__(self, config: PoolConfig) -> None:
+        self.config = config
+        only_local = all(tier.kind == "local" for tier in config.tiers.values())
+        self._eager = {
+            name
+            for name, tier in config.tiers.items()
+            if tier.kind == "reserved" or (tier.kind == "local" and only_local)
+        }
+        self._cheapest_first = sorted(
+            config.tiers,
+            key=lambda name: (
+                _TIER_RANK[config.tiers[name].kind],
+                config.tiers[name].price_per_thread_second,
+                name,
+            ),
+        )
+        self._lately: dict[str, deque[tuple[float, int]]] = {name: deque() for name in config.tiers}
+
+    def decide(self, snapshot: Snapshot) -> Wish:
+        """The wish for this moment. Call it with snapshots in the order of their time."""
+        work = self._within_budget(snapshot)
+        needed, because = self._threads_needed(work, delay_seconds=0)
+        if needed > self._threads_coming(snapshot):
+            needed, because = self._threads_needed(work, delay_seconds=self._startup(snapshot))
+        raw = self._fill(needed, work, snapshot)
+        wish = {name: self._steady(name, count, snapshot) for name, count in raw.items()}
+        return Wish(wish, tuple(self._to_stop(wish, snapshot)), because)
+
+    # How much is needed.
+
+    def _within_budget(self, snapshot: Snapshot) -> list[Work]:
+        """The work that may be done: a show whose budget is spent has it held, or put behind everyone's."""
+        allowed = []
+        last = self.config.class_names[-1]
+        for work in snapshot.work:
+            budget = self.config.budgets.get(work.show)
+            spent = snapshot.spent.get(work.show, 0.0)
+            if budget is None:
+                allowed.append(work)
+                continue
+            state = budget.state(spent)
+            if state == "background":
+                work = replace(work, priority=last)
+            elif budget.action == "hold":
+                work = self._affordable(work, max(0.0, budget.amount - spent))
+            if work.units:
+                allowed.append(work)
+        return allowed
+
+    def _affordable(self, work: Work, money: float) -> Work:
+        price = min(tier.price_per_thread_second for tier in self.config.tiers.values())
+        share = min(1.0, money / (price * work.seconds)) if price * work.seconds else float(money > 0)
+        units = max(work.running, ceil(work.units * share))
+        return replace(work, units=units, seconds=work.seconds * units / max(work.units, 1))
+
+    def _threads_needed(self, work: Iterable[Work], delay_seconds: float) -> tuple[int, str]:
+        """The fewest threads, there in `delay_seconds`, with which everything is done in time."""
+        classes = self.config.classes
+        ahead_seconds, ahead_units, needed, because = 0.0, 0, 0, ""
+        for each in sorted(work, key=lambda each: (classes[each.priority].order, self._due(each))):
+            ahead_seconds += each.seconds
+            ahead_units += each.units
+            due = self._due(each)
+            # Threads that take the next unit when they are free end within a share of all the work plus one
+            # unit (Graham 1969), so that unit's time must be kept free. What is late already is not worth
+            # more threads than finish it in twice the time that nothing can save: a unit's, or a start's.
+            longest = max(each.longest_seconds, each.seconds / max(each.units, 1))
+            hopeless = min(delay_seconds, classes[each.priority].target_turnaround * _OVERDUE_SHARE)
+            room = max(due - delay_seconds - longest, longest, hopeless)
+            threads = ahead_units if room * ahead_units <= ahead_seconds else ceil(ahead_seconds / room)
+            if threads > needed:
+                needed = threads
+                because = f"{each.priority}: {_span(ahead_seconds)} of work due in {_span(due)}"
+        return needed, because
+
+    def _due(self, work: Work) -> float:
+        target = self.config.classes[work.priority].target_turnaround
+        by_class = max(target - work.waited_seconds, target * _OVERDUE_SHARE)
+        return min(by_class, inf if work.deadline_seconds is None else work.deadline_seconds)
+
+    def _threads_coming(self, snapshot: Snapshot) -> int:
+        there = sum(worker.threads for worker in snapshot.workers)
+        return there + sum(
+            len(state.requested) * self.config.tiers[name].threads for name, state in snapshot.tiers.items()
+        )
+
+    def _startup(self, snapshot: Snapshot) -> float:
+        """Of the slowest tier that may grow."""
+        return max(
+            (self._startup_of(name, snapshot) for name, tier in self.config.tiers.items() if tier.limit != 0),
+            default=0.0,
+        )
+
+    def _startup_of(self, tier: str, snapshot: Snapshot) -> float:
+        measured = _state(snapshot, tier).startup_seconds
+        return self.config.tiers[tier].startup if measured is None else measured
+
+    # Where it comes from.
+
+    def _fill(self, threads: int, work: list[Work], snapshot: Snapshot) -> dict[str, int]:
+        units = sum(each.units for each in work)
+        seconds = sum(each.seconds for each in work)
+        wish = {}
+        for name in self._cheapest_first:
+            tier = self.config.tiers[name]
+            wanted = threads
+            if name in self._eager:
+                # A worker that would be starting for longer than it works is not worth it.
+                startup = self._startup_of(name, snapshot)
+                useful = ceil(seconds / startup) if startup * units > seconds else units
+                wanted = max(threads, min(units, useful))
+            count = 0 if _state(snapshot, name).reclaimed else _limited(ceil(wanted / tier.threads), tier)
+            wish[name] = count
+            threads = max(0, threads - count * tier.threads)
+            units = max(0, units - count * tier.threads)
+        return wish
+
+    def _steady(self, tier: str, count: int, snapshot: Snapshot) -> int:
+        """The largest wish of late, and never less than the workers that run something."""
+        if _state(snapshot, tier).reclaimed:
+            self._lately[tier].clear()
+            return 0
+        lately = self._lately[tier]
+        keep = max(self.config.grace, self._startup_of(tier, snapshot))
+        while lately and (lately[-1][1] <= count):
+            lately.pop()
+        lately.append((snapshot.now, count))
+        while lately[0][0] < snapshot.now - keep:
+            lately.popleft()
+        running = sum(worker.tier == tier and worker.running > 0 for worker in snapshot.workers)
+        return max(lately[0][1], running)
+
+    def _to_stop(self, wish: Mapping[str, int], snapshot: Snapshot) -> Iterable[str]:
+        for name in self.config.tiers:
+            workers = [worker for worker in snapshot.workers if worker.tier == name]
+            requested = _state(snapshot, name).requested
+            if _state(snapshot, name).reclaimed:
+                yield from requested
+                yield from (worker.name for worker in workers)
+                continue
+            surplus = len(workers) + len(requested) - wish[name]
+            taken_back = requested[len(requested) - max(0, min(surplus, len(requested))) :]
+            yield from reversed(taken_back)
+            surplus -= len(taken_back)
+            idle = [w for w in workers if not w.running and w.idle_seconds >= self.config.grace]
+            idle.sort(key=lambda worker: worker.idle_seconds, reverse=True)
+            yield from (worker.name for worker in idle[: max(0, surplus)])
+
+
+def _state(snapshot: Snapshot, tier: str) -> TierState:
+    return snapshot.tiers.get(tier, TierState())
+
+
+def _limited(count: int, tier: Tier) -> int:
+    return max(tier.minimum, count if tier.limit is None else min(count, tier.limit))
+
+
+def _span(seconds: float) -> str:
+    if abs(seconds) >= 5400:
+        return f"{seconds / 3600:.1f} h"
+    return f"{seconds / 60:.0f} min" if abs(seconds) >= 90 else f"{seconds:.0f} s"

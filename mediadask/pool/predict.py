@@ -1,0 +1,91 @@
+"""How long units take, learned as they run: seconds per frame on one thread, by kind of unit.
+
+A kind is words, the first saying what is done, with the picture's size among them where it matters:
+``proxy h264 3840x2160``. What a kind is not known for comes from its relatives, in proportion to size.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import deque
+from statistics import median
+from typing import TYPE_CHECKING
+
+from mediadask.pool.events import Learned
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+__all__ = ["Predictor"]
+
+_RECENT = 31
+_ENOUGH = 3
+_HD = 1920 * 1080
+_SIZE = re.compile(r"\b(\d+)x(\d+)\b")
+
+
+class Predictor:
+    """Predicts from the median of the latest units of a kind, so that one stuck unit does not mislead it.
+
+    Parameters
+    ----------
+    priors
+        Seconds for one 1920×1080 frame by the first word of a kind, and for any other under ``default``.
+    known
+        What earlier runs have learned, from the ledger.
+    """
+
+    def __init__(self, priors: Mapping[str, float], known: Iterable[Learned] = ()) -> None:
+        self._priors = dict(priors)
+        self._recent: dict[str, deque[float]] = {}
+        self._units: dict[str, int] = {}
+        for learned in known:
+            weight = min(learned.units, _RECENT // 2)
+            self._recent[learned.kind] = deque([learned.seconds_per_frame] * weight, maxlen=_RECENT)
+            self._units[learned.kind] = learned.units
+
+    def observe(self, kind: str, frames: int, run_seconds: float) -> Learned:
+        """Take in a unit that is done; what is now known of its kind, for the ledger."""
+        recent = self._recent.setdefault(kind, deque(maxlen=_RECENT))
+        recent.append(run_seconds / max(frames, 1))
+        self._units[kind] = self._units.get(kind, 0) + 1
+        return Learned(kind=kind, seconds_per_frame=median(recent), units=self._units[kind])
+
+    def seconds(self, kind: str, frames: int, given: float | None = None) -> float:
+        """What a unit will take on one thread.
+
+        From the latest of its kind; else what its maker says (`given`); else from kinds that differ in size
+        only; else from those of the same first word; else from the priors.
+        """
+        if len(self._recent.get(kind, ())) >= _ENOUGH:
+            return median(self._recent[kind]) * max(frames, 1)
+        if given is not None:
+            return given
+        return self._seconds_per_frame(kind) * max(frames, 1)
+
+    def _seconds_per_frame(self, kind: str) -> float:
+        pixels = _pixels(kind)
+        if self._recent.get(kind):
+            return median(self._recent[kind])
+        for akin in (_without_size(kind), _first_word(kind)):
+            relatives = [
+                median(recent) * pixels / _pixels(other)
+                for other, recent in self._recent.items()
+                if recent and akin in (_without_size(other), _first_word(other))
+            ]
+            if relatives:
+                return median(relatives)
+        return self._priors.get(_first_word(kind), self._priors["default"]) * pixels / _HD
+
+
+def _first_word(kind: str) -> str:
+    return kind.partition(" ")[0]
+
+
+def _without_size(kind: str) -> str:
+    return " ".join(_SIZE.sub("", kind).split())
+
+
+def _pixels(kind: str) -> int:
+    size = _SIZE.search(kind)
+    return max(1, int(size[1]) * int(size[2])) if size else _HD

@@ -15,12 +15,12 @@ import numpy as np
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["scale_plane", "ycbcr_to_rgb"]
+__all__ = ["resample", "rgb_to_ycbcr", "scale_plane", "ycbcr_to_rgb"]
 
 
 def _compiled(function: Callable[..., Any]) -> Callable[..., Any]:
     """Compile at the first call for each set of types; keep machine code on disk where there is a place."""
-    how: dict[str, Any] = {"nogil": True, "fastmath": {"contract"}, "error_model": "numpy"}
+    how: dict[str, Any] = {"nogil": True, "fastmath": {"contract", "reassoc", "nsz"}, "error_model": "numpy"}
     try:
         compiled: Callable[..., Any] = numba.njit(cache=True, **how)(function)
     except RuntimeError:  # neither the package's folder nor the user's cache folder can be written
@@ -129,3 +129,74 @@ def ycbcr_to_rgb(
                     min(max(value + (g_cb * wide_b[x] + g_cr * wide_r[x]), zero), one) * peak + half
                 )
                 blue[y, x] = np.int32(min(max(value + b_cb * wide_b[x], zero), one) * peak + half)
+
+@_compiled
+def rgb_to_ycbcr(rgb: Any, luma: Any, cb: Any, cr: Any, gain: Any, step_x: int, step_y: int, top: int) -> None:
+    """(3, rows, columns) R'G'B' to Y'CbCr planes of codes up to `top`, chroma sited left and between rows.
+
+    Parameters
+    ----------
+    gain
+        (11,) float32: R, G, B to luma and its offset; R, G, B to Cb; R, G, B to Cr; chroma's middle.
+        Offsets hold the half that rounds.
+    """
+    _, rows, columns = rgb.shape
+    red, green, blue = rgb[0], rgb[1], rgb[2]
+    y_r, y_g, y_b, y_offset, b_r, b_g, b_b, r_r, r_g, r_b, middle = gain
+    zero, last = np.float32(0), np.float32(top)
+    chroma_rows, chroma_columns = (rows + step_y - 1) // step_y, (columns + step_x - 1) // step_x
+    # One row of chroma at luma's width, a sample of edge on each side.
+    wide_b = np.empty(columns + 3, np.float32)
+    wide_r = np.empty(columns + 3, np.float32)
+    for row in range(chroma_rows):
+        share = np.float32(1) / np.float32(min(step_y, rows - row * step_y))
+        wide_b[:] = 0
+        wide_r[:] = 0
+        for y in range(row * step_y, min((row + 1) * step_y, rows)):
+            for x in range(columns):
+                r, g, b = np.float32(red[y, x]), np.float32(green[y, x]), np.float32(blue[y, x])
+                value = r * y_r + g * y_g + b * y_b + y_offset
+                luma[y, x] = np.int32(min(max(value, zero), last))
+                wide_b[x + 1] += (r * b_r + g * b_g + b * b_b) * share
+                wide_r[x + 1] += (r * r_r + g * r_g + b * r_b) * share
+        if step_x == 1:
+            for x in range(columns):
+                cb[row, x] = np.int32(min(max(wide_b[x + 1] + middle, zero), last))
+                cr[row, x] = np.int32(min(max(wide_r[x + 1] + middle, zero), last))
+        else:
+            wide_b[0], wide_r[0] = wide_b[1], wide_r[1]
+            wide_b[columns + 1], wide_r[columns + 1] = wide_b[columns], wide_r[columns]
+            quarter, half = np.float32(0.25), np.float32(0.5)
+            for x in range(chroma_columns):
+                b = (wide_b[2 * x] + wide_b[2 * x + 2]) * quarter + wide_b[2 * x + 1] * half
+                r = (wide_r[2 * x] + wide_r[2 * x + 2]) * quarter + wide_r[2 * x + 1] * half
+                cb[row, x] = np.int32(min(max(b + middle, zero), last))
+                cr[row, x] = np.int32(min(max(r + middle, zero), last))
+
+
+@_compiled
+def resample(plane: Any, out: Any, rows: Any, row_weights: Any, columns: Any, column_weights: Any) -> None:
+    """One plane to another size: each output sample is a weighted sum of consecutive inputs, both ways.
+
+    Parameters
+    ----------
+    rows, columns
+        (outputs,) the first input of each output.
+    row_weights, column_weights
+        (outputs, taps) float32, each row summing to 1.
+    """
+    width = plane.shape[1]
+    line = np.empty(width, np.float32)
+    for y in range(out.shape[0]):
+        line[:] = 0
+        for tap in range(row_weights.shape[1]):
+            weight = row_weights[y, tap]
+            source = plane[rows[y] + tap]
+            for x in range(width):
+                line[x] += np.float32(source[x]) * weight
+        for x in range(out.shape[1]):
+            total = np.float32(0)
+            first = columns[x]
+            for tap in range(column_weights.shape[1]):
+                total += line[first + tap] * column_weights[x, tap]
+            out[y, x] = total

@@ -51,7 +51,7 @@ def code_range(format: PixelFormat, color: ColorTags) -> Literal["limited", "ful
     """The range as tagged, else limited for Y'CbCr and full for everything else."""
     if color.range is not None:
         return color.range
-    return "limited" if format.model == "yuv" and not format.name.startswith("yuvj") else "full"
+    return "limited" if format.model == "yuv" else "full"
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,89 @@
+"""Pictures to frames an encoder takes: R'G'B' to planes of Y'CbCr or R'G'B' codes."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Literal
+
+import av
+import numpy as np
+
+from mediadask.errors import InvalidRequest
+from mediadask.pixels.kernels import rgb_to_ycbcr, scale_plane
+from mediadask.pixels.matrix import LUMA
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
+
+__all__ = ["to_video_frame"]
+
+# FFmpeg's numbers (libavutil/pixfmt.h, ITU-T H.273 table 4).
+_MATRIX_NUMBERS = {"bt709": 1, "fcc": 4, "bt470bg": 5, "smpte170m": 6, "smpte240m": 7, "bt2020nc": 9}
+_RANGE_NUMBERS = {"limited": 1, "full": 2}
+
+
+def to_video_frame(
+    rgb: npt.NDArray[Any],
+    pixel_format: str,
+    matrix: str = "bt709",
+    range: Literal["limited", "full"] = "limited",
+) -> av.VideoFrame:
+    """A picture as an encoder takes it: rounded, clipped to the codes there are, tagged.
+
+    Parameters
+    ----------
+    rgb
+        (height, width, 3 or 4) R'G'B'(A); floats with 1.0 = reference white, or full-range uint8 or uint16.
+        Planar memory, as `to_rgb` and `display_rgb` give it, is fastest.
+    pixel_format
+        FFmpeg's name: ``yuv420p``, ``yuv422p10le``, ``yuva444p12le`` and the like, planar only.
+    matrix, range
+        Of the codes, for Y'CbCr. Chroma is sited left, as H.264, HEVC and ProRes have it, each sample the
+        weighted mean (1, 2, 1) of those around it.
+
+    Raises
+    ------
+    InvalidRequest
+        If the pixel format is not planar Y'CbCr of at least half chroma, or the matrix is unknown.
+    """
+    native = av.VideoFormat(pixel_format)
+    planar = native.is_planar and not native.is_rgb and len(native.components) in (3, 4)
+    step_x, step_y = (round(64 / size(64)) for size in (native.chroma_width, native.chroma_height))
+    if not planar or step_x > 2 or step_y > 2 or pixel_format.endswith("be"):
+        raise InvalidRequest(f"pictures as {pixel_format} were asked for", do="use a planar Y'CbCr format")
+    if matrix not in LUMA:
+        raise InvalidRequest(f"color matrix {matrix!r} is not known", do=f"use one of {', '.join(LUMA)}")
+    height, width, _ = rgb.shape
+    bits = native.components[0].bits
+    frame = av.VideoFrame(width, height, pixel_format)
+    planes = [_samples(plane, bits) for plane in frame.planes]
+    if rgb.dtype == np.float16:
+        rgb = rgb.astype(np.float32)
+    white = 1.0 if rgb.dtype.kind == "f" else float(np.iinfo(rgb.dtype).max)
+    channels = rgb.transpose(2, 0, 1)
+    gain = _gain(matrix, range, bits, white)
+    rgb_to_ycbcr(channels[:3], *planes[:3], gain, step_x, step_y, (1 << bits) - 1)
+    if len(planes) == 4:
+        opaque = np.full((height, width), white, rgb.dtype) if len(channels) == 3 else channels[3]
+        peak = np.float32((1 << bits) - 1)
+        scale_plane(opaque, planes[3][:, :width], 0, np.float32(1 / white), np.float32(0), peak)
+    frame.colorspace, frame.color_range = _MATRIX_NUMBERS[matrix], _RANGE_NUMBERS[range]
+    return frame
+
+
+def _samples(plane: Any, bits: int) -> npt.NDArray[Any]:
+    """A plane's own memory: (rows, columns with padding)."""
+    return np.frombuffer(plane, np.uint8 if bits == 8 else np.uint16).reshape(plane.height, -1)
+
+
+def _gain(matrix: str, range: str, bits: int, white: float) -> npt.NDArray[np.float32]:
+    """What `rgb_to_ycbcr` takes."""
+    red, blue = LUMA[matrix]
+    weights = np.array([red, 1 - red - blue, blue])
+    codes = 2.0 ** (bits - 8)
+    full = range == "full"
+    luma, chroma = (256 * codes - 1,) * 2 if full else (219 * codes, 224 * codes)
+    offset = 0.0 if full else 16 * codes
+    to_cb = (np.array([0, 0, 1]) - weights) * chroma / (2 * (1 - blue))
+    to_cr = (np.array([1, 0, 0]) - weights) * chroma / (2 * (1 - red))
+    gains = [*weights * luma / white, offset + 0.5, *to_cb / white, *to_cr / white, 128 * codes + 0.5]
+    return np.array(gains, np.float32)

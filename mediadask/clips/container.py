@@ -105,7 +105,7 @@ def _video(container: Any, url: str) -> Any:
 
 
 def _holds(index: FrameIndex, container: Any, stream: Any, url: str) -> bool:
-    """Whether a range of the table is the packet that FFmpeg reads there: proof for this file, not for the format."""
+    """Whether a range of the table is the packet that FFmpeg reads there: proof for this very file."""
     packet = next((packet for packet in container.demux(stream) if packet.size), None)
     if packet is None or packet.pos is None or packet.has_sidedata("palette"):
         return False

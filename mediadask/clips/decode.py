@@ -1,4 +1,4 @@
-"""From packets to frames: exact by number, nothing decoded twice, and no damaged picture passed off as a good one."""
+"""From packets to frames: exact by number, nothing decoded twice, no damaged picture passed off as good."""
 
 from __future__ import annotations
 
@@ -17,20 +17,31 @@ if TYPE_CHECKING:
     from mediadask.clips.clip import Clip
     from mediadask.clips.header import ClipHeader
 
-__all__ = ["decode", "open_decoder"]
+__all__ = ["Packets", "decode", "open_decoder"]
 
 Packets: TypeAlias = "Callable[[Clip, int, int], Iterable[tuple[int, Any]]]"
 """Called with the first and last packet wanted; gives them in decode order as (row, PyAV packet)."""
 
-_REORDER = 16  # the most pictures H.264 and HEVC may hold back
+_REORDER = 16  # the most pictures H.264 may hold back
+_CONCEALING = {"h264", "mpeg1video", "mpeg2video", "mpeg4"}  # these say which pictures they have patched up
 
 
-class _Failed(Exception):
-    """A packet was refused while several were in flight, so that which one is not known."""
+class _DoubtError(Exception):
+    """Something is wrong with a packet, but with several in flight it is not known with which."""
 
 
-def open_decoder(header: ClipHeader, *, threads: int, reorder: int = 0) -> Any:
-    """A decoder that needs no container: PyAV's ``CodecContext``, set up as the container would."""
+def open_decoder(header: ClipHeader, *, threads: int, reorder: int = 0, lenient: bool = False) -> Any:
+    """A decoder that needs no container: PyAV's ``CodecContext``, set up as the container would.
+
+    Parameters
+    ----------
+    threads
+        0 for as many as it likes.
+    reorder
+        How many pictures come out later than they are decoded, where the stream may not say it.
+    lenient
+        Whether to go on where a standard is broken in a way that need not show in the picture.
+    """
     context: Any = av.CodecContext.create(header.decoder or header.codec, "r")
     context.extradata = header.extradata or None
     context.width, context.height = header.width, header.height
@@ -43,134 +54,134 @@ def open_decoder(header: ClipHeader, *, threads: int, reorder: int = 0) -> Any:
     context.thread_type = "AUTO"  # FFmpeg's default, slices, does nothing for one-slice pictures
     if reorder:
         context.reorder_depth = reorder  # else H.264's decoder guesses, and drops pictures until it knows
-    if threads != 1:
-        context.options = {"err_detect": "explode"}  # what is doubtful is looked at again, one by one
+    context.options = {"err_detect": "crccheck" if lenient else "crccheck+explode"}
     return context
 
 
 def decode(
-    clip: Clip,
-    start: int,
-    stop: int,
-    packets: Packets,
-    *,
-    threads: int,
-    discards: bool,
+    clip: Clip, start: int, stop: int, packets: Packets, *, threads: int, discards: bool
 ) -> Iterator[Frame | BadFrame]:
-    """Frames ``[start, stop)`` of a clip.
+    """Frames ``[start, stop)`` of a clip, each decoded once as long as nothing is wrong.
+
+    Where something is, the frames from there to the next key are gone through again with one picture in
+    flight, which names the damaged ones; the outcome depends neither on `threads` nor on `start`.
 
     Parameters
     ----------
-    packets
-        Where packets come from.
     discards
         Whether packets carry their container's discard flag, so that what is not shown does not come out.
     """
-    index = clip.index
-    at = start
+    gops, at = clip.index.gops, start
     while at < stop:
         try:
-            for frame in _pass(clip, at, stop, packets, threads, discards):
+            for frame in _Pass(clip, at, stop, discards, strict=True).frames(packets, threads):
                 yield frame
                 at = frame.number + 1
-        except _Failed:
-            # Go through this GOP again with one picture in flight, which names the damaged one.
-            end = min(stop, int(index.gops[np.searchsorted(index.gops, at, side="right")]))
-            yield from _pass(clip, at, end, packets, 1, discards)
+        except _DoubtError:
+            end = min(stop, int(gops[np.searchsorted(gops, at, side="right")]))
+            yield from _Pass(clip, at, end, discards, strict=False).frames(packets, 1)
             at = end
 
 
-def _pass(
-    clip: Clip,
-    start: int,
-    stop: int,
-    packets: Packets,
-    threads: int,
-    discards: bool,
-) -> Iterator[Frame | BadFrame]:
-    index = clip.index
-    wanted = index.shown[start:stop]
-    first, last = int(index.decode_start[start]), int(wanted.max())
-    # Leading pictures of the key that decoding begins at lack their reference: they are not fed.
-    rows = np.arange(first, last + 1)
-    rows = rows[index.pts[rows] >= index.pts[first]]
-    fed = set(rows.tolist())
-    comes_out = rows[np.isin(rows, index.shown)] if discards else rows
-    expected = comes_out[np.argsort(index.pts[comes_out], kind="stable")].tolist()
-    numbers = {int(row): start + at for at, row in enumerate(wanted)}
-    starts = index.decode_start[start:stop]
-    context = open_decoder(clip.header, threads=threads, reorder=_reorder(clip))
-    source = ((row, packet) for row, packet in packets(clip, first, last) if row in fed)
-    place = {row: at for at, row in enumerate(expected)}
-    unsettled = set(expected)
-    damaged: dict[int, str] = {}
-    held: deque[tuple[int, Any]] = deque()
-    at, frontier = 0, first
+class _Pass:
+    """One run of one decoder over the packets of a frame range, and what became of each."""
 
-    def settle(row: int, native: Any) -> None:
-        unsettled.discard(row)
-        if native is None or native.is_corrupt:
-            damaged.setdefault(row, "its data are damaged" if native is not None else "does not decode")
-        if row in numbers:
-            held.append((row, native))
+    def __init__(self, clip: Clip, start: int, stop: int, discards: bool, *, strict: bool) -> None:
+        index = clip.index
+        self._clip, self._strict = clip, strict
+        wanted = index.shown[start:stop]
+        self._first, self._last = int(index.decode_start[start]), int(wanted.max())
+        self._numbers = {int(row): number for number, row in enumerate(wanted, start)}
+        rows = np.arange(self._first, self._last + 1)
+        # Leading pictures of the key that decoding begins at lack their reference: they are not fed.
+        rows = rows[index.pts[rows] >= index.pts[self._first]]
+        self._fed = set(rows.tolist())
+        coming = rows[np.isin(rows, index.shown)] if discards else rows
+        self._coming = deque(coming[np.argsort(index.pts[coming], kind="stable")].tolist())
+        self._open = set(self._coming)  # packets whose fate is not known yet
+        self._known = self._first  # that of all packets below is
+        self._damaged: dict[int, str] = {}
+        self._held: deque[tuple[int, Any]] = deque()
 
-    def ready() -> Iterator[Frame | BadFrame]:
-        # A picture may lean on any that was decoded before it: it is handed on when all those are known.
-        nonlocal frontier
-        while frontier <= last and frontier not in unsettled:
-            frontier += 1
-        while held and held[0][0] < frontier:
-            row, native = held.popleft()
-            number = numbers[row]
-            if row in damaged:
-                yield BadFrame(number, damaged[row])
-            elif any(starts[number - start] <= other < row for other in damaged):
-                yield BadFrame(number, "leans on a frame that is damaged")
-            else:
-                yield _frame(clip, number, native)
+    def frames(self, packets: Packets, threads: int) -> Iterator[Frame | BadFrame]:
+        for row, picture in self._decoded(packets, threads):
+            if row not in self._open:
+                continue
+            while self._coming[0] != row:
+                self._settle(self._coming[0], None)
+            self._settle(row, picture)
+            yield from self._ready()
+        while self._coming:
+            self._settle(self._coming[0], None)
+        yield from self._ready()
 
-    for row, native, reason in _decoded(context, source, threads):
-        if native is None:
-            damaged[row] = reason
-        elif place.get(row, -1) >= at:
-            for lost in expected[at : place[row]]:
-                settle(lost, None)
-            settle(row, native)
-            at = place[row] + 1
-            yield from ready()
-    for lost in expected[at:]:
-        settle(lost, None)
-    yield from ready()
+    def _decoded(self, packets: Packets, threads: int) -> Iterator[tuple[int, Any]]:
+        """Pictures as they come out, in presentation order, each with its packet's row."""
+        context = open_decoder(
+            self._clip.header,
+            threads=threads,
+            reorder=_reorder(self._clip),
+            lenient=not self._strict and self._clip.header.codec in _CONCEALING,
+        )
+        for row, packet in packets(self._clip, self._first, self._last):
+            if row in self._fed:
+                packet.pts = packet.dts = row  # comes out again on the picture
+                yield from self._out(context, row, packet)
+        yield from self._out(context, self._last, None)
 
-
-def _decoded(context: Any, source: Iterable[tuple[int, Any]], threads: int) -> Iterator[tuple[int, Any, str]]:
-    """(row, picture, "") as they come out, and (row, None, reason) for a packet that is refused."""
-    for row, packet in source:
-        packet.pts = packet.dts = row  # comes out again on the picture
+    def _out(self, context: Any, row: int, packet: Any) -> Iterator[tuple[int, Any]]:
         try:
-            natives = context.decode(packet)
+            pictures = context.decode(packet)
         except av.FFmpegError as error:
-            if threads != 1:
-                raise _Failed from error
-            yield row, None, f"does not decode ({error.strerror})"
-            continue
-        for native in natives:
-            yield native.pts, native, ""
-    try:
-        for native in context.decode(None):
-            yield native.pts, native, ""
-    except av.FFmpegError as error:
-        if threads != 1:
-            raise _Failed from error
+            self._damage(row, f"does not decode ({error.strerror})")
+            return
+        for picture in pictures:
+            yield picture.pts, picture
+
+    def _settle(self, row: int, picture: Any) -> None:
+        self._coming.popleft()
+        self._open.discard(row)
+        if picture is None:
+            self._damage(
+                row, "is cut off: the file ends before it" if self._cut_off(row) else "does not decode"
+            )
+        elif picture.is_corrupt:
+            self._damage(row, "does not decode: its data are damaged")
+        if row in self._numbers:
+            self._held.append((row, picture))
+
+    def _damage(self, row: int, reason: str) -> None:
+        if self._strict:
+            raise _DoubtError
+        self._damaged.setdefault(row, reason)
+
+    def _ready(self) -> Iterator[Frame | BadFrame]:
+        """What can be judged: a picture may lean on any decoded before it, so their fate comes first."""
+        while self._known <= self._last and self._known not in self._open:
+            self._known += 1
+        while self._held and self._held[0][0] < self._known:
+            row, picture = self._held.popleft()
+            number = self._numbers[row]
+            start = self._clip.index.decode_start[number]
+            if row in self._damaged:
+                yield BadFrame(number, self._damaged[row])
+            elif any(start <= other < row for other in self._damaged):
+                yield BadFrame(number, "leans on a frame that does not decode")
+            else:
+                yield _frame(self._clip, number, picture)
+
+    def _cut_off(self, row: int) -> bool:
+        index = self._clip.index
+        return bool(index.offset[row] + index.size[row] > self._clip.size_bytes)
 
 
-def _frame(clip: Clip, number: int, native: Any) -> Frame | BadFrame:
+def _frame(clip: Clip, number: int, picture: Any) -> Frame | BadFrame:
     header = clip.header
-    if (native.width, native.height) != (header.width, header.height) or (
-        pixel_format(native.format.name) != header.pixel_format
+    if (picture.width, picture.height) != (header.width, header.height) or (
+        pixel_format(picture.format.name) != header.pixel_format
     ):
-        return BadFrame(number, f"is {native.width}x{native.height} {native.format.name}, unlike the clip")
-    return Frame(number, planes_of(native), header.pixel_format, header.color)
+        return BadFrame(number, f"is {picture.width}x{picture.height} {picture.format.name}, unlike the clip")
+    return Frame(number, planes_of(picture), header.pixel_format, header.color)
 
 
 def _reorder(clip: Clip) -> int:

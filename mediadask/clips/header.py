@@ -50,7 +50,7 @@ class ClipHeader:
     __pydantic_config__: ClassVar[dict[str, Any]] = {"ser_json_bytes": "base64", "val_json_bytes": "base64"}
 
     container: str
-    """``mov``, ``mp4``, ``mxf``, ``mkv``, ``avi``, ``ts``; for an image sequence its file type: ``exr``, ``dpx``."""
+    """``mov``, ``mp4``, ``mxf``, ``mkv``, ``avi``, ``ts``; a sequence's file type: ``exr``."""
 
     codec: str
     """FFmpeg's name: ``prores``, ``h264``, ``av1``; for an image sequence again its file type."""
@@ -61,7 +61,7 @@ class ClipHeader:
     frame_rate: Fraction
     """Frames a second, exact; 24 where a sequence does not say."""
 
-    color: ColorTags = ColorTags()
+    color: ColorTags = field(default=ColorTags())
 
     profile: str | None = None
     """The codec's flavor, as FFmpeg names it: ``HQ``, ``High 4:2:2``."""
@@ -71,7 +71,7 @@ class ClipHeader:
     """``top`` and ``bottom``: interlaced, the field that comes first. None: not said."""
 
     rotation: int = 0
-    """Degrees clockwise the picture must be turned for viewing: 0, 90, 180 or 270. Frames are never turned."""
+    """Degrees clockwise to turn the picture for viewing: 0, 90, 180 or 270. Frames are never turned."""
 
     timecode: str | None = None
     """Of the first frame: ``HH:MM:SS:FF``, ``;FF`` for drop-frame."""

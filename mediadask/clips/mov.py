@@ -1,4 +1,4 @@
-"""The sample tables of MOV and MP4 (ISO/IEC 14496-12 §8, QuickTime File Format): an index without reading media."""
+"""The sample tables of MOV and MP4 (ISO/IEC 14496-12 §8, QuickTime): an index without reading media."""
 
 from __future__ import annotations
 
@@ -114,11 +114,12 @@ def _number(box: memoryview, at: int, at_long: int) -> int:
 def _entries(box: memoryview | None, dtype: str) -> npt.NDArray[np.int64]:
     """(entries, fields) of a box that holds a count and as many entries."""
     form = np.dtype(dtype)
+    names = form.names or ()
     if box is None:
-        return np.zeros((0, len(form)), np.int64)
+        return np.zeros((0, len(names)), np.int64)
     count = min(int(struct.unpack_from(">I", box, 4)[0]), (len(box) - 8) // form.itemsize)
     table = np.frombuffer(box, form, count, 8)
-    return np.stack([table[name].astype(np.int64) for name in form.names or ()], axis=-1)
+    return np.stack([table[name].astype(np.int64) for name in names], axis=-1)
 
 
 def _edit(box: memoryview | None, ticks: int, movie_ticks: int) -> tuple[int, int, int] | None:

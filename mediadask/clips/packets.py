@@ -19,7 +19,10 @@ if TYPE_CHECKING:
     from mediadask.clips.clip import Clip
     from mediadask.clips.index import FrameIndex
 
-__all__ = ["demuxed", "only", "opened", "ranged"]
+__all__ = ["UNTIMED", "demuxed", "only", "opened", "ranged"]
+
+UNTIMED = int(np.iinfo(np.int64).min)
+"""In place of a time that the container does not give."""
 
 _READ_BYTES = 4 << 20  # at most this much ahead of the decoder
 _TRIES = 3
@@ -51,7 +54,7 @@ def opened(url: str) -> Iterator[Any]:
 
 
 def only(container: Any, stream: Any) -> Iterator[Any]:
-    """The packets of one stream that hold data; others are not even read where the container can skip them."""
+    """The packets of one stream that hold data; others are not read where the container can skip them."""
     for other in container.streams:
         if other.index != stream.index:
             other.discard = Discard.all
@@ -60,7 +63,8 @@ def only(container: Any, stream: Any) -> Iterator[Any]:
 
 def ranged(clip: Clip, first: int, last: int) -> Iterator[tuple[int, Any]]:
     """Packets `first` to `last`, cut out of the file; what lies beyond its end is left out."""
-    offset, size = clip.index.offset[first : last + 1], clip.index.size[first : last + 1]
+    rows = slice(first, last + 1)
+    offset, size, keyframe = clip.index.offset[rows], clip.index.size[rows], clip.index.keyframe[rows]
     with storage_errors(clip.url), open_file(clip.url) as file:
         row = 0
         while row < len(offset):
@@ -74,12 +78,17 @@ def ranged(clip: Clip, first: int, last: int) -> Iterator[tuple[int, Any]]:
                 end = int(offset[stop] + size[stop])
                 stop += 1
             file.seek(begin)
-            data = memoryview(file.read(end - begin))
+            data: Any = memoryview(file.read(end - begin))
             for at in range(row, stop):
                 low = int(offset[at]) - begin
                 body = data[low : low + int(size[at])]
                 if len(body) == size[at]:
-                    yield first + at, av.Packet(bytes(body))
+                    packet = av.Packet(len(body))  # with the padding that decoders read into
+                    packet.update(body)
+                    packet.is_keyframe = bool(
+                        keyframe[at]
+                    )  # PNG's decoder adds the last picture to any other
+                    yield first + at, packet
             row = stop
 
 
@@ -97,10 +106,11 @@ def demuxed(clip: Clip, first: int, last: int) -> Iterator[tuple[int, Any]]:
 def _from(
     container: Any, stream: Any, index: FrameIndex, first: int, *, seek_dts: bool
 ) -> Iterator[tuple[int, Any]]:
-    """Packets from row `first` on. FFmpeg may land later than asked (trac 11137): then an earlier key is asked
-    for, and at last the beginning."""
+    """Packets from row `first` on. FFmpeg may land later than asked (trac 11137): then an earlier key is
+    asked for, and at last the beginning."""
     keys = np.flatnonzero(index.keyframe[: first + 1])[: -_TRIES - 1 : -1]
-    for time in [*(index.dts if seek_dts else index.pts)[keys].tolist(), int(index.dts.min())]:
+    times = index.dts if seek_dts else index.pts
+    for time in [*times[keys].tolist(), int(index.pts.min())]:
         container.seek(time, stream=stream)
         packets = only(container, stream)
         row, packet = next(
@@ -114,11 +124,11 @@ def _from(
 
 
 def _row(index: FrameIndex, packet: Any) -> int:
-    """The row of the first packet after a seek, which FFmpeg may time less fully than in a scan."""
-    same = index.size == packet.size
-    if packet.pts is not None:
-        same &= index.pts == packet.pts
-    elif packet.dts is not None:
-        same &= index.dts == packet.dts
-    found = np.flatnonzero(same)
-    return int(found[0]) if len(found) == 1 else -1
+    """The row of a packet met after a seek, where FFmpeg may time it less fully than in a scan; or -1."""
+    sized = np.isin(index.size, (packet.size, -1))  # MXF's tables do not tell every size: those are -1
+    for time, times in ((packet.dts, index.dts), (packet.pts, index.pts)):
+        if time is not None:
+            found = np.flatnonzero(np.logical_and(times == time, sized))
+            if len(found) == 1:
+                return int(found[0])
+    return -1

@@ -22,7 +22,7 @@ _PROBE_PIXELS = 64  # wide enough to measure any subsampling on
 
 @cache
 def pixel_format(name: str) -> PixelFormat:
-    """The planar format that FFmpeg's format `name` is delivered in: itself, or one that holds the same samples.
+    """The planar format that FFmpeg's format `name` is delivered in: itself, or one with the same samples.
 
     Raises
     ------

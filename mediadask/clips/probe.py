@@ -23,20 +23,20 @@ _FIELD_ORDERS: dict[int, Literal["progressive", "top", "bottom"]] = {
 _RANGES: dict[int, Literal["limited", "full"]] = {1: "limited", 2: "full"}
 # ITU-T H.273, as libavutil/pixdesc.c spells it.
 _MATRICES = {
-    0: "gbr", 1: "bt709", 4: "fcc", 5: "bt470bg", 6: "smpte170m", 7: "smpte240m", 8: "ycgco", 9: "bt2020nc",
-    10: "bt2020c", 11: "smpte2085", 12: "chroma-derived-nc", 13: "chroma-derived-c", 14: "ictcp", 15: "ipt-c2",
-    16: "ycgco-re", 17: "ycgco-ro",
+    0: "gbr", 1: "bt709", 4: "fcc", 5: "bt470bg", 6: "smpte170m", 7: "smpte240m", 8: "ycgco",
+    9: "bt2020nc", 10: "bt2020c", 11: "smpte2085", 12: "chroma-derived-nc", 13: "chroma-derived-c",
+    14: "ictcp", 15: "ipt-c2", 16: "ycgco-re", 17: "ycgco-ro",
 }  # fmt: skip
 _PRIMARIES = {
-    1: "bt709", 4: "bt470m", 5: "bt470bg", 6: "smpte170m", 7: "smpte240m", 8: "film", 9: "bt2020", 10: "smpte428",
-    11: "smpte431", 12: "smpte432", 22: "ebu3213",
+    1: "bt709", 4: "bt470m", 5: "bt470bg", 6: "smpte170m", 7: "smpte240m", 8: "film", 9: "bt2020",
+    10: "smpte428", 11: "smpte431", 12: "smpte432", 22: "ebu3213",
 }  # fmt: skip
 _TRANSFERS = {
-    1: "bt709", 4: "bt470m", 5: "bt470bg", 6: "smpte170m", 7: "smpte240m", 8: "linear", 9: "log100", 10: "log316",
-    11: "iec61966-2-4", 12: "bt1361e", 13: "iec61966-2-1", 14: "bt2020-10", 15: "bt2020-12", 16: "smpte2084",
-    17: "smpte428", 18: "arib-std-b67",
+    1: "bt709", 4: "bt470m", 5: "bt470bg", 6: "smpte170m", 7: "smpte240m", 8: "linear", 9: "log100",
+    10: "log316", 11: "iec61966-2-4", 12: "bt1361e", 13: "iec61966-2-1", 14: "bt2020-10",
+    15: "bt2020-12", 16: "smpte2084", 17: "smpte428", 18: "arib-std-b67",
 }  # fmt: skip
-# Where the codec's standard places chroma when the stream does not say: H.264 and H.265 E.2.1, H.262 6.1.1.8, JFIF.
+# Where a codec's standard places chroma unless told: H.264 and H.265 E.2.1, H.262 6.1.1.8, JFIF.
 _CHROMA = {"h264": "left", "hevc": "left", "mpeg2video": "left", "mjpeg": "center", "mpeg1video": "center"}
 
 
@@ -45,7 +45,7 @@ def container_name(container: Any) -> str:
     names = container.format.name.split(",")
     if "mov" in names:
         return "mov" if container.metadata.get("major_brand", "qt  ") == "qt  " else "mp4"
-    return _CONTAINERS.get(names[0], names[0])
+    return _CONTAINERS.get(names[0], str(names[0]))
 
 
 def header_of(container: Any, stream: Any, index: FrameIndex, *, rotation: int = 0) -> ClipHeader:
@@ -93,7 +93,7 @@ def header_of(container: Any, stream: Any, index: FrameIndex, *, rotation: int =
 
 
 def _frame_rate(stream: Any, index: FrameIndex) -> Fraction:
-    """Exact where frames come at even steps; what the container says where its ticks are too coarse to tell."""
+    """Exact where frames come at even steps; what the container says where its ticks are too coarse."""
     said = [rate for rate in (stream.guessed_rate, stream.base_rate, stream.average_rate) if rate]
     steps = np.diff(index.frame_pts)
     if not len(steps):

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from mediadask.cli import work
+from mediadask.cli.inputs import ClipsArgument, find
 
 if TYPE_CHECKING:
     from mediadask.metadata import ClipMetadata
@@ -20,7 +21,7 @@ Clips = Annotated[
 
 
 def info(
-    clips: Clips,
+    clips: ClipsArgument,
     json: work.JsonOption = False,
     csv: Annotated[bool, typer.Option("--csv", help="Print CSV instead of a table.")] = False,
     pool: work.PoolOption = None,
@@ -34,7 +35,6 @@ def info(
     Reads headers and indexes, no pictures. Clips that cannot be read are listed on stderr, and the exit code
     is then 1, or 2 where no clip could be read.
     """
-    from mediadask.cli.inputs import find
     from mediadask.metadata import inspect_each
 
     urls = find(clips)
@@ -77,7 +77,7 @@ def _print_table(found: list[ClipMetadata]) -> None:
     from rich.table import Table
     from rich.text import Text
 
-    from mediadask.cli.terminal import console
+    from mediadask.cli.terminal import console, printable
 
     if len(found) == 1:
         console().print(found[0])
@@ -86,7 +86,7 @@ def _print_table(found: list[ClipMetadata]) -> None:
     for name in _COLUMNS:
         table.add_column(name, justify="right" if name in _NUMBERS else "left", overflow="fold")
     for clip in found:
-        table.add_row(*(Text(cell) for cell in _cells(clip)))
+        table.add_row(*(Text(printable(cell)) for cell in _cells(clip)))
     console().print(table)
 
 

@@ -5,11 +5,13 @@ from __future__ import annotations
 import os
 import sys
 from importlib.metadata import version
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from mediadask.cli import info
+from mediadask.cli import deliveries, info, work
+from mediadask.cli.terminal import printable
 from mediadask.errors import MediaError
 
 __all__ = ["app", "main"]
@@ -25,6 +27,20 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.command()(info.info)
+app.command()(deliveries.proxy)
+app.command()(deliveries.sheet)
+app.command()(deliveries.archive)
+
+
+@app.command()
+def demo(
+    folder: Annotated[Path, typer.Argument(help="Where the show is made.")] = Path("mediadask-demo"),
+    workers: work.WorkersOption = None,
+) -> None:
+    """Make a small show and run it through: inspection, proxies, contact sheets, an archive."""
+    from mediadask import demo
+
+    demo.run(folder, workers)
 
 
 @app.callback()
@@ -71,4 +87,4 @@ def _usage(error: Any) -> str:
 
 
 def _complain(line: str) -> None:
-    print(" ".join(line.split()), file=sys.stderr)
+    print(printable(" ".join(line.split())), file=sys.stderr)

@@ -1,4 +1,4 @@
-"""Where tables go: a terminal of its width, or plain text as wide as it needs where output is piped."""
+"""What is shown: tables as wide as the terminal, or as they need where output is piped, in printable text."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from rich.console import Console
 
-__all__ = ["console"]
+__all__ = ["console", "printable"]
 
 _PIPED_WIDTH = 1000  # nothing folds: one line a row is what grep and awk want
 
@@ -18,3 +18,8 @@ def console() -> Console:
 
     found = Console(highlight=False)
     return found if found.is_terminal else Console(highlight=False, width=_PIPED_WIDTH, no_color=True)
+
+
+def printable(text: str) -> str:
+    """The text, with what a terminal would obey written out: file names are other people's."""
+    return "".join(char if char.isprintable() else ascii(char)[1:-1] for char in text)

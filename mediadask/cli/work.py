@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from mediadask.cli.terminal import printable
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -145,7 +147,7 @@ def _on_threads(delivery: Delivery, workers: int | None, show_fraction: Callable
 def list_failures(report: Report) -> None:
     """One line on stderr for each group that failed."""
     for outcome in report.failures:
-        print(_line(outcome), file=sys.stderr)
+        print(printable(_line(outcome)), file=sys.stderr)
 
 
 def _line(outcome: Outcome) -> str:

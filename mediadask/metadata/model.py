@@ -134,7 +134,7 @@ class ClipMetadata:
         table.add_column(style="dim", overflow="fold")
         for row in self.rows():
             # As Text: a reel named "[A]" is not markup.
-            table.add_row(*(Text(cell) for cell in row))
+            table.add_row(*(Text(ascii(cell) if not cell.isprintable() else cell) for cell in row))
         return table
 
     def _repr_html_(self) -> str:

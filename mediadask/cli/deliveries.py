@@ -1,0 +1,124 @@
+"""`mediadask proxy`, `sheet` and `archive`: the commands that make something of each clip."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import typer
+
+from mediadask.cli import work
+from mediadask.cli.inputs import ClipsArgument, find, option_pairs
+from mediadask.cli.terminal import printable
+
+if TYPE_CHECKING:
+    from mediadask.delivery import Delivery, Outcome
+
+__all__ = ["archive", "proxy", "sheet"]
+
+Lut = Annotated[str | None, typer.Option(metavar="FILE", help="A LUT that OpenColorIO reads, for viewing.")]
+OnCorruptOption = Annotated[
+    Literal["fail", "hold", "black"], typer.Option(help="What a frame that does not decode becomes.")
+]
+
+
+def proxy(
+    clips: ClipsArgument,
+    out: Annotated[str, typer.Option("--out", "-o", metavar="DIR", help="Where they go.")],
+    codec: Annotated[str, typer.Option(help="h264, hevc, av1, prores or dnxhr.")] = "h264",
+    size: Annotated[str | None, typer.Option(help="1080p, 1280x720, 540. Default: the clip's own.")] = None,
+    lut: Lut = None,
+    option: Annotated[
+        list[str] | None, typer.Option(metavar="NAME=VALUE", help="An encoder's: crf=18. Repeatable.")
+    ] = None,
+    on_corrupt: OnCorruptOption = "fail",
+    json: work.JsonOption = False,
+    pool: work.PoolOption = None,
+    workers: work.WorkersOption = None,
+    show: work.ShowOption = "",
+    priority: work.PriorityOption = None,
+    deadline: work.DeadlineOption = None,
+) -> None:
+    """Make review proxies, one file for each clip, with its timecode, reel and sound.
+
+    What is there already and made the same way is not made again.
+    """
+    from mediadask import render
+
+    options = option_pairs(option or [])
+    delivery = render.proxy(
+        find(clips), out, codec=codec, size=size, lut=lut, options=options, on_corrupt=on_corrupt
+    )
+    _deliver(delivery, work.Work(pool, workers, show, priority, deadline), json)
+
+
+def sheet(
+    clips: ClipsArgument,
+    out: Annotated[
+        str, typer.Option("--out", "-o", metavar="FILE", help=".jpg or .png; a folder for several clips.")
+    ],
+    frames: Annotated[int, typer.Option(help="How many pictures, evenly over the clip.")] = 20,
+    columns: Annotated[int, typer.Option(help="Pictures in a row.")] = 5,
+    width: Annotated[int, typer.Option(help="Of the sheet, in pixels.")] = 1920,
+    lut: Lut = None,
+    json: work.JsonOption = False,
+    pool: work.PoolOption = None,
+    workers: work.WorkersOption = None,
+    show: work.ShowOption = "",
+    priority: work.PriorityOption = None,
+    deadline: work.DeadlineOption = None,
+) -> None:
+    """Make a contact sheet of each clip: pictures with their frame numbers and timecodes."""
+    from mediadask import render
+
+    delivery = render.sheet(find(clips), out, frames=frames, columns=columns, width=width, lut=lut)
+    _deliver(delivery, work.Work(pool, workers, show, priority, deadline), json)
+
+
+def archive(
+    clips: ClipsArgument,
+    out: Annotated[
+        str, typer.Option("--out", "-o", metavar="STORE", help="NAME.zarr; a folder for several clips.")
+    ],
+    on_corrupt: OnCorruptOption = "fail",
+    json: work.JsonOption = False,
+    pool: work.PoolOption = None,
+    workers: work.WorkersOption = None,
+    show: work.ShowOption = "",
+    priority: work.PriorityOption = None,
+    deadline: work.DeadlineOption = None,
+) -> None:
+    """Store clips as Zarr arrays that open as the same datasets, lossless."""
+    from mediadask import render
+
+    delivery = render.archive(find(clips), out, on_corrupt=on_corrupt)
+    _deliver(delivery, work.Work(pool, workers, show, priority, deadline), json)
+
+
+def _deliver(delivery: Delivery, where: work.Work, json: bool) -> None:
+    """Run it, print what was made, list what was not, and end with the code that says which."""
+    report = work.run(delivery, where)
+    if json:
+        import json as json_module
+
+        print(json_module.dumps([_row(outcome) for outcome in report.outcomes], indent=2, ensure_ascii=False))
+    else:
+        for made in report.results:
+            print(printable(made.url))
+    for made in report.results:
+        if made.stand_ins:
+            numbers = ", ".join(map(str, made.stand_ins))
+            print(f"{made.url}: did not decode, and stand-ins are shown: frames {numbers}", file=sys.stderr)
+    work.list_failures(report)
+    raise typer.Exit(work.exit_code(report))
+
+
+def _row(outcome: Outcome) -> dict[str, object]:
+    made = outcome.value
+    return {
+        "name": outcome.name,
+        "output": made.url if made else None,
+        "frames": made.frames if made else None,
+        "stand_ins": list(made.stand_ins) if made else [],
+        "error": outcome.failure.error if outcome.failure else None,
+    }

@@ -47,7 +47,7 @@ def proxy(
 
     H.264, HEVC and AV1 come as MP4 with AAC sound and play in browsers; ProRes and DNxHR as MOV with PCM.
     Pictures are turned upright and their pixels made square; interlaced pictures stay woven, and transparency
-    is dropped. Frames keep their times where the rate varies, without timecode then.
+    is dropped. Frames keep their times where the rate varies.
 
     Parameters
     ----------
@@ -189,7 +189,6 @@ def finish_proxy(
     if not output.is_done(read_mark(output.url)):
         mark = replace(output.mark, stand_ins=tuple(sorted({n for numbers in stand_ins for n in numbers})))
         times, time_base = _frame_times(clip)
-        steady = time_base == 1 / clip.header.frame_rate
         with output.making(output.url, read_mark) as path, open(path, "w+b", buffering=0) as file:
             join(
                 file,
@@ -200,7 +199,7 @@ def finish_proxy(
                 time_base=time_base,
                 sound=_sound_url(output, recipe) if clip.header.audio else None,
                 metadata={"comment": str(mark)},
-                timecode=clip.header.timecode if steady else None,
+                timecode=clip.header.timecode,
                 reel=clip.header.reel,
             )
     output.clear()

@@ -10,14 +10,13 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any, Literal, get_args
 
-import fsspec
 from pydantic import TypeAdapter
 
 from mediadask.clips import Clip, OnCorrupt
-from mediadask.clips.storage import normalize, storage_errors
-from mediadask.errors import InvalidRequest, MediaChanged
+from mediadask.errors import InvalidRequest
+from mediadask.pixels import Color
 
-__all__ = ["Box", "Lut", "ProxyCodec", "ProxyRecipe", "Size", "fingerprint", "fitted_size", "picture_box"]
+__all__ = ["Box", "ProxyCodec", "ProxyRecipe", "Size", "fingerprint", "fitted_size", "picture_box"]
 
 ProxyCodec = Literal["h264", "hevc", "av1", "prores", "dnxhr"]
 
@@ -40,38 +39,6 @@ RENDER_VERSION = 1
 
 
 @dataclass(frozen=True)
-class Lut:
-    """A look-up table file, and what was in it when the work was planned."""
-
-    url: str
-    digest: str
-
-    @classmethod
-    def of(cls, url: str | os.PathLike[str]) -> Lut:
-        """The table as it is now.
-
-        Raises
-        ------
-        MissingMedia
-            If there is no such file, or it may not be read.
-        """
-        place = normalize(url)
-        return cls(place, _digest(place))
-
-    def check(self) -> None:
-        """Raise `MediaChanged` if the file is no longer the one the work was planned with."""
-        if _digest(self.url) != self.digest:
-            raise MediaChanged(
-                "the LUT has changed since the work was planned", where=self.url, do="submit the work again"
-            )
-
-
-def _digest(url: str) -> str:
-    with storage_errors(url), fsspec.open(url, "rb") as file:
-        return hashlib.sha256(file.read()).hexdigest()
-
-
-@dataclass(frozen=True)
 class ProxyRecipe:
     """What a proxy is: upright, square pixels, R'G'B' through the LUT if there is one, encoded to be seen."""
 
@@ -80,7 +47,7 @@ class ProxyRecipe:
     box: Box | None = None
     """What the picture is fitted inside, never enlarged; None keeps the clip's size."""
 
-    lut: Lut | None = None
+    lut: Color | None = None
 
     options: tuple[tuple[str, str], ...] = ()
     """FFmpeg encoder options over the codec's defaults, by name."""
@@ -113,7 +80,7 @@ class ProxyRecipe:
         if on_corrupt not in get_args(OnCorrupt):
             raise InvalidRequest(f"on_corrupt is {on_corrupt!r}", do="use fail, hold or black")
         pairs = tuple(sorted((name, str(value)) for name, value in (options or {}).items()))
-        table = None if lut is None else Lut.of(lut)
+        table = None if lut is None else Color.lut(lut)
         return _RECIPE.validate_python(
             {
                 "codec": codec,

@@ -16,10 +16,11 @@ from mediadask.clips import Clip
 from mediadask.clips.storage import normalize, open_file
 from mediadask.delivery import Delivery, Group, Unit
 from mediadask.errors import InvalidRequest, MediaError
+from mediadask.pixels import Color
 from mediadask.render.output import Mark, Output, Rendered, exists, join_url
 from mediadask.render.picture import display_picture
 from mediadask.render.plan import Plan, Source, distinct_names, source_list
-from mediadask.render.recipe import Box, Lut, Size, fitted_size, picture_box
+from mediadask.render.recipe import Box, Size, fitted_size, picture_box
 from mediadask.timecode import Timecode
 
 if TYPE_CHECKING:
@@ -89,14 +90,14 @@ def sheet(
         places = [place]
     else:
         places = [join_url(place, f"{name}.jpg") for name in distinct_names(sources)]
-    table = None if lut is None else Lut.of(lut)
+    table = None if lut is None else Color.lut(lut)
     which = frames if isinstance(frames, int) else tuple(frames)
 
     return Delivery("sheet", Plan(sources, places, partial(_sheet_group, which, columns, width, table)))
 
 
 def _sheet_group(
-    which: int | tuple[int, ...], columns: int, width: int, lut: Lut | None, clip: Clip, url: str
+    which: int | tuple[int, ...], columns: int, width: int, lut: Color | None, clip: Clip, url: str
 ) -> Group:
     numbers = _numbers(clip, which)
     columns = min(columns, len(numbers))
@@ -133,7 +134,7 @@ Still = tuple[int, Any, bool]
 
 
 def stills(
-    clip: Clip, numbers: Sequence[int], size: tuple[int, int], lut: Lut | None, output: Output
+    clip: Clip, numbers: Sequence[int], size: tuple[int, int], lut: Color | None, output: Output
 ) -> list[Still]:
     """Pictures of some frames for a sheet; none where the sheet is there already."""
     if output.is_done(read_mark(output.url)):
@@ -242,12 +243,12 @@ def still(
     place = normalize(out)
     if not place.lower().endswith(_SUFFIXES):
         raise InvalidRequest("is not a kind of still", where=place, do="name a .jpg or .png file")
-    box, table = picture_box(size), None if lut is None else Lut.of(lut)
+    box, table = picture_box(size), None if lut is None else Color.lut(lut)
 
     return Delivery("still", Plan([clip], [place], partial(_still_group, frame, box, table)))
 
 
-def _still_group(number: int, box: Box | None, lut: Lut | None, clip: Clip, url: str) -> Group:
+def _still_group(number: int, box: Box | None, lut: Color | None, clip: Clip, url: str) -> Group:
     clip.index.check(number, number + 1, clip.url)
     size = fitted_size(clip, box)
     output = Output.of(url, clip.url, "still", clip.identity, number, size, lut and lut.digest)
@@ -255,7 +256,9 @@ def _still_group(number: int, box: Box | None, lut: Lut | None, clip: Clip, url:
     return Group(output.name, (unit,))
 
 
-def render_still(clip: Clip, number: int, size: tuple[int, int], lut: Lut | None, output: Output) -> Rendered:
+def render_still(
+    clip: Clip, number: int, size: tuple[int, int], lut: Color | None, output: Output
+) -> Rendered:
     """Write one frame, unless it is there."""
     if not output.is_done(read_mark(output.url)):
         picture = display_picture(clip, size, lut)

@@ -198,7 +198,7 @@ def join(
         template = first.streams.video[0]
         stream: Any = output.add_stream_from_template(template, opaque=True)
         stream.codec_context.codec_tag = template.codec_context.codec_tag
-        stream.time_base = time_base
+        stream.time_base, stream.codec_context.framerate = time_base, rate  # timecode needs a rate
         if timecode:
             stream.metadata["timecode"] = timecode
         if reel:

@@ -1,0 +1,256 @@
+"""Proxies: every frame in its place, with its timecode, reel, color and sound."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from dataclasses import replace
+from fractions import Fraction
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import av
+import dask
+import numpy as np
+import pytest
+
+import mediadask as md
+from mediadask import footage
+from mediadask.clips import Clip
+
+if TYPE_CHECKING:
+    from tests.conftest import MakeClip
+
+pytestmark = pytest.mark.usefixtures("short_segments")
+
+RATE = Fraction(24000, 1001)
+CAMERA: dict[str, Any] = {
+    "codec": "prores_ks",
+    "pixel_format": "yuv422p10le",
+    "size": (320, 180),
+    "rate": RATE,
+    "frames": 150,
+    "timecode": "01:00:00:00",
+    "reel": "A001C001",
+    "sound": "pcm_s24le",
+}
+FORMATS = {
+    "h264": "yuv420p",
+    "hevc": "yuv420p",
+    "av1": "yuv420p",
+    "prores": "yuv422p10le",
+    "dnxhr": "yuv422p",
+}
+
+
+@pytest.fixture
+def camera(make_clip: MakeClip) -> Path:
+    return make_clip("A001.mov", **CAMERA)
+
+
+def render(clips: Any, out: Path, **options: Any) -> md.Report:
+    (report,) = dask.compute(md.proxy(clips, out, **options), num_workers=2)
+    return report
+
+
+def made(clips: Any, out: Path, **options: Any) -> Path:
+    report = render(clips, out, **options)
+    assert not report.failures, report.failures
+    return Path(report.results[0].url)
+
+
+def numbers(path: Path) -> list[int]:
+    with av.open(str(path)) as container:
+        return [footage.read_number(frame.to_ndarray(format="gray")) for frame in container.decode(video=0)]
+
+
+def beeps(path: Path) -> list[float]:
+    """Seconds where the tone of `footage` begins."""
+    with av.open(str(path)) as container:
+        stream = container.streams.audio[0]
+        parts = []
+        for frame in container.decode(stream):
+            samples = frame.to_ndarray()
+            parts.append(samples.reshape(-1, 2)[:, 0] if frame.format.is_packed else samples[0])
+        sound = np.concatenate(parts).astype(np.float64)
+        loud = np.abs(sound) > 0.25 * np.abs(sound).max()
+        starts = [at for at in np.flatnonzero(loud) if not loud[max(at - 4000, 0) : at].any()]
+        return [at / stream.rate for at in starts]
+
+
+def boxes(path: Path) -> list[bytes]:
+    """The names of the file's outermost boxes, in order."""
+    found, data, at = [], path.read_bytes(), 0
+    while at < len(data):
+        found.append(data[at + 4 : at + 8])
+        at += int.from_bytes(data[at : at + 4], "big")
+    return found
+
+
+@pytest.mark.parametrize("codec", FORMATS)
+def test_every_frame_is_there_once_and_in_order(camera: Path, tmp_path: Path, codec: str) -> None:
+    delivery = md.proxy(camera, tmp_path, codec=codec)
+    assert len(delivery.groups[0].units) >= 3, "segments and sound"
+    assert numbers(made(camera, tmp_path, codec=codec)) == list(range(150))
+
+
+@pytest.mark.parametrize("codec", FORMATS)
+def test_players_find_what_they_need(camera: Path, tmp_path: Path, codec: str) -> None:
+    path = made(camera, tmp_path, codec=codec)
+    assert path.suffix == (".mov" if codec in ("prores", "dnxhr") else ".mp4")
+    order = boxes(path)
+    assert order.index(b"moov") < order.index(b"mdat"), "it must play before it is loaded"
+    with av.open(str(path)) as container:
+        video = container.streams.video[0]
+        context = video.codec_context
+        assert (context.pix_fmt, video.average_rate, video.frames) == (FORMATS[codec], RATE, 150)
+        assert (context.colorspace, context.color_range) == (1, 1), "BT.709, video range"
+        assert (context.color_primaries, context.color_trc) == (1, 1)
+        if codec == "hevc":
+            assert context.codec_tag == "hvc1"
+        assert video.duration * video.time_base == 150 / RATE
+
+
+@pytest.mark.parametrize("codec", ["h264", "prores"])
+def test_timecode_and_reel_are_carried_over(camera: Path, tmp_path: Path, codec: str) -> None:
+    clip = Clip.open(made(camera, tmp_path, codec=codec))
+    assert clip.header.timecode == "01:00:00:00"
+    tags = {tag.name: tag.value for tag in clip.header.tags}
+    assert "A001C001" in (clip.header.reel, tags.get("reel_name"))
+
+
+def test_drop_frame_timecode_stays_drop_frame(make_clip: MakeClip, tmp_path: Path) -> None:
+    how = CAMERA | {"rate": Fraction(30000, 1001), "timecode": "00:59:59;28", "frames": 6}
+    clip = Clip.open(made(make_clip("drop.mov", **how), tmp_path))
+    assert clip.header.timecode == "00:59:59;28"
+
+
+@pytest.mark.parametrize("codec", ["h264", "prores"])
+def test_sound_begins_each_second_with_its_beep(camera: Path, tmp_path: Path, codec: str) -> None:
+    path = made(camera, tmp_path, codec=codec)
+    # `footage` counts 24 frames to its second, and frames last 1001/24000 s.
+    expected = [second * 24 / RATE for second in range(7)]
+    assert beeps(path) == pytest.approx([float(at) for at in expected], abs=0.002)
+    with av.open(str(path)) as container:
+        sound = container.streams.audio[0]
+        assert float(sound.duration * sound.time_base) == pytest.approx(float(150 / RATE), abs=1e-4)
+
+
+def test_segments_join_at_keyframes_two_seconds_apart(camera: Path, tmp_path: Path) -> None:
+    with av.open(str(made(camera, tmp_path))) as container:
+        packets = [packet for packet in container.demux(video=0) if packet.pts is not None]
+    decoded = [packet.dts for packet in packets]
+    assert decoded == sorted(set(decoded))
+    assert all(packet.dts <= packet.pts for packet in packets)
+    keys = [round(packet.pts * packet.time_base * RATE) for packet in packets if packet.is_keyframe]
+    assert set(keys) >= {0, 48}
+    assert max(np.diff([*keys, 150])) <= 48
+
+
+def test_a_long_gop_source_with_b_frames(make_clip: MakeClip, tmp_path: Path) -> None:
+    options = {"g": "30", "bf": "3", "preset": "veryfast"}
+    clip = make_clip("gop.mp4", codec="libx264", frames=200, size=(320, 180), options=options)
+    assert numbers(made(clip, tmp_path)) == list(range(200))
+
+
+def test_frames_keep_their_times_where_the_rate_varies(tmp_path: Path) -> None:
+    times = np.cumsum([0, *([20, 30, 75, 25] * 30)])[:110]
+    source = tmp_path / "phone.mp4"
+    with av.open(str(source), "w") as container:
+        stream: Any = container.add_stream("libx264", rate=24, options={"preset": "ultrafast", "g": "24"})
+        stream.width, stream.height, stream.pix_fmt = 320, 180, "yuv420p"
+        stream.time_base = stream.codec_context.time_base = Fraction(1, 600)
+        for number, pts in enumerate(times):
+            frame = av.VideoFrame.from_ndarray(footage.picture(number, 320, 180), format="rgb24")
+            frame.pts, frame.time_base = int(pts), Fraction(1, 600)
+            container.mux(stream.encode(frame.reformat(format="yuv420p")))
+        container.mux(stream.encode(None))
+    path = made(source, tmp_path / "out")
+    with av.open(str(path)) as container:
+        shown = [
+            (frame.pts * frame.time_base, footage.read_number(frame.to_ndarray(format="gray")))
+            for frame in container.decode(video=0)
+        ]
+    assert [number for _, number in shown] == list(range(110))
+    assert [seconds for seconds, _ in shown] == [Fraction(int(pts), 600) for pts in times]
+
+
+def test_an_image_sequence(tmp_path: Path) -> None:
+    (tmp_path / "plate").mkdir()
+    footage.write_sequence(tmp_path / "plate" / "plate.%04d.exr", frames=6, size=(320, 180))
+    path = made(tmp_path / "plate" / "plate.%04d.exr", tmp_path / "out")
+    assert path.name == "plate.mp4"
+    assert numbers(path) == list(range(1001, 1007))
+
+
+def pictures(path: Path) -> Iterator[np.ndarray[Any, Any]]:
+    with av.open(str(path)) as container:
+        for frame in container.decode(video=0):
+            yield frame.to_ndarray(format="rgb24").astype(np.float64)
+
+
+def test_size_and_lut_change_the_picture_and_nothing_else_does(camera: Path, tmp_path: Path) -> None:
+    swap = tmp_path / "swap.cube"
+    grid = [f"{b} {g} {r}" for b in (0, 1) for g in (0, 1) for r in (0, 1)]  # red and blue change places
+    swap.write_text("LUT_3D_SIZE 2\n" + "\n".join(grid) + "\n")
+    best: dict[str, Any] = {"codec": "prores", "options": {"profile": "hq"}}
+    plain = next(pictures(made(camera, tmp_path / "plain", **best)))
+    swapped = next(pictures(made(camera, tmp_path / "swapped", lut=swap, **best)))
+    small = next(pictures(made(camera, tmp_path / "small", size=90, **best)))
+    expected = footage.picture(0, 320, 180, label="01:00:00:00").astype(np.float64)
+    assert np.abs(plain - expected).mean() < 4
+    assert np.abs(swapped - plain[..., ::-1]).mean() < 4
+    assert small.shape == (90, 160, 3)
+    assert np.abs(small - plain.reshape(90, 2, 160, 2, 3).mean(axis=(1, 3))).mean() < 4
+
+
+def test_white_is_white_and_black_is_black(tmp_path: Path) -> None:
+    source = tmp_path / "bars.mov"
+    with av.open(str(source), "w") as container:
+        stream: Any = container.add_stream("prores_ks", rate=24)
+        stream.width, stream.height, stream.pix_fmt = 320, 180, "yuv422p10le"
+        frame = av.VideoFrame(320, 180, "yuv422p10le")
+        for plane, (left, right) in zip(frame.planes, ((64, 940), (512, 512), (512, 512)), strict=True):
+            codes = np.full((plane.height, plane.line_size // 2), right, np.uint16)
+            codes[:, : plane.width // 2] = left
+            plane.update(codes.tobytes())
+        frame.pts = 0
+        container.mux(stream.encode(frame))
+        container.mux(stream.encode(None))
+    with av.open(str(made(source, tmp_path / "out", options={"qp": 0}))) as container:
+        luma = next(container.decode(video=0)).to_ndarray(format="yuv420p")[:180]
+    assert {int(luma[90, 40]), int(luma[90, 280])} == {16, 235}
+
+
+def test_turned_pictures_come_upright(camera: Path, tmp_path: Path) -> None:
+    clip = Clip.open(camera)
+    clip.header = replace(clip.header, rotation=90)
+    plan = md.proxy(clip, tmp_path, codec="prores").groups[0]
+    results = [unit.function(clip, *unit.args[1:]) for unit in plan.units]
+    assert plan.finish is not None
+    plan.finish.function(results, clip, *plan.finish.args[1:])
+    upright = next(pictures(tmp_path / "A001.mov"))
+    expected = np.rot90(footage.picture(0, 320, 180, label="01:00:00:00"), -1)
+    assert upright.shape == (320, 180, 3)
+    assert np.abs(upright - expected).mean() < 5
+
+
+def test_clips_of_one_name_get_names_of_their_own(camera: Path, make_clip: MakeClip, tmp_path: Path) -> None:
+    other = make_clip("A001.mov", **(CAMERA | {"frames": 10, "first_number": 500}))
+    third = tmp_path / "a001.mov"
+    shutil.copy(other, third)
+    report = render([camera, other, third], tmp_path / "out")
+    paths = [Path(result.url) for result in report.results]
+    assert [path.name for path in paths] == ["A001.mp4", "A001-2.mp4", "a001-3.mp4"]
+    assert [numbers(path)[0] for path in paths] == [0, 500, 500]
+
+
+def test_options_reach_the_encoder_and_wrong_ones_are_refused(camera: Path, tmp_path: Path) -> None:
+    small = made(camera, tmp_path / "small", options={"crf": 40}).stat().st_size
+    large = made(camera, tmp_path / "large", options={"crf": 10}).stat().st_size
+    assert small < large / 2
+    (failure,) = render(camera, tmp_path / "wrong", options={"preset": "warp"}).failures
+    assert failure.failure is not None
+    assert "A001" in failure.failure.error
+    with pytest.raises(md.InvalidRequest, match="vp9"):
+        md.proxy(camera, tmp_path, codec="vp9")

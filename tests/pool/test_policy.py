@@ -214,7 +214,7 @@ def test_whatever_happens_it_keeps_its_promises(history):
     policy = ScalingPolicy(configured)
     for number, (work, present, requested, reclaimed) in enumerate(history):
         there = tuple(
-            WorkerState(f"{tier}-{n}", tier, 4, running, 0.0 if running else idle)
+            WorkerState(f"{tier}-{n}", tier, 4, running, idle)
             for n, (tier, running, idle) in enumerate(present)
         )
         asked = tuple(f"cloud-new-{n}" for n in range(requested))

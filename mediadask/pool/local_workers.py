@@ -1,0 +1,80 @@
+"""Workers that are processes of this machine."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import logging
+import os
+from typing import TYPE_CHECKING, Any
+
+from distributed import Nanny, Status
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Mapping
+
+    from mediadask.pool.config import Tier
+
+__all__ = ["LocalWorkers"]
+
+_logger = logging.getLogger(__name__)
+_numbers = itertools.count(1)
+
+
+class LocalWorkers:
+    """An `Actuator`. Each worker is a process under a nanny, which starts it again when it dies.
+
+    All methods run in one event loop, the one in which it was made.
+
+    Parameters
+    ----------
+    scheduler
+        The scheduler's address.
+    tiers
+        Their threads for each worker; prices and limits are the policy's.
+    nanny
+        What else `distributed.Nanny` shall know, such as ``security`` or ``local_directory``.
+    """
+
+    def __init__(self, scheduler: str, tiers: Mapping[str, Tier], **nanny: Any) -> None:
+        self._scheduler, self._tiers, self._options = scheduler, tiers, nanny
+        self._workers: dict[str, dict[str, tuple[Nanny, asyncio.Task[None]]]] = {tier: {} for tier in tiers}
+
+    async def start(self, n: int, tier: str) -> None:
+        """Spawn `n` worker processes; they join the scheduler a second or two later."""
+        for _ in range(n):
+            name = f"{tier}-{os.getpid()}-{next(_numbers)}"
+            nanny = Nanny(self._scheduler, name=name, nthreads=self._tiers[tier].threads, **self._options)
+            run = asyncio.create_task(self._start(nanny, tier, name))
+            self._workers[tier][name] = nanny, run
+
+    async def _start(self, nanny: Nanny, tier: str, name: str) -> None:
+        try:
+            await nanny
+        except Exception as error:
+            _logger.warning("worker %s does not start: %s", name, error)
+            self._workers[tier].pop(name, None)
+            await nanny.close()
+
+    async def stop(self, workers: Collection[str]) -> None:
+        """End these processes."""
+        found = [group.pop(name) for name in workers for group in self._workers.values() if name in group]
+        await asyncio.gather(*(_end(nanny, starting) for nanny, starting in found))
+
+    async def state(self) -> dict[str, list[str]]:
+        """By tier, the workers whose nannies live."""
+        for group in self._workers.values():
+            for name, (nanny, _) in list(group.items()):
+                if nanny.status in (Status.closed, Status.failed):
+                    del group[name]
+        return {tier: list(group) for tier, group in self._workers.items()}
+
+    async def close(self) -> None:
+        """End all of them."""
+        await self.stop([name for group in self._workers.values() for name in group])
+
+
+async def _end(nanny: Nanny, starting: asyncio.Task[None]) -> None:
+    # A nanny that is closed while its process comes up leaves the process behind.
+    await starting
+    await nanny.close()

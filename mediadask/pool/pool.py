@@ -13,6 +13,7 @@ from mediadask.errors import InvalidRequest
 from mediadask.pool.config import load_config
 from mediadask.pool.foreman import Foreman
 from mediadask.pool.job import Job
+from mediadask.pool.signals import workers_without_interrupts
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -34,6 +35,7 @@ class Pool:
         self._config = load_config()
 
     @classmethod
+    @workers_without_interrupts()
     def local(cls, workers: int | None = None, *, threads: int = 1) -> Self:
         """A pool on this machine that ends with this process.
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import io
 import os
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import IO, TYPE_CHECKING, Any
 
 import fsspec
+from fsspec.implementations.memory import MemoryFile
 
 from mediadask.errors import MediaError, MissingMedia, UnreadableMedia
 
@@ -138,4 +140,5 @@ def open_file(url: str) -> IO[bytes]:
         if is_local(url):
             return open(url, "rb")  # noqa: SIM115 - the caller closes it
         handle: IO[bytes] = fsspec.open(url, "rb", block_size=1 << 20).open()
-        return handle
+        # memory:// hands every reader the same file object, with one position between them.
+        return io.BytesIO(handle.getbuffer()) if isinstance(handle, MemoryFile) else handle

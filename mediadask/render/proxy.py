@@ -18,7 +18,6 @@ from mediadask.checkpoint import checkpoint
 from mediadask.clips import Clip, ColorTags
 from mediadask.clips.storage import normalize, open_file
 from mediadask.delivery import Delivery, Group, Unit
-from mediadask.errors import MediaError
 from mediadask.render.output import Mark, Output, Rendered, exists, join_url
 from mediadask.render.picture import proxy_picture
 from mediadask.render.plan import Plan, Source, distinct_names, source_list
@@ -214,7 +213,7 @@ def read_mark(url: str) -> Mark | None:
     try:
         with open_file(url) as file, av.open(file) as container:
             return Mark.parse(container.metadata.get("comment"))
-    except (MediaError, av.error.FFmpegError):
+    except av.error.FFmpegError:
         return None
 
 

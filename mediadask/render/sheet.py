@@ -15,7 +15,7 @@ from mediadask.checkpoint import checkpoint
 from mediadask.clips import Clip
 from mediadask.clips.storage import normalize, open_file
 from mediadask.delivery import Delivery, Group, Unit
-from mediadask.errors import InvalidRequest, MediaError
+from mediadask.errors import InvalidRequest
 from mediadask.pixels import Color
 from mediadask.render.output import Mark, Output, Rendered, exists, join_url
 from mediadask.render.picture import display_picture
@@ -286,5 +286,5 @@ def read_mark(url: str) -> Mark | None:
         with open_file(url) as file, Image.open(file) as image:
             comment = image.info.get("comment", "")
         return Mark.parse(comment.decode(errors="replace") if isinstance(comment, bytes) else comment)
-    except (MediaError, OSError, UnidentifiedImageError):
+    except UnidentifiedImageError:
         return None

@@ -32,8 +32,8 @@ class Track:
     """Degrees clockwise the picture must be turned for viewing."""
 
 
-def read_moov(file: IO[bytes], size_bytes: int, url: str) -> memoryview:
-    """The table of contents of a MOV or MP4, read without its media.
+def read_moov(file: IO[bytes], size_bytes: int, url: str) -> memoryview | None:
+    """The table of contents of a MOV or MP4, read without its media; None for a still picture (HEIF).
 
     Raises
     ------
@@ -52,6 +52,8 @@ def read_moov(file: IO[bytes], size_bytes: int, url: str) -> memoryview:
         if kind == b"moov" and at + length <= size_bytes:
             file.seek(at + header)
             return memoryview(file.read(length - header))
+        if kind == b"meta":
+            return None
         if length < header:
             break
         at += length

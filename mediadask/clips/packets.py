@@ -53,12 +53,12 @@ def opened(url: str) -> Iterator[Any]:
         yield stack.enter_context(container)
 
 
-def only(container: Any, stream: Any) -> Iterator[Any]:
-    """The packets of one stream that hold data; others are not read where the container can skip them."""
+def only(container: Any, *streams: Any) -> Iterator[Any]:
+    """The packets of these streams that hold data; others are not read where the container can skip them."""
+    wanted = {stream.index for stream in streams}
     for other in container.streams:
-        if other.index != stream.index:
-            other.discard = Discard.all
-    return (packet for packet in container.demux(stream) if packet.size)
+        other.discard = Discard.default if other.index in wanted else Discard.all
+    return (packet for packet in container.demux(*streams) if packet.size)
 
 
 def ranged(clip: Clip, first: int, last: int) -> Iterator[tuple[int, Any]]:
@@ -97,10 +97,16 @@ def demuxed(clip: Clip, first: int, last: int) -> Iterator[tuple[int, Any]]:
     index = clip.index
     with opened(clip.url) as container:
         stream = container.streams[clip.header.stream]
-        for row, packet in _from(container, stream, index, first, seek_dts=clip.header.container == "ts"):
+        if clip.header.container == "mxf" and (index.size >= 0).all():
+            # Scanned, since it has no tables: without them FFmpeg seeks by guess and gives wrong times.
+            packets: Iterator[tuple[int, Any]] = enumerate(only(container, stream))
+        else:
+            packets = _from(container, stream, index, first, seek_dts=clip.header.container == "ts")
+        for row, packet in packets:
             if row > last:
                 return
-            yield row, packet
+            if row >= first:
+                yield row, packet
 
 
 def _from(

@@ -12,6 +12,8 @@ from mediadask.clips.header import AudioStream, ClipHeader, Tag
 from mediadask.clips.planes import pixel_format
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from mediadask.clips.index import FrameIndex
 
 __all__ = ["container_name", "header_of"]
@@ -48,8 +50,15 @@ def container_name(container: Any) -> str:
     return _CONTAINERS.get(names[0], str(names[0]))
 
 
-def header_of(container: Any, stream: Any, index: FrameIndex, *, rotation: int = 0) -> ClipHeader:
-    """The header of an open container's video stream.
+def header_of(
+    container: Any,
+    stream: Any,
+    index: FrameIndex,
+    *,
+    rotation: int = 0,
+    sounds: Mapping[int, int] | None = None,
+) -> ClipHeader:
+    """The header of an open container's video stream; `sounds`: samples of its sound streams, if counted.
 
     Raises
     ------
@@ -60,7 +69,6 @@ def header_of(container: Any, stream: Any, index: FrameIndex, *, rotation: int =
     name = container_name(container)
     codec = context.codec.canonical_name
     form = pixel_format(context.pix_fmt)
-    tags = _tags(container, name)
     return ClipHeader(
         container=name,
         codec=codec,
@@ -81,8 +89,8 @@ def header_of(container: Any, stream: Any, index: FrameIndex, *, rotation: int =
         rotation=rotation,
         timecode=_said("timecode", container, stream),
         reel=_said("reel_name", container, stream),
-        audio=_audio(container, stream, index),
-        tags=tags,
+        audio=_audio(container, index, sounds or {}),
+        tags=(*_tags(container, name), *_cut_off(container, name, index)),
         stream=stream.index,
         extradata=context.extradata or b"",
         decoder="" if context.name == codec else context.name,
@@ -122,7 +130,18 @@ def _tags(container: Any, name: str) -> tuple[Tag, ...]:
     return tuple(tags)
 
 
-def _audio(container: Any, stream: Any, index: FrameIndex) -> tuple[AudioStream, ...]:
+def _cut_off(container: Any, name: str, index: FrameIndex) -> list[Tag]:
+    """What a partial copy lacks: frames that the tables place beyond the end of the file."""
+    rows = index.shown[index.shown >= 0]
+    lost = np.flatnonzero(
+        (index.offset[rows] >= 0) & (index.offset[rows] + index.size[rows] > container.size)
+    )
+    if not len(lost):
+        return []
+    return [Tag(name, "truncated", f"{len(lost)} frames are cut off, from frame {lost[0]} to {lost[-1]}")]
+
+
+def _audio(container: Any, index: FrameIndex, counted: Mapping[int, int]) -> tuple[AudioStream, ...]:
     begins = int(index.frame_pts[0]) * index.time_base if len(index) else Fraction(0)
     found = []
     for sound in container.streams.audio:
@@ -139,7 +158,7 @@ def _audio(container: Any, stream: Any, index: FrameIndex) -> tuple[AudioStream,
                 codec=sound.codec_context.codec.canonical_name,
                 rate=rate,
                 channels=sound.codec_context.channels,
-                samples=round(seconds * rate),
+                samples=counted.get(sound.index, round(seconds * rate)),
                 start=round((begins - first) * rate),
                 index=sound.index,
             )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -15,31 +17,58 @@ if TYPE_CHECKING:
 __all__ = ["scan"]
 
 
-def scan(container: Any, stream: Any) -> FrameIndex:
-    """The index of an open PyAV container's video stream, which must be at its beginning.
+def scan(container: Any, stream: Any) -> tuple[FrameIndex, dict[int, int]]:
+    """The index of an open PyAV container's video stream, and how many samples each of its sound streams has.
 
     It decodes nothing, but where packets carry no presentation time: AVI has none, and for B-frames FFmpeg
     invents one that is wrong.
     """
-    rows = [
-        (
-            UNTIMED if packet.pts is None else packet.pts,
-            UNTIMED if packet.dts is None else packet.dts,
-            packet.size,
-            packet.is_keyframe,
-            packet.is_discard,
-        )
-        for packet in only(container, stream)
-    ]
+    rows: list[tuple[int, int, int, bool, bool]] = []
+    sounds = {sound.index: _Sound(sound) for sound in container.streams.audio if sound.codec_context}
+    for packet in only(container, stream, *container.streams.audio):
+        if packet.stream_index == stream.index:
+            pts = UNTIMED if packet.pts is None else packet.pts
+            dts = UNTIMED if packet.dts is None else packet.dts
+            rows.append((pts, dts, packet.size, packet.is_keyframe, packet.is_discard))
+        elif packet.stream_index in sounds:
+            sounds[packet.stream_index].add(packet)
     table = np.array(rows, np.int64).reshape(-1, 5)
     pts, dts, size = (np.ascontiguousarray(column) for column in table.T[:3])
     keyframe, discarded = table[:, 3].astype(bool), table[:, 4].astype(bool)
-    invented = container.format.name == "avi" and stream.codec_context.has_b_frames and not keyframe.all()
+    # FFmpeg's own MXF writer leaves the order of H.264's pictures out: then both times are the same.
+    untold = container.format.name == "avi" or (container.format.name == "mxf" and np.array_equal(pts, dts))
+    invented = untold and stream.codec_context.has_b_frames and not keyframe.all()
     if invented or (pts == UNTIMED).any():
         pts = _times_by_decoding(container, stream, dts)
     shown = np.argsort(pts, kind="stable")
     shown = shown[~discarded[shown] & _decodable(pts, keyframe)[shown]]
-    return FrameIndex(stream.time_base, pts, dts, np.full(len(pts), -1, np.int64), size, keyframe, shown)
+    index = FrameIndex(stream.time_base, pts, dts, np.full(len(pts), -1, np.int64), size, keyframe, shown)
+    return index, {number: sound.samples for number, sound in sounds.items()}
+
+
+class _Sound:
+    """Counts a stream's samples: by bytes where every sample has as many, by time elsewhere."""
+
+    def __init__(self, stream: Any) -> None:
+        context = stream.codec_context
+        bits = re.fullmatch(r"pcm_[sufl]+(\d+)[lb]?e?", context.codec.canonical_name)
+        self._sample_bytes = int(bits[1]) * context.channels // 8 if bits else 0
+        self._rate, self._time_base = context.sample_rate, stream.time_base
+        self._bytes, self._end = 0, 0
+        self._begin: int | None = None
+
+    def add(self, packet: Any) -> None:
+        self._bytes += packet.size
+        if packet.pts is not None:
+            self._begin = packet.pts if self._begin is None else min(self._begin, packet.pts)
+            self._end = max(self._end, packet.pts + (packet.duration or 0))
+
+    @property
+    def samples(self) -> int:
+        if self._sample_bytes:
+            return self._bytes // self._sample_bytes
+        seconds = Fraction(self._end - (self._begin or 0)) * Fraction(self._time_base)
+        return round(seconds * int(self._rate))
 
 
 def _decodable(pts: npt.NDArray[np.int64], keyframe: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:

@@ -135,10 +135,10 @@ def _version(details: dict[str, Any]) -> str:
 
 
 def open_file(url: str) -> IO[bytes]:
-    """A seekable binary file; reads of remote files fetch only the ranges asked for, with a small read-ahead."""
+    """A seekable binary file; reads of remote files fetch the ranges asked for and a little more."""
     with storage_errors(url):
         if is_local(url):
-            return open(url, "rb")  # noqa: SIM115 - the caller closes it
+            return open(url, "rb")
         handle: IO[bytes] = fsspec.open(url, "rb", block_size=1 << 20).open()
         # memory:// hands every reader the same file object, with one position between them.
         return io.BytesIO(handle.getbuffer()) if isinstance(handle, MemoryFile) else handle

@@ -1,0 +1,88 @@
+"""Camera formats that only their maker's SDK decodes, known by sight: the refusal says what to install."""
+
+from __future__ import annotations
+
+import os
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from mediadask.errors import UnsupportedMedia
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+__all__ = ["VENDOR_SUFFIXES", "refuse", "refuse_undecodable"]
+
+
+@dataclass(frozen=True)
+class _Format:
+    name: str
+    sdk: str
+    suffix: str = ""
+    signed: Callable[[bytes], bool] | None = None
+    """Whether a file begins as this format does; where nobody has published how, the suffix decides."""
+
+
+_BRAW = _Format("Blackmagic RAW", "Blackmagic RAW SDK", ".braw")
+_CANON_RAW = _Format(
+    "Canon Cinema RAW Light", "Canon RAW SDK", ".crm", lambda head: head[4:12] == b"ftypcrx "
+)
+_PRORES_RAW = _Format("Apple ProRes RAW", "Apple ProRes RAW SDK")
+_SONY_RAW = _Format("Sony X-OCN or RAW", "Sony RAW SDK")
+_ARRI_MXF = _Format("ARRIRAW or ARRICORE in MXF", "ARRI Image SDK")
+_FORMATS = (
+    _Format("REDCODE RAW (R3D)", "RED R3D SDK", ".r3d", lambda head: head[4:8] in (b"RED1", b"RED2")),
+    _BRAW,
+    _CANON_RAW,
+    _Format("ARRIRAW", "ARRI Image SDK", ".ari", lambda head: head[:4] == b"ARRI"),  # SMPTE RDD 30
+    _Format("ARRICORE", "ARRI Image SDK", ".arx"),
+    _Format("Nikon N-RAW", "RED R3D SDK with N-RAW support", ".nev"),
+)
+_SAMPLE_ENTRIES = {  # the first letters of QuickTime's codec code
+    b"br": _BRAW,
+    b"CRAW": _CANON_RAW,
+    b"aprn": _PRORES_RAW,
+    b"aprh": _PRORES_RAW,
+}
+_SAMPLE_ENTRY = re.compile(rb"stsd.{4}\0\0\0.{5}(.{4})", re.DOTALL)
+# The picture coding (local tag 3201) is a label of a registered organization: 0E then its number.
+_PRIVATE_CODING = re.compile(rb"\x32\x01\x00\x10\x06\x0e\x2b\x34\x04\x01\x01.\x0e(.)", re.DOTALL)
+_ORGANIZATIONS = {b"\x06": _SONY_RAW, b"\x17": _ARRI_MXF}  # SMPTE's registry of private labels (class 14)
+
+VENDOR_SUFFIXES = frozenset(form.suffix for form in _FORMATS)
+"""File names that are a vendor's footage even though no reader here opens it."""
+
+
+def refuse(url: str, head: bytes) -> None:
+    """Nothing, for a file that may be readable; `head` is its first 12 bytes or more.
+
+    Raises
+    ------
+    UnsupportedMedia
+        If it is a vendor's raw format: with the format's name and the SDK that reads it.
+    """
+    suffix = os.path.splitext(url)[1].lower()
+    for form in _FORMATS:
+        if form.signed(head) if form.signed else suffix == form.suffix:
+            raise _refusal(form, url)
+
+
+def refuse_undecodable(url: str, tables: bytes | memoryview) -> None:
+    """The same for a container whose pictures nothing decodes; `tables` is a MOV's ``moov`` or the beginning
+    of an MXF."""
+    for entry in _SAMPLE_ENTRY.finditer(tables):
+        for code, form in _SAMPLE_ENTRIES.items():
+            if entry[1].startswith(code):
+                raise _refusal(form, url)
+    for label in _PRIVATE_CODING.finditer(tables):
+        if label[1] in _ORGANIZATIONS:
+            raise _refusal(_ORGANIZATIONS[label[1]], url)
+
+
+def _refusal(form: _Format, url: str) -> UnsupportedMedia:
+    return UnsupportedMedia(
+        f"is {form.name}, which only the {form.sdk} decodes",
+        where=url,
+        do="install a reader built on it (entry point 'mediadask.readers'), or transcode the clip first",
+    )

@@ -99,6 +99,7 @@ def isolated(function: Callable[..., Any], *args: Any, timeout: float = 900) -> 
     here, there = context.Pipe(duplex=False)
     process = context.Process(target=_answer, args=(there, function, args))
     process.start()
+    group = process.pid or 0
     there.close()
     try:
         done, value = here.recv() if here.poll(timeout) else (False, f"took longer than {timeout:.0f} s")
@@ -106,7 +107,7 @@ def isolated(function: Callable[..., Any], *args: Any, timeout: float = 900) -> 
         process.join()
         done, value = False, f"died with exit code {process.exitcode}"
     if not done and process.is_alive():
-        os.killpg(process.pid, signal.SIGKILL)
+        os.killpg(group, signal.SIGKILL)
     process.join()
     if not done:
         raise Failed(value)

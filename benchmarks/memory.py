@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 def proxy_on_one_worker(clip: str, height: int) -> Sample:
     with tempfile.TemporaryDirectory() as out, md.Pool.local(workers=1) as pool:
         with Meter() as meter:
-            pool.submit(md.proxy([clip], out, height=height), name="proxy", show="bench").result()
+            pool.submit(md.proxy([clip], out, size=height), name="proxy", show="bench").result()
         return meter.sample()
 
 

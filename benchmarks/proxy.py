@@ -21,12 +21,12 @@ if TYPE_CHECKING:
 def by_mediadask(clip: str, out: str, lut: str, height: int) -> Sample:
     shutil.rmtree(out, ignore_errors=True)
     with md.Pool.local(workers=CORES) as pool:
-        pool.submit(md.proxy([clip], f"{out}-warm", lut=lut, height=height), name="warm", show="bench").wait()
+        pool.submit(md.proxy([clip], f"{out}-warm", lut=lut, size=height), name="warm", show="bench").wait()
         shutil.rmtree(f"{out}-warm")
         with Meter() as meter:
-            pool.submit(md.proxy([clip], out, lut=lut, height=height), name="proxy", show="bench").result()
-    made = [path for path in Path(out).rglob("*.mp4")]
-    return meter.sample((str(made[0]), made[0].stat().st_size))
+            pool.submit(md.proxy([clip], out, lut=lut, size=height), name="proxy", show="bench").result()
+    (made,) = Path(out).rglob("*.mp4")
+    return meter.sample((str(made), made.stat().st_size))
 
 
 def by_ffmpeg(clip: str, out: str, lut: str, height: int) -> Sample:

@@ -67,7 +67,8 @@ def pyav(path: str) -> Callable[[int], Any]:
 
     def picture(number: int) -> Any:
         rate, base = stream.average_rate, stream.time_base
-        assert rate is not None and base is not None
+        assert rate
+        assert base
         wanted = round(number / rate / base) + (stream.start_time or 0)
         container.seek(wanted, stream=stream)
         for frame in container.decode(stream):

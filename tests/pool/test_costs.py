@@ -1,0 +1,213 @@
+"""Costs: every second of every lease is somebody's, and the sum is what the leases cost."""
+
+from __future__ import annotations
+
+import random
+import tempfile
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from mediadask.pool.config import load_config
+from mediadask.pool.costs import budgets, costs, spent
+from mediadask.pool.events import AttemptEnded, AttemptStarted, JobSubmitted, WorkerJoined, WorkerLeft, new_id
+from mediadask.pool.ledger import Ledger
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+START = datetime(2031, 5, 1, 8, tzinfo=UTC)
+
+
+@pytest.fixture
+def ledger(ledger_url: str) -> Iterator[Ledger]:
+    with Ledger(ledger_url) as ledger:
+        yield ledger
+
+
+def submit(ledger: Ledger, show: str) -> str:
+    job = new_id()
+    ledger.record(JobSubmitted(job=job, name=f"of {show}", show=show, priority="urgent", at=START))
+    return job
+
+
+def lease(ledger: Ledger, hours: float, price: float = 1.0, threads: int = 1, at: datetime = START) -> str:
+    worker = new_id()
+    ledger.record(WorkerJoined(worker=worker, tier="it", price_per_hour=price, threads=threads, at=at))
+    ledger.record(WorkerLeft(worker=worker, seconds=hours * 3600, at=at + timedelta(hours=hours)))
+    return worker
+
+
+def attempt(ledger: Ledger, job: str, worker: str, hours: float, outcome: str = "done", **more) -> None:
+    after, paused = more.pop("after", 0.0), more.pop("paused", 0.0)
+    begun = START + timedelta(hours=after)
+    what = {"attempt": new_id(), "job": job, "unit": "u", "kind": "k", "frames": 1, "worker": worker}
+    ledger.record(AttemptStarted(**what, at=begun))
+    ledger.record(
+        AttemptEnded(
+            **what, outcome=outcome, run_seconds=hours * 3600, paused_seconds=paused * 3600,
+            at=begun + timedelta(hours=hours + paused),
+        )
+    )  # fmt: skip
+
+
+def test_a_lease_is_split_between_its_users_and_their_idle_share(ledger: Ledger) -> None:
+    worker = lease(ledger, hours=10, price=2.0)
+    one, two = submit(ledger, "A"), submit(ledger, "B")
+    attempt(ledger, one, worker, 3)
+    attempt(ledger, one, worker, 1, "failed", after=3)
+    attempt(ledger, one, worker, 2, "rescheduled", after=4)
+    attempt(ledger, two, worker, 2, after=6, paused=1)
+    ledger.flush()
+    table = costs(ledger.engine, load_config())
+    assert table.attrs == {"currency": "USD", "leased": 20.0}
+    a, b = table.to_dict("records")
+    assert (a["show"], a["compute"], a["retries"], a["displaced"], a["idle"]) == ("A", 6, 2, 4, 3)
+    assert (b["show"], b["compute"], b["idle"], b["total"], b["displaced_hours"]) == ("B", 4, 1, 5, 1)
+    assert (a["compute_hours"], a["idle_hours"]) == (6, 1.5)
+
+
+def test_by_job_class_and_kind(ledger: Ledger) -> None:
+    worker = lease(ledger, hours=3)
+    for show in ("A", "A", "B"):
+        attempt(ledger, submit(ledger, show), worker, 1)
+    ledger.flush()
+    assert list(costs(ledger.engine, load_config(), by="job")["total"]) == [1, 1, 1]
+    (row,) = costs(ledger.engine, load_config(), by="priority").to_dict("records")
+    assert (row["priority"], row["total"]) == ("urgent", 3)
+    assert len(costs(ledger.engine, load_config(), by="kind")) == 1
+
+
+def test_a_worker_of_several_threads_costs_its_share_for_each(ledger: Ledger) -> None:
+    worker = lease(ledger, hours=1, price=4.0, threads=4)
+    job = submit(ledger, "A")
+    for _ in range(3):
+        attempt(ledger, job, worker, 1)
+    ledger.flush()
+    (row,) = costs(ledger.engine, load_config()).to_dict("records")
+    assert (row["compute"], row["idle"], row["total"]) == (3, 1, 4)
+
+
+def test_a_worker_nobody_used_is_shared_by_all(ledger: Ledger) -> None:
+    used = lease(ledger, hours=4)
+    lease(ledger, hours=8)
+    attempt(ledger, submit(ledger, "A"), used, 3)
+    attempt(ledger, submit(ledger, "B"), used, 1, after=3)
+    ledger.flush()
+    table = costs(ledger.engine, load_config()).set_index("show")
+    assert (table.loc["A", "idle"], table.loc["B", "idle"]) == (6, 2)
+
+
+def test_leases_without_any_work_are_not_hidden(ledger: Ledger) -> None:
+    lease(ledger, hours=2)
+    ledger.flush()
+    (row,) = costs(ledger.engine, load_config()).to_dict("records")
+    assert (row["show"], row["idle"], row["total"]) == ("(unused)", 2, 2)
+
+
+def test_an_empty_ledger_costs_nothing(ledger: Ledger) -> None:
+    for by in ("show", "job", "priority", "kind"):
+        assert costs(ledger.engine, load_config(), by=by).empty
+
+
+def test_a_window_takes_the_part_inside_it(ledger: Ledger) -> None:
+    worker = lease(ledger, hours=10)
+    job = submit(ledger, "A")
+    attempt(ledger, job, worker, 4)
+    attempt(ledger, job, worker, 4, after=5)
+    ledger.flush()
+    since, until = START + timedelta(hours=2), START + timedelta(hours=6)
+    (row,) = costs(ledger.engine, load_config(), since=since, until=until).to_dict("records")
+    assert (row["compute"], row["idle"]) == pytest.approx((3, 1))
+
+
+def test_free_workers_still_have_hours(ledger: Ledger) -> None:
+    worker = lease(ledger, hours=10, price=0)
+    attempt(ledger, submit(ledger, "A"), worker, 4)
+    ledger.flush()
+    (row,) = costs(ledger.engine, load_config()).to_dict("records")
+    assert (row["total"], row["compute_hours"], row["idle_hours"]) == (0, 4, 6)
+
+
+def test_what_runs_now_counts_so_far(ledger: Ledger) -> None:
+    worker, job = new_id(), submit(ledger, "A")
+    now = datetime.now(UTC)
+    begun = {"at": now - timedelta(hours=1)}
+    ledger.record(
+        WorkerJoined(worker=worker, tier="it", price_per_hour=2.0, threads=1, at=now - timedelta(hours=2))
+    )
+    ledger.record(AttemptStarted(attempt="a", job=job, unit="u", kind="k", frames=1, worker=worker, **begun))
+    ledger.flush()
+    (row,) = costs(ledger.engine, load_config()).to_dict("records")
+    assert row["compute"] == pytest.approx(2, abs=0.1)
+    assert row["idle"] == pytest.approx(2, abs=0.1)
+
+
+def test_a_clock_step_changes_no_figure(ledger: Ledger) -> None:
+    worker, job = new_id(), submit(ledger, "A")
+    back = START - timedelta(hours=9)
+    ledger.record(WorkerJoined(worker=worker, tier="it", price_per_hour=1.0, threads=1, at=START))
+    what = {"attempt": "a", "job": job, "unit": "u", "kind": "k", "frames": 1, "worker": worker}
+    ledger.record(AttemptStarted(**what, at=START))
+    ledger.record(AttemptEnded(**what, outcome="done", run_seconds=3600, at=back))
+    ledger.record(WorkerLeft(worker=worker, seconds=7200, at=back))
+    ledger.flush()
+    (row,) = costs(ledger.engine, load_config()).to_dict("records")
+    assert (row["compute"], row["idle"]) == (1, 1)
+
+
+def test_budgets_warn_before_they_bite(ledger: Ledger) -> None:
+    config = load_config(
+        {
+            "budgets": {
+                "A": {"amount": 10, "action": "hold"},
+                "B": {"amount": 4, "action": "background"},
+                "C": {"amount": 100},
+            }
+        }
+    )
+    worker = lease(ledger, hours=12)
+    attempt(ledger, submit(ledger, "A"), worker, 8)
+    attempt(ledger, submit(ledger, "B"), worker, 4, after=8)
+    ledger.flush()
+    assert spent(ledger.engine, config) == {"A": 8, "B": 4}
+    table = budgets(ledger.engine, config).set_index("show")
+    assert list(table["state"]) == ["warn", "background", "ok"]
+    assert table.loc["A", "warning"] == "A has spent 8.00 of 10.00 USD; its work then waits"
+    assert table.loc["B", "warning"] == "B has spent 4.00 of 4.00 USD; its work goes behind all other"
+    assert table.loc["C", "warning"] == ""
+    assert budgets(ledger.engine, load_config()).empty
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.randoms(use_true_random=False), st.integers(0, 8), st.integers(1, 4))
+def test_whatever_happened_the_shares_add_up_to_the_leases(
+    rng: random.Random, workers: int, shows: int
+) -> None:
+    with tempfile.TemporaryDirectory() as folder, Ledger(str(Path(folder) / "ledger.sqlite")) as ledger:
+        jobs = [submit(ledger, f"show {n % shows}") for n in range(shows * 2)]
+        for _ in range(workers):
+            threads, hours = rng.randint(1, 4), rng.uniform(0.01, 5)
+            worker = lease(ledger, hours, rng.choice([0.0, 0.5, 3.0]), threads)
+            for _ in range(threads):
+                at = 0.0
+                while rng.random() < 0.8 and at < hours:
+                    run = min(rng.expovariate(1), hours - at)
+                    outcome = rng.choice(
+                        ["done", "done", "failed", "lost", "rescheduled", "replaced", "cancelled"]
+                    )
+                    # The worker's own clock and the scheduler's do not agree to the last thousandth.
+                    attempt(
+                        ledger, rng.choice(jobs), worker, run * rng.uniform(0.998, 1.002), outcome, after=at
+                    )
+                    at += run + rng.choice([0.0, rng.expovariate(3)])
+        ledger.flush()
+        for by in ("show", "job"):
+            table = costs(ledger.engine, load_config(), by=by)
+            leased = table.attrs["leased"]
+            assert table["total"].sum() == pytest.approx(leased, rel=0.01)
+            assert (table[["compute", "retries", "displaced", "idle"]] >= 0).all(axis=None)

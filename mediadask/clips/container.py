@@ -6,12 +6,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from mediadask.clips import mov, sound
+from mediadask.clips import mov, mxf, sound
 from mediadask.clips.decode import decode
 from mediadask.clips.packets import demuxed, opened, ranged
 from mediadask.clips.probe import header_of
 from mediadask.clips.scan import scan
 from mediadask.clips.storage import FileStamp, open_file, stat, storage_errors
+from mediadask.clips.vendor import refuse, refuse_undecodable
 from mediadask.errors import MediaChanged, UnreadableMedia, UnsupportedMedia
 
 if TYPE_CHECKING:
@@ -26,12 +27,14 @@ if TYPE_CHECKING:
 
 __all__ = ["ContainerReader"]
 
+_HEAD_BYTES = 1 << 18  # an MXF's header metadata, most of the time
+
 
 class ContainerReader:
     """Takes whatever no other reader claims."""
 
     name = "container"
-    version = 1
+    version = 2
 
     def claims(self, url: str) -> bool:
         """Always: the last reader to be asked."""
@@ -42,27 +45,26 @@ class ContainerReader:
         return (stat(url),)
 
     def probe(self, url: str, files: tuple[FileStamp, ...]) -> tuple[ClipHeader, FrameIndex]:
-        """Header and index; MOV and MP4 give theirs without their pictures being read."""
-        if _has_moov(url):
-            with storage_errors(url), open_file(url) as file:
-                moov: memoryview | None = mov.read_moov(file, files[0].size_bytes, url)
-        else:
-            moov = None
+        """Header and index; MOV, MP4 and MXF give theirs without their pictures being read."""
+        with storage_errors(url), open_file(url) as file:
+            head = file.read(_HEAD_BYTES)
+            refuse(url, head)
+            moov = mov.read_moov(file, files[0].size_bytes, url) if _has_moov(head) else None
+            table = mxf.read_index(file, files[0].size_bytes) if moov is None else None
         with opened(url) as container:
-            stream = _video(container, url)
-            table = None
+            stream = _video(container, url, head if moov is None else moov)
             if moov is not None:
                 track = mov.track(moov, stream.id)
                 if track is not None and _holds(track.index, container, stream, url):
-                    table = track
-            if table is not None:
-                return header_of(container, stream, table.index, rotation=table.rotation), table.index
+                    return header_of(container, stream, track.index, rotation=track.rotation), track.index
+            if table is not None and _holds(table, container, stream, url):
+                return header_of(container, stream, table), table
         with opened(url) as container:
-            stream = _video(container, url)
-            index = scan(container, stream)
+            stream = _video(container, url, head)
+            index, sounds = scan(container, stream)
             if not len(index):
                 raise UnreadableMedia("holds no pictures", where=url, do="copy it again from the source")
-            return header_of(container, stream, index), index
+            return header_of(container, stream, index, sounds=sounds), index
 
     def frames(self, clip: Clip, start: int, stop: int, *, threads: int) -> Iterator[Frame | BadFrame]:
         """From byte ranges where the index has them, through the container elsewhere."""
@@ -82,19 +84,20 @@ def _unchanged(clip: Clip) -> None:
         raise MediaChanged("has changed since it was opened", where=clip.url, do="open it again")
 
 
-def _has_moov(url: str) -> bool:
-    """Whether the file begins as MOV and MP4 do."""
-    with storage_errors(url), open_file(url) as file:
-        return file.read(8)[4:8] in (b"ftyp", b"moov", b"mdat", b"wide", b"free", b"skip", b"pnot")
+def _has_moov(head: bytes) -> bool:
+    """Whether a file that begins like this is MOV or MP4."""
+    return head[4:8] in (b"ftyp", b"moov", b"mdat", b"wide", b"free", b"skip", b"pnot")
 
 
-def _video(container: Any, url: str) -> Any:
+def _video(container: Any, url: str, tables: bytes | memoryview) -> Any:
     """The stream with the pictures: not a cover image or a thumbnail track."""
     streams = [
         stream
         for stream in container.streams.video
         if stream.codec_context is not None and not int(stream.disposition) & 0x400
     ]
+    if not streams or streams[0].codec_context.pix_fmt is None:
+        refuse_undecodable(url, tables)
     if not streams:
         raise UnsupportedMedia(
             "has no video stream that can be decoded", where=url, do="give a clip with pictures"
@@ -107,11 +110,19 @@ def _video(container: Any, url: str) -> Any:
 def _holds(index: FrameIndex, container: Any, stream: Any, url: str) -> bool:
     """Whether a range of the table is the packet that FFmpeg reads there: proof for this very file."""
     packet = next((packet for packet in container.demux(stream) if packet.size), None)
-    if packet is None or packet.pos is None or packet.has_sidedata("palette"):
+    if packet is None or packet.dts is None or packet.has_sidedata("palette"):
         return False
     row = np.flatnonzero(index.offset == packet.pos)
-    if len(row) != 1 or index.size[row[0]] != packet.size:
+    if not len(row):  # for MXF FFmpeg gives the place of the packet's key, or none
+        row = np.flatnonzero(index.dts == packet.dts)
+    if len(row) != 1 or index.time_base != stream.time_base:
         return False
+    offset, size = int(index.offset[row[0]]), int(index.size[row[0]])
+    if offset < 0:
+        reorders = stream.codec_context.has_b_frames and not index.intra_only
+        if reorders and np.array_equal(index.pts, index.dts):  # the order was never written
+            return False
+        return bool(index.pts[row[0]] == packet.pts and index.keyframe[row[0]] == packet.is_keyframe)
     with storage_errors(url), open_file(url) as file:
-        file.seek(packet.pos)
-        return file.read(packet.size) == bytes(packet)
+        file.seek(offset)
+        return file.read(size) == bytes(packet)

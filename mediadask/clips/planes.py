@@ -22,12 +22,14 @@ _PROBE_PIXELS = 64  # wide enough to measure any subsampling on
 
 @cache
 def pixel_format(name: str) -> PixelFormat:
-    """The planar format that FFmpeg's format `name` is delivered in: itself, or one with the same samples.
+    """The format that frames in FFmpeg's format `name` are delivered in: a planar one with the same samples.
+
+    Gray with alpha keeps its name: FFmpeg has no planar form of it, views of every other sample do as well.
 
     Raises
     ------
     UnsupportedMedia
-        If no planar format does.
+        If there is none.
     """
     native = av.VideoFormat(name, _PROBE_PIXELS, _PROBE_PIXELS)
     parts = native.components
@@ -50,6 +52,8 @@ def pixel_format(name: str) -> PixelFormat:
         name.replace("yuvj", "yuv") if _is_planar(native) else _planar_name(model, chroma, bits, dtype, alpha)
     )
     try:
+        if name.startswith("xyz"):  # neither YCbCr nor RGB, though it looks like either
+            raise ValueError
         av.VideoFormat(planar, _PROBE_PIXELS, _PROBE_PIXELS)
     except ValueError as error:
         raise UnsupportedMedia(f"its pixel format {name} has no planar form here") from error
@@ -71,8 +75,8 @@ def _planar_name(model: str, chroma: tuple[int, int], bits: int, dtype: str, alp
     depth = {"float16": "f16le", "float32": "f32le"}.get(dtype, f"{bits}le" if bits > 8 else "")
     if model == "rgb":
         return f"gbr{'a' if alpha else ''}p{depth}"
-    if model == "gray" and not alpha:
-        return f"gray{depth}"
+    if model == "gray":
+        return f"{'ya' if alpha else 'gray'}{depth or ('8' if alpha else '')}"
     return f"yuv{'a' if alpha else ''}{_SUBSAMPLING.get(chroma, '')}p{depth}"
 
 
@@ -82,20 +86,24 @@ def planes_of(native: av.VideoFrame) -> tuple[npt.NDArray[Any], ...]:
     They are views of the decoder's buffer, which lives as long as they do.
     """
     form = pixel_format(native.format.name)
-    if form.model == "bayer":
-        return (_view(native.planes[0], np.dtype(form.dtype)),)
+    dtype = np.dtype(form.dtype)
+    if form.model == "bayer" or form.name.startswith("ya"):
+        stored = dtype.newbyteorder(">") if native.format.name.endswith("be") else dtype
+        plane = _view(native.planes[0], stored, samples=len(form.channels)).astype(dtype, copy=False)
+        plane.flags.writeable = False
+        return tuple(plane[:, channel :: len(form.channels)] for channel in range(len(form.channels)))
     if not _is_planar(native.format):
         # Same samples in another order: swscale only moves them. Its default chroma filters are not used,
         # since the subsampling stays the same.
         native = native.reformat(format=form.name)
-    dtype = np.dtype(form.dtype)
     return tuple(_view(native.planes[part.plane], dtype) for part in native.format.components)
 
 
-def _view(plane: Any, dtype: np.dtype[Any]) -> npt.NDArray[Any]:
+def _view(plane: Any, dtype: np.dtype[Any], samples: int = 1) -> npt.NDArray[Any]:
+    """(rows, columns * samples), where a plane holds so many samples of each pixel."""
     stride = plane.line_size
     rows = np.frombuffer(plane, np.uint8).reshape(plane.height, abs(stride))
-    pixels = rows[:, : plane.width * dtype.itemsize].view(dtype)
+    pixels = rows[:, : plane.width * samples * dtype.itemsize].view(dtype)
     if stride < 0:  # stored bottom-up, as raw AVI is; the buffer begins at the lowest address
         pixels = pixels[::-1]
     pixels.flags.writeable = False

@@ -36,7 +36,8 @@ PRORES: dict[str, Any] = {
     "frames": 14,
 }  # fmt: skip
 H264: dict[str, Any] = {
-    "codec": "libx264", "options": {"g": "6", "bf": "2", "preset": "veryfast"}, "size": (320, 180), "frames": 24
+    "codec": "libx264", "options": {"g": "6", "bf": "2", "preset": "veryfast"}, "size": (320, 180),
+    "frames": 24,
 }  # fmt: skip
 
 

@@ -18,6 +18,7 @@ from xarray.indexes import PandasIndex
 from mediadask.array.frames import FrameArray, FrameLayer, plan_chunks
 from mediadask.array.sound import SoundArray
 from mediadask.array.timecodes import TimecodeIndex
+from mediadask.array.variable import DaskVariable
 from mediadask.clips import Clip
 from mediadask.timecode import Timecode
 
@@ -84,7 +85,7 @@ def _frames(clip: Clip, source: FrameArray) -> xr.Variable:
     graph = HighLevelGraph({name: layer}, {name: set()})
     array = da.Array(graph, name, chunks, dtype=source.dtype)
     preferred = {"frame": chunks[0], "y": source.shape[1], "x": source.shape[2], "channel": source.shape[3]}
-    return xr.Variable(
+    return DaskVariable(
         ("frame", "y", "x", "channel"), array, encoding={"preferred_chunks": preferred, "source": clip.url}
     )
 
@@ -96,7 +97,7 @@ def _audio(clip: Clip, sound: SoundArray) -> xr.Variable:
         sound, chunks=(samples, -1), name=name, inline_array=True, meta=np.empty((0, 0), "f4")
     )
     preferred = {"sample": samples, "track": sound.shape[1]}
-    return xr.Variable(
+    return DaskVariable(
         ("sample", "track"), array, {"rate": sound.rate}, {"preferred_chunks": preferred, "source": clip.url}
     )
 

@@ -158,8 +158,8 @@ def plan_chunks(
     owners: list[int] = []
     start = 0
     while start < count:
-        fits: Any = gops[np.searchsorted(gops, start + most, side="right") - 1]
-        needed = gops[min(np.searchsorted(gops, start + least), len(gops) - 1)]
+        fits = gops[int(np.searchsorted(gops, start + most, side="right")) - 1]
+        needed = gops[min(int(np.searchsorted(gops, start + least)), len(gops) - 1)]
         stop = int(max(fits, needed))
         parts = -(-(stop - start) // most)
         owners += [len(owners)] * parts

@@ -13,6 +13,7 @@ import PyOpenColorIO as ocio
 
 from mediadask.clips.storage import normalize, open_file
 from mediadask.errors import InvalidRequest, MediaChanged, UnreadableMedia
+from mediadask.pixels.kernels import interleave
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -60,7 +61,7 @@ class Color:
 
     @classmethod
     def convert(cls, source: str, target: str, config: str | os.PathLike[str] = "ocio://default") -> Color:
-        """From one color space of a config to another; a config is a file or ``ocio://`` and a built-in's name.
+        """From one color space of a config to another; a config is a file, or ``ocio://`` and a name.
 
         Raises
         ------
@@ -85,17 +86,38 @@ class Color:
             (height, width, 3 or 4) uint8, uint16, float16 or float32. Integers in are several times faster:
             curves are folded into tables. Alpha passes through.
         """
-        source, target = rgb.dtype.name, np.dtype(dtype or rgb.dtype).name
-        planes = np.ascontiguousarray(rgb.transpose(2, 0, 1))
+        source, target = rgb.dtype, np.dtype(dtype or rgb.dtype)
+        planes = rgb.transpose(2, 0, 1)
         out = np.empty(planes.shape, target)
-        _cpu(self, source, target).apply(_description(planes), _description(out))
+        processor = _cpu(self, source.name, target.name)
+        # OpenColorIO is fastest on packed RGBA (a 33-cube on 1080p, 16 bits: 13 ms, on planes 21), so strips
+        # small enough for the processor's cache are packed, processed and unpacked.
+        _, height, width = planes.shape
+        strip = np.zeros((_STRIP_ROWS, width, 4), source)
+        result = strip if source == target else np.empty(strip.shape, target)
+        for top in range(0, height, _STRIP_ROWS):
+            rows = slice(top, min(top + _STRIP_ROWS, height))
+            _transpose(planes[:, rows], strip, back=False)
+            processor.apply(_packed(strip), _packed(result))
+            _transpose(out[:, rows], result, back=True)
         return out.transpose(1, 2, 0)
 
 
-def _description(planes: npt.NDArray[Any]) -> ocio.PlanarImageDesc:
-    _, height, width = planes.shape
-    depth, item = _DEPTHS[planes.dtype.name], planes.itemsize
-    return ocio.PlanarImageDesc(*planes, width, height, depth, item, item * width)
+_STRIP_ROWS = 64
+
+
+def _transpose(planes: npt.NDArray[Any], packed: npt.NDArray[Any], *, back: bool) -> None:
+    if planes.dtype == np.float16:  # halves are only moved: as bits, since compiled code has no half floats
+        planes, packed = planes.view(np.uint16), packed.view(np.uint16)
+    interleave(planes, packed, back)
+
+
+def _packed(strip: npt.NDArray[Any]) -> ocio.PackedImageDesc:
+    height, width, _ = strip.shape
+    item = strip.itemsize
+    return ocio.PackedImageDesc(
+        strip, width, height, 4, _DEPTHS[strip.dtype.name], item, 4 * item, 4 * item * width
+    )
 
 
 def _digest(url: str) -> str:
@@ -107,7 +129,9 @@ def _digest(url: str) -> str:
 def _processor(color: Color) -> ocio.Processor:
     """Built once a process: a large LUT takes a second to read."""
     if color.digest and _digest(color.url) != color.digest:
-        raise MediaChanged("has changed since the work was planned", where=color.url, do="submit the work again")
+        raise MediaChanged(
+            "has changed since the work was planned", where=color.url, do="submit the work again"
+        )
     try:
         if color.spaces is None:
             transform = ocio.FileTransform(color.url, interpolation=ocio.INTERP_BEST)
@@ -118,7 +142,9 @@ def _processor(color: Color) -> ocio.Processor:
         raise UnreadableMedia(f"is no {what} OpenColorIO reads ({error})", where=color.url) from error
     for name in color.spaces:
         if config.getColorSpace(name) is None:
-            raise InvalidRequest(f"has no color space {name!r}", where=color.url, do="name one of the config's own")
+            raise InvalidRequest(
+                f"has no color space {name!r}", where=color.url, do="name one of the config's own"
+            )
     return config.getProcessor(*color.spaces)
 
 

@@ -15,7 +15,7 @@ import numpy as np
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["resample", "rgb_to_ycbcr", "scale_plane", "ycbcr_to_rgb"]
+__all__ = ["interleave", "resample", "rgb_to_ycbcr", "scale_plane", "ycbcr_to_rgb"]
 
 
 def _compiled(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -130,9 +130,12 @@ def ycbcr_to_rgb(
                 )
                 blue[y, x] = np.int32(min(max(value + b_cb * wide_b[x], zero), one) * peak + half)
 
+
 @_compiled
-def rgb_to_ycbcr(rgb: Any, luma: Any, cb: Any, cr: Any, gain: Any, step_x: int, step_y: int, top: int) -> None:
-    """(3, rows, columns) R'G'B' to Y'CbCr planes of codes up to `top`, chroma sited left and between rows.
+def rgb_to_ycbcr(
+    rgb: Any, luma: Any, cb: Any, cr: Any, gain: Any, step_x: int, step_y: int, top: int
+) -> None:
+    """(3, rows, columns) R'G'B' to Y'CbCr codes up to `top`, chroma sited left and between rows.
 
     Parameters
     ----------
@@ -200,3 +203,20 @@ def resample(plane: Any, out: Any, rows: Any, row_weights: Any, columns: Any, co
             for tap in range(column_weights.shape[1]):
                 total += line[first + tap] * column_weights[x, tap]
             out[y, x] = total
+
+
+@_compiled
+def interleave(planes: Any, packed: Any, back: bool) -> None:
+    """Copy (channels, rows, columns) to (rows, columns, channels), or the other way if `back`.
+
+    Channels that only one of them has are left alone.
+    """
+    channels = min(planes.shape[0], packed.shape[2])
+    for y in range(planes.shape[1]):
+        for channel in range(channels):
+            if back:
+                for x in range(planes.shape[2]):
+                    planes[channel, y, x] = packed[y, x, channel]
+            else:
+                for x in range(planes.shape[2]):
+                    packed[y, x, channel] = planes[channel, y, x]

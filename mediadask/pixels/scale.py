@@ -27,13 +27,11 @@ __all__ = ["Filter", "display_rgb", "resize"]
 Filter = Literal["box", "triangle", "cubic", "lanczos3"]
 """``triangle`` is linear, ``cubic`` Catmull-Rom. All widen with the reduction, so that nothing aliases."""
 
-_GRAPHS_PER_THREAD = 4
+_SCALERS_PER_THREAD = 4
 _thread = threading.local()
 
 
-def display_rgb(
-    frame: Frame, width: int, height: int, dtype: SampleType = "uint16"
-) -> npt.NDArray[Any]:
+def display_rgb(frame: Frame, width: int, height: int, dtype: SampleType = "uint16") -> npt.NDArray[Any]:
     """The picture of a frame at another size: (height, width, channels), as `to_rgb` gives it.
 
     For the eye: codes are scaled first, by swscale (bicubic, 16 bits), which is several times cheaper than
@@ -90,7 +88,7 @@ def _kernel(filter: Filter, at: npt.NDArray[np.float64]) -> npt.NDArray[np.float
     if filter == "box":
         return ((at >= -0.5) & (at < 0.5)).astype(np.float64)
     if filter == "triangle":
-        return np.maximum(1 - x, 0)
+        return np.asarray(np.maximum(1 - x, 0))
     if filter == "cubic":
         near, far = 1.5 * x**3 - 2.5 * x**2 + 1, -0.5 * x**3 + 2.5 * x**2 - 4 * x + 2
         return np.where(x < 1, near, np.where(x < 2, far, 0))
@@ -127,14 +125,13 @@ def _as_type(picture: npt.NDArray[np.float32], dtype: SampleType) -> npt.NDArray
 
 def _scaled(frame: Frame, width: int, height: int) -> Frame:
     """The frame at another size: its own model, full chroma, 16 bits."""
-    source = av.VideoFrame(frame.width, frame.height, frame.format.name)
-    for part, samples in zip(source.format.components, frame.planes, strict=True):
-        plane = source.planes[part.plane]
-        rows = np.frombuffer(plane, samples.dtype).reshape(plane.height, -1)
-        rows[:, : samples.shape[1]] = samples
     name = _TARGETS[frame.format.model, frame.format.alpha]
     location = frame.color.chroma_location or "left"
-    graph = _graph(frame.width, frame.height, frame.format.name, location, width, height, name)
+    graph, source = _scaler(frame.width, frame.height, frame.format.name, location, width, height, name)
+    for part, samples in zip(source.format.components, frame.planes, strict=True):
+        plane = source.planes[part.plane]
+        rows = np.frombuffer(memoryview(plane), samples.dtype).reshape(plane.height, -1)
+        rows[:, : samples.shape[1]] = samples
     graph.vpush(source)
     scaled = graph.vpull()
     color = replace(frame.color, matrix=matrix_name(frame.color, frame.height))
@@ -150,20 +147,26 @@ _TARGETS = {
 }
 
 
-def _graph(*key: Any) -> Graph:
-    """A scaler for one pair of sizes and formats, this thread's own: filter graphs are not thread-safe."""
-    graphs: OrderedDict[Any, Graph] = _thread.__dict__.setdefault("graphs", OrderedDict())
-    if key not in graphs:
-        graphs[key] = _make_graph(*key)
-        if len(graphs) > _GRAPHS_PER_THREAD:
-            graphs.popitem(last=False)
-    graphs.move_to_end(key)
-    return graphs[key]
+def _scaler(*key: Any) -> tuple[Graph, av.VideoFrame]:
+    """A filter graph for one pair of sizes and formats, and the frame to feed it with.
+
+    This thread's own: graphs are not thread-safe. The frame is used again, since new memory costs as much as
+    the scaling.
+    """
+    scalers: OrderedDict[Any, tuple[Graph, av.VideoFrame]] = _thread.__dict__.setdefault(
+        "scalers", OrderedDict()
+    )
+    if key not in scalers:
+        scalers[key] = _make_scaler(*key)
+        if len(scalers) > _SCALERS_PER_THREAD:
+            scalers.popitem(last=False)
+    scalers.move_to_end(key)
+    return scalers[key]
 
 
-def _make_graph(
+def _make_scaler(
     width: int, height: int, name: str, location: str, new_width: int, new_height: int, new_name: str
-) -> Graph:
+) -> tuple[Graph, av.VideoFrame]:
     graph = Graph()
     graph.threads = 1
     source = graph.add("buffer", f"video_size={width}x{height}:pix_fmt={name}:time_base=1/1")
@@ -171,4 +174,4 @@ def _make_graph(
     how = f"{new_width}:{new_height}:flags=bicubic+accurate_rnd+full_chroma_inp:in_chroma_loc={location}"
     graph.link_nodes(source, graph.add("scale", how), graph.add("format", new_name), graph.add("buffersink"))
     graph.configure()
-    return graph
+    return graph, av.VideoFrame(width, height, name)

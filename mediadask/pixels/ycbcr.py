@@ -46,14 +46,15 @@ def to_video_frame(
         If the pixel format is not planar Y'CbCr of at least half chroma, or the matrix is unknown.
     """
     native = av.VideoFormat(pixel_format)
-    planar = native.is_planar and not native.is_rgb and len(native.components) in (3, 4)
+    parts = native.components
+    planar = not native.is_rgb and len(parts) in (3, 4) and len({part.plane for part in parts}) == len(parts)
     step_x, step_y = (round(64 / size(64)) for size in (native.chroma_width, native.chroma_height))
     if not planar or step_x > 2 or step_y > 2 or pixel_format.endswith("be"):
         raise InvalidRequest(f"pictures as {pixel_format} were asked for", do="use a planar Y'CbCr format")
     if matrix not in LUMA:
         raise InvalidRequest(f"color matrix {matrix!r} is not known", do=f"use one of {', '.join(LUMA)}")
     height, width, _ = rgb.shape
-    bits = native.components[0].bits
+    bits = parts[0].bits
     frame = av.VideoFrame(width, height, pixel_format)
     planes = [_samples(plane, bits) for plane in frame.planes]
     if rgb.dtype == np.float16:

@@ -1,0 +1,133 @@
+"""Pictures at another size: nothing moves, flat stays flat, and the fast way looks like the exact one."""
+
+from __future__ import annotations
+
+import threading
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from mediadask.clips import Clip, ColorTags, Frame, PixelFormat
+from mediadask.errors import InvalidRequest
+from mediadask.footage import read_number
+from mediadask.pixels import display_rgb, resize, to_rgb
+
+if TYPE_CHECKING:
+    from tests.conftest import MakeClip
+
+PILLOW = {
+    "box": Image.Resampling.BOX,
+    "triangle": Image.Resampling.BILINEAR,
+    "lanczos3": Image.Resampling.LANCZOS,
+}
+
+
+@pytest.mark.parametrize("filter", PILLOW)
+@pytest.mark.parametrize("size", [(40, 30), (33, 17), (160, 120), (80, 200)], ids=str)
+def test_resize_is_what_pillow_makes_of_floats(filter: Any, size: tuple[int, int]) -> None:
+    picture = np.random.default_rng(1).normal(0.5, 1, (60, 80, 3)).astype(np.float32)
+    ours = resize(picture, *size, filter)
+    inside = (slice(10, -10), slice(10, -10)) if size[1] > 40 else (slice(4, -4), slice(4, -4))
+    for channel in range(3):
+        theirs = np.asarray(Image.fromarray(picture[..., channel]).resize(size, PILLOW[filter]))
+        # Pillow drops taps beyond an edge where the edge repeats here, so edges are left out.
+        assert np.abs(ours[..., channel] - theirs)[inside].max() < 1e-5
+
+
+@pytest.mark.parametrize("filter", ["box", "triangle", "cubic", "lanczos3"])
+@pytest.mark.parametrize("size", [(7, 5), (80, 60), (131, 99), (1, 1)], ids=str)
+def test_a_flat_picture_stays_flat(filter: Any, size: tuple[int, int]) -> None:
+    flat = np.full((60, 80, 4), 3.5, np.float16)
+    result = resize(flat, *size, filter)
+    assert result.shape == (size[1], size[0], 4)
+    assert np.abs(result - 3.5).max() < 1e-5
+
+
+def test_the_picture_does_not_move() -> None:
+    x = np.broadcast_to(np.linspace(0, 1, 200, dtype=np.float32)[None, :, None], (40, 200, 1))
+    small = resize(x, 100, 20, "cubic")[..., 0]
+    centers = (np.arange(100) * 2 + 0.5) / 199
+    assert np.abs(small[10] - centers)[4:-4].max() < 1e-5
+
+
+def test_bad_sizes_and_filters_are_refused() -> None:
+    picture = np.zeros((4, 4, 3), np.float32)
+    with pytest.raises(InvalidRequest, match="0x4"):
+        resize(picture, 0, 4)
+    with pytest.raises(InvalidRequest, match="lanczos3"):
+        resize(picture, 2, 2, "sinc")  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("name", "codec", "pixel_format"),
+    [
+        ("a.mov", "prores_ks", "yuv422p10le"),
+        ("a.mov", "prores_ks", "yuva444p10le"),
+        ("b.mp4", "libx264", "yuv420p"),
+        ("c.mkv", "ffv1", "gbrp10le"),
+        ("d.mkv", "ffv1", "gray10le"),
+    ],
+)
+def test_display_is_the_exact_picture_resized_but_for_what_no_eye_sees(
+    make_clip: MakeClip, name: str, codec: str, pixel_format: str
+) -> None:
+    path = make_clip(name, codec=codec, pixel_format=pixel_format, frames=2, size=(640, 360))
+    frame = list(Clip.open(path).frames())[1]
+    exact = np.clip(resize(np.clip(to_rgb(frame), 0, 1), 320, 180, "cubic"), 0, 1)
+    shown = display_rgb(frame, 320, 180, "uint16") / 65535
+    assert shown.shape == exact.shape
+    error = np.abs(shown - exact)
+    assert error.mean() < 1e-3
+    assert np.sqrt((error**2).mean()) < 4e-3
+    assert read_number(shown) == 1
+
+
+@pytest.mark.parametrize("level", [(0, 0.0), (219, 1.0)])
+def test_display_keeps_white_and_black(level: tuple[int, float]) -> None:
+    form = PixelFormat("yuv422p10le", "yuv", 10, "uint16", (2, 1))
+    planes = tuple(np.full(shape, 512, np.uint16) for shape in form.plane_shapes(120, 160))
+    planes[0][:] = (16 + level[0]) * 4
+    picture = display_rgb(Frame(0, planes, form, ColorTags("bt709", "limited")), 80, 60, "float32")
+    assert np.abs(picture - level[1]).max() < 1e-4
+
+
+def test_display_at_its_own_size_is_exact() -> None:
+    form = PixelFormat("yuv444p10le", "yuv", 10, "uint16")
+    planes = tuple(np.random.default_rng(0).integers(0, 1024, (3, 20, 30), np.uint16))
+    frame = Frame(0, planes, form, ColorTags("bt709"))
+    assert np.array_equal(display_rgb(frame, 30, 20, "float32"), to_rgb(frame))
+
+
+def test_float_sources_scale_too() -> None:
+    plane = np.full((20, 30), 0.5, np.float16)
+    frame = Frame(0, (plane,) * 3, PixelFormat("gbrpf16le", "rgb", 16, "float16"), ColorTags())
+    assert (display_rgb(frame, 15, 10, "uint16") == 32768).all()
+    assert display_rgb(frame, 15, 10, "float16").dtype == np.float16
+
+
+def test_threads_do_not_disturb_each_other() -> None:
+    form = PixelFormat("yuv420p", "yuv", 8, "uint8", (2, 2))
+    frames = [
+        Frame(
+            n,
+            tuple(np.full(s, 20 * n + 20, np.uint8) for s in form.plane_shapes(64, 96)),
+            form,
+            ColorTags("bt709"),
+        )
+        for n in range(8)
+    ]
+    expected = [display_rgb(frame, 48, 32, "uint8") for frame in frames]
+    results: dict[int, Any] = {}
+
+    def work(number: int) -> None:
+        for _ in range(20):
+            results[number] = display_rgb(frames[number], 48, 32, "uint8")
+
+    threads = [threading.Thread(target=work, args=(number,)) for number in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert all(np.array_equal(results[number], expected[number]) for number in range(8))

@@ -9,6 +9,7 @@ import mediadask as md
 from benchmarks import footage
 from benchmarks.measure import CORES, Meter, Sample, in_turn, isolated, median_of, ratio, run
 from benchmarks.report import Row, at_least
+from mediadask.pool import Pool
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -36,7 +37,7 @@ def parts(url: str, count: int) -> list[Part]:
 
 
 def on_the_pool(url: str) -> Sample:
-    with md.Pool.local(workers=CORES) as pool:
+    with Pool.local(workers=CORES) as pool:
         warm = md.delivery(decode, [(url, 0, 1)] * CORES * 2, name="warm")
         pool.submit(warm, name="warm", show="bench").result()
         work = md.delivery(decode, parts(url, 6 * CORES), name="decode")

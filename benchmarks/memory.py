@@ -10,13 +10,14 @@ import mediadask as md
 from benchmarks import footage
 from benchmarks.measure import Meter, Sample, in_turn, isolated, median_of, ratio
 from benchmarks.report import Row, at_most
+from mediadask.pool import Pool
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 
 def proxy_on_one_worker(clip: str, height: int) -> Sample:
-    with tempfile.TemporaryDirectory() as out, md.Pool.local(workers=1) as pool:
+    with tempfile.TemporaryDirectory() as out, Pool.local(workers=1) as pool:
         with Meter() as meter:
             pool.submit(md.proxy([clip], out, size=height), name="proxy", show="bench").result()
         return meter.sample()

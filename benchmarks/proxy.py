@@ -13,6 +13,7 @@ import mediadask as md
 from benchmarks import footage
 from benchmarks.measure import CORES, Failed, Meter, Sample, in_turn, isolated, median_of, ratio, run
 from benchmarks.report import Row, at_least, at_most
+from mediadask.pool import Pool
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 
 def by_mediadask(clip: str, out: str, lut: str, height: int) -> Sample:
     shutil.rmtree(out, ignore_errors=True)
-    with md.Pool.local(workers=CORES) as pool:
+    with Pool.local(workers=CORES) as pool:
         pool.submit(md.proxy([clip], f"{out}-warm", lut=lut, size=height), name="warm", show="bench").wait()
         shutil.rmtree(f"{out}-warm")
         with Meter() as meter:

@@ -139,6 +139,7 @@ def open_file(url: str) -> IO[bytes]:
     with storage_errors(url):
         if is_local(url):
             return open(url, "rb")
-        handle: IO[bytes] = fsspec.open(url, "rb", block_size=1 << 20).open()
+        filesystem, path = fsspec.url_to_fs(url)
+        handle: IO[bytes] = filesystem.open(path, "rb", block_size=1 << 20)
         # memory:// hands every reader the same file object, with one position between them.
         return io.BytesIO(handle.getbuffer()) if isinstance(handle, MemoryFile) else handle

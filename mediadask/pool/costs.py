@@ -1,10 +1,10 @@
 """What the ledger tells of money: what was spent on what, for whom, and what is left of a budget.
 
 A lease costs its measured seconds times its price. Each attempt on it costs its share: its seconds on a
-thread times the price of one of the lease's threads. What is left of a lease is idle: it goes to the jobs that
-used that worker, in proportion to their use, and what nobody used to all jobs in proportion to theirs. So the
-shares of all jobs add up to the leases. A unit that stands aside has no thread and costs nothing: its hours are
-reported, the money is in what ran instead.
+thread times the price of one of the lease's threads. What is left of a lease is idle: it goes to the jobs
+that used that worker, in proportion to their use, and what nobody used to all jobs in proportion to
+theirs. So the shares of all jobs add up to the leases. A unit that stands aside has no thread and costs
+nothing: its hours are reported, the money is in what ran instead.
 """
 
 from __future__ import annotations

@@ -1,0 +1,183 @@
+"""Keeps a scheduler's workers at what the policy wishes, and has Dask's own tools hear the same wish."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from time import monotonic, time
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from distributed import SchedulerPlugin
+
+from mediadask.pool.actuator import adjust
+from mediadask.pool.costs import spent
+from mediadask.pool.policy import ScalingPolicy, Snapshot, TierState, Wish, Work, WorkerState
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Iterable, Sequence
+
+    from distributed import Scheduler
+    from distributed.scheduler import WorkerState as DaskWorker
+
+    from mediadask.pool.actuator import Actuator
+    from mediadask.pool.backlog import JobRecord
+    from mediadask.pool.bookkeeping import Bookkeeper
+    from mediadask.pool.predict import Predictor
+
+__all__ = ["Scaler", "remaining_work"]
+
+_logger = logging.getLogger(__name__)
+
+_INTERVAL_SECONDS = 1.0
+_SPENT_INTERVAL_SECONDS = 30.0
+
+
+class Scaler(SchedulerPlugin):
+    """Register it with the scheduler after the `Bookkeeper`.
+
+    Parameters
+    ----------
+    actuator
+        Brings and takes workers. Without one the wish is only told: to ``adaptive_target``, to metrics.
+    work
+        What every open job still has to do; called in the event loop once a second.
+    kept
+        The addresses of workers that must stay although Dask sees nothing running on them, such as those with
+        units that stand aside.
+    evacuate
+        Called with the addresses of workers that must leave although they run something; returns when their
+        units have given their work back.
+    """
+
+    name: ClassVar[str] = "mediadask-scaler"
+    idempotent: ClassVar[bool] = True
+
+    def __init__(
+        self,
+        books: Bookkeeper,
+        actuator: Actuator | None,
+        work: Callable[[], Iterable[Work]],
+        *,
+        kept: Callable[[], Iterable[str]] = tuple,
+        evacuate: Callable[[Sequence[str]], Awaitable[None]] | None = None,
+    ) -> None:
+        self.books, self.actuator = books, actuator
+        self.policy = ScalingPolicy(books.config)
+        self.wish = Wish(dict.fromkeys(books.config.tiers, 0))
+        self.reclaimed: set[str] = set()
+        """Tiers whose owner wants them back."""
+
+        self.spent: dict[str, float] = {}
+        """By show, as of the last half minute; only where there are budgets."""
+
+        self._work, self._kept, self._evacuate = work, kept, evacuate
+        self._idle_since: dict[str, float] = {}
+        self._next_spent = 0.0
+
+    async def start(self, scheduler: Scheduler) -> None:
+        """Look at the pool once a second from now on."""
+        self.scheduler = scheduler
+        scheduler.adaptive_target = self.adaptive_target
+        scheduler.handlers["adaptive_target"] = self.adaptive_target
+        self._task = asyncio.create_task(self._run())
+
+    def adaptive_target(self, target_duration: float | None = None) -> int:
+        """How many workers there should be, for tools that ask Dask; the policy knows the durations."""
+        return self.wish.total
+
+    def valid_workers_downscaling(self, scheduler: Scheduler, workers: list[DaskWorker]) -> list[DaskWorker]:
+        """The workers that Dask's own tools may take: none that runs something."""
+        kept = set(self._kept())
+        return [worker for worker in workers if not worker.processing and worker.address not in kept]
+
+    async def before_close(self) -> None:
+        """The scheduler closes: so do the workers."""
+        self._task.cancel()
+        if self.actuator is not None:
+            await self.actuator.close()
+
+    async def _run(self) -> None:
+        while True:
+            try:
+                await self.look()
+            except Exception:
+                # Workers may be hard to get for a while; the pool goes on with those it has.
+                _logger.exception("scaling failed, trying again")
+            await asyncio.sleep(_INTERVAL_SECONDS)
+
+    async def look(self) -> None:
+        """Look at the pool, decide, act."""
+        if self.books.config.budgets and monotonic() >= self._next_spent:
+            self._next_spent = monotonic() + _SPENT_INTERVAL_SECONDS
+            self.spent = await asyncio.to_thread(spent, self.books.ledger.engine, self.books.config)
+        there = {} if self.actuator is None else await self.actuator.state()
+        snapshot = self._snapshot(there)
+        self.wish = self.policy.decide(snapshot)
+        if self.actuator is None:
+            return
+        await self._retire(snapshot)
+        before = {name for names in there.values() for name in names}
+        await adjust(self.actuator, self.wish)
+        for names in (await self.actuator.state()).values():
+            for name in set(names) - before:
+                self.books.requested_at.setdefault(name, monotonic())
+
+    def _snapshot(self, there: Any) -> Snapshot:
+        now, kept = monotonic(), set(self._kept())
+        config = self.books.config
+        workers = []
+        for address, worker in self.scheduler.workers.items():
+            running = len(worker.processing) + (address in kept)
+            if running:
+                self._idle_since.pop(address, None)
+            idle = now - self._idle_since.setdefault(address, now) if not running else 0.0
+            name = str(worker.name)
+            workers.append(WorkerState(name, config.tier_of(name), worker.nthreads, running, idle))
+        for gone in self._idle_since.keys() - self.scheduler.workers.keys():
+            del self._idle_since[gone]
+        arrived = {worker.name for worker in workers}
+        tiers = {
+            tier: TierState(
+                tuple(name for name in there.get(tier, ()) if name not in arrived),
+                self.books.startup_seconds.get(tier),
+                tier in self.reclaimed,
+            )
+            for tier in config.tiers
+        }
+        return Snapshot(now, tuple(self._work()), tuple(workers), tiers, self.spent)
+
+    async def _retire(self, snapshot: Snapshot) -> None:
+        """Have workers leave in order: data moved, nothing new sent to them, before their processes end."""
+        leaving = {name: address for name, address in self._addresses().items() if name in self.wish.stop}
+        busy = {worker.name for worker in snapshot.workers if worker.running}
+        if self._evacuate is not None and (running := [leaving[name] for name in leaving if name in busy]):
+            await self._evacuate(running)
+        if leaving:
+            await self.scheduler.retire_workers(workers=list(leaving.values()), close_workers=False)
+
+    def _addresses(self) -> dict[str, str]:
+        return {str(worker.name): address for address, worker in self.scheduler.workers.items()}
+
+
+def remaining_work(job: JobRecord, predictor: Predictor) -> Work:
+    """What `job` still has to do, as far as it is planned, and in proportion beyond."""
+    tickets = [*job.first, *job.planned, *job.in_flight]
+    each = [
+        predictor.seconds(ticket.unit.kind, ticket.unit.frames, ticket.unit.seconds)
+        * (1 - min(0.95, ticket.fraction_done()))
+        for ticket in tickets
+    ]
+    groups_left = len(job.values) - job.next_group
+    units_a_group = job.units_planned / job.next_group if job.next_group else 1.0
+    unplanned = groups_left * max(units_a_group, 1.0)
+    mean = sum(each) / len(each) if each else predictor.seconds("", 1)
+    return Work(
+        priority=job.priority,
+        units=len(tickets) + round(unplanned),
+        seconds=sum(each) + unplanned * mean,
+        longest_seconds=max(each, default=mean),
+        running=sum(ticket.state in ("running", "asked") for ticket in job.in_flight),
+        waited_seconds=monotonic() - job.submitted_at,
+        deadline_seconds=None if job.deadline is None else job.deadline.timestamp() - time(),
+        show=job.show,
+    )

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from mediadask.clips.frame import BadFrame, Frame
     from mediadask.clips.header import AudioStream, ClipHeader
 
-__all__ = ["SpanReader", "follows"]
+__all__ = ["SpanReader", "continues"]
 
 _PREFIX = "concat:"
 _ALIKE = (
@@ -103,11 +103,14 @@ class SpanReader:
         return np.concatenate(pieces)
 
 
-def follows(before: ClipHeader, frames: int, after: ClipHeader) -> bool | None:
-    """Whether timecode runs on from a part of so many `frames` to the next; None where one has none."""
-    if before.timecode is None or after.timecode is None:
-        return None
-    return str(Timecode.parse(before.timecode, before.frame_rate) + frames) == after.timecode
+def continues(before: Clip, after: Clip) -> bool:
+    """Whether `after` is beyond doubt the next part of `before`: alike, and its timecode runs on."""
+    try:
+        _check_alike(before, after)
+        _check_follows(before, after)
+    except UnreadableMedia:
+        return False
+    return before.header.timecode is not None and after.header.timecode is not None
 
 
 def _urls(url: str) -> list[str]:
@@ -143,9 +146,10 @@ def _kinds(audio: Sequence[AudioStream]) -> list[tuple[str, int, int]]:
 
 
 def _check_follows(before: Clip, after: Clip) -> None:
-    if follows(before.header, len(before), after.header) is False:
-        assert before.header.timecode is not None
-        end = Timecode.parse(before.header.timecode, before.header.frame_rate) + len(before)
+    if before.header.timecode is None or after.header.timecode is None:
+        return
+    end = str(Timecode.parse(before.header.timecode, before.header.frame_rate) + len(before))
+    if after.header.timecode != end:
         raise UnreadableMedia(
             f"starts at {after.header.timecode} where {before.name} ends at {end}",
             where=after.url,

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from mediadask.clips import Clip
     from mediadask.dataset import open_clip
     from mediadask.metadata import ClipMetadata, inspect, inspect_many
+    from mediadask.pool import Job, Pool
     from mediadask.render import archive, proxy, sheet, still
 
 __all__ = [
@@ -28,10 +29,12 @@ __all__ = [
     "CorruptFrame",
     "Delivery",
     "InvalidRequest",
+    "Job",
     "MediaChanged",
     "MediaError",
     "MissingMedia",
     "OutputFailed",
+    "Pool",
     "Report",
     "UnreadableMedia",
     "UnsupportedMedia",
@@ -52,6 +55,8 @@ __all__ = [
 _HOMES = {
     "Clip": "clips",
     "ClipMetadata": "metadata",
+    "Job": "pool",
+    "Pool": "pool",
     "inspect": "metadata",
     "inspect_many": "metadata",
     "archive": "render",

@@ -52,11 +52,13 @@ def picture(
         A line of text beside the number, such as the timecode.
     """
     sky, layers = _landscape(width, height, scene % 1000)
-    rgb = sky.copy()
+    scenery = sky.copy()
     for depth, (colors, opaque) in enumerate(layers):
         shift = int(number * width * (depth + 1) / 1200) % width
         view = slice(shift, shift + width)
-        np.copyto(rgb, colors[:, view], where=opaque[:, view, None])
+        top = height - len(colors)
+        np.copyto(scenery[top:], colors[:, view], where=opaque[:, view])
+    rgb = np.ascontiguousarray(scenery.view(np.uint8).reshape(height, width, 4)[..., :3])
     return _burn(rgb, number, label)
 
 
@@ -83,8 +85,12 @@ def read_number(image: npt.NDArray[Any]) -> int:
 
 
 @cache
-def _landscape(width: int, height: int, scene: int) -> tuple[npt.NDArray[np.uint8], list[Any]]:
-    """The still sky, and of each hill layer the colors and where it is opaque, two periods wide."""
+def _landscape(width: int, height: int, scene: int) -> tuple[npt.NDArray[np.uint32], list[Any]]:
+    """The still sky, and of each hill layer the colors and where it is opaque, two periods wide.
+
+    Colors are whole words, R in the first byte: masked copies of words are four times as fast as of triples.
+    Layers begin at their highest ridge and reach to the bottom.
+    """
     random = np.random.default_rng(scene)
     palette = np.asarray(_PALETTES[scene % len(_PALETTES)], np.float32)
     rise = np.linspace(0, 1, height, dtype=np.float32)[:, None, None] ** 0.8
@@ -102,10 +108,17 @@ def _landscape(width: int, height: int, scene: int) -> tuple[npt.NDArray[np.uint
         grain = np.kron(random.normal(0, 5, (height // 8 + 1, width // 8 + 1)), np.ones((8, 8)))
         grain = grain[:height, :width] + random.normal(0, 6, (height, width))
         shade = color * (1 + 0.25 * np.clip((y - top) / height, 0, 1))[..., None] + grain[..., None]
-        colors = np.clip(shade, 0, 255).astype(np.uint8)
-        opaque = y >= top
+        visible = slice(max(int(top.min()), 0), None)
+        colors, opaque = _words(shade[visible]), (y >= top)[visible]
         layers.append((np.concatenate([colors, colors], 1), np.concatenate([opaque, opaque], 1)))
-    return np.clip(sky, 0, 255).astype(np.uint8), layers
+    return _words(sky), layers
+
+
+def _words(rgb: npt.NDArray[Any]) -> npt.NDArray[np.uint32]:
+    """(height, width, 3) numbers of 0 to 255 as (height, width) words of four bytes."""
+    bytes_ = np.zeros((*rgb.shape[:2], 4), np.uint8)
+    bytes_[..., :3] = np.clip(rgb, 0, 255)
+    return bytes_.view(np.uint32)[..., 0]
 
 
 @cache

@@ -13,7 +13,7 @@ from mediadask.cli.inputs import ClipsArgument, find
 if TYPE_CHECKING:
     from mediadask.metadata import ClipMetadata
 
-__all__ = ["info"]
+__all__ = ["info", "print_table"]
 
 Clips = Annotated[
     list[str], typer.Argument(metavar="CLIP…", help="Files, folders, patterns, sequences or URLs.")
@@ -46,7 +46,7 @@ def info(
     elif csv:
         _print_csv(found)
     elif found:
-        _print_table(found)
+        print_table(found)
     work.list_failures(report)
     raise typer.Exit(work.exit_code(report))
 
@@ -73,7 +73,8 @@ def _print_csv(found: list[ClipMetadata]) -> None:
         writer.writerow({**clip.as_dict(), "sources": json.dumps(dict(clip.sources), ensure_ascii=False)})
 
 
-def _print_table(found: list[ClipMetadata]) -> None:
+def print_table(found: list[ClipMetadata]) -> None:
+    """One row a clip; of a single clip every fact, with its source."""
     from rich.table import Table
     from rich.text import Text
 
@@ -82,16 +83,22 @@ def _print_table(found: list[ClipMetadata]) -> None:
     if len(found) == 1:
         console().print(found[0])
         return
+    rows = [_cells(clip) for clip in found]
+    filled = [column for column in range(len(_COLUMNS)) if any(row[column] for row in rows)]
     table = Table(box=None, pad_edge=False)
-    for name in _COLUMNS:
-        table.add_column(name, justify="right" if name in _NUMBERS else "left", overflow="fold")
-    for clip in found:
-        table.add_row(*(Text(printable(cell)) for cell in _cells(clip)))
+    for column in filled:
+        name = _COLUMNS[column]
+        table.add_column(
+            name, justify="right" if name in _NUMBERS else "left", overflow="fold", no_wrap=name in _WHOLE
+        )
+    for row in rows:
+        table.add_row(*(Text(printable(row[column])) for column in filled))
     console().print(table)
 
 
 _COLUMNS = ("clip", "size", "rate", "frames", "start", "reel", "codec", "camera", "iso", "sound")
 _NUMBERS = {"size", "rate", "frames", "iso", "sound"}
+_WHOLE = {*_NUMBERS, "start"}
 
 
 def _cells(clip: ClipMetadata) -> tuple[str, ...]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from fractions import Fraction
 from functools import cache, partial
 from typing import TYPE_CHECKING, Any
@@ -154,9 +155,11 @@ def finish_sheet(
     """Lay the pictures out and put the sheet in its place."""
     if not output.is_done(read_mark(output.url)):
         pictures = [still for some in found for still in some]
-        _write_image(lay_out(clip, pictures, columns, width), output)
+        mark = replace(output.mark, stand_ins=tuple(number for number, _, valid in pictures if not valid))
+        _write_image(lay_out(clip, pictures, columns, width), output, mark)
     output.clear()
-    return Rendered(output.url, len(numbers))
+    made = read_mark(output.url)
+    return Rendered(output.url, len(numbers), made.stand_ins if made else ())
 
 
 def lay_out(clip: Clip, pictures: Sequence[Still], columns: int, width: int) -> Image.Image:
@@ -263,19 +266,19 @@ def render_still(
     if not output.is_done(read_mark(output.url)):
         picture = display_picture(clip, size, lut)
         frame = next(clip.frames(number, number + 1, threads=1))
-        _write_image(Image.fromarray(picture(frame)), output)
+        _write_image(Image.fromarray(picture(frame)), output, output.mark)
     output.clear()
     return Rendered(output.url, 1)
 
 
-def _write_image(image: Image.Image, output: Output) -> None:
+def _write_image(image: Image.Image, output: Output, mark: Mark) -> None:
     with output.making(output.url, read_mark) as path, open(path, "wb") as file:
         if path.suffix.lower() == ".png":
             info = PngInfo()
-            info.add_text("comment", str(output.mark))
+            info.add_text("comment", str(mark))
             image.save(file, "PNG", pnginfo=info)
         else:
-            image.save(file, "JPEG", quality=92, subsampling=0, comment=str(output.mark))
+            image.save(file, "JPEG", quality=92, subsampling=0, comment=str(mark))
 
 
 def read_mark(url: str) -> Mark | None:

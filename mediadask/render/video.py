@@ -53,6 +53,7 @@ class Encoder:
         return max(round(self.gop_seconds * rate), 1)
 
 
+_RATES = {"b", "crf", "qp"}
 _SINGLE = {"threads": "1"}
 ENCODERS: Mapping[ProxyCodec, Encoder] = {
     "h264": Encoder(
@@ -108,15 +109,20 @@ def video_writer(
     options
         FFmpeg encoder options over the encoder's own.
     """
+    chosen = dict(options)
+    # Encoders prefer a quality to a bit rate: a default quality would silently win over what was asked for.
+    defaults = {
+        name: value for name, value in encoder.options.items() if name != "crf" or not _RATES & set(chosen)
+    }
     with av.open(file, "w", format=encoder.container) as container:
         settings = {
-            **encoder.options,
+            **defaults,
             "g": str(encoder.gop(rate)),
             "color_range": "pc" if color.range == "full" else "tv",
             "colorspace": color.matrix or "bt709",
             "color_primaries": color.primaries or "bt709",
             "color_trc": color.transfer or "bt709",
-            **dict(options),
+            **chosen,
         }
         stream: Any = container.add_stream(encoder.name, rate=rate, options=settings)
         stream.width, stream.height, stream.pix_fmt = width, height, encoder.pixel_format

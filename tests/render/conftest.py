@@ -9,4 +9,4 @@ from mediadask.render import segment
 
 @pytest.fixture
 def short_segments(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(segment, "UNIT_SECONDS", 0.01)
+    monkeypatch.setattr(segment, "UNIT_SECONDS", 0.001)

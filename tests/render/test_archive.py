@@ -1,0 +1,182 @@
+"""Archives open again as the dataset the clip opens as."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import warnings
+from importlib import import_module
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import dask
+import fsspec
+import pytest
+import xarray as xr
+
+import mediadask as md
+from mediadask import footage
+from mediadask.render.recipe import fingerprint
+
+if TYPE_CHECKING:
+    from tests.conftest import MakeClip
+
+pytestmark = pytest.mark.usefixtures("short_segments")
+
+CLIPS: dict[str, dict[str, Any]] = {
+    "prores": {
+        "codec": "prores_ks",
+        "pixel_format": "yuv422p10le",
+        "timecode": "01:00:00:00",
+        "reel": "A001C001",
+        "sound": "pcm_s24le",
+    },
+    "h264": {"codec": "libx264", "options": {"preset": "ultrafast", "g": "12", "bf": "2"}},
+    "alpha": {"codec": "prores_ks", "pixel_format": "yuva444p10le", "options": {"profile": "4"}},
+}
+
+
+@pytest.fixture(params=CLIPS)
+def clip(request: pytest.FixtureRequest, make_clip: MakeClip) -> Path:
+    return make_clip("A.mov", size=(96, 54), frames=40, **CLIPS[request.param])
+
+
+@pytest.fixture
+def small_shards(monkeypatch: pytest.MonkeyPatch) -> None:
+    # By name: in the package, `archive` is the function.
+    module = import_module("mediadask.render.archive")
+    monkeypatch.setattr(module, "_SHARD_BYTES", 96 * 54 * 3 * 2 * 8)
+
+
+def run(delivery: md.Delivery) -> md.Report:
+    (report,) = dask.compute(delivery, num_workers=2)
+    return report
+
+
+def same(store: str, clip: Path) -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        stored = xr.open_zarr(store, chunks={})
+    opened = md.open_clip(clip)
+    xr.testing.assert_equal(stored.load(), opened.load())
+    assert stored.attrs == opened.attrs
+    assert stored["frames"].dtype == opened["frames"].dtype
+    assert {name: stored[name].attrs for name in stored.variables} == {
+        name: opened[name].attrs for name in opened.variables
+    }
+
+
+@pytest.mark.usefixtures("small_shards")
+def test_the_store_is_the_clip(clip: Path, tmp_path: Path) -> None:
+    (result,) = run(md.archive(clip, tmp_path / "A.zarr")).results
+    same(result.url, clip)
+    assert os.listdir(tmp_path) == ["A.zarr"]
+
+
+@pytest.mark.usefixtures("small_shards")
+def test_a_chunk_is_a_frame_and_a_shard_is_several(make_clip: MakeClip, tmp_path: Path) -> None:
+    clip = make_clip("A.mov", size=(96, 54), frames=40, **CLIPS["prores"])
+    delivery = md.archive(clip, tmp_path)
+    assert len(delivery.groups[0].units) > 3, "several segments, and sound"
+    (result,) = run(delivery).results
+    assert result.url == str(tmp_path / "A.zarr")
+    encoding = xr.open_zarr(result.url, chunks={})["frames"].encoding
+    assert encoding["chunks"] == (1, 54, 96, 3)
+    assert encoding["shards"] == (8, 54, 96, 3)
+    shards = [path for path in (tmp_path / "A.zarr" / "frames" / "c").rglob("*") if path.is_file()]
+    assert len(shards) == 5
+
+
+def test_an_image_sequence(tmp_path: Path) -> None:
+    (tmp_path / "plate").mkdir()
+    footage.write_sequence(tmp_path / "plate" / "p.%04d.exr", frames=5, size=(96, 54), timecode="01:00:00:00")
+    pattern = tmp_path / "plate" / "p.%04d.exr"
+    (result,) = run(md.archive(pattern, tmp_path / "out")).results
+    assert result.url == str(tmp_path / "out" / "p.zarr")
+    same(result.url, pattern)
+
+
+def test_object_stores(make_clip: MakeClip) -> None:
+    clip = make_clip("A.mov", size=(96, 54), frames=40, **CLIPS["prores"])
+    report = run(md.archive(clip, "memory://vault/A.zarr"))
+    assert not report.failures
+    same("memory://vault/A.zarr", clip)
+    assert not fsspec.filesystem("memory").find("/vault/.mediadask")
+    assert run(md.archive(clip, "memory://vault/A.zarr")).results == report.results
+
+
+@pytest.mark.usefixtures("small_shards")
+def test_a_rerun_rewrites_nothing_and_a_changed_clip_replaces_the_store(
+    make_clip: MakeClip, tmp_path: Path
+) -> None:
+    source = tmp_path / "A.mov"
+    source.write_bytes(make_clip("A.mov", size=(96, 54), frames=40, **CLIPS["prores"]).read_bytes())
+    store = tmp_path / "A.zarr"
+    run(md.archive(source, store))
+    before = {path: path.stat().st_mtime_ns for path in store.rglob("*")}
+    run(md.archive(source, store))
+    assert {path: path.stat().st_mtime_ns for path in store.rglob("*")} == before
+    source.write_bytes(make_clip("A.mov", size=(96, 54), frames=30, scene=3, **CLIPS["prores"]).read_bytes())
+    run(md.archive(source, store))
+    same(str(store), source)
+
+
+def test_a_folder_that_is_no_archive_is_not_replaced(make_clip: MakeClip, tmp_path: Path) -> None:
+    (tmp_path / "A.zarr").mkdir()
+    (tmp_path / "A.zarr" / "precious").write_text("data")
+    clip = make_clip("A.mov", size=(96, 54), frames=40, **CLIPS["h264"])
+    (failed,) = run(md.archive(clip, tmp_path / "A.zarr")).failures
+    assert failed.failure is not None
+    assert "not made here" in failed.failure.error
+    assert (tmp_path / "A.zarr" / "precious").read_text() == "data"
+
+
+KILLED = """
+import os, signal, sys
+import mediadask as md
+from mediadask.checkpoint import checkpoints_call
+from mediadask.render import segment
+segment.UNIT_SECONDS = 0.001
+md.archive
+sys.modules["mediadask.render.archive"]._SHARD_BYTES = 96 * 54 * 3 * 2 * 8
+left = 20
+def count():
+    global left
+    left -= 1
+    if left == 0:
+        os.kill(os.getpid(), signal.SIGKILL)
+with checkpoints_call(count):
+    for group in md.archive(sys.argv[1], sys.argv[2]).groups:
+        group.finish([unit() for unit in group.units])
+"""
+
+
+@pytest.mark.usefixtures("small_shards")
+def test_a_kill_leaves_no_store_and_the_next_run_goes_on(make_clip: MakeClip, tmp_path: Path) -> None:
+    clip = make_clip("A.mov", size=(96, 54), frames=40, **CLIPS["prores"])
+    store = tmp_path / "A.zarr"
+    subprocess.run([sys.executable, "-c", KILLED, clip, store], check=False)
+    assert not store.exists()
+    written = {path: path.stat().st_mtime_ns for path in tmp_path.rglob("frames/c/**/*") if path.is_file()}
+    assert written
+    group = md.archive(clip, store).groups[0]
+    results = [unit() for unit in group.units]
+    done = next(iter(sorted(written)))
+    assert done.stat().st_mtime_ns == written[done], "finished segments are not written again"
+    assert group.finish is not None
+    group.finish(results)
+    same(str(store), clip)
+
+
+def test_bad_clips_fail_alone_and_several_need_a_folder(make_clip: MakeClip, tmp_path: Path) -> None:
+    clip = make_clip("A.mov", size=(96, 54), frames=40, **CLIPS["h264"])
+    report = run(md.archive([clip, tmp_path / "none.mov"], tmp_path / "out"))
+    assert (len(report.results), len(report.failures)) == (1, 1)
+    with pytest.raises(md.InvalidRequest, match="name a folder"):
+        md.archive([clip, clip], tmp_path / "A.zarr")
+
+
+def test_fingerprints_are_equal_for_equal_data_only() -> None:
+    assert fingerprint("a", (1, 2)) == fingerprint("a", [1, 2])
+    assert fingerprint("a", 1) != fingerprint("a", 2)

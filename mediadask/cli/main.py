@@ -10,7 +10,7 @@ from typing import Annotated, Any
 
 import typer
 
-from mediadask.cli import deliveries, info, work
+from mediadask.cli import deliveries, info, reports, work
 from mediadask.cli.terminal import printable
 from mediadask.errors import MediaError
 
@@ -30,6 +30,9 @@ app.command()(info.info)
 app.command()(deliveries.proxy)
 app.command()(deliveries.sheet)
 app.command()(deliveries.archive)
+app.command()(reports.jobs)
+app.command()(reports.turnaround)
+app.command()(reports.costs)
 
 
 @app.command()
@@ -43,13 +46,20 @@ def demo(
     demo.run(folder, workers)
 
 
-@app.callback()
-def _common(
-    show_version: Annotated[bool, typer.Option("--version", help="Print the version and exit.")] = False,
-) -> None:
-    if show_version:
+def _show_version(wanted: bool) -> None:
+    if wanted:
         typer.echo(f"mediadask {version('mediadask')}")
         raise typer.Exit
+
+
+@app.callback()
+def _common(
+    show_version: Annotated[
+        bool,
+        typer.Option("--version", help="Print the version and exit.", callback=_show_version, is_eager=True),
+    ] = False,
+) -> None:
+    pass
 
 
 def main() -> None:

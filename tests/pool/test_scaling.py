@@ -1,4 +1,4 @@
-"""Scaling on a real scheduler with real processes: workers come for work, leave when idle, leases are kept."""
+"""Scaling a real scheduler: workers come for work and leave when idle, and their leases are booked."""
 
 from __future__ import annotations
 

@@ -1,0 +1,215 @@
+"""`mediadask jobs`, `turnaround`, `costs`: what the ledger tells, also of pools that are gone."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from mediadask.cli import work
+from mediadask.errors import InvalidRequest, OutputFailed
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from datetime import datetime
+
+    import pandas as pd
+    from sqlalchemy import Engine
+
+__all__ = ["costs", "jobs", "turnaround"]
+
+LedgerOption = Annotated[
+    str | None,
+    typer.Option(
+        "--ledger",
+        metavar="URL",
+        envvar="MEDIADASK_LEDGER",
+        help="A SQLite file or postgresql://… Default: the one in your data folder.",
+    ),
+]
+SinceOption = Annotated[
+    str | None,
+    typer.Option("--since", metavar="WHEN", help="Not what was before: 7d, 12h or 2026-05-01T09:00."),
+]
+PlotOption = Annotated[
+    Path | None, typer.Option("--plot", metavar="FILE.html", help="Write a plot of it, too.")
+]
+
+
+class TurnaroundBy(StrEnum):
+    """What turnaround is told for."""
+
+    priority = "priority"
+    show = "show"
+    kind = "kind"
+
+
+class CostsBy(StrEnum):
+    """What costs are told for."""
+
+    show = "show"
+    job = "job"
+    priority = "priority"
+    kind = "kind"
+
+
+def jobs(
+    limit: Annotated[int, typer.Option("--limit", min=1, help="The latest so many.")] = 50,
+    since: SinceOption = None,
+    plot: PlotOption = None,
+    ledger: LedgerOption = None,
+    json: work.JsonOption = False,
+) -> None:
+    """List the jobs of all pools, newest first, with status, turnaround and failures."""
+    from mediadask.pool.plots import jobs_plot
+    from mediadask.pool.reports import history
+
+    _report(ledger, lambda engine: history(engine, limit=limit, since=_moment(since)), jobs_plot, plot, json)
+
+
+def turnaround(
+    by: Annotated[TurnaroundBy, typer.Option("--by", help="For each what.")] = TurnaroundBy.priority,
+    since: SinceOption = None,
+    plot: PlotOption = None,
+    ledger: LedgerOption = None,
+    json: work.JsonOption = False,
+) -> None:
+    """Say how long jobs took from submission to result: median, 90 %, longest; targets and deadlines met."""
+    from mediadask.pool import reports
+    from mediadask.pool.config import load_config
+    from mediadask.pool.plots import turnaround_plot
+
+    config = load_config()
+    _report(
+        ledger,
+        lambda engine: reports.turnaround(engine, config, by=by.value, since=_moment(since)),
+        turnaround_plot,
+        plot,
+        json,
+    )
+
+
+def costs(
+    by: Annotated[CostsBy, typer.Option("--by", help="For each what.")] = CostsBy.show,
+    since: SinceOption = None,
+    until: Annotated[str | None, typer.Option("--until", metavar="WHEN", help="Not what was after.")] = None,
+    plot: PlotOption = None,
+    ledger: LedgerOption = None,
+    json: work.JsonOption = False,
+) -> None:
+    """Say what was spent: compute, retries, displaced work, idle workers; adds up to what the workers cost.
+
+    Shows that have nearly spent their budget, or all of it, are named on stderr.
+    """
+    from mediadask.pool import costs as money
+    from mediadask.pool.config import load_config
+    from mediadask.pool.plots import costs_plot
+
+    config = load_config()
+
+    def report(engine: Engine) -> pd.DataFrame:
+        for warning in money.budgets(engine, config)["warning"]:
+            if warning:
+                typer.echo(f"mediadask: {warning}", err=True)
+        return money.costs(engine, config, by=by.value, since=_moment(since), until=_moment(until))
+
+    _report(ledger, report, costs_plot, plot, json)
+
+
+def _report(
+    ledger: str | None,
+    report: Callable[[Engine], pd.DataFrame],
+    draw: Callable[[pd.DataFrame], Any],
+    plot: Path | None,
+    as_json: bool,
+) -> None:
+    from mediadask.pool.tables import open_database
+
+    engine = open_database(ledger)
+    try:
+        table = report(engine)
+    finally:
+        engine.dispose()
+    if plot is not None:
+        _save(draw(table), plot)
+    if as_json:
+        print(table.to_json(orient="records", date_format="iso", indent=2, force_ascii=False))
+    else:
+        _print(table)
+
+
+def _save(figure: Any, path: Path) -> None:
+    from bokeh.embed import file_html
+    from bokeh.resources import INLINE
+
+    try:
+        path.write_text(file_html(figure, INLINE, title=f"mediadask {path.stem}"), encoding="utf-8")
+    except OSError as error:
+        raise OutputFailed(f"the plot cannot be written: {error.strerror}", where=path) from None
+
+
+def _print(table: pd.DataFrame) -> None:
+    from rich.table import Table
+    from rich.text import Text
+
+    from mediadask.cli.terminal import console, printable
+
+    if table.empty:
+        typer.echo("The ledger has nothing of that yet.", err=True)
+        return
+    shown = Table(box=None, pad_edge=False)
+    for name in table.columns:
+        numeric = table[name].dtype.kind in "fiu"
+        shown.add_column(_heading(name), justify="right" if numeric else "left", overflow="fold")
+    for row in table.itertuples(index=False):
+        shown.add_row(
+            *(Text(printable(_cell(name, value))) for name, value in zip(table.columns, row, strict=True))
+        )
+    console().print(shown)
+    if currency := table.attrs.get("currency"):
+        console().print(f"{currency}; the workers cost {table.attrs['leased']:.2f}")
+
+
+def _heading(name: str) -> str:
+    return name.removesuffix("_seconds").replace("_", " ")
+
+
+def _cell(name: str, value: Any) -> str:
+    import pandas as pd
+
+    if pd.isna(value):
+        return ""
+    if name == "target_met":
+        return f"{value:.0%}"
+    if name.endswith("seconds"):
+        return _span(float(value))
+    if isinstance(value, pd.Timestamp):
+        return value.tz_convert(None).strftime("%Y-%m-%d %H:%M:%S")
+    return f"{value:.2f}" if isinstance(value, float) else str(value)
+
+
+def _span(seconds: float) -> str:
+    if seconds < 60:
+        return f"{seconds:.1f}s"
+    minutes, left = divmod(round(seconds), 60)
+    return f"{minutes}m{left:02}s" if minutes < 60 else f"{minutes // 60}h{minutes % 60:02}m"
+
+
+def _moment(when: str | None) -> datetime | None:
+    """A point in the past: so long ago, or a date and time, of this place unless it says otherwise."""
+    from datetime import datetime, timedelta
+
+    from dask.utils import parse_timedelta
+
+    if when is None:
+        return None
+    try:
+        return datetime.fromisoformat(when).astimezone()
+    except ValueError:
+        pass
+    try:
+        return datetime.now().astimezone() - timedelta(seconds=parse_timedelta(when))
+    except (KeyError, ValueError):
+        raise InvalidRequest("not a time", where=when, do="use 7d, 12h or 2026-05-01T09:00") from None

@@ -1,6 +1,7 @@
 """What a camera file is: readers, frame index, native frames."""
 
 from mediadask.clips.clip import Clip, OnCorrupt
+from mediadask.clips.discover import find_clips
 from mediadask.clips.frame import BadFrame, ColorTags, Frame, PixelFormat
 from mediadask.clips.header import AudioStream, ClipHeader, Tag
 from mediadask.clips.index import FrameIndex
@@ -20,4 +21,5 @@ __all__ = [
     "PixelFormat",
     "Reader",
     "Tag",
+    "find_clips",
 ]

@@ -88,8 +88,9 @@ class Clip:
 
     @property
     def name(self) -> str:
-        """The last part of the URL, for people."""
-        return self.url.rstrip("/").rpartition("/")[2] or self.url
+        """The last part of the URL, for people; of a span, its first part's."""
+        url = self.url.partition("|")[0].rstrip("/")
+        return url.rpartition("/")[2] or self.url
 
     @property
     def size_bytes(self) -> int:
@@ -132,7 +133,10 @@ class Clip:
                 yield frame
             elif on_corrupt == "fail":
                 raise CorruptFrame(
-                    frame.reason, where=self.url, frame=frame.number, do="copy the clip again, or use hold or black"
+                    frame.reason,
+                    where=self.url,
+                    frame=frame.number,
+                    do="copy the clip again, or use hold or black",
                 )
             else:
                 if on_corrupt == "hold" and good is None:

@@ -19,7 +19,6 @@ if TYPE_CHECKING:
 __all__ = ["FrameIndex"]
 
 
-
 @dataclass(frozen=True, eq=False)
 class FrameIndex:
     """Per-packet and per-frame tables of one clip, as NumPy arrays; made without decoding.

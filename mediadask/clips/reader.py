@@ -27,7 +27,10 @@ _OURS = ("spans", "sequence", "container")  # the container reader takes whateve
 
 @runtime_checkable
 class Reader(Protocol):
-    """Opens one family of formats. Stateless: whatever it needs to decode comes with the clip."""
+    """Opens one family of formats. Stateless: whatever it needs to decode comes with the clip.
+
+    `mediadask.clips.conformance` has tests of what is asked here, for vendors' readers as for ours.
+    """
 
     name: str
 

@@ -151,7 +151,9 @@ def plan_chunks(
 
     Chunks with the same first chunk are decoded together.
     """
-    gops, count = clip.index.gops, len(clip)
+    count = len(clip)
+    # Where every frame is a GOP, finding them is most of what opening costs.
+    gops = np.arange(count + 1) if clip.index.intra_only else clip.index.gops
     most = max(budget_bytes // max(int(np.prod(source.shape[1:])) * source.dtype.itemsize, 1), 1)
     least = _OPEN_GOP_FRAMES if _has_open_gops(clip) else 1
     edges: list[int] = [0]

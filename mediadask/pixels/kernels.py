@@ -15,7 +15,7 @@ import numpy as np
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["interleave", "resample", "rgb_to_ycbcr", "scale_plane", "ycbcr_to_rgb"]
+__all__ = ["interleave", "resample", "rgb_to_ycbcr", "scale_plane", "to_half", "ycbcr_to_rgb"]
 
 
 def _compiled(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -220,3 +220,30 @@ def interleave(planes: Any, packed: Any, back: bool) -> None:
             else:
                 for x in range(planes.shape[2]):
                     packed[y, x, channel] = planes[channel, y, x]
+
+
+@_compiled
+def to_half(values: Any, bits: Any, out: Any, first: int) -> None:
+    """float32 to float16, rounded to nearest even. NumPy takes 20 ms for a 1080p picture.
+
+    Parameters
+    ----------
+    values, bits
+        (channels, rows, columns) float32, and the same memory as uint32.
+    out
+        (channels, rows, columns) uint16 that will be read as float16, filled from row `first` on.
+    """
+    infinity, too_big, normal = np.uint32(0x7F800000), np.uint32(0x47800000), np.uint32(0x38800000)
+    for channel in range(bits.shape[0]):
+        for y in range(bits.shape[1]):
+            for x in range(bits.shape[2]):
+                code = bits[channel, y, x] & np.uint32(0x7FFFFFFF)
+                sign = (bits[channel, y, x] >> np.uint32(16)) & np.uint32(0x8000)
+                odd = (code >> np.uint32(13)) & np.uint32(1)
+                rounded = (code - np.uint32(0x38000000) + np.uint32(0xFFF) + odd) >> np.uint32(13)
+                # Below 2**-14 halves are multiples of 2**-24.
+                scaled = min(abs(values[channel, y, x]), np.float32(1)) * np.float32(2**24)
+                small = np.uint32(np.int32(np.rint(scaled)))
+                half = rounded if code >= normal else small
+                over = np.uint32(0x7E00) if code > infinity else np.uint32(0x7C00)
+                out[channel, first + y, x] = sign | (half if code < too_big else over)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from mediadask.errors import InvalidRequest
-from mediadask.pixels.kernels import scale_plane, ycbcr_to_rgb
+from mediadask.pixels.kernels import scale_plane, to_half, ycbcr_to_rgb
 from mediadask.pixels.matrix import chroma_siting, code_range, luma_weights
 
 if TYPE_CHECKING:
@@ -25,6 +25,9 @@ __all__ = ["SampleType", "to_rgb"]
 SampleType = Literal["uint8", "uint16", "float16", "float32"]
 """``float16`` and ``float32``: 1.0 is reference white, nothing is clipped. ``uint8`` and ``uint16``: full
 range, white is 255 or 65535, clipped and rounded."""
+
+_HALF_ROWS = 64
+"""Half floats are made from float32 in strips of so many rows, which stay in the processor's cache."""
 
 _PEAK = {"uint8": 255, "uint16": 65535, "float16": 0, "float32": 0}
 
@@ -63,9 +66,10 @@ def to_rgb(
         raise InvalidRequest(f"rows in steps of {step} were asked for", do="take them from the whole picture")
     shape = (len(frame.format.channels), max(stop - first, 0), frame.width)
     if name == "float16":
-        # No compiled half floats: through float32, which holds every half.
         halves = np.empty(shape, np.float16) if out is None else out
-        halves[...] = to_rgb(frame, "float32", rows).transpose(2, 0, 1)
+        for top in range(first, stop, _HALF_ROWS):
+            strip = to_rgb(frame, "float32", slice(top, min(top + _HALF_ROWS, stop))).transpose(2, 0, 1)
+            to_half(strip, strip.view(np.uint32), halves.view(np.uint16), top - first)
         return halves.transpose(1, 2, 0)
     picture = np.empty(shape, name) if out is None else out
     if shape[1]:

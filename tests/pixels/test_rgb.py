@@ -125,6 +125,22 @@ def test_half_floats_are_the_exact_picture_in_half_precision() -> None:
     assert np.array_equal(to_rgb(frame, "float16"), to_rgb(frame).astype(np.float16))
 
 
+def test_every_half_float_rounds_as_numpy_rounds() -> None:
+    halves = np.arange(1 << 16, dtype=np.uint16).view(np.float16)
+    halves = halves[np.isfinite(halves)].astype(np.float32)
+    between = (np.sort(halves)[1:] + np.sort(halves)[:-1]) / 2
+    edges = np.array(
+        [65519.99, 65520, 1e9, -1e9, np.inf, -np.inf, np.nan, 1e-9, -0.0, 2.0**-25, 3e-8], np.float32
+    )
+    values = np.concatenate(
+        [halves, between, np.nextafter(between, np.float32(0)), np.nextafter(between, np.float32(9)), edges]
+    )
+    frame = Frame(0, (values[None],) * 3, PixelFormat("", "rgb", 32, "float32"), ColorTags())
+    with np.errstate(over="ignore"):
+        expected = values.astype(np.float16)
+    assert np.array_equal(to_rgb(frame, "float16")[0, :, 0], expected, equal_nan=True)
+
+
 @pytest.mark.parametrize("dtype", ["float32", "uint8", "float16"])
 def test_some_rows_are_the_same_rows(dtype: Any) -> None:
     frame = noise(8, (2, 2), (50, 35))

@@ -64,6 +64,9 @@ class ContainerReader:
             index, sounds = scan(container, stream)
             if not len(index):
                 raise UnreadableMedia("holds no pictures", where=url, do="copy it again from the source")
+            if container.format.name == "mxf":
+                with storage_errors(url), open_file(url) as file:
+                    index = mxf.located(index, file, files[0].size_bytes)
             return header_of(container, stream, index, sounds=sounds), index
 
     def frames(self, clip: Clip, start: int, stop: int, *, threads: int) -> Iterator[Frame | BadFrame]:

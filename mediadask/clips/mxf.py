@@ -7,7 +7,8 @@ package, several picture tracks, an index with holes.
 from __future__ import annotations
 
 import struct
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import IO, TYPE_CHECKING, Any
 
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 
     import numpy.typing as npt
 
-__all__ = ["read_index"]
+__all__ = ["located", "read_index"]
 
 _SMPTE = bytes.fromhex("060e2b34")
 _PARTITION = bytes.fromhex("060e2b34020501010d01020101")  # then 02 header, 03 body, 04 footer; other packs
@@ -72,10 +73,22 @@ def read_index(file: IO[bytes], size_bytes: int) -> FrameIndex | None:
         return None
 
 
+def located(index: FrameIndex, file: IO[bytes], size_bytes: int) -> FrameIndex:
+    """A scanned index with the place of each picture's data, found by going from key to key; unchanged where
+    what is found there is not what was scanned, as in files with several pictures to a key."""
+    found = []
+    with suppress(_Unplain):  # at the end of a file that was cut short
+        for key, _, begin, length in _klv(file, _run_in(file), size_bytes):
+            if key[8:12] == _ESSENCE and key[12] in _PICTURE_ITEMS:
+                found.append((begin, min(length, size_bytes - begin)))
+    places = np.array(found, np.int64).reshape(-1, 2)
+    if not np.array_equal(places[:, 1], index.size):
+        return index
+    return replace(index, offset=np.ascontiguousarray(places[:, 0]))
+
+
 def _index(file: IO[bytes], size_bytes: int) -> FrameIndex:
-    file.seek(0)
-    run_in = file.read(_RUN_IN + 16).find(_PARTITION[:11])
-    _plain(run_in >= 0)
+    run_in = _run_in(file)
     partitions: list[_Partition] = []
     sets: dict[bytes, tuple[int, _Set]] = {}
     segments: list[_Set] = []
@@ -94,6 +107,14 @@ def _index(file: IO[bytes], size_bytes: int) -> FrameIndex:
     dts = rows + (pts - rows).min()
     offset, size = _ranges(file, units, [part for part in partitions if part.body_sid == picture.body_sid])
     return FrameIndex(1 / picture.edit_rate, pts, dts, offset, size, units.keyframe, coded)
+
+
+def _run_in(file: IO[bytes]) -> int:
+    """How many bytes precede the header."""
+    file.seek(0)
+    run_in = file.read(_RUN_IN + 16).find(_PARTITION[:11])
+    _plain(run_in >= 0)
+    return run_in
 
 
 def _plain(holds: bool | np.bool_) -> None:

@@ -30,7 +30,7 @@ def cache_folder() -> Path:
 def load(identity: str) -> tuple[ClipHeader, FrameIndex] | None:
     """What `store` kept under this identity; None where there is nothing, or nothing whole."""
     try:
-        with np.load(_path(identity), allow_pickle=False) as stored:
+        with open(_path(identity), "rb") as file, np.load(file, allow_pickle=False) as stored:
             arrays = {name: stored[name] for name in stored.files}
         header = _HEADER.validate_json(arrays.pop("header").tobytes())
         numerator, denominator = arrays.pop("time_base").tolist()

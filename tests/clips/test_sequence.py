@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import functools
 import struct
+import threading
 from fractions import Fraction
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Any
 
 import fsspec
@@ -391,3 +394,23 @@ def test_remote_sequences_are_like_local_ones(plate: Any, tmp_path: Path, suffix
     for there, here in zip(clip.frames(stop=2), local.frames(stop=2), strict=True):
         np.testing.assert_array_equal(np.stack(there.planes), np.stack(here.planes))
     assert len(Clip.open(f"memory:/{folder}/")) == 4
+
+
+def test_a_web_server_that_lists_its_files_will_do(plate: Any, tmp_path: Path) -> None:
+    """Its listing tells no sizes: each file is asked for its own."""
+    plate(frames=3)
+    handler = functools.partial(_Quiet, directory=str(tmp_path))
+    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        try:
+            clip = Clip.open(f"http://127.0.0.1:{server.server_port}/plate.%04d.exr")
+            assert [number_in(frame) for frame in clip.frames()] == [1001, 1002, 1003]
+            local = Clip.open(tmp_path / "plate.%04d.exr")
+            assert [file.size_bytes for file in clip.files] == [file.size_bytes for file in local.files]
+        finally:
+            server.shutdown()
+
+
+class _Quiet(SimpleHTTPRequestHandler):
+    def log_message(self, *args: Any) -> None:
+        pass

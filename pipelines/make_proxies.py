@@ -1,0 +1,53 @@
+#!/usr/bin/env python
+"""Review proxies and contact sheets of everything on a camera card or a shooting day.
+
+    python pipelines/make_proxies.py /cards/A001 --out /dailies/A001 --lut show.cube --pool tcp://farm:8786
+
+Runs as background work: it takes what more urgent work leaves. Run it again after a failure, or once more
+clips have arrived: only what is missing is made.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+
+import mediadask as md
+from mediadask.clips.discover import find_clips
+
+
+def main() -> int:
+    """Submit both deliveries, wait, list what failed."""
+    arguments = _arguments()
+    clips, out = list(find_clips(arguments.clips)), arguments.out
+    with md.Pool.connect(arguments.pool) if arguments.pool else md.Pool.local() as pool:
+        jobs = [
+            pool.submit(delivery, name=f"{delivery.name} {out}", show=arguments.show, priority="background")
+            for delivery in (
+                md.proxy(clips, f"{out}/proxies", size=arguments.size, lut=arguments.lut),
+                md.sheet(clips, f"{out}/sheets", lut=arguments.lut),
+            )
+        ]
+        reports = [job.result() for job in jobs]
+    for report in reports:
+        print(report)
+        for outcome in report.failures:
+            print(f"  {outcome.failure.error}", file=sys.stderr)
+    return int(any(report.failures for report in reports))
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("clips", nargs="+", help="folders, files or patterns")
+    parser.add_argument("--out", required=True)
+    parser.add_argument("--size", default="1080p")
+    parser.add_argument("--lut")
+    parser.add_argument("--show", default="")
+    parser.add_argument("--pool", help="a scheduler's address; this machine without it")
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

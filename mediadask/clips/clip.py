@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from mediadask.clips import cache
-from mediadask.clips.frame import BadFrame, Frame
+from mediadask.clips.frame import Frame
 from mediadask.clips.reader import reader_for
 from mediadask.clips.storage import normalize
 from mediadask.errors import CorruptFrame, InvalidRequest, MediaChanged

@@ -22,7 +22,6 @@ __all__ = ["Packets", "decode", "open_decoder"]
 Packets: TypeAlias = "Callable[[Clip, int, int], Iterable[tuple[int, Any]]]"
 """Called with the first and last packet wanted; gives them in decode order as (row, PyAV packet)."""
 
-_REORDER = 16  # the most pictures H.264 may hold back
 _CONCEALING = {"h264", "mpeg1video", "mpeg2video", "mpeg4"}  # these say which pictures they have patched up
 
 
@@ -117,11 +116,12 @@ class _Pass:
 
     def _decoded(self, packets: Packets, threads: int) -> Iterator[tuple[int, Any]]:
         """Pictures as they come out, in presentation order, each with its packet's row."""
+        index, codec = self._clip.index, self._clip.header.codec
         context = open_decoder(
             self._clip.header,
             threads=threads,
-            reorder=_reorder(self._clip),
-            lenient=not self._strict and self._clip.header.codec in _CONCEALING,
+            reorder=index.reorder if codec == "h264" and not index.intra_only else 0,
+            lenient=not self._strict and codec in _CONCEALING,
         )
         for row, packet in packets(self._clip, self._first, self._last):
             if row in self._fed:
@@ -182,14 +182,3 @@ def _frame(clip: Clip, number: int, picture: Any) -> Frame | BadFrame:
     ):
         return BadFrame(number, f"is {picture.width}x{picture.height} {picture.format.name}, unlike the clip")
     return Frame(number, planes_of(picture), header.pixel_format, header.color)
-
-
-def _reorder(clip: Clip) -> int:
-    """How many pictures come out later than they are decoded, for H.264, whose streams need not say it."""
-    pts = clip.index.pts
-    if clip.header.codec != "h264" or clip.index.intra_only:
-        return 0
-    later = np.zeros(len(pts), np.int64)
-    for distance in range(1, min(_REORDER + 1, len(pts))):
-        later[distance:] += pts[:-distance] > pts[distance:]
-    return int(later.max())

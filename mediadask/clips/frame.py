@@ -48,7 +48,8 @@ class PixelFormat:
         full = (height, width)
         if self.model == "yuv":
             x, y = self.chroma
-            shapes = (full, (-(-height // y), -(-width // x)), (-(-height // y), -(-width // x)))
+            half = (-(-height // y), -(-width // x))
+            shapes: tuple[tuple[int, int], ...] = (full, half, half)
         else:
             shapes = (full,) * (3 if self.model == "rgb" else 1)
         return (*shapes, full) if self.alpha else shapes
@@ -73,7 +74,7 @@ class ColorTags:
 
 @dataclass(frozen=True, eq=False)
 class Frame:
-    """One decoded frame. Its arrays are read-only views of the decoder's own memory: copy what you keep long."""
+    """One decoded frame; its arrays are read-only views of the decoder's memory: copy what you keep long."""
 
     number: int
     """0-based, in presentation order."""

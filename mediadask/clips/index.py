@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import cached_property
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
 __all__ = ["FrameIndex"]
+
+_REORDER = 16  # the most pictures a decoder may hold back (H.264 A.3.1)
 
 
 @dataclass(frozen=True, eq=False)
@@ -91,6 +94,14 @@ class FrameIndex:
         return keys[np.maximum(row, 0)]
 
     @cached_property
+    def reorder(self) -> int:
+        """How many packets, at most, are shown after a packet that is decoded later."""
+        later = np.zeros(len(self.pts), np.int64)
+        for distance in range(1, min(_REORDER + 1, len(self.pts))):
+            later[distance:] += self.pts[:-distance] > self.pts[distance:]
+        return int(later.max(initial=0))
+
+    @cached_property
     def frame_keys(self) -> npt.NDArray[np.bool_]:
         """(frames,) whether each frame is a keyframe; False for a missing one."""
         return np.where(self.shown >= 0, self.keyframe[self.shown], False)
@@ -108,7 +119,7 @@ class FrameIndex:
         """The parts of ``[start, stop)`` that each decode from one key."""
         inside = self.gops[(self.gops > start) & (self.gops < stop)]
         edges = [start, *(int(edge) for edge in inside), stop]
-        yield from zip(edges, edges[1:], strict=False)
+        yield from pairwise(edges)
 
     def check(self, start: int, stop: int | None, where: object) -> tuple[int, int]:
         """A frame range as plain numbers, ``stop`` None for the end.

@@ -49,7 +49,7 @@ def open_clip(
     Parameters
     ----------
     url
-        A file, an image sequence's pattern, or the parts of one spanned recording in order.
+        A file, an image sequence's pattern, the parts of one spanned recording in order, or an open clip.
     chunks
         None or ``{}``: whole GOPs up to Dask's ``array.chunk-size``, a longer GOP in several chunks that are
         decoded once. ``{"frame": 12}`` and the like rechunk that; every frame is still decoded once.

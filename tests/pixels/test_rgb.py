@@ -155,7 +155,7 @@ def test_rows_in_steps_are_refused() -> None:
 
 
 def test_without_tags_it_is_limited_and_the_matrix_follows_the_height() -> None:
-    for height, matrix in ((576, "smpte170m"), (578, "bt709")):
+    for height, matrix in ((576, "smpte170m"), (577, "bt709")):
         silent = noise(8, (2, 2), (6, height), matrix=None, range=None)
         said = replace(silent, color=ColorTags(matrix, "limited"))
         assert np.array_equal(to_rgb(silent), to_rgb(said))

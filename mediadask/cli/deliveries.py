@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from mediadask.cli import work
-from mediadask.cli.inputs import ClipsArgument, find, option_pairs
+from mediadask.cli.inputs import ClipsArgument, Found, find, option_pairs
 from mediadask.cli.terminal import printable
 
 if TYPE_CHECKING:
@@ -45,11 +45,11 @@ def proxy(
     """
     from mediadask import render
 
-    options = option_pairs(option or [])
+    found, options = find(clips), option_pairs(option or [])
     delivery = render.proxy(
-        find(clips), out, codec=codec, size=size, lut=lut, options=options, on_corrupt=on_corrupt
+        found.clips, out, codec=codec, size=size, lut=lut, options=options, on_corrupt=on_corrupt
     )
-    _deliver(delivery, work.Work(pool, workers, show, priority, deadline), json)
+    _deliver(found, delivery, work.Work(pool, workers, show, priority, deadline), json)
 
 
 def sheet(
@@ -71,8 +71,9 @@ def sheet(
     """Make a contact sheet of each clip: pictures with their frame numbers and timecodes."""
     from mediadask import render
 
-    delivery = render.sheet(find(clips), out, frames=frames, columns=columns, width=width, lut=lut)
-    _deliver(delivery, work.Work(pool, workers, show, priority, deadline), json)
+    found = find(clips)
+    delivery = render.sheet(found.clips, out, frames=frames, columns=columns, width=width, lut=lut)
+    _deliver(found, delivery, work.Work(pool, workers, show, priority, deadline), json)
 
 
 def archive(
@@ -91,11 +92,12 @@ def archive(
     """Store clips as Zarr arrays that open as the same datasets, lossless."""
     from mediadask import render
 
-    delivery = render.archive(find(clips), out, on_corrupt=on_corrupt)
-    _deliver(delivery, work.Work(pool, workers, show, priority, deadline), json)
+    found = find(clips)
+    delivery = render.archive(found.clips, out, on_corrupt=on_corrupt)
+    _deliver(found, delivery, work.Work(pool, workers, show, priority, deadline), json)
 
 
-def _deliver(delivery: Delivery, where: work.Work, json: bool) -> None:
+def _deliver(found: Found, delivery: Delivery, where: work.Work, json: bool) -> None:
     """Run it, print what was made, list what was not, and end with the code that says which."""
     report = work.run(delivery, where)
     if json:
@@ -109,8 +111,7 @@ def _deliver(delivery: Delivery, where: work.Work, json: bool) -> None:
         if made.stand_ins:
             numbers = ", ".join(map(str, made.stand_ins))
             print(f"{made.url}: did not decode, and stand-ins are shown: frames {numbers}", file=sys.stderr)
-    work.list_failures(report)
-    raise typer.Exit(work.exit_code(report))
+    raise typer.Exit(work.ended(report, found.failures))
 
 
 def _row(outcome: Outcome) -> dict[str, object]:

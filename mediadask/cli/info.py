@@ -37,18 +37,17 @@ def info(
     """
     from mediadask.metadata import inspect_each
 
-    urls = find(clips)
+    found = find(clips)
     where = work.Work(pool, workers, show, priority, deadline)
-    report = work.run(inspect_each(urls), where, light=len(urls) <= _LIGHT_CLIPS)
-    found: list[ClipMetadata] = report.results
+    report = work.run(inspect_each(found.clips), where, light=len(found.clips) <= _LIGHT_CLIPS)
+    known: list[ClipMetadata] = report.results
     if json:
-        _print_json(found)
+        _print_json(known)
     elif csv:
-        _print_csv(found)
-    elif found:
-        print_table(found)
-    work.list_failures(report)
-    raise typer.Exit(work.exit_code(report))
+        _print_csv(known)
+    elif known:
+        print_table(known)
+    raise typer.Exit(work.ended(report, found.failures))
 
 
 # A clip takes 5 ms of one core where its index is not cached: this many are done while processes start.

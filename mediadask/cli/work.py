@@ -12,7 +12,7 @@ import typer
 from mediadask.cli.terminal import printable
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from mediadask.delivery import Delivery, Outcome, Report
     from mediadask.pool import Pool
@@ -25,8 +25,7 @@ __all__ = [
     "ShowOption",
     "Work",
     "WorkersOption",
-    "exit_code",
-    "list_failures",
+    "ended",
     "run",
 ]
 
@@ -127,7 +126,7 @@ def _pool(work: Work) -> Pool:
 
 
 def _on_threads(delivery: Delivery, workers: int | None, show_fraction: Callable[[float], None]) -> Report:
-    import dask
+    import dask.threaded
     from dask.callbacks import Callback
 
     last, done = set(delivery.__dask_keys__()), 0
@@ -140,14 +139,26 @@ def _on_threads(delivery: Delivery, workers: int | None, show_fraction: Callable
 
     report: Report
     with Callback(posttask=count):
-        (report,) = dask.compute(delivery, scheduler="threads", num_workers=workers or os.cpu_count())
+        # Not by its name, "threads": for a name Dask imports distributed, to ask whether a cluster is up.
+        (report,) = dask.compute(delivery, scheduler=dask.threaded.get, num_workers=workers or os.cpu_count())
     return report
 
 
-def list_failures(report: Report) -> None:
-    """One line on stderr for each group that failed."""
-    for outcome in report.failures:
+def ended(report: Report, beforehand: Sequence[Outcome] = ()) -> int:
+    """List what failed, `beforehand` or in the work, one line each on stderr.
+
+    Returns
+    -------
+    int
+        The exit code: 0 where all is done; 2 where nothing is, and only for what was put in; else 1.
+    """
+    failures = [*beforehand, *report.failures]
+    for outcome in failures:
         print(printable(_line(outcome)), file=sys.stderr)
+    if not failures:
+        return 0
+    kinds = {outcome.failure.kind for outcome in failures if outcome.failure}
+    return 2 if not report.results and kinds <= _INPUT_KINDS else 1
 
 
 def _line(outcome: Outcome) -> str:
@@ -156,11 +167,3 @@ def _line(outcome: Outcome) -> str:
 
 
 _INPUT_KINDS = {"InvalidRequest", "MissingMedia", "UnreadableMedia", "UnsupportedMedia"}
-
-
-def exit_code(report: Report) -> int:
-    """0 where all is done; 2 where nothing is, and only for what was put in; else 1."""
-    if not report.failures:
-        return 0
-    kinds = {outcome.failure.kind for outcome in report.failures if outcome.failure}
-    return 2 if not report.results and kinds <= _INPUT_KINDS else 1

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from mediadask.checkpoint import checkpoint
 from mediadask.clips import Clip
+from mediadask.clips.discover import find_clips
 from mediadask.delivery import Delivery, Failure, Group, Outcome, Report, Unit, attempt
 from mediadask.metadata import color, documents, rules
 from mediadask.metadata.model import ClipMetadata
@@ -94,7 +95,7 @@ def inspect_many(clips: Iterable[str | os.PathLike[str]] | str | os.PathLike[str
     Parameters
     ----------
     clips
-        Clip URLs, or a folder.
+        Clip URLs; or one folder, glob or pattern, which is searched now for the clips it means.
 
     Returns
     -------
@@ -102,8 +103,13 @@ def inspect_many(clips: Iterable[str | os.PathLike[str]] | str | os.PathLike[str
         Computes to a pandas table of one row for each clip, in order, with a column for each field of
         `ClipMetadata` and ``error``: None, or the line that says why the clip cannot be read (its other
         columns but ``path`` are then empty).
+
+    Raises
+    ------
+    MissingMedia
+        If there is no such folder, or nothing matches.
     """
-    batches = _batches([clips] if isinstance(clips, str | os.PathLike) else clips)
+    batches = _batches(find_clips(clips) if isinstance(clips, str | os.PathLike) else clips)
     return Delivery("inspect", _groups(batches), finish=partial(_table, batches))
 
 

@@ -10,9 +10,11 @@ from typing import TYPE_CHECKING, Any
 
 import dask
 import pytest
+from PIL import Image
 from rich.console import Console
 
 import mediadask as md
+from mediadask import footage
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -114,3 +116,26 @@ def test_a_bad_clip_is_a_row_that_says_why(make_clip: MakeClip, tmp_path: Path) 
     assert table.error.isna().tolist() == [False, True, False]
     assert table.frames.tolist()[1] == 12
     assert table.frames.isna().tolist() == [True, False, True]
+
+
+def test_a_folder_is_searched(make_clip: MakeClip, tmp_path: Path) -> None:
+    inner = tmp_path / "card" / "CLIP"
+    inner.mkdir(parents=True)
+    shutil.copy(make_clip("a.mov", **A_CAMERA), inner / "A001.mov")
+    (inner / "notes.txt").write_text("not a clip")
+    table = md.inspect_many(tmp_path).compute()
+    assert list(table.path) == [str(inner / "A001.mov")]
+
+
+def test_a_sequence_with_a_hole_counts_it(tmp_path: Path) -> None:
+    frames = footage.write_sequence(tmp_path / "plate.%04d.exr", frames=5, size=(64, 36))
+    frames[2].unlink()
+    clip = md.inspect(tmp_path / "plate.%04d.exr")
+    assert (clip.frames, clip.missing_frames) == (5, 1)
+
+
+def test_a_rate_that_is_not_said_is_unknown(tmp_path: Path) -> None:
+    for number in range(3):
+        Image.fromarray(footage.picture(number, 64, 36)).save(tmp_path / f"frame.{number:04}.png")
+    clip = md.inspect(tmp_path / "frame.%04d.png")
+    assert (clip.frames, clip.frame_rate, clip.duration_s) == (3, None, None)

@@ -1,0 +1,72 @@
+"""`mediadask proxy`, `sheet`, `archive`: what they make, list and return, on either pool."""
+
+from __future__ import annotations
+
+import json
+import os
+from typing import TYPE_CHECKING
+
+import av
+import pytest
+from distributed import LocalCluster
+from PIL import Image
+
+import mediadask as md
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from tests.cli.conftest import Run
+
+
+@pytest.fixture(scope="module")
+def scheduler() -> Iterator[str]:
+    """The address of a pool that is up already."""
+    how = {"processes": False, "protocol": "tcp://", "dashboard_address": ":0"}
+    with LocalCluster(n_workers=1, threads_per_worker=1, **how) as cluster:
+        yield cluster.scheduler_address
+
+
+def test_proxies_are_made_and_the_bad_clip_is_listed(
+    run: Run, good: Path, bad: dict[str, Path], tmp_path: Path
+) -> None:
+    done = run("proxy", good, bad["text"], "--out", "proxies", "--size", "36", "--workers", "1")
+    made = tmp_path / "proxies" / "A001C001.mp4"
+    assert (done.returncode, done.stdout) == (1, f"{made}\n")
+    assert done.stderr.startswith(f"{bad['text']}: ")
+    assert len(done.stderr.splitlines()) == 1
+    with av.open(str(made)) as container:
+        assert container.streams.video[0].frames == 6
+        assert container.streams.video[0].height == 36
+
+
+def test_nothing_to_make_is_bad_input(run: Run, bad: dict[str, Path], scheduler: str) -> None:
+    done = run("proxy", bad["missing"], "--out", "proxies", "--pool", scheduler)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr == f"{bad['missing']}: no such file; check the path\n"
+
+
+def test_a_sheet_as_json(run: Run, good: Path, tmp_path: Path, scheduler: str) -> None:
+    how = ["--frames", "4", "--columns", "2", "--width", "320", "--json"]
+    done = run("sheet", good, "--out", "sheet.png", *how, env={**os.environ, "MEDIADASK_POOL": scheduler})
+    assert (done.returncode, done.stderr) == (0, "")
+    (row,) = json.loads(done.stdout)
+    assert (row["output"], row["frames"], row["error"]) == (str(tmp_path / "sheet.png"), 4, None)
+    with Image.open(row["output"]) as image:
+        assert image.width == 320
+
+
+def test_an_archive_on_a_pool_elsewhere(run: Run, good: Path, tmp_path: Path, scheduler: str) -> None:
+    done = run("archive", good, "--out", "a.zarr", "--pool", scheduler, "--show", "demo", "--deadline", "2h")
+    assert (done.returncode, done.stderr, done.stdout) == (0, "", f"{tmp_path / 'a.zarr'}\n")
+    with md.Pool.connect(scheduler) as pool:
+        job = pool.job("archive")
+        assert (job.show, job.status) == ("demo", "done")
+
+
+def test_a_class_there_is_none_of_is_bad_input(run: Run, good: Path, scheduler: str) -> None:
+    done = run("archive", good, "--out", "a.zarr", "--pool", scheduler, "--priority", "asap")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "asap" in done.stderr
+    assert len(done.stderr.splitlines()) == 1

@@ -10,11 +10,12 @@ from fractions import Fraction
 from typing import IO, TYPE_CHECKING, Any
 
 import av
+import av.error
 from av.video.frame import PictureType
 
 from mediadask.checkpoint import checkpoint
 from mediadask.clips.storage import open_file
-from mediadask.errors import OutputFailed
+from mediadask.errors import InvalidRequest, OutputFailed
 
 if TYPE_CHECKING:
     import numpy as np
@@ -108,6 +109,11 @@ def video_writer(
         Of the pictures; `color` is written into stream and container.
     options
         FFmpeg encoder options over the encoder's own.
+
+    Raises
+    ------
+    InvalidRequest
+        If the encoder takes no such pictures or options.
     """
     chosen = dict(options)
     # Encoders prefer a quality to a bit rate: a default quality would silently win over what was asked for.
@@ -129,6 +135,21 @@ def video_writer(
         stream.time_base = 1 / rate
         if encoder.tag:
             stream.codec_context.codec_tag = encoder.tag
+        try:
+            container.start_encoding()
+        except av.error.FFmpegError as error:
+            raise InvalidRequest(
+                f"does not encode {width}x{height} {encoder.pixel_format} as asked ({error.strerror})",
+                where=encoder.name,
+                do="check the size and the options",
+            ) from error
+        unknown = sorted(set(stream.codec_context.options) & set(chosen))
+        if unknown:
+            raise InvalidRequest(
+                f"has no option {unknown[0]!r}",
+                where=encoder.name,
+                do="see ffmpeg -h encoder=" + encoder.name,
+            )
         written = 0
 
         def write(frame: av.VideoFrame) -> None:

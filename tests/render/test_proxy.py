@@ -249,8 +249,13 @@ def test_options_reach_the_encoder_and_wrong_ones_are_refused(camera: Path, tmp_
     small = made(camera, tmp_path / "small", options={"crf": 40}).stat().st_size
     large = made(camera, tmp_path / "large", options={"crf": 10}).stat().st_size
     assert small < large / 2
-    (failure,) = render(camera, tmp_path / "wrong", options={"preset": "warp"}).failures
-    assert failure.failure is not None
-    assert "A001" in failure.failure.error
+    for options, said in (({"preset": "warp"}, "does not encode"), ({"crff": 3}, "has no option 'crff'")):
+        (failed,) = render(camera, tmp_path / "wrong", options=options).failures
+        assert failed.failure is not None
+        assert failed.failure.kind == "InvalidRequest"
+        assert said in failed.failure.error
+    (result,) = render(camera, tmp_path / "rate", options={"b": "300k"}).results
+    with av.open(result.url) as container:
+        assert 200_000 < container.streams.video[0].bit_rate < 450_000, "a bit rate goes over the default crf"
     with pytest.raises(md.InvalidRequest, match="vp9"):
         md.proxy(camera, tmp_path, codec="vp9")

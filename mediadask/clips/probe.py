@@ -85,7 +85,8 @@ def header_of(
         ),
         profile=context.profile,
         pixel_aspect=stream.sample_aspect_ratio or context.sample_aspect_ratio or Fraction(1),
-        field_order=_FIELD_ORDERS.get(context.field_order),
+        # DV always has fields, the lower one first (IEC 61834-2), whether its container says so or not.
+        field_order=_FIELD_ORDERS.get(context.field_order, "bottom" if codec == "dvvideo" else None),
         rotation=rotation,
         timecode=_said("timecode", container, stream),
         reel=_said("reel_name", container, stream),

@@ -193,11 +193,12 @@ class TestPartialCopy:
             list(clip.frames())
 
 
-def damaged(path: Path, target: Path, row: int) -> Path:
-    """A copy whose packet `row` is noise but for its size."""
+def damaged(path: Path, target: Path, row: int, *, keep: float = 0) -> Path:
+    """A copy whose packet `row` is noise from a part of it on."""
     index = Clip.open(path).index
     data = bytearray(path.read_bytes())
-    at, size = int(index.offset[row]), int(index.size[row])
+    kept = int(index.size[row] * keep)
+    at, size = int(index.offset[row]) + kept, int(index.size[row]) - kept
     data[at : at + size] = np.random.default_rng(row).integers(0, 256, size, np.uint8).tobytes()
     target.write_bytes(data)
     return target
@@ -243,6 +244,23 @@ class TestCorruptFrames:
             assert not bad & fine
         assert hit in seen[0]
         assert all(bad == seen[0] for bad in seen if bad)
+
+    def test_pictures_that_lean_on_a_patched_one(self, make_clip: MakeClip, tmp_path: Path) -> None:
+        """FFmpeg says that it patched up a picture when that comes out: after the B-frames that lean on it."""
+        plain = {"g": "6", "bf": "2", "preset": "veryfast", "coder": "0", "b-pyramid": "none", "qp": "20"}
+        source = make_clip("cavlc.mp4", **H264 | {"options": plain})
+        intact = list(Clip.open(source).frames())
+        index = Clip.open(source).index
+        row = 7
+        leaning = index.shown.tolist().index(row) - 1
+        assert index.shown[leaning] > row, "a B-frame is shown before, and decoded after"
+        clip = Clip.open(damaged(source, tmp_path / "bad.mp4", row, keep=0.75))
+        for threads in (1, 3):
+            frames = list(clip.reader.frames(clip, 0, 24, threads=threads))
+            assert isinstance(frames[leaning], BadFrame)
+            for frame in frames:
+                if isinstance(frame, Frame):
+                    np.testing.assert_array_equal(frame.planes[0], intact[frame.number].planes[0])
 
 
 class TestIdentity:

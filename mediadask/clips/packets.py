@@ -97,16 +97,10 @@ def demuxed(clip: Clip, first: int, last: int) -> Iterator[tuple[int, Any]]:
     index = clip.index
     with opened(clip.url) as container:
         stream = container.streams[clip.header.stream]
-        if clip.header.container == "mxf" and (index.size >= 0).all():
-            # Scanned, since it has no tables: without them FFmpeg seeks by guess and gives wrong times.
-            packets: Iterator[tuple[int, Any]] = enumerate(only(container, stream))
-        else:
-            packets = _from(container, stream, index, first, seek_dts=clip.header.container == "ts")
-        for row, packet in packets:
+        for row, packet in _from(container, stream, index, first, seek_dts=clip.header.container == "ts"):
             if row > last:
                 return
-            if row >= first:
-                yield row, packet
+            yield row, packet
 
 
 def _from(

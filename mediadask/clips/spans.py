@@ -75,7 +75,7 @@ class SpanReader:
         )
         tags = tuple(Tag("span", "part", f"{part.name}, {len(part)} frames") for part in parts)
         return replace(header, audio=audio, tags=(*header.tags, *tags)), _joined(
-            [part.index for part in parts], header
+            [part.index for part in parts], header.frame_rate
         )
 
     def frames(self, clip: Clip, start: int, stop: int, *, threads: int) -> Iterator[Frame | BadFrame]:
@@ -178,9 +178,9 @@ def _samples(parts: Sequence[Clip], number: int) -> int:
     return _sound_edges(parts, last.rate)[-2] + last.samples - last.start
 
 
-def _joined(indexes: Sequence[FrameIndex], header: ClipHeader) -> FrameIndex:
+def _joined(indexes: Sequence[FrameIndex], rate: Fraction) -> FrameIndex:
     """One index from several, each moved to begin one frame after the last frame of the one before."""
-    base = Fraction(1, lcm(*(index.time_base.denominator for index in indexes), header.frame_rate.numerator))
+    base = Fraction(1, lcm(*(index.time_base.denominator for index in indexes), rate.numerator))
     columns: dict[str, list[npt.NDArray[Any]]] = {name: [] for name in indexes[0].arrays()}
     rows, begin = 0, 0
     for index in indexes:
@@ -195,7 +195,7 @@ def _joined(indexes: Sequence[FrameIndex], header: ClipHeader) -> FrameIndex:
         columns["keyframe"].append(index.keyframe)
         columns["shown"].append(np.where(index.shown >= 0, index.shown + rows, -1))
         rows += len(index.pts)
-        begin += int(index.frame_pts[-1] - index.frame_pts[0]) * scale + int(1 / header.frame_rate / base)
+        begin += int(index.frame_pts[-1] - index.frame_pts[0]) * scale + int(1 / rate / base)
     joined = {name: np.concatenate(parts) for name, parts in columns.items()}
     joined["dts"] = np.maximum.accumulate(joined["dts"])
     return FrameIndex(base, **joined)

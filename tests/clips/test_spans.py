@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 
-from mediadask.clips import Clip
+from mediadask.clips import Clip, FrameIndex
+from mediadask.clips.spans import _joined
 from mediadask.errors import MediaChanged, MediaError, MissingMedia, UnreadableMedia
 from mediadask.footage import read_number, write_sequence
 
@@ -157,3 +158,19 @@ def test_a_part_that_changes_is_noticed(parts: Any, tmp_path: Path) -> None:
         numbers(clip, 30, 31)
     with pytest.raises(MediaError):
         pickle.loads(pickle.dumps(clip))
+
+
+def test_a_key_before_a_parts_first_frame_stays_that_parts_own() -> None:
+    """As where an edit list cuts a part inside a GOP: decoding starts at a key that is not shown."""
+
+    def index(pts: list[int], keys: list[int], shown: list[int]) -> FrameIndex:
+        times, unknown = np.array(pts, np.int64), np.full(len(pts), -1, np.int64)
+        keyframe = np.isin(np.arange(len(pts)), keys)
+        return FrameIndex(
+            Fraction(1, RATE), times, times, unknown, unknown, keyframe, np.array(shown, np.int64)
+        )
+
+    whole, cut = index([0, 1, 2, 3], [0, 1, 2, 3], [0, 1, 2, 3]), index([-3, -2, -1, 0, 1], [0], [3, 4])
+    joined = _joined([whole, cut], Fraction(RATE))
+    assert (joined.frame_pts * joined.time_base * RATE).tolist() == [0, 1, 2, 3, 4, 5]
+    assert joined.decode_start.tolist() == [0, 1, 2, 3, 4, 4]

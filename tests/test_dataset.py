@@ -285,7 +285,7 @@ def test_a_cluster(long_gop: Path) -> None:
         assert np.array_equal(kept.values, whole[:7])
 
 
-def test_it_goes_to_zarr_and_netcdf_and_back(long_gop: Path, tmp_path: Path) -> None:
+def test_it_goes_to_zarr_and_back(long_gop: Path, tmp_path: Path) -> None:
     dataset = md.open_clip(long_gop).isel(frame=slice(0, 4), y=slice(0, 40), sample=slice(0, 1000))
     dataset.to_zarr(tmp_path / "a.zarr")
     back = xr.open_zarr(tmp_path / "a.zarr")

@@ -152,22 +152,24 @@ def plan_chunks(
     Chunks with the same first chunk are decoded together.
     """
     count = len(clip)
-    # Where every frame is a GOP, finding them is most of what opening costs.
-    gops = np.arange(count + 1) if clip.index.intra_only else clip.index.gops
     most = max(budget_bytes // max(int(np.prod(source.shape[1:])) * source.dtype.itemsize, 1), 1)
+    if clip.index.intra_only:
+        edges = np.array([*range(0, count, most), count], np.int64)
+        return edges, np.arange(len(edges) - 1)
     least = _OPEN_GOP_FRAMES if _has_open_gops(clip) else 1
-    edges: list[int] = [0]
-    owners: list[int] = []
-    start = 0
-    while start < count:
-        fits = gops[int(np.searchsorted(gops, start + most, side="right")) - 1]
-        needed = gops[min(int(np.searchsorted(gops, start + least)), len(gops) - 1)]
-        stop = int(max(fits, needed))
-        parts = -(-(stop - start) // most)
-        owners += [len(owners)] * parts
-        edges += [start + (stop - start) * part // parts for part in range(1, parts + 1)]
-        start = stop
-    return np.array(edges, np.int64), np.array(owners, np.int64)
+    together, start, stop = [0], 0, 0
+    for edge in clip.index.gops.tolist():
+        if stop - start >= least and edge - start > most:
+            together.append(stop)
+            start = stop
+        stop = edge
+    starts, stops = np.array(together), np.array([*together[1:], count])
+    parts = np.maximum(-(-(stops - starts) // most), 1)
+    owners = np.repeat(np.cumsum(parts) - parts, parts)
+    part = np.arange(len(owners)) - owners
+    group = np.repeat(np.arange(len(parts)), parts)
+    edges = starts[group] + (stops - starts)[group] * part // parts[group]
+    return np.append(edges, count), owners
 
 
 def _has_open_gops(clip: Clip) -> bool:

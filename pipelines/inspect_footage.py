@@ -4,7 +4,7 @@
     python pipelines/inspect_footage.py s3://ocf/day_012 day_012.parquet --pool tcp://scheduler:8786
 
 The suffix chooses the form: .csv, .json or .parquet (which needs pyarrow). Exits 1 where some clips cannot be
-read: they are rows with an error in the table, and listed on stderr.
+read: they are rows with an error in the table, and listed on stderr. Exits 2 where none can.
 """
 
 from __future__ import annotations
@@ -34,14 +34,17 @@ def main() -> int:
         delivery = md.inspect_many(wanted.footage)
         with md.Pool.connect(wanted.pool) if wanted.pool else md.Pool.local() as pool:
             clips = pool.submit(delivery, show=wanted.show).result()
+        unreadable = clips[clips.error.notna()]
+        for line in unreadable.error:
+            print(line, file=sys.stderr)
+        if len(unreadable) == len(clips):
+            print(f"{wanted.footage}: no clip to make a table of; check the folder", file=sys.stderr)
+            return 2
         write(clips, wanted.table)
     except md.MediaError as error:
         print(error, file=sys.stderr)
         return 2
-    unreadable = clips[clips.error.notna()]
     print(f"{len(clips)} clips, {len(unreadable)} of them unreadable: {wanted.table}")
-    for line in unreadable.error:
-        print(line, file=sys.stderr)
     return 1 if len(unreadable) else 0
 
 

@@ -56,7 +56,7 @@ class Pool:
             threads_per_worker=threads,
             processes=True,
             dashboard_address=":0",
-            silence_logs="ERROR",
+            silence_logs="CRITICAL",  # a worker still starting when the pool closes logs a lost heartbeat
         )
         cluster.scale(count)
         return cls(Client(cluster, set_as_default=False), cluster)

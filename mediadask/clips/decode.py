@@ -93,7 +93,7 @@ class _Pass:
         self._numbers = {int(row): number for number, row in enumerate(wanted, start)}
         rows = np.arange(self._first, self._last + 1)
         # Leading pictures of the key that decoding begins at lack their reference: they are not fed.
-        rows = rows[index.pts[rows] >= index.pts[self._first]]
+        rows = rows[(index.pts[rows] >= index.pts[self._first]) | np.isin(rows, wanted)]
         self._fed = set(rows.tolist())
         coming = rows[np.isin(rows, index.shown)] if discards else rows
         self._coming = deque(coming[np.argsort(index.pts[coming], kind="stable")].tolist())

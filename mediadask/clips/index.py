@@ -91,7 +91,12 @@ class FrameIndex:
         if not len(keys):
             return np.zeros(len(self), np.int64)
         row = np.searchsorted(self.pts[keys], self.frame_pts, side="right") - 1
-        return keys[np.maximum(row, 0)]
+        starts = keys[np.maximum(row, 0)]
+        # Damaged times may point at a key that comes after the frame: then the last key that comes before.
+        early = np.flatnonzero((starts > self.shown) & (self.shown >= 0))
+        before = np.maximum(np.searchsorted(np.sort(keys), self.shown[early], side="right") - 1, 0)
+        starts[early] = np.minimum(np.sort(keys)[before], self.shown[early])
+        return starts
 
     @cached_property
     def reorder(self) -> int:

@@ -246,7 +246,7 @@ class TestCorruptFrames:
         assert all(bad == seen[0] for bad in seen if bad)
 
     def test_pictures_that_lean_on_a_patched_one(self, make_clip: MakeClip, tmp_path: Path) -> None:
-        """FFmpeg says that it patched up a picture when that comes out: after the B-frames that lean on it."""
+        """FFmpeg says that it patched up a picture when that comes out: after B-frames that lean on it."""
         plain = {"g": "6", "bf": "2", "preset": "veryfast", "coder": "0", "b-pyramid": "none", "qp": "20"}
         source = make_clip("cavlc.mp4", **H264 | {"options": plain})
         intact = list(Clip.open(source).frames())

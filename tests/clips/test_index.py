@@ -97,3 +97,12 @@ def test_ranges_are_checked() -> None:
     assert index.check(1, None, "a.mov") == (1, 3)
     with pytest.raises(InvalidRequest, match=r"a\.mov: frames 1 to 4 were asked for, the clip has 3"):
         index.check(1, 4, "a.mov")
+
+
+@given(st.lists(st.tuples(st.integers(-20, 20), st.booleans()), min_size=1, max_size=12))
+def test_damaged_times_never_make_decoding_begin_after_the_frame(packets: list[tuple[int, bool]]) -> None:
+    pts = np.array([time for time, _ in packets])
+    rows = np.arange(len(pts))
+    keyframe = np.array([key for _, key in packets])
+    index = FrameIndex(Fraction(1, 24), pts, rows, rows, rows, keyframe, np.argsort(pts, kind="stable"))
+    assert (index.decode_start <= index.shown).all()

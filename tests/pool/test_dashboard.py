@@ -1,0 +1,159 @@
+"""The page `/mediadask` in a real browser, and the metrics, over a real scheduler and a real ledger."""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from distributed import Scheduler
+from tornado.httpclient import AsyncHTTPClient
+
+from mediadask.pool.bookkeeping import Bookkeeper
+from mediadask.pool.config import load_config
+from mediadask.pool.dashboard import add_page
+from mediadask.pool.events import (
+    AttemptEnded,
+    Displaced,
+    JobEnded,
+    JobSubmitted,
+    WorkerJoined,
+    WorkerLeft,
+)
+from mediadask.pool.ledger import Ledger
+from mediadask.pool.metrics import PoolMetrics
+from mediadask.pool.policy import Work
+from mediadask.pool.scaling import Scaler
+from mediadask.pool.view import PoolView
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+    from pathlib import Path
+
+RUNNING = {
+    "id": "j2", "name": "dailies <b>42</b>", "show": "SHOW_B", "priority": "background", "deadline": None,
+    "status": "running", "groups": 4, "groups_done": 1, "groups_failed": 0, "units": 8, "units_done": 3,
+    "units_running": 2, "units_paused": 1, "fully_planned": True, "frames": 100, "seconds": 12.5, "error": "",
+}  # fmt: skip
+
+
+@asynccontextmanager
+async def pool(folder: Path) -> AsyncIterator[tuple[Scheduler, PoolView]]:
+    config = load_config({"budgets": {"SHOW_A": {"amount": 2.0, "action": "hold"}}})
+    ledger = Ledger(str(folder / "ledger.sqlite"))
+    for event in (
+        JobSubmitted(job="j1", name="turnover 7", show="SHOW_A", priority="urgent"),
+        JobSubmitted(job="j2", name=RUNNING["name"], show="SHOW_B", priority="background"),
+        WorkerJoined(worker="w", tier="local", price_per_hour=2.0, threads=1),
+        AttemptEnded(
+            attempt="a", job="j1", unit="u", kind="k", frames=1, worker="w", outcome="done", run_seconds=1800
+        ),
+        Displaced(displacement="d", attempt="a2", job="j2", unit="u", for_job="j1", worker="w", seconds=33.0),
+        WorkerLeft(worker="w", seconds=3600.0),
+        JobEnded(job="j1", status="done", seconds=600.0, running_seconds=500.0),
+    ):
+        ledger.record(event)
+    assert ledger.flush()
+    async with Scheduler(port=0, dashboard_address="127.0.0.1:0") as scheduler:
+        books = Bookkeeper(config, ledger)
+        await scheduler.register_scheduler_plugin(books, idempotent=True)
+        scaler = Scaler(books, None, lambda: [Work("urgent", 5, 5000.0, 1000.0)])
+        await scheduler.register_scheduler_plugin(scaler, idempotent=True)
+        view = PoolView(books, scaler, lambda: [RUNNING])
+        add_page(scheduler, view)
+        metrics = PoolMetrics(view)
+        metrics.register()
+        try:
+            await view.refresh()
+            yield scheduler, view
+        finally:
+            metrics.unregister()
+    await books.close()
+
+
+async def get(scheduler: Scheduler, path: str) -> str:
+    port = scheduler.http_server.port
+    answer = await AsyncHTTPClient().fetch(f"http://127.0.0.1:{port}{path}", request_timeout=60)
+    return answer.body.decode()
+
+
+def test_metrics_stand_beside_dask_s_own(tmp_path: Path) -> None:
+    async def run() -> None:
+        async with pool(tmp_path) as (scheduler, _):
+            told = await get(scheduler, "/metrics")
+            lines = told.splitlines()
+            assert any(line.startswith("dask_scheduler_workers") for line in lines)
+            for line in (
+                'mediadask_jobs_running{priority="background"} 1.0',
+                'mediadask_units{priority="background",state="waiting"} 2.0',
+                'mediadask_units{priority="background",state="paused"} 1.0',
+                'mediadask_turnaround_seconds{priority="urgent",quantile="p50"} 600.0',
+                'mediadask_turnaround_target_seconds{priority="urgent"} 900.0',
+                'mediadask_workers{state="there",tier="local"} 0.0',
+                'mediadask_spent{on="compute",show="SHOW_A"} 1.0',
+                'mediadask_spent{on="idle",show="SHOW_A"} 1.0',
+                'mediadask_displaced_seconds_total{show="SHOW_B"} 33.0',
+                "mediadask_ledger_away_seconds 0.0",
+            ):
+                assert line in lines, line
+            assert scheduler.adaptive_target() > 0
+            assert (
+                f'mediadask_workers{{state="wished",tier="local"}} {scheduler.adaptive_target()}.0' in lines
+            )
+
+    asyncio.run(run())
+
+
+def test_dask_s_own_pages_lead_to_it(tmp_path: Path) -> None:
+    async def run() -> None:
+        async with pool(tmp_path) as (scheduler, _):
+            assert 'href="mediadask"' in await get(scheduler, "/status")
+            assert 'href="status"' in await get(scheduler, "/mediadask")
+
+    asyncio.run(run())
+
+
+def browser() -> str:
+    found = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+    if found is None:
+        pytest.skip("needs Chromium: apt-get install chromium")
+    return found
+
+
+def test_the_page_in_a_browser(tmp_path: Path) -> None:
+    executable = browser()
+    from playwright.async_api import async_playwright
+
+    async def run() -> None:
+        async with pool(tmp_path) as (scheduler, view), async_playwright() as playwright:
+            chromium = await playwright.chromium.launch(
+                executable_path=executable, args=["--no-sandbox", "--disable-gpu", "--disable-quic"]
+            )
+            page = await chromium.new_page(viewport={"width": 1400, "height": 900})
+            complaints: list[Any] = []
+            page.on("pageerror", lambda error: complaints.append(error))
+            page.on(
+                "console",
+                lambda message: complaints.append(message.text) if message.type == "error" else None,
+            )
+            await page.goto(f"http://127.0.0.1:{scheduler.http_server.port}/mediadask")
+            # Text inside the tables; what others call their jobs is text, not markup.
+            await page.get_by_text("dailies <b>42</b>").first.wait_for()
+            await page.get_by_text("2 running, 1 aside").wait_for()
+            await page.get_by_text("3 / 8").wait_for()
+            await page.get_by_text("turnover 7").wait_for()
+            await page.get_by_text("wished for").wait_for()
+            another = await chromium.new_page()
+            await another.goto(page.url)
+            await another.get_by_text("turnover 7").wait_for()
+            await another.close()
+
+            await page.screenshot(path=str(tmp_path / "page.png"))
+            view.jobs = lambda: [{**RUNNING, "units_done": 7}]
+            await page.get_by_text("7 / 8").wait_for()
+            assert not complaints
+            await chromium.close()
+
+    asyncio.run(run())

@@ -27,6 +27,8 @@ class MakeClip(Protocol):
 def _own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("MEDIADASK_CACHE", str(tmp_path_factory.mktemp("cache")))
+        # The ledger of every pool a test opens, unless it says otherwise.
+        patch.setenv("XDG_DATA_HOME", str(tmp_path_factory.mktemp("data")))
         yield
 
 

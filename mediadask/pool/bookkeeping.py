@@ -2,12 +2,23 @@
 
 from __future__ import annotations
 
+import asyncio
+from dataclasses import replace
 from time import monotonic
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from distributed import SchedulerPlugin
 
-from mediadask.pool.events import AttemptEnded, Event, WorkerJoined, WorkerLeft
+from mediadask.pool.events import (
+    AttemptEnded,
+    AttemptStarted,
+    Displaced,
+    Event,
+    JobEnded,
+    JobSubmitted,
+    WorkerJoined,
+    WorkerLeft,
+)
 from mediadask.pool.predict import Predictor
 
 if TYPE_CHECKING:
@@ -41,6 +52,7 @@ class Bookkeeper(SchedulerPlugin):
         """What the latest worker of each tier took to arrive."""
 
         self._leases: dict[str, tuple[str, float]] = {}
+        self._running: dict[str, Running] = {}
 
     async def start(self, scheduler: Scheduler) -> None:
         """Begin the leases of the workers that are there already."""
@@ -48,7 +60,18 @@ class Bookkeeper(SchedulerPlugin):
             self.add_worker(scheduler, worker)
 
     def record(self, event: Event) -> None:
-        """Take note of what happened, and learn from it."""
+        """Take note of what happened, and learn from it.
+
+        For how long any unit of a job ran it knows itself: it has seen them all.
+        """
+        match event:
+            case JobSubmitted():
+                self._running[event.job] = Running()
+            case AttemptStarted() | AttemptEnded() | Displaced() if event.job in self._running:
+                self._running[event.job].see(event)
+            case JobEnded() if event.job in self._running:
+                seconds = min(event.seconds, self._running.pop(event.job).seconds())
+                event = replace(event, running_seconds=seconds)
         self.ledger.record(event)
         if isinstance(event, AttemptEnded) and event.outcome == "done":
             self.ledger.record(self.predictor.observe(event.kind, event.frames, event.run_seconds))
@@ -88,4 +111,30 @@ class Bookkeeper(SchedulerPlugin):
         for server, since in self._leases.values():
             self._end_lease(server, since, "pool closed")
         self._leases.clear()
-        self.ledger.close()
+        await asyncio.to_thread(self.ledger.close)
+
+
+class Running:
+    """For how long at least one unit of a job has been on a thread."""
+
+    def __init__(self) -> None:
+        self._attempts: set[str] = set()
+        self._since = self._before = 0.0
+
+    def see(self, event: AttemptStarted | AttemptEnded | Displaced) -> None:
+        """An attempt got a thread, or left it, for good or for a while."""
+        comes = isinstance(event, AttemptStarted) or (
+            isinstance(event, Displaced) and event.ended == "resumed"
+        )
+        if comes and not self._attempts:
+            self._since = monotonic()
+        if comes:
+            self._attempts.add(event.attempt)
+        elif event.attempt in self._attempts:
+            self._attempts.remove(event.attempt)
+            if not self._attempts:
+                self._before += monotonic() - self._since
+
+    def seconds(self) -> float:
+        """Until now."""
+        return self._before + (monotonic() - self._since if self._attempts else 0.0)

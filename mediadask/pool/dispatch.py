@@ -66,6 +66,10 @@ class Dispatch:
         self._orders: dict[str, dict[str, Order]] = {}
         self._unwanted: list[Ticket] = []
 
+    def workers_with_units(self) -> set[str]:
+        """The addresses of workers that have units, those that stand aside included."""
+        return {ticket.worker for ticket in self.tickets.values() if ticket.worker}
+
     # Into Dask and out of it.
 
     def send(self, tickets: Iterable[Ticket]) -> None:

@@ -69,6 +69,12 @@ class Foreman(SchedulerPlugin):  # type: ignore[misc]
             name=self.name,
         )
         self._dispatch = Dispatch(scheduler, client, self)
+        # Imported here: workers import this package too, and have no use for databases, tables and plots.
+        from mediadask.pool.steward import Steward
+
+        self._steward = await Steward.attach(
+            scheduler, self.config, self.jobs.values, kept=self._dispatch.workers_with_units
+        )
         for serve in (
             self.submit,
             self.describe,
@@ -77,6 +83,7 @@ class Foreman(SchedulerPlugin):  # type: ignore[misc]
             self.delivery,
             self.cancel,
             self.reprioritize,
+            self.report_table,
         ):
             scheduler.handlers[f"mediadask_{serve.__name__}"] = serve
         scheduler.stream_handlers[REPORT] = self.report
@@ -89,9 +96,11 @@ class Foreman(SchedulerPlugin):  # type: ignore[misc]
             task.cancel()
         self._planners.shutdown(wait=False, cancel_futures=True)
         await self._dispatch.client.close()
+        await self._steward.close()
 
     def record(self, event: Event) -> None:
         """Take note of what happened."""
+        self._steward.record(event)
 
     # What clients ask for.
 
@@ -177,6 +186,11 @@ class Foreman(SchedulerPlugin):  # type: ignore[misc]
             self._dispatch.reorder(ticket)
         self._count(record.in_flight, +1)
         self.round_soon()
+
+    async def report_table(self, report: str, by: str) -> bytes:
+        """Pickled: the table `turnaround` or `costs` from the ledger."""
+        table = await self._steward.table(report, by)
+        return bytes(dumps(table))
 
     # What the scheduler and the workers tell.
 

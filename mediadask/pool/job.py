@@ -90,6 +90,12 @@ class Job:
         progress = self.progress
         return None if progress.status == "running" else progress.seconds
 
+    @property
+    def cost(self) -> float:
+        """What it has cost so far, its share of idle workers included, in the configured currency."""
+        table = self._pool.costs(by="job")
+        return float(table.loc[table["job"] == self.id, "total"].sum())
+
     def wait(self, timeout: float | None = None) -> bool:
         """Wait until it has ended, at most `timeout` seconds. Returns whether it has.
 

@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any, Self
 
 from distributed import Client, LocalCluster
-from distributed.protocol.pickle import dumps
+from distributed.protocol.pickle import dumps, loads
 
 from mediadask.errors import InvalidRequest
 from mediadask.pool.config import load_config
@@ -18,7 +18,11 @@ from mediadask.pool.signals import workers_without_interrupts
 if TYPE_CHECKING:
     from types import TracebackType
 
+    import pandas as pd
+
     from mediadask.delivery import Delivery
+    from mediadask.pool.costs import CostsBy
+    from mediadask.pool.reports import TurnaroundBy
 
 __all__ = ["Pool"]
 
@@ -144,6 +148,16 @@ class Pool:
             if name in (job.id, job.name):
                 return job
         raise InvalidRequest("the pool knows no such job", where=name, do="`mediadask jobs` lists them")
+
+    def turnaround(self, by: TurnaroundBy = "priority") -> pd.DataFrame:
+        """How long jobs took, by class, show or kind: see `mediadask.pool.reports.turnaround`."""
+        table: pd.DataFrame = loads(self.ask("report_table", report="turnaround", by=by))
+        return table
+
+    def costs(self, by: CostsBy = "show") -> pd.DataFrame:
+        """What was spent on what, by show, job, class or kind: see `mediadask.pool.costs.costs`."""
+        table: pd.DataFrame = loads(self.ask("report_table", report="costs", by=by))
+        return table
 
     def ask(self, what: str, **arguments: Any) -> Any:
         """Call one of the foreman's services."""

@@ -1,0 +1,99 @@
+"""A pool's housekeeping on its scheduler: ledger, predictions, scaling, metrics and page, opened as one."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Any, Self
+
+from mediadask.pool.bookkeeping import Bookkeeper
+from mediadask.pool.costs import costs
+from mediadask.pool.dashboard import add_page
+from mediadask.pool.ledger import Ledger
+from mediadask.pool.metrics import PoolMetrics
+from mediadask.pool.reports import turnaround
+from mediadask.pool.scaling import Scaler, remaining_work
+from mediadask.pool.view import PoolView
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Iterable, Sequence
+
+    import pandas as pd
+    from distributed import Scheduler
+
+    from mediadask.pool.actuator import Actuator
+    from mediadask.pool.backlog import JobRecord
+    from mediadask.pool.config import PoolConfig
+
+__all__ = ["Steward"]
+
+
+class Steward:
+    """Made by `attach`; the parts are there for who runs the pool to ask."""
+
+    def __init__(self, books: Bookkeeper, scaler: Scaler, view: PoolView) -> None:
+        self.books, self.scaler, self.view = books, scaler, view
+        self.record = books.record
+        """Take note of an event."""
+
+        self._metrics = PoolMetrics(view)
+
+    @classmethod
+    async def attach(
+        cls,
+        scheduler: Scheduler,
+        config: PoolConfig,
+        jobs: Callable[[], Iterable[JobRecord]],
+        *,
+        name: str = "embedded",
+        actuator: Actuator | None = None,
+        kept: Callable[[], Iterable[str]] = tuple,
+        evacuate: Callable[[Sequence[str]], Awaitable[None]] | None = None,
+    ) -> Self:
+        """Begin on a running scheduler.
+
+        Parameters
+        ----------
+        jobs
+            All jobs the scheduler knows.
+        name
+            The pool's in the ledger. A pool that stays has its own, by which it takes up its jobs again.
+        actuator, kept, evacuate
+            As of `Scaler`.
+
+        Raises
+        ------
+        InvalidRequest, OutputFailed
+            The ledger does not open.
+        """
+        ledger = await asyncio.to_thread(Ledger, pool=name)
+        books = await asyncio.to_thread(Bookkeeper, config, ledger)
+        await scheduler.register_scheduler_plugin(books, name=books.name, idempotent=True)
+
+        def work() -> list[Any]:
+            running = [job for job in jobs() if job.status == "running"]
+            return [remaining_work(job, books.predictor) for job in running]
+
+        scaler = Scaler(books, actuator, work, kept=kept, evacuate=evacuate)
+        await scheduler.register_scheduler_plugin(scaler, name=scaler.name, idempotent=True)
+        steward = cls(
+            books,
+            scaler,
+            PoolView(books, scaler, lambda: [job.description() for job in jobs() if job.status == "running"]),
+        )
+        steward._metrics.register()
+        add_page(scheduler, steward.view)
+        return steward
+
+    async def table(self, what: str, by: str) -> pd.DataFrame:
+        """``turnaround`` or ``costs``, of all that was recorded until now."""
+        return await asyncio.to_thread(self._table, what, by)
+
+    def _table(self, what: str, by: Any) -> pd.DataFrame:
+        self.books.ledger.flush()
+        report = {"turnaround": turnaround, "costs": costs}[what]
+        return report(self.books.ledger.engine, self.books.config, by=by)
+
+    async def close(self) -> None:
+        """The scheduler closes."""
+        self._metrics.unregister()
+        await self.books.close()

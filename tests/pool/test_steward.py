@@ -1,0 +1,85 @@
+"""A pool keeps its books by itself: what its jobs did is in the ledger, on the page and in the metrics."""
+
+from __future__ import annotations
+
+import time
+import urllib.request
+from typing import TYPE_CHECKING
+
+import pytest
+from sqlalchemy import select
+
+import mediadask as md
+from mediadask.pool import Pool, reports, tables
+from mediadask.pool.config import load_config
+from mediadask.pool.costs import costs
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+def burn(seconds: float) -> float:
+    until = time.monotonic() + seconds
+    while time.monotonic() < until:
+        time.sleep(0.01)
+        md.checkpoint()
+    return seconds
+
+
+def fail(item: int) -> None:
+    raise ValueError(f"no {item}")
+
+
+@pytest.fixture
+def priced(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> str:
+    import dask.config
+
+    monkeypatch.setenv("MEDIADASK_LEDGER", str(tmp_path / "ledger.sqlite"))
+    with dask.config.set({"mediadask.tiers.local.price-per-hour": 3600.0}):
+        yield str(tmp_path / "ledger.sqlite")
+
+
+def test_what_a_pool_did_is_in_its_ledger(priced: str) -> None:
+    with Pool.local(workers=1) as pool:
+        background = pool.submit(md.delivery(burn, [1.5], name="chore"), show="BEHIND", priority="background")
+        while not background.progress.units_running:
+            time.sleep(0.01)
+        urgent = pool.submit(md.delivery(burn, [0.1, 0.2], name="pull"), show="FRONT", priority="urgent")
+        assert urgent.wait(60)
+        assert background.wait(60)
+        broken = pool.submit(md.delivery(fail, [1], name="broken"), show="FRONT")
+        assert broken.wait(60)
+        assert list(pool.turnaround()["priority"]) == ["urgent", "normal", "background"]
+        assert set(pool.costs()["show"]) == {"FRONT", "BEHIND"}
+        assert pool.costs(by="job").attrs["currency"] == "USD"
+        assert background.cost > urgent.cost > 0
+        page = pool.dashboard.rsplit("/", 1)[0]
+        with urllib.request.urlopen(f"{page}/metrics") as metrics:
+            told = metrics.read().decode()
+        assert 'mediadask_jobs_running{priority="urgent"} 0.0' in told
+        assert urllib.request.urlopen(f"{page}/mediadask").status == 200
+
+    engine = tables.open_database(priced)
+    config = load_config()
+    history = reports.history(engine).set_index("name")
+    assert dict(history["status"]) == {"chore": "done", "pull": "done", "broken": "failed"}
+    assert history.loc["chore", "seconds"] == pytest.approx(background.turnaround)
+    assert history.loc["chore", "waiting_seconds"] >= 0.2, "it stood aside for two units"
+
+    (delay,) = reports.delays(engine).to_dict("records")
+    assert (delay["show"], delay["for_show"]) == ("BEHIND", "FRONT")
+    assert delay["seconds"] >= 0.25
+
+    table = costs(engine, config).set_index("show")
+    assert table["total"].sum() == pytest.approx(table.attrs["leased"], rel=0.01)
+    # One thread at one a second: what it stood aside for is in its turnaround and not in its cost.
+    aside = table.loc["BEHIND", "displaced_hours"] * 3600
+    assert aside == pytest.approx(delay["seconds"])
+    assert table.loc["BEHIND", "compute"] + aside <= history.loc["chore", "seconds"]
+    assert table.loc["FRONT", "retries"] > 0
+    with engine.connect() as connection:
+        (lease,) = connection.execute(select(tables.leases)).all()
+        kinds = {row.kind for row in connection.execute(select(tables.learned))}
+    assert (lease.tier, lease.reason != "") == ("local", True)
+    assert kinds == {"chore", "pull"}
+    engine.dispose()

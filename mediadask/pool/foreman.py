@@ -169,14 +169,16 @@ class Foreman(SchedulerPlugin):  # type: ignore[misc]
             self._drop(record.in_flight)
         self.round_soon()
 
-    async def reprioritize(self, job: str, priority: str | None, deadline: str | None) -> None:
+    async def reprioritize(
+        self, job: str, priority: str | None, deadline: str | None, reason: str = ""
+    ) -> None:
         """Another class or deadline, at once: units in Dask's queue are called back, running ones stay."""
         record = self.jobs[job]
         if priority is not None:
             record.priority = self.config.class_named(priority)
         if deadline is not None:
             record.deadline = datetime.fromisoformat(deadline)
-        self.record(JobReprioritized(job=job, priority=record.priority, deadline=record.deadline))
+        self.record(JobReprioritized(job=job, priority=record.priority, deadline=record.deadline, reason=reason))
         flying = sorted(record.in_flight, key=lambda ticket: ticket.id, reverse=True)
         for ticket in [ticket for ticket in flying if self._dispatch.recall(ticket)]:
             self.came_back(ticket)
@@ -287,7 +289,7 @@ class Foreman(SchedulerPlugin):  # type: ignore[misc]
         self._round_due = False
         self._dispatch.drop_unwanted()
         self._feed()
-        waiting = min((job.order for job in self._open.values() if job.has_ready), default=_LAST)
+        waiting = min((job.order for job in self._allowed() if job.has_ready), default=_LAST)
         self._dispatch.displace(waiting)
         self._dispatch.send_orders()
         for job in self._open.values():
@@ -306,8 +308,9 @@ class Foreman(SchedulerPlugin):  # type: ignore[misc]
     def _feed(self) -> None:
         """Fill the window: every class has one that only it and more urgent classes fill."""
         batch: list[Ticket] = []
+        allowed = self._allowed()
         window, count = self._window(), self._dispatch.count
-        while (job := next_job(self._open.values(), self._in_flight)) is not None:
+        while (job := next_job(allowed, self._in_flight)) is not None:
             ahead = sum(
                 number
                 for (state, order), number in count.items()
@@ -319,6 +322,18 @@ class Foreman(SchedulerPlugin):  # type: ignore[misc]
             if ticket is not None and self._claim(ticket):
                 batch.append(ticket)
         self._dispatch.send(batch)
+
+    def _allowed(self) -> list[JobRecord]:
+        """The open jobs whose shows' budgets do not hold them."""
+        state = self._steward.scaler.budget_state
+        return [job for job in self._open.values() if state(job.show) != "hold"]
+
+    async def _heed_budgets(self) -> None:
+        last = self.config.class_names[-1]
+        for job in list(self._open.values()):
+            spent = self._steward.scaler.budget_state(job.show) == "background"
+            if spent and job.priority != last:
+                await self.reprioritize(job.id, last, None, reason=f"the budget of {job.show} is spent")
 
     def _claim(self, ticket: Ticket) -> bool:
         """Enter it as in flight; False if an equal unit is already, which then serves both."""
@@ -348,6 +363,7 @@ class Foreman(SchedulerPlugin):  # type: ignore[misc]
     async def _pulse(self) -> None:
         while True:
             await asyncio.sleep(_PULSE_SECONDS)
+            await self._heed_budgets()
             self.round_soon()
 
     async def _in_thread(self, function: Any, *args: Any) -> Any:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from time import monotonic, time
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from distributed import SchedulerPlugin
 
@@ -29,7 +29,8 @@ __all__ = ["Scaler", "remaining_work"]
 _logger = logging.getLogger(__name__)
 
 _INTERVAL_SECONDS = 1.0
-_SPENT_INTERVAL_SECONDS = 30.0
+_SPENT_SHARE = 0.05
+"""So much of the time may go into adding up what was spent."""
 
 
 class Scaler(SchedulerPlugin):
@@ -68,7 +69,7 @@ class Scaler(SchedulerPlugin):
         """Tiers whose owner wants them back."""
 
         self.spent: dict[str, float] = {}
-        """By show, as of the last half minute; only where there are budgets."""
+        """By show, as of some seconds ago; only where there are budgets."""
 
         self._work, self._kept, self._evacuate = work, kept, evacuate
         self._idle_since: dict[str, float] = {}
@@ -84,6 +85,11 @@ class Scaler(SchedulerPlugin):
     def adaptive_target(self, target_duration: float | None = None) -> int:
         """How many workers there should be, for tools that ask Dask; the policy knows the durations."""
         return self.wish.total
+
+    def budget_state(self, show: str) -> Literal["ok", "warn", "background", "hold"]:
+        """What a show's budget says of its work now."""
+        budget = self.books.config.budgets.get(show)
+        return "ok" if budget is None else budget.state(self.spent.get(show, 0.0))
 
     def valid_workers_downscaling(self, scheduler: Scheduler, workers: list[DaskWorker]) -> list[DaskWorker]:
         """The workers that Dask's own tools may take: none that runs something."""
@@ -108,8 +114,9 @@ class Scaler(SchedulerPlugin):
     async def look(self) -> None:
         """Look at the pool, decide, act."""
         if self.books.config.budgets and monotonic() >= self._next_spent:
-            self._next_spent = monotonic() + _SPENT_INTERVAL_SECONDS
+            begun = monotonic()
             self.spent = await asyncio.to_thread(spent, self.books.ledger.engine, self.books.config)
+            self._next_spent = monotonic() + (monotonic() - begun) / _SPENT_SHARE
         there = {} if self.actuator is None else await self.actuator.state()
         snapshot = self._snapshot(there)
         self.wish = self.policy.decide(snapshot)

@@ -41,7 +41,7 @@ class PoolView:
         """`reports.turnaround` of a few seconds ago."""
 
         self.costs = pd.DataFrame()
-        """`costs.costs` of a few seconds ago, by show, with the share of a budget that is spent."""
+        """`costs.costs` of a few seconds ago, by show, and the amount of its budget."""
 
         self.delays = pd.DataFrame()
         """`reports.delays` of a few seconds ago."""
@@ -93,5 +93,4 @@ class PoolView:
         spent = costs(engine, config)
         limits = budgets(engine, config).set_index("show")
         spent["budget"] = spent["show"].map(limits["amount"])
-        spent["state"] = spent["show"].map(limits["state"]).fillna("")
         return turnaround(engine, config), spent, delays(engine)

@@ -83,3 +83,27 @@ def test_what_a_pool_did_is_in_its_ledger(priced: str) -> None:
     assert (lease.tier, lease.reason != "") == ("local", True)
     assert kinds == {"chore", "pull"}
     engine.dispose()
+
+
+@pytest.mark.parametrize("action", ["hold", "background"])
+def test_a_spent_budget_holds_a_show_or_puts_it_behind(action: str, priced: str) -> None:
+    import dask.config
+
+    with (
+        dask.config.set({"mediadask.budgets": {"POOR": {"amount": 0.1, "action": action}}}),
+        Pool.local(workers=1) as pool,
+    ):
+        chores = [0.1 + number / 1e6 for number in range(400)]
+        poor = pool.submit(md.delivery(burn, chores, name="poor"), show="POOR", priority="urgent")
+        rich = pool.submit(md.delivery(burn, [0.1, 0.2], name="rich"), show="RICH", priority="normal")
+        assert rich.wait(60), "it goes first as soon as the other's budget is spent"
+        assert poor.progress.units_done < 400
+        assert poor.priority == ("background" if action == "background" else "urgent")
+        poor.cancel()
+    engine = tables.open_database(priced)
+    with engine.connect() as connection:
+        changes = connection.execute(select(tables.reprioritizations)).all()
+    assert {change.reason for change in changes} == (
+        {"the budget of POOR is spent"} if action == "background" else set()
+    )
+    engine.dispose()

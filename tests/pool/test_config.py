@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from pathlib import Path
 
 import dask.config
 import pytest
+import yaml
 
 from mediadask.errors import InvalidRequest
 from mediadask.pool.config import Budget, load_config
@@ -107,3 +109,12 @@ def test_a_budget_warns_before_it_bites():
         "warn",
         "background",
     ]
+
+
+@pytest.mark.parametrize(
+    "spec", sorted(Path(__file__).parents[2].glob("clusters/*.yaml")), ids=lambda p: p.name
+)
+def test_the_specs_of_clusters_are_valid(spec: Path):
+    settings = yaml.safe_load(spec.read_text())
+    if "mediadask" in settings:
+        load_config(settings["mediadask"])

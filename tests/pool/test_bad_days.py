@@ -1,0 +1,130 @@
+"""What goes wrong on a real cluster: the work completes, nothing twice, and who is to blame is named."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from functools import partial
+from typing import TYPE_CHECKING
+
+import pytest
+
+import mediadask as md
+from mediadask.pool import Pool
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from mediadask.pool import Job
+
+WAIT = 60
+
+
+@pytest.fixture
+def pool() -> Iterator[Pool]:
+    with Pool.local(workers=2) as pool:
+        yield pool
+
+
+def murderous(number: int) -> int:
+    if number == 3:
+        os.kill(os.getpid(), signal.SIGKILL)
+    return number
+
+
+def until_exists(folder: Path, number: int) -> int:
+    with (folder / f"pids {number}").open("a") as pids:
+        pids.write(f"{os.getpid()}\n")
+    while not (folder / "go").exists():
+        time.sleep(0.005)
+        md.checkpoint()
+    return number
+
+
+def short(number: int) -> int:
+    return number
+
+
+def stubborn(folder: Path, number: int) -> int:
+    while not (folder / "go").exists():
+        time.sleep(0.002)
+    return number
+
+
+def pids(folder: Path, number: int) -> list[int]:
+    path = folder / f"pids {number}"
+    return [int(pid) for pid in path.read_text().split()] if path.exists() else []
+
+
+def see(job: Job, **what: int) -> None:
+    until = time.monotonic() + WAIT
+    while any(getattr(job.progress, name) != value for name, value in what.items()):
+        assert time.monotonic() < until, job
+        time.sleep(0.005)
+
+
+def test_a_unit_that_kills_its_worker_twice_is_set_aside_and_the_rest_goes_on(pool: Pool) -> None:
+    report = pool.submit(md.delivery(murderous, range(8), name="deadly")).result(WAIT)
+    assert report.results == [0, 1, 2, 4, 5, 6, 7]
+    (failed,) = report.failures
+    assert failed.name == "3"
+    assert "its worker died 2 times" in failed.failure.error
+
+
+def test_a_worker_killed_mid_frame_costs_only_its_unit(pool: Pool, tmp_path: Path) -> None:
+    job = pool.submit(md.delivery(partial(until_exists, tmp_path), range(2), name="work"))
+    see(job, units_running=2)
+    while not (pids(tmp_path, 0) and pids(tmp_path, 1)):
+        time.sleep(0.005)
+    os.kill(pids(tmp_path, 0)[0], signal.SIGKILL)
+    while len(pids(tmp_path, 0)) < 2:
+        time.sleep(0.005)
+    (tmp_path / "go").touch()
+    assert job.result(WAIT).results == [0, 1]
+    assert len(pids(tmp_path, 1)) == 1
+
+
+def test_a_unit_that_stood_aside_on_a_killed_worker_starts_again_and_is_not_blamed(
+    pool: Pool, tmp_path: Path
+) -> None:
+    (tmp_path / "front").mkdir()
+    behind = pool.submit(
+        md.delivery(partial(until_exists, tmp_path), range(2), name="b"), priority="background"
+    )
+    see(behind, units_running=2)
+    front = pool.submit(
+        md.delivery(partial(until_exists, tmp_path / "front"), range(2), name="f"), priority="urgent"
+    )
+    see(behind, units_paused=2)
+    for _ in range(2):
+        while not pids(tmp_path / "front", 0):
+            time.sleep(0.005)
+        victim = pids(tmp_path / "front", 0)[-1]
+        os.kill(victim, signal.SIGKILL)
+        if _ == 0:
+            while len(pids(tmp_path / "front", 0)) < 2:
+                time.sleep(0.005)
+    (tmp_path / "front" / "go").touch()
+    (tmp_path / "go").touch()
+    assert [outcome.name for outcome in front.result(WAIT).failures] == ["0"]
+    assert behind.result(WAIT).failures == []
+
+
+def test_a_job_outlives_its_client(pool: Pool, tmp_path: Path) -> None:
+    with Pool.connect(pool.address) as gone:
+        gone.submit(md.delivery(partial(until_exists, tmp_path), range(5), name="orphan"))
+    (tmp_path / "go").touch()
+    assert pool.job("orphan").result(WAIT).results == list(range(5))
+
+
+def test_a_worker_that_is_retired_hands_its_units_on(pool: Pool, tmp_path: Path) -> None:
+    job = pool.submit(md.delivery(partial(until_exists, tmp_path), range(2), name="work"))
+    see(job, units_running=2)
+    while not (pids(tmp_path, 0) and pids(tmp_path, 1)):
+        time.sleep(0.005)
+    address = next(iter(pool.client.scheduler_info()["workers"]))
+    pool.client.retire_workers([address])
+    (tmp_path / "go").touch()
+    assert job.result(WAIT).results == [0, 1]

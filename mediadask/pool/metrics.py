@@ -18,22 +18,36 @@ if TYPE_CHECKING:
 __all__ = ["PoolMetrics"]
 
 
+_registered: list[PoolMetrics] = []
+
+
 class PoolMetrics:
-    """A collector, from `register` until `unregister`. Dask calls it in the scheduler's event loop."""
+    """A collector, from `register` until `unregister`. Dask calls it in the scheduler's event loop.
+
+    Prometheus has one registry for a process: of several pools in it the latest is told, as by Dask itself.
+    """
 
     def __init__(self, view: PoolView) -> None:
         self._view = view
 
     def register(self) -> None:
         """Appear on ``/metrics``."""
+        _registered.append(self)
         prometheus_client.REGISTRY.register(self)
 
     def unregister(self) -> None:
         """Disappear: the scheduler closes."""
         prometheus_client.REGISTRY.unregister(self)
+        _registered.remove(self)
+
+    def describe(self) -> list[Metric]:
+        """Nothing: the registry would refuse a second pool with the same metrics."""
+        return []
 
     def collect(self) -> Iterator[Metric]:
         """All metrics of this moment; money and turnaround are of the last seconds."""
+        if _registered[-1] is not self:
+            return
         self._view.refresh_soon()
         yield from self._of_jobs()
         yield from self._of_tiers()

@@ -106,6 +106,18 @@ def test_metrics_stand_beside_dask_s_own(tmp_path: Path) -> None:
     asyncio.run(run())
 
 
+def test_of_two_pools_in_a_process_the_latest_is_told(tmp_path: Path) -> None:
+    async def run() -> None:
+        async with pool(tmp_path) as (first, _):
+            (tmp_path / "second").mkdir()
+            async with pool(tmp_path / "second") as (scheduler, _):
+                told = await get(scheduler, "/metrics")
+                assert told.count("mediadask_ledger_away_seconds 0.0") == 1
+            assert "mediadask_ledger_away_seconds 0.0" in await get(first, "/metrics")
+
+    asyncio.run(run())
+
+
 def test_dask_s_own_pages_lead_to_it(tmp_path: Path) -> None:
     async def run() -> None:
         async with pool(tmp_path) as (scheduler, _):

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from actuator_conformance import TIERS, ActuatorConformance
-
+from mediadask.pool.conformance import TIERS, ActuatorConformance
 from mediadask.pool.local_workers import LocalWorkers
 
 if TYPE_CHECKING:

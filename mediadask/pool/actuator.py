@@ -15,7 +15,7 @@ __all__ = ["Actuator", "adjust"]
 class Actuator(Protocol):
     """Starts and stops workers of tiers. Names them ``<tier>-…``, never the same name twice.
 
-    ``tests/pool/actuator_conformance.py`` is what every implementation must pass.
+    `mediadask.pool.conformance` is what every implementation must pass.
     """
 
     async def start(self, n: int, tier: str) -> None:

@@ -29,6 +29,7 @@ TIERS = load_config(
 
 
 async def until(condition: Callable[[], Any], seconds: float = 60) -> None:
+    """Return when the condition holds; fail where it does not in time."""
     async with asyncio.timeout(seconds):
         while not condition():
             await asyncio.sleep(0.02)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import ast
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -67,3 +69,9 @@ def test_the_contract_of_names_is_kept() -> None:
     names = {"checkpoint", "delivery", "Delivery", "open_clip", "inspect", "inspect_many", "ClipMetadata"}
     names |= {"proxy", "sheet", "archive", "Pool", "Job"}
     assert names <= set(mediadask.__all__)
+
+
+@pytest.mark.parametrize("command", ["import mediadask.cli", "import mediadask.render.proxy"])
+def test_workers_and_commands_wait_for_no_library_that_they_do_not_use(command: str) -> None:
+    loaded = subprocess.check_output([sys.executable, "-c", f"{command}; import sys; print(*sys.modules)"])
+    assert not {"xarray", "zarr", "dask.array", "distributed"} & set(loaded.decode().split())

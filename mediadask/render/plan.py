@@ -8,10 +8,12 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import overload
 
 from mediadask.clips import Clip
+from mediadask.clips.storage import is_local, normalize
 from mediadask.delivery import Group
-from mediadask.errors import MediaError, UnreadableMedia
+from mediadask.errors import InvalidRequest, MediaError, UnreadableMedia
+from mediadask.render.output import join_url
 
-__all__ = ["Plan", "Source", "distinct_names", "source_list"]
+__all__ = ["Plan", "Source", "output_places", "source_list"]
 
 Source = str | os.PathLike[str] | Clip
 """A clip that is open, or the URL of one."""
@@ -22,7 +24,42 @@ def source_list(clips: Source | Iterable[Source]) -> list[Source]:
     return [clips] if isinstance(clips, str | os.PathLike | Clip) else list(clips)
 
 
-def distinct_names(sources: Sequence[Source]) -> list[str]:
+_FILE_NAME = re.compile(r"\.(?!v\d)[A-Za-z][A-Za-z0-9]{1,4}$")
+"""What ends like a file's name: ``out.gif``, not ``cam.A``, ``day.01`` or ``cut.v2``."""
+
+
+def output_places(
+    sources: Sequence[Source], out: str | os.PathLike[str], suffix: str, named: tuple[str, ...] = ()
+) -> list[str]:
+    """Where each clip's output goes: at `out` itself for one clip where that ends in one of `named`;
+    otherwise into the folder `out`, under the clip's name and `suffix`.
+
+    Raises
+    ------
+    InvalidRequest
+        If several clips have one place, or `out` is a file, or the name of one that is not made here.
+    """
+    place = normalize(out)
+    if place.lower().endswith(named):
+        if len(sources) != 1:
+            raise InvalidRequest(
+                f"names one output, and there are {len(sources)} clips", where=place, do="name a folder"
+            )
+        return [place]
+    if is_local(place) and os.path.isfile(place):
+        raise InvalidRequest("is a file", where=place, do="name a folder")
+    is_folder = os.fspath(out).endswith("/") or (is_local(place) and os.path.isdir(place))
+    # A bucket or host is no file, however its name ends.
+    if not is_folder and (ending := _FILE_NAME.search(place.rpartition("://")[2].partition("/")[2])):
+        raise InvalidRequest(
+            f"no {ending[0]} is made here",
+            where=place,
+            do=f"name {' or '.join((*named, 'a folder'))} (a folder of this name: write a / after it)",
+        )
+    return [join_url(place, name + suffix) for name in _distinct_names(sources)]
+
+
+def _distinct_names(sources: Sequence[Source]) -> list[str]:
     """The clips' names without suffixes and frame patterns; repeated ones are numbered, in order."""
     taken: set[str] = set()
     names = []

@@ -16,11 +16,11 @@ import numpy as np
 
 from mediadask.checkpoint import checkpoint
 from mediadask.clips import Clip, ColorTags
-from mediadask.clips.storage import normalize, open_file
+from mediadask.clips.storage import open_file
 from mediadask.delivery import Delivery, Group, Unit
-from mediadask.render.output import Mark, Output, Rendered, exists, join_url
+from mediadask.render.output import Mark, Output, Rendered, exists
 from mediadask.render.picture import proxy_picture
-from mediadask.render.plan import Plan, Source, distinct_names, source_list
+from mediadask.render.plan import Plan, Source, output_places, source_list
 from mediadask.render.recipe import ProxyRecipe, Size, fitted_size
 from mediadask.render.segment import segments
 from mediadask.render.sound import write_sound
@@ -79,8 +79,7 @@ def proxy(
     """
     recipe = ProxyRecipe.of(codec=codec, size=size, lut=lut, options=options, on_corrupt=on_corrupt)
     sources = source_list(clips)
-    folder, suffix = normalize(out), ENCODERS[recipe.codec].container
-    places = [join_url(folder, f"{name}.{suffix}") for name in distinct_names(sources)]
+    places = output_places(sources, out, f".{ENCODERS[recipe.codec].container}")
     return Delivery("proxy", Plan(sources, places, partial(_proxy_group, recipe)))
 
 

@@ -18,9 +18,9 @@ from mediadask.clips.storage import normalize, open_file
 from mediadask.delivery import Delivery, Group, Unit
 from mediadask.errors import InvalidRequest
 from mediadask.pixels import Color
-from mediadask.render.output import Mark, Output, Rendered, exists, join_url
+from mediadask.render.output import Mark, Output, Rendered, exists
 from mediadask.render.picture import display_picture
-from mediadask.render.plan import Plan, Source, distinct_names, source_list
+from mediadask.render.plan import Plan, Source, output_places, source_list
 from mediadask.render.recipe import Box, Size, fitted_size, picture_box
 from mediadask.timecode import Timecode
 
@@ -84,13 +84,7 @@ def sheet(
             do="ask for at least one frame and 64 pixels a column",
         )
     sources = source_list(clips)
-    place = normalize(out)
-    if place.lower().endswith(_SUFFIXES):
-        if len(sources) != 1:
-            raise InvalidRequest(f"{len(sources)} clips on one sheet", where=place, do="name a folder")
-        places = [place]
-    else:
-        places = [join_url(place, f"{name}.jpg") for name in distinct_names(sources)]
+    places = output_places(sources, out, ".jpg", _SUFFIXES)
     table = None if lut is None else Color.lut(lut)
     which = frames if isinstance(frames, int) else tuple(frames)
 

@@ -6,7 +6,6 @@ import os
 import subprocess
 import sys
 import warnings
-from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +16,7 @@ import xarray as xr
 
 import mediadask as md
 from mediadask import footage
+from mediadask.render import store
 from mediadask.render.recipe import fingerprint
 
 if TYPE_CHECKING:
@@ -44,9 +44,7 @@ def clip(request: pytest.FixtureRequest, make_clip: MakeClip) -> Path:
 
 @pytest.fixture
 def small_shards(monkeypatch: pytest.MonkeyPatch) -> None:
-    # By name: in the package, `archive` is the function.
-    module = import_module("mediadask.render.archive")
-    monkeypatch.setattr(module, "_SHARD_BYTES", 96 * 54 * 3 * 2 * 8)
+    monkeypatch.setattr(store, "_SHARD_BYTES", 96 * 54 * 3 * 2 * 8)
 
 
 def run(delivery: md.Delivery) -> md.Report:
@@ -97,13 +95,20 @@ def test_an_image_sequence(tmp_path: Path) -> None:
     same(result.url, pattern)
 
 
-def test_object_stores(make_clip: MakeClip) -> None:
+@pytest.fixture(params=["memory", "s3"])
+def vault(request: pytest.FixtureRequest) -> str:
+    return f"{request.getfixturevalue('bucket')}/vault" if request.param == "s3" else "memory://vault"
+
+
+@pytest.mark.usefixtures("small_shards")
+def test_object_stores(make_clip: MakeClip, vault: str) -> None:
     clip = make_clip("A.mov", size=(96, 54), frames=40, **CLIPS["prores"])
-    report = run(md.archive(clip, "memory://vault/A.zarr"))
+    report = run(md.archive(clip, f"{vault}/A.zarr"))
     assert not report.failures
-    same("memory://vault/A.zarr", clip)
-    assert not fsspec.filesystem("memory").find("/vault/.mediadask")
-    assert run(md.archive(clip, "memory://vault/A.zarr")).results == report.results
+    same(f"{vault}/A.zarr", clip)
+    files, path = fsspec.url_to_fs(vault)
+    assert not files.find(f"{path}/.mediadask")
+    assert run(md.archive(clip, f"{vault}/A.zarr")).results == report.results
 
 
 @pytest.mark.usefixtures("small_shards")
@@ -136,10 +141,9 @@ KILLED = """
 import os, signal, sys
 import mediadask as md
 from mediadask.checkpoint import checkpoints_call
-from mediadask.render import segment
+from mediadask.render import segment, store
 segment.UNIT_SECONDS = 0.001
-md.archive
-sys.modules["mediadask.render.archive"]._SHARD_BYTES = 96 * 54 * 3 * 2 * 8
+store._SHARD_BYTES = 96 * 54 * 3 * 2 * 8
 left = 20
 def count():
     global left

@@ -300,15 +300,17 @@ def test_a_segment_that_finishes_after_the_output_is_dropped(clips: list[Path], 
     assert os.listdir(tmp_path) == ["A.mp4"]
 
 
-def test_object_stores(clips: list[Path]) -> None:
-    url = "memory://dailies/day1"
+@pytest.mark.parametrize("where", ["memory", "s3"])
+def test_object_stores(where: str, clips: list[Path], request: pytest.FixtureRequest) -> None:
+    root = request.getfixturevalue("bucket") if where == "s3" else "memory://dailies"
+    url = f"{root}/day1"
     (report,) = dask.compute(md.proxy(clips[0], url), num_workers=2)
     assert not report.failures
-    files = fsspec.filesystem("memory").find("/dailies")
-    assert files == ["/dailies/day1/A.mp4"]
+    files, path = fsspec.url_to_fs(url)
+    assert [found.rpartition("/")[2] for found in files.find(path)] == ["A.mp4"]
     with fsspec.open(f"{url}/A.mp4") as file, av.open(file) as container:
         assert container.streams.video[0].frames == 144
-    before = fsspec.filesystem("memory").modified("/dailies/day1/A.mp4")
+    before = files.modified(f"{path}/A.mp4")
     (report,) = dask.compute(md.proxy(clips[0], url), num_workers=2)
     assert not report.failures
-    assert fsspec.filesystem("memory").modified("/dailies/day1/A.mp4") == before
+    assert files.modified(f"{path}/A.mp4") == before

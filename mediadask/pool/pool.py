@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any, Self
 
 from distributed import Client, LocalCluster
+from distributed.comm.addressing import resolve_address
 from distributed.protocol.pickle import dumps, loads
 
 from mediadask.errors import InvalidRequest
@@ -75,7 +76,8 @@ class Pool:
             No scheduler answers there.
         """
         try:
-            client = Client(address, set_as_default=False)
+            resolve_address(address)  # what is no address would leave a half-made client behind
+            client = Client(address, set_as_default=False, timeout="10s")
         except (OSError, ValueError) as error:
             raise InvalidRequest(
                 f"no pool answers ({error})",

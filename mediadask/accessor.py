@@ -12,6 +12,7 @@ import xarray as xr
 from PIL import Image
 
 from mediadask.clips import Clip
+from mediadask.clips.notebook import facts_html
 from mediadask.errors import InvalidRequest, MediaError
 from mediadask.metadata import ClipMetadata, inspect
 from mediadask.pixels import to_rgb
@@ -58,21 +59,7 @@ class MediaAccessor:
 
 def clip_html(clip: Clip) -> str:
     """A strip of small pictures across the clip, and its facts, as HTML."""
-    header = clip.header
-    facts = {
-        "Frames": f"{len(clip)} at {header.frame_rate} per second",
-        "Picture": f"{header.width} × {header.height}, {header.pixel_format.name}",
-        "Codec": " ".join(filter(None, [header.codec, header.profile, "in", header.container])),
-        "Timecode": header.timecode,
-        "Reel": header.reel,
-        "Sound": ", ".join(f"{stream.channels} × {stream.rate} Hz {stream.codec}" for stream in header.audio),
-    }
-    rows = "".join(
-        f"<tr><th style='text-align:left'>{name}</th><td>{html.escape(fact)}</td></tr>"
-        for name, fact in facts.items()
-        if fact
-    )
-    return f"<div><b>{html.escape(clip.name)}</b><div>{_strip(clip)}</div><table>{rows}</table></div>"
+    return f"<div><b>{html.escape(clip.name)}</b><div>{_strip(clip)}</div>{facts_html(clip)}</div>"
 
 
 def _strip(clip: Clip) -> str:

@@ -50,6 +50,13 @@ def test_a_strip_of_pictures_and_the_facts(path: Path) -> None:
     assert len(page) < 100_000
 
 
+def test_a_clip_shows_its_facts_in_a_notebook(path: Path) -> None:
+    page = md.open_clip(path).media.clip._repr_html_()
+    assert "12 at 24 per second" in page
+    assert "A&amp;B" in page
+    assert "<img" not in page, "a clip on its own decodes nothing to be shown"
+
+
 def test_a_dataset_from_elsewhere_says_so() -> None:
     import mediadask.accessor  # noqa: F401
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import html
 import os
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Literal
@@ -11,6 +12,7 @@ import numpy as np
 
 from mediadask.clips import cache
 from mediadask.clips.frame import Frame
+from mediadask.clips.notebook import facts_html
 from mediadask.clips.reader import reader_for
 from mediadask.clips.storage import normalize
 from mediadask.errors import CorruptFrame, InvalidRequest, MediaChanged
@@ -79,6 +81,9 @@ class Clip:
         header = self.header
         size = f"{header.width}x{header.height}"
         return f"<Clip {self.name!r}: {len(self)} frames, {size}, {header.codec} in {header.container}>"
+
+    def _repr_html_(self) -> str:
+        return f"<div><b>{html.escape(self.name)}</b>{facts_html(self)}</div>"
 
     def __reduce__(self) -> tuple[Any, ...]:
         return reopen, (self.url, self.identity)

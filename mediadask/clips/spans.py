@@ -58,8 +58,13 @@ class SpanReader:
         return url.startswith(_PREFIX)
 
     def files(self, url: str) -> tuple[FileStamp, ...]:
-        """Those of all parts."""
-        return tuple(file for part in _urls(url) for file in reader_for(part).files(part))
+        """Those of all parts; a part's reader that learns something makes another clip of it."""
+        files = []
+        for part in _urls(url):
+            reader = reader_for(part)
+            for file in reader.files(part):
+                files.append(replace(file, version=f"{file.version} {reader.name} {reader.version}"))
+        return tuple(files)
 
     def probe(self, url: str, files: tuple[FileStamp, ...]) -> tuple[ClipHeader, FrameIndex]:
         """The first part's header, and the parts' indexes one after the other."""

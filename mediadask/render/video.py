@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import heapq
+import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -77,7 +78,7 @@ ENCODERS: Mapping[ProxyCodec, Encoder] = {
         "libsvtav1",
         "mp4",
         "yuv420p",
-        {"preset": "10", "crf": "32", "svtav1-params": "lp=1"},
+        {"preset": "9", "crf": "32", "svtav1-params": "lp=1"},  # above 9 it is for live use, and shows it
         0.04,
         gop_seconds=2,
     ),
@@ -115,6 +116,7 @@ def video_writer(
     InvalidRequest
         If the encoder takes no such pictures or options.
     """
+    os.environ.setdefault("SVT_LOG", "1")  # errors only: SVT-AV1 greets on stderr, and has no option for it
     chosen = dict(options)
     # Encoders prefer a quality to a bit rate: a default quality would silently win over what was asked for.
     defaults = {

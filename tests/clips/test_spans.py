@@ -160,6 +160,13 @@ def test_a_part_that_changes_is_noticed(parts: Any, tmp_path: Path) -> None:
         pickle.loads(pickle.dumps(clip))
 
 
+def test_what_a_parts_reader_learns_makes_the_span_anew(parts: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    files = parts()
+    before = Clip.open(files)
+    monkeypatch.setattr(type(Clip.open(files[0]).reader), "version", 10**6)
+    assert Clip.open(files).identity != before.identity
+
+
 def test_a_key_before_a_parts_first_frame_stays_that_parts_own() -> None:
     """As where an edit list cuts a part inside a GOP: decoding starts at a key that is not shown."""
 

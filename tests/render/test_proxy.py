@@ -88,10 +88,13 @@ def boxes(path: Path) -> list[bytes]:
 
 
 @pytest.mark.parametrize("codec", FORMATS)
-def test_every_frame_is_there_once_and_in_order(camera: Path, tmp_path: Path, codec: str) -> None:
+def test_every_frame_is_there_once_and_in_order(
+    camera: Path, tmp_path: Path, codec: str, capfd: pytest.CaptureFixture[str]
+) -> None:
     delivery = md.proxy(camera, tmp_path, codec=codec)
     assert len(delivery.groups[0].units) >= 3, "segments and sound"
     assert numbers(made(camera, tmp_path, codec=codec)) == list(range(150))
+    assert capfd.readouterr().err == "", "encoders do not talk over us"
 
 
 @pytest.mark.parametrize("codec", FORMATS)

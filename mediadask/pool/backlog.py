@@ -1,4 +1,4 @@
-"""Jobs as the scheduler side holds them: their groups planned a few at a time, their units handed out in order."""
+"""Jobs as the scheduler holds them: groups planned a few at a time, units handed out in order."""
 
 from __future__ import annotations
 
@@ -25,10 +25,10 @@ if TYPE_CHECKING:
 __all__ = ["JobRecord", "OpenGroup", "Place", "Ticket", "next_job"]
 
 TicketState = Literal["waiting", "sent", "queued", "running", "asked", "leaving", "paused", "resuming"]
-"""``sent``: on its way into the scheduler. ``queued``: there, without a slot. ``asked``: running, told to step
-aside. ``leaving``: paused, its slot not free yet. ``resuming``: paused, its next stint under way."""
+"""``sent``: on its way into the scheduler. ``queued``: there, without a slot. ``asked``: running, told to
+step aside. ``leaving``: paused, its slot not free yet. ``resuming``: paused, its next stint under way."""
 
-_ids = count()
+_ids = count(10**12 - 1, -1)
 
 
 @dataclass(eq=False, slots=True)
@@ -119,7 +119,7 @@ class Ticket:
     def begin(self) -> None:
         """A new attempt, not sent anywhere yet."""
         word = re.sub(r"[^a-zA-Z]", "", self.unit.kind.partition(" ")[0]).lower() or "unit"
-        # Dask runs equal priorities in the order of their keys, and groups keys by their first word.
+        # Of the tasks of one graph Dask runs the last key first; it groups keys by their first word.
         self.id = self.stint = f"{word}-{next(_ids):012d}"
         self.attempt = new_id()
         self.stints, self.worker, self.frames = 1, "", 0
@@ -296,7 +296,7 @@ class JobRecord:
 
 
 def next_job(jobs: Iterable[JobRecord], in_flight: Counter[tuple[int, str]]) -> JobRecord | None:
-    """Whose unit goes next: highest class, earliest deadline, the show with the least in flight, first come."""
+    """Whose unit goes next: highest class, earliest deadline, least busy show, first come."""
     return min(
         (job for job in jobs if job.has_ready),
         key=lambda job: (job.order, job.due, in_flight[job.order, job.show], job.number),

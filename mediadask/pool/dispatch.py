@@ -1,4 +1,4 @@
-"""Tickets on Dask's slots: sent as stints, followed through the scheduler, paused, resumed, lost and found."""
+"""Tickets on Dask's slots: sent as stints, followed through the scheduler, paused, resumed, found again."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 __all__ = ["Dispatch"]
 
 _PATIENCE_SECONDS = 1.0
-"""A unit asked to step aside that has made no checkpoint for so long is not counted on: another is asked too."""
+"""A unit asked to step aside that has made no checkpoint for so long is not counted on: another is asked."""
 
 _KILLS = 2
 _BEFORE_ANY_DEADLINE = 1e10
@@ -73,7 +73,7 @@ class Dispatch:
     # Into Dask and out of it.
 
     def send(self, tickets: Iterable[Ticket]) -> None:
-        """Queue new attempts, in this order, behind whatever of their class and deadline is queued already."""
+        """Queue new attempts, in this order, behind what of their class and deadline is queued already."""
         graphs: dict[float, dict[str, Task]] = {}
         for ticket in tickets:
             ticket.begin()
@@ -164,7 +164,7 @@ class Dispatch:
         occupied = [order for order in orders if self._on_slots(order)]
         if waiting and occupied and waiting[0] < occupied[-1]:
             self._ask(waiting[0], occupied[-1])
-        if any(self.count["paused", order] or self.count["asked", order] for order in orders):
+        if any(self.count[state, order] for state in ("paused", "resuming", "asked") for order in orders):
             arriving = [order for order in orders if self.count["queued", order] or self.count["sent", order]]
             self._let_go_on(min([most_urgent, *arriving]))
 
@@ -179,21 +179,20 @@ class Dispatch:
             ticket.order
             for ticket in self.tickets.values()
             if ticket.state == "leaving"
-            or ticket.held
             or (ticket.state == "asked" and now - ticket.since < _PATIENCE_SECONDS)
         ]
         running = [
-            ticket
-            for ticket in self.tickets.values()
-            if ticket.state in ("running", "resuming") and not ticket.held and ticket.order > highest
+            ticket for ticket in self.tickets.values() if ticket.state == "running" and ticket.order > highest
         ]
         for victim, position in choose_victims([ticket.order for ticket in queued], asked, running):
             victim.displaced_for = queued[position].jobs[0].id
-            if victim.state == "running":
-                self._move(victim, "asked")
-            else:
-                victim.held = True
+            self._move(victim, "asked")
             self._tell(victim, "pause")
+        # One that is called back while it waits on its worker for a slot frees none by that.
+        for ticket in self.tickets.values():
+            if ticket.state == "resuming" and not ticket.held and ticket.order > highest:
+                ticket.held = True
+                self._tell(ticket, "pause")
 
     def _let_go_on(self, most_urgent: int) -> None:
         for ticket in self.tickets.values():
@@ -278,7 +277,7 @@ class Dispatch:
             self._end(ticket, failure)
 
     def _lost_its_worker(self, ticket: Ticket) -> None:
-        """Dask queues a first stint whose worker is gone again by itself: a new attempt on the same ticket."""
+        """Dask queues a first stint again when its worker is gone: a new attempt on the same ticket."""
         state = self.scheduler.tasks[ticket.stint]
         died = bool(state.suspicious)
         self._close(ticket, "lost" if died else "rescheduled", "its worker died" if died else "")
@@ -321,7 +320,9 @@ class Dispatch:
         elif event == "resumed":
             record.paused_seconds += what["seconds"]
             self._displaced(record, what["seconds"], "resumed")
-            self._move(record, "running")
+            # Called back too late to hold it: it will step aside again at its next checkpoint.
+            self._move(record, "asked" if record.held else "running")
+            record.held = False
         elif event == "held":
             record.held = False
             self._move(record, "leaving")

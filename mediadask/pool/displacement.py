@@ -49,7 +49,7 @@ def choose_victims(waiting: Sequence[int], asked: Iterable[int], running: Iterab
     waiting
         The class orders of the units without a slot.
     asked
-        The class orders of units that have been asked already and will step aside: each serves one that waits.
+        The class orders of units that have been asked already: each serves one that waits.
     running
         Units that may be asked: the lowest class goes first, then the least done.
     """
@@ -69,7 +69,7 @@ def choose_victims(waiting: Sequence[int], asked: Iterable[int], running: Iterab
 def choose_resumed(
     paused: Iterable[P], resuming: dict[str, int], threads: dict[str, int], most_urgent: int
 ) -> list[P]:
-    """Which paused units may go on: none while a higher class waits, and no more on a worker than it has threads.
+    """Which paused units may go on: none that a higher class waits for, on each worker as many as its threads.
 
     Parameters
     ----------

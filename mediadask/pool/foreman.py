@@ -1,8 +1,8 @@
 """The scheduler's side of a pool: holds the jobs, feeds their units to Dask in order, hands out results.
 
-It lives inside the scheduler, so a job outlives the client that submitted it. Units enter Dask through a bounded
-window and wait there in the scheduler's own queue, most urgent first, until a slot is free. All methods run in
-the scheduler's event loop; what may take long (loading a delivery, planning its units) runs in threads.
+It lives inside the scheduler, so a job outlives the client that submitted it. Units enter Dask through a
+bounded window and wait there in the scheduler's own queue, most urgent first, until a slot is free. All methods
+run in the scheduler's event loop; what may take long (loading a delivery, planning units) runs in threads.
 
 ``dask scheduler --preload mediadask.pool.foreman`` brings a scheduler up as a pool.
 """
@@ -40,7 +40,7 @@ _PAGE_BYTES = 4 << 20
 _LAST = 1 << 30
 
 
-class Foreman(SchedulerPlugin):  # type: ignore[misc]
+class Foreman(SchedulerPlugin):
     """Runs the jobs of a pool on the scheduler it is registered with."""
 
     name: ClassVar[str] = "mediadask-foreman"
@@ -155,11 +155,11 @@ class Foreman(SchedulerPlugin):  # type: ignore[misc]
             size += len(value) if isinstance(value, bytes) else 200
             if size > _PAGE_BYTES:
                 break
-        return dumps(page)
+        return bytes(dumps(page))
 
     async def delivery(self, job: str) -> bytes:
         """The delivery itself, for a client that did not submit it."""
-        return dumps(self.jobs[job].delivery)
+        return bytes(dumps(self.jobs[job].delivery))
 
     async def cancel(self, job: str) -> None:
         """Nothing of it starts any more, and what runs stops at its next checkpoint."""
@@ -178,8 +178,10 @@ class Foreman(SchedulerPlugin):  # type: ignore[misc]
             record.priority = self.config.class_named(priority)
         if deadline is not None:
             record.deadline = datetime.fromisoformat(deadline)
-        self.record(JobReprioritized(job=job, priority=record.priority, deadline=record.deadline, reason=reason))
-        flying = sorted(record.in_flight, key=lambda ticket: ticket.id, reverse=True)
+        self.record(
+            JobReprioritized(job=job, priority=record.priority, deadline=record.deadline, reason=reason)
+        )
+        flying = sorted(record.in_flight, key=lambda ticket: ticket.id)  # the latest first
         for ticket in [ticket for ticket in flying if self._dispatch.recall(ticket)]:
             self.came_back(ticket)
         self._count(record.in_flight, -1)
@@ -301,9 +303,8 @@ class Foreman(SchedulerPlugin):  # type: ignore[misc]
         """How many units of a class may wait in Dask's queue."""
         now = monotonic()
         rate = sum(now - at < 1 for at in self._done_at)
-        return max(
-            self.scheduler.total_nthreads * self.config.window, self.config.window, int(rate * _QUEUE_SECONDS)
-        )
+        threads: int = max(self.scheduler.total_nthreads, 1)
+        return max(threads * self.config.window, int(rate * _QUEUE_SECONDS))
 
     def _feed(self) -> None:
         """Fill the window: every class has one that only it and more urgent classes fill."""

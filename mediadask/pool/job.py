@@ -59,7 +59,7 @@ class Progress:
 
 
 class Job:
-    """A delivery that a pool works on, whoever submitted it; goes on when this object or its process does not."""
+    """A delivery that a pool works on, whoever submitted it; it outlives this object and its process."""
 
     def __init__(self, pool: Pool, described: dict[str, Any], delivery: Delivery | None = None) -> None:
         self._pool, self._delivery = pool, delivery
@@ -102,7 +102,7 @@ class Job:
         Interrupting the wait leaves the job running.
         """
         until = None if timeout is None else monotonic() + timeout
-        while self._described["status"] == "running":
+        while self._is_running:
             left = _POLL_SECONDS if until is None else min(_POLL_SECONDS, until - monotonic())
             if left < 0:
                 return False
@@ -145,12 +145,17 @@ class Job:
         self._pool.ask("reprioritize", job=self.id, priority=priority, deadline=due)
 
     def _describe(self) -> dict[str, Any]:
-        if self._described["status"] == "running":
+        # Of a cancelled job some units may still be on their way to their next frame.
+        if any(self._described[key] for key in ("units_running", "units_paused")) or self._is_running:
             described = self._pool.ask("describe", jobs=[self.id])
             if not described:
                 raise MediaError("the pool no longer knows this job", where=self.name, do="submit it again")
             self._described = described[0]
         return self._described
+
+    @property
+    def _is_running(self) -> bool:
+        return bool(self._described["status"] == "running")
 
     def __repr__(self) -> str:
         return f"<Job {self.name!r} {self.priority}, {self.progress}>"

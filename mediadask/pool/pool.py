@@ -29,7 +29,7 @@ __all__ = ["Pool"]
 
 
 class Pool:
-    """A Dask cluster on which jobs of all shows share the workers. Close it, or use it in a ``with`` block."""
+    """A Dask cluster whose workers the jobs of all shows share. Close it, or use it in a ``with`` block."""
 
     def __init__(self, client: Client, cluster: LocalCluster | None = None) -> None:
         self.client = client

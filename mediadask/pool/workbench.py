@@ -1,9 +1,9 @@
 """The worker's side of a pool: runs units, pauses them between frames, reports to the `Foreman`.
 
-A unit runs in *stints*. A stint is one Dask task: it takes one of the worker's slots from the unit's start (or
-its resume) until the unit ends or steps aside. Between two stints the unit keeps its thread, its decoder and
-its place in the picture, but no slot, so Dask's own count of who is busy is always right, however often a unit
-is displaced. (`distributed.rejoin` would not do: after it the scheduler still takes the slot for free.)
+A unit runs in *stints*. A stint is one Dask task: it takes one of the worker's slots from the unit's start
+(or its resume) until the unit ends or steps aside. Between two stints the unit keeps its thread, its decoder
+and its place in the picture, but no slot, so Dask's own count of who is busy is always right, however often a
+unit is displaced. (`distributed.rejoin` would not do: after it the scheduler still takes the slot for free.)
 """
 
 from __future__ import annotations
@@ -38,6 +38,7 @@ Order = Literal["run", "pause", "leave", "cancel"]
 
 _ON_THE_WAY = ("waiting", "ready", "executing")
 _PULSE_SECONDS = 0.5
+_SETUP_SECONDS = 60.0
 _MEMORY_FULL = 0.6
 """Above this share of its memory limit a worker gives a unit back rather than hold it paused: Dask's own
 spilling starts there, and a paused decoder cannot be spilled."""
@@ -92,7 +93,7 @@ class Seat:
             self.changed.wait_for(lambda: not self.paused or self.order in ("leave", "cancel"))
 
 
-class Workbench(WorkerPlugin):  # type: ignore[misc]
+class Workbench(WorkerPlugin):
     """Holds the units of one worker. Its methods run in the worker's event loop unless they say otherwise."""
 
     name: ClassVar[str] = "mediadask-workbench"
@@ -228,4 +229,9 @@ class Workbench(WorkerPlugin):  # type: ignore[misc]
 
 async def stint(ticket: str, payload: bytes | None) -> None:
     """The function of every Dask task a pool makes; see this module's first lines."""
-    await get_worker().plugins[Workbench.name].stint(ticket, payload)
+    worker = get_worker()
+    # A worker gets tasks from the moment it is registered, and its plugins a little later.
+    async with asyncio.timeout(_SETUP_SECONDS):
+        while Workbench.name not in worker.plugins:
+            await asyncio.sleep(0.01)
+    await worker.plugins[Workbench.name].stint(ticket, payload)

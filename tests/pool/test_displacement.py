@@ -1,0 +1,167 @@
+"""Who steps aside for whom: the decisions on plain values, and the whole of it on a real cluster."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING
+
+import pytest
+
+import mediadask as md
+from mediadask.pool import Pool
+from mediadask.pool.displacement import choose_resumed, choose_victims
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from mediadask.pool import Job
+
+WAIT = 60
+
+
+@dataclass(frozen=True)
+class At:
+    order: int
+    done: float = 0.0
+    worker: str = "w"
+    since: float = 0.0
+
+    def fraction_done(self) -> float:
+        return self.done
+
+
+def test_the_lowest_class_goes_first_then_the_least_done() -> None:
+    half, begun, normal = At(2, 0.5), At(2, 0.1), At(1, 0.0)
+    assert choose_victims([0, 0], [], [half, normal, begun]) == [(begun, 0), (half, 1)]
+    assert choose_victims([0] * 5, [], [half, normal, begun]) == [(begun, 0), (half, 1), (normal, 2)]
+
+
+def test_no_one_steps_aside_for_an_equal_or_lower_class() -> None:
+    assert choose_victims([1, 2], [], [At(1), At(0)]) == []
+
+
+def test_who_has_been_asked_already_counts() -> None:
+    assert choose_victims([0], [2], [At(2)]) == []
+    assert choose_victims([0, 0], [2], [At(2)]) == [(At(2), 1)]
+    assert choose_victims([1], [1], [At(2)]) == [(At(2), 0)], "a normal unit gives its place to no normal one"
+
+
+def test_nobody_resumes_while_a_higher_class_waits() -> None:
+    assert choose_resumed([At(2)], {}, {"w": 1}, most_urgent=1) == []
+    assert choose_resumed([At(1), At(2)], {}, {"w": 2}, most_urgent=1) == [At(1)]
+
+
+def test_a_worker_resumes_as_many_as_it_has_threads_highest_class_and_longest_wait_first() -> None:
+    paused = [At(2, since=1), At(1, since=3), At(1, since=2)]
+    assert choose_resumed(paused, {}, {"w": 1}, 9) == [At(1, since=2)]
+    assert choose_resumed(paused, {"w": 1}, {"w": 1}, 9) == []
+
+
+def frames_of(folder: Path, number: int) -> int:
+    """A clip of 40 frames, each noted when it is computed; waits at frame 5 until it is let go."""
+    for frame in range(40):
+        with (folder / f"clip {number}").open("a") as computed:
+            computed.write(f"{frame}\n")
+        while frame == 5 and not (folder / "go").exists():
+            time.sleep(0.002)
+            md.checkpoint()
+        md.checkpoint()
+    return number
+
+
+def short(number: int) -> int:
+    return number
+
+
+def stubborn(folder: Path, number: int) -> int:
+    while not (folder / "go").exists():
+        time.sleep(0.002)
+    return number
+
+
+def see(job: Job, **what: int) -> None:
+    until = time.monotonic() + WAIT
+    while any(getattr(job.progress, name) != value for name, value in what.items()):
+        assert time.monotonic() < until, job
+        time.sleep(0.005)
+
+
+def computed(folder: Path) -> list[list[int]]:
+    return [[int(frame) for frame in path.read_text().split()] for path in sorted(folder.glob("clip *"))]
+
+
+@pytest.fixture(scope="module")
+def pool() -> Iterator[Pool]:
+    with Pool.local(workers=2) as pool:
+        yield pool
+
+
+def test_an_urgent_job_passes_running_work_which_goes_on_where_it_stopped(pool: Pool, tmp_path: Path) -> None:
+    behind = pool.submit(
+        md.delivery(partial(frames_of, tmp_path), range(4), name="clips"), priority="background"
+    )
+    see(behind, units_running=2)
+    urgent = pool.submit(md.delivery(short, range(30), name="pull"), priority="urgent")
+    # Only by stepping aside can the clips let it pass: they wait for a file that is written after it.
+    report = urgent.result(WAIT)
+    assert report.failures == [], report.failures[0]
+    assert report.results == list(range(30))
+    assert behind.status == "running"
+    (tmp_path / "go").touch()
+    assert behind.result(WAIT).results == list(range(4))
+    assert computed(tmp_path) == [list(range(40))] * 4, "every frame once, in order"
+
+
+def test_three_classes_stack(pool: Pool, tmp_path: Path) -> None:
+    jobs = {}
+    for priority in ("background", "normal", "urgent"):
+        (tmp_path / priority).mkdir()
+        work = md.delivery(partial(frames_of, tmp_path / priority), range(2), name=priority)
+        jobs[priority] = pool.submit(work, priority=priority)
+        see(jobs[priority], units_running=2)
+    see(jobs["background"], units_paused=2)
+    see(jobs["normal"], units_paused=2)
+    for priority in ("urgent", "normal", "background"):
+        (tmp_path / priority / "go").touch()
+        assert jobs[priority].result(WAIT).failures == []
+        assert computed(tmp_path / priority) == [list(range(40))] * 2
+
+
+def test_a_job_may_be_raised_over_what_runs(pool: Pool, tmp_path: Path) -> None:
+    behind = pool.submit(md.delivery(partial(frames_of, tmp_path), range(2), name="clips"))
+    see(behind, units_running=2)
+    other = pool.submit(md.delivery(short, range(20), name="pull"), priority="background")
+    see(other, units=20)
+    other.reprioritize("urgent")
+    assert other.wait(WAIT)
+    (tmp_path / "go").touch()
+    assert behind.result(WAIT).failures == []
+
+
+def test_a_unit_that_stands_aside_can_be_cancelled(pool: Pool, tmp_path: Path) -> None:
+    behind = pool.submit(
+        md.delivery(partial(frames_of, tmp_path), range(2), name="clips"), priority="background"
+    )
+    see(behind, units_running=2)
+    urgent = pool.submit(md.delivery(partial(stubborn, tmp_path), range(2), name="long"), priority="urgent")
+    see(behind, units_paused=2)
+    behind.cancel()
+    see(behind, units_paused=0)
+    (tmp_path / "go").touch()
+    assert urgent.result(WAIT).failures == []
+    assert pool.submit(md.delivery(short, range(6), name="after")).result(WAIT).results == list(range(6))
+
+
+def test_a_unit_without_checkpoints_still_works(pool: Pool, tmp_path: Path) -> None:
+    behind = pool.submit(
+        md.delivery(partial(stubborn, tmp_path), range(2), name="deaf"), priority="background"
+    )
+    see(behind, units_running=2)
+    urgent = pool.submit(md.delivery(short, range(5), name="pull"), priority="urgent")
+    see(urgent, units=5)
+    (tmp_path / "go").touch()
+    assert urgent.result(WAIT).failures == []
+    assert behind.result(WAIT).failures == []

@@ -1,0 +1,214 @@
+"""Jobs on a real cluster: results in order, failures apart, shared units, classes, cancelling."""
+
+from __future__ import annotations
+
+import os
+import time
+from datetime import UTC, datetime, timedelta
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+import mediadask as md
+from mediadask.delivery import Delivery, Group, Unit
+from mediadask.errors import InvalidRequest, MediaError, UnreadableMedia
+from mediadask.pool import Job, Pool
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+WAIT = 60
+
+
+@pytest.fixture(scope="module")
+def pool() -> Iterator[Pool]:
+    with Pool.local(workers=2) as pool:
+        yield pool
+
+
+def double(number: int) -> int:
+    if number == 7:
+        raise UnreadableMedia("is a seven", where=number)
+    return 2 * number
+
+
+def note(folder: Path, number: int) -> int:
+    """One line for every time a unit runs, in order."""
+    with (folder / "ran").open("a") as ran:
+        ran.write(f"{number}\n")
+    return number
+
+
+def until_exists(gate: Path, number: int) -> int:
+    while not gate.exists():
+        time.sleep(0.005)
+        md.checkpoint()
+    return number
+
+
+def noted_after(gate: Path, number: int) -> int:
+    note(gate.parent, number)
+    return until_exists(gate, number)
+
+
+def fails_until(folder: Path, tries: int) -> int:
+    note(folder, 0)
+    if len(ran(folder)) < tries:
+        raise ConnectionError("the volume is away")
+    return tries
+
+
+def total(parts: list[int], start: int) -> int:
+    return sum(parts, start)
+
+
+def ran(folder: Path) -> list[int]:
+    return [int(line) for line in (folder / "ran").read_text().split()]
+
+
+def see(job: Job, **what: int) -> None:
+    """Wait until the job's progress says so."""
+    until = time.monotonic() + WAIT
+    while any(getattr(job.progress, name) != value for name, value in what.items()):
+        assert time.monotonic() < until, job
+        time.sleep(0.005)
+
+
+def test_results_come_in_order_and_a_failure_stays_alone(pool: Pool) -> None:
+    report = pool.submit(md.delivery(double, range(12), name="doubles")).result(WAIT)
+    assert report.results == [2 * number for number in range(12) if number != 7]
+    (failed,) = report.failures
+    assert (failed.name, failed.failure.error) == ("7", "7: is a seven")
+
+
+def test_the_pool_gives_what_dask_gives(pool: Pool) -> None:
+    groups = [
+        Group(f"sum {start}", tuple(Unit(double, (n,)) for n in range(start, start + 3)), Unit(total, (100,)))
+        for start in range(0, 12, 3)
+    ]
+    delivery = Delivery("sums", [*groups, Group("list", groups[0].units), Group("none", ())])
+    there = delivery.compute()
+    here = pool.submit(delivery).result(WAIT)
+    assert here == there
+    assert [outcome.name for outcome in here.failures] == ["sum 6"]
+
+
+def test_what_the_network_broke_is_tried_again_and_what_the_medium_broke_is_not(
+    pool: Pool, tmp_path: Path
+) -> None:
+    assert pool.submit(md.delivery(partial(fails_until, tmp_path), [3], name="flaky")).result(
+        WAIT
+    ).results == [3]
+    assert len(ran(tmp_path)) == 3
+    (failure,) = (
+        pool.submit(md.delivery(partial(fails_until, tmp_path), [99], name="flaky")).result(WAIT).failures
+    )
+    assert failure.failure.error == "ConnectionError: the volume is away"
+    assert len(ran(tmp_path)) == 3 + 4, "three retries are configured"
+
+
+def test_equal_units_of_two_jobs_run_once(pool: Pool, tmp_path: Path) -> None:
+    gate = tmp_path / "gate"
+    delivery = md.delivery(partial(noted_after, gate), range(6), name="shared")
+    jobs = [pool.submit(delivery, show=show) for show in "AB"]
+    see(jobs[0], units_running=2)
+    see(jobs[1], units_running=2)
+    gate.touch()
+    assert [job.result(WAIT).results for job in jobs] == [list(range(6))] * 2
+    assert sorted(ran(tmp_path)) == list(range(6))
+
+
+def test_the_first_failure_of_a_group_drops_its_other_units(pool: Pool, tmp_path: Path) -> None:
+    units = [Unit(until_exists, (tmp_path / "never", 0)), Unit(double, (7,)), Unit(note, (tmp_path, 1))]
+    many = [Unit(note, (tmp_path, number), kind="late") for number in range(2, 40)]
+    report = pool.submit(
+        Delivery("one bad", [Group("bad", (*units, *many)), Group("good", (Unit(double, (1,)),))])
+    )
+    assert [outcome.value for outcome in report.result(WAIT).outcomes] == [None, 2]
+
+
+def test_classes_then_deadlines_then_first_come(pool: Pool, tmp_path: Path) -> None:
+    gate = tmp_path / "gate"
+    blockers = pool.submit(
+        md.delivery(partial(until_exists, gate), range(2), name="block"), priority="urgent"
+    )
+    see(blockers, units_running=2)
+    soon = datetime.now(UTC) + timedelta(hours=1)
+    submit = partial(partial, note, tmp_path)
+    pool.submit(md.delivery(submit(), [40, 41], name="low"), priority="background")
+    pool.submit(md.delivery(submit(), [20, 21], name="first"))
+    pool.submit(md.delivery(submit(), [30, 31], name="second"))
+    pool.submit(md.delivery(submit(), [10, 11], name="due"), deadline=soon)
+    raised = pool.submit(md.delivery(submit(), range(50, 59), name="raised"), priority="background")
+    see(raised, units=9)
+    raised.reprioritize("urgent")
+    gate.touch()
+    for job in pool.jobs():
+        assert job.wait(WAIT)
+    order = [number // 10 for number in ran(tmp_path)]
+    # Two slots run side by side, so neighbors may swap, and each may take one unit while those called back
+    # are on their way into the queue again.
+    assert order[:11].count(5) == 9
+    assert order[-3:].count(4) == 2
+    assert order.index(1) < order.index(2) <= order.index(3) + 1
+
+
+def test_shows_of_a_class_share(pool: Pool, tmp_path: Path) -> None:
+    gate = tmp_path / "gate"
+    blockers = pool.submit(
+        md.delivery(partial(until_exists, gate), range(2), name="block"), priority="urgent"
+    )
+    see(blockers, units_running=2)
+    many = pool.submit(md.delivery(partial(note, tmp_path), range(100, 160), name="many"), show="LARGE")
+    few = pool.submit(md.delivery(partial(note, tmp_path), range(6), name="few"), show="SMALL")
+    see(few, units=6)
+    gate.touch()
+    assert many.wait(WAIT)
+    assert few.wait(WAIT)
+    assert max(ran(tmp_path).index(number) for number in range(6)) < 40
+
+
+def test_cancelling_stops_running_units_at_their_next_frame(pool: Pool, tmp_path: Path) -> None:
+    job = pool.submit(md.delivery(partial(noted_after, tmp_path / "never"), range(50), name="endless"))
+    see(job, units_running=2)
+    job.cancel()
+    assert job.wait(WAIT)
+    assert job.status == "cancelled"
+    with pytest.raises(MediaError, match="was cancelled"):
+        job.result()
+    # Both slots are free again, and nothing else of it ever starts.
+    assert pool.submit(md.delivery(double, range(4), name="after")).result(WAIT).failures == []
+    assert sorted(ran(tmp_path)) == [0, 1]
+
+
+def test_another_client_finds_the_job_and_its_result(pool: Pool) -> None:
+    with Pool.connect(pool.address) as mine:
+        job = mine.submit(md.delivery(double, range(5), name="left alone"), show="A")
+    found = pool.job("left alone")
+    assert (found.id, found.show) == (job.id, "A")
+    assert found.result(WAIT).results == [0, 2, 4, 6, 8]
+    with pytest.raises(InvalidRequest, match="knows no such job"):
+        pool.job("never submitted")
+
+
+def test_what_cannot_be_is_refused(pool: Pool) -> None:
+    with pytest.raises(InvalidRequest, match="urgent"):
+        pool.submit(md.delivery(double, [1], name="x"), priority="urgnt")
+    with pytest.raises(InvalidRequest, match="nothing to change"):
+        pool.submit(md.delivery(double, [1], name="x")).reprioritize()
+
+
+def test_a_job_shows_itself(pool: Pool) -> None:
+    job = pool.submit(md.delivery(double, range(8), name="a <b> job"))
+    job.wait(WAIT)
+    assert "7 of 8 done, 1 failed" in repr(job)
+    assert "a &lt;b&gt; job" in job._repr_html_()
+    assert job.progress.fraction == 1
+    assert job.turnaround is not None
+
+
+def test_units_run_in_other_processes(pool: Pool) -> None:
+    pids = pool.submit(Delivery("pids", [Group("pid", (Unit(os.getpid),))])).result(WAIT).results
+    assert os.getpid() not in pids

@@ -1,4 +1,4 @@
-"""``python -m benchmarks [figure …] [--quick] [--json FILE]``: measure, compare, say what is met."""
+"""``python -m benchmarks [figure …] [--quick] [--rounds N] [--json FILE]``: measure, compare, say what is met."""
 
 from __future__ import annotations
 
@@ -12,12 +12,13 @@ from rich.console import Console
 from benchmarks.measure import Failed
 from benchmarks.report import Row, as_json, machine, table
 
-FIGURES = ("planes", "decode", "random_access", "opening", "proxy", "memory", "displacement")
+FIGURES = ("planes", "decode", "random_access", "opening", "proxy", "memory")
 
 
 def main(
     figures: Annotated[list[str] | None, typer.Argument(help=f"Which: {', '.join(FIGURES)}.")] = None,
     quick: Annotated[bool, typer.Option(help="Tiny clips and one round: does it run at all?")] = False,
+    rounds: Annotated[int, typer.Option(help="How often each side of a comparison is measured.", min=1)] = 3,
     json: Annotated[Path | None, typer.Option(help="Where to write everything measured.")] = None,
 ) -> None:
     """Measure figures beside mediadask's peers, in one run, and print them against their targets."""
@@ -32,7 +33,7 @@ def main(
         module = importlib.import_module(f"benchmarks.{name}")
         with progress.status(name):
             try:
-                for row in module.rows(quick):
+                for row in module.rows(quick, 1 if quick else rounds):
                     rows.append(row)
                     value = "–" if row.value is None else f"{row.value:.3g}"
                     progress.print(

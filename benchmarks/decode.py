@@ -46,8 +46,8 @@ def on_the_pool(url: str) -> Sample:
         return meter.sample(sum(report.results))
 
 
-def rows(quick: bool) -> Iterator[Row]:
-    frames, times, rounds = (24, 2, 1) if quick else (96, 6, 5)
+def rows(quick: bool, rounds: int) -> Iterator[Row]:
+    frames, times = (24, 2) if quick else (96, 6)
     size = (640, 360) if quick else (1920, 1080)
     for codec, bitrate in CASES.items():
         clip = footage.looped(footage.rendition(codec, frames=frames, size=size, bitrate=bitrate), times)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import mediadask as md
 from benchmarks import footage
-from benchmarks.measure import Meter, Sample, in_turn, isolated, median_of, ratio
+from benchmarks.measure import Failed, Meter, Sample, in_turn, isolated, median_of, ratio
 from benchmarks.report import Row, at_most
 from mediadask.pool import Pool
 
@@ -19,12 +19,14 @@ if TYPE_CHECKING:
 def proxy_on_one_worker(clip: str, height: int) -> Sample:
     with tempfile.TemporaryDirectory() as out, Pool.local(workers=1) as pool:
         with Meter() as meter:
-            pool.submit(md.proxy([clip], out, size=height), name="proxy", show="bench").result()
+            report = pool.submit(md.proxy([clip], out, size=height), name="proxy", show="bench").result()
+        if report.failures:
+            raise Failed(str(report.failures[0].failure))
         return meter.sample()
 
 
-def rows(quick: bool) -> Iterator[Row]:
-    frames, times, rounds = (12, 4, 1) if quick else (48, 10, 3)
+def rows(quick: bool, rounds: int) -> Iterator[Row]:
+    frames, times = (12, 4) if quick else (48, 10)
     size = (1280, 720) if quick else (3840, 2160)
     short = footage.rendition("ProRes", frames=frames, size=size)
     long = footage.looped(short, times)

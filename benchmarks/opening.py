@@ -59,8 +59,8 @@ def opens_again(url: str, other: str) -> Sample:
     return meter.sample((len(clip), taken))
 
 
-def rows(quick: bool) -> Iterator[Row]:
-    rounds, size = (1, (320, 180)) if quick else (3, (1920, 1080))
+def rows(quick: bool, rounds: int) -> Iterator[Row]:
+    size = (320, 180) if quick else (1920, 1080)
     short = str(footage.rendition("ProRes", frames=4, size=(320, 180)))
     for codec, bitrate, times in (("ProRes", None, 22), ("H.264", "50M", 80)):
         source = footage.rendition(

@@ -57,8 +57,8 @@ def mean_of_frames(url: str, cores: int) -> Sample:
     return meter.sample(len(frames))
 
 
-def rows(quick: bool) -> Iterator[Row]:
-    frames, rounds = (24, 1) if quick else (96, 5)
+def rows(quick: bool, rounds: int) -> Iterator[Row]:
+    frames = 24 if quick else 96
     size = (640, 360) if quick else (1920, 1080)
     for codec, bitrate in CASES.items():
         clip = str(footage.rendition(codec, frames=frames, size=size, bitrate=bitrate))
@@ -89,7 +89,7 @@ def rows(quick: bool) -> Iterator[Row]:
     for codec, bitrate in CASES.items():
         clip = str(footage.looped(footage.rendition(codec, frames=frames, size=size, bitrate=bitrate), 3))
         sides = {"one core": partial(mean_of_frames, clip, 1), "all": partial(mean_of_frames, clip, CORES)}
-        samples = in_turn({name: partial(isolated, side) for name, side in sides.items()}, max(rounds - 2, 1))
+        samples = in_turn({name: partial(isolated, side) for name, side in sides.items()}, rounds)
         yield Row(
             "planes",
             f"{codec} {size[1]}p",

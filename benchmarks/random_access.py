@@ -144,8 +144,8 @@ def read(open_clip: Callable[[str], Callable[[int], Any]], path: str, numbers: S
     return meter.sample([None if one is None else footage.number_in(one) for one in pictures])
 
 
-def rows(quick: bool) -> Iterator[Row]:
-    frames, asked, rounds = (72, 6, 1) if quick else (300, 100, 3)
+def rows(quick: bool, rounds: int) -> Iterator[Row]:
+    frames, asked = (72, 6) if quick else (300, 100)
     installed = {"mediadask": mediadask}
     for name, (reader, module) in PEERS.items():
         if importlib.util.find_spec(module):

@@ -141,7 +141,7 @@ class Clip:
                     frame.reason,
                     where=self.url,
                     frame=frame.number,
-                    do="copy the clip again, or use hold or black",
+                    do="copy the clip again, or let on-corrupt be hold or black",
                 )
             else:
                 if on_corrupt == "hold" and good is None:

@@ -132,7 +132,7 @@ class Output:
             If it cannot be written; nothing is left at `url` that was not there before.
         """
         try:
-            with _committed(url, self.workspace) as path:
+            with output_errors(self.url), _committed(url, self.workspace) as path:
                 yield path
         except MediaError:
             if not self.is_done(read_mark(self.url)):
@@ -175,7 +175,9 @@ def output_errors(url: str) -> Iterator[None]:
     except MediaError:
         raise
     except (OSError, av.error.FFmpegError, MemoryError) as error:
-        reason = getattr(error, "strerror", None) or str(error) or type(error).__name__
+        # What our file object raised is behind what FFmpeg makes of it.
+        first = error.__context__ if isinstance(error, av.error.PyAVCallbackError) else error
+        reason = getattr(first, "strerror", None) or str(first) or type(first).__name__
         raise OutputFailed(
             f"cannot be written ({reason})",
             where=url,
@@ -185,31 +187,24 @@ def output_errors(url: str) -> Iterator[None]:
 
 @contextmanager
 def _committed(url: str, workspace: str) -> Iterator[Path]:
-    """A local path to write inside the block; when it ends well, what was written stands at `url`.
-
-    Raises
-    ------
-    OutputFailed
-        If it cannot be written; nothing is left at `url` that was not there before.
-    """
-    with output_errors(url):
+    """A local path to write inside the block; when it ends well, what was written stands at `url`."""
+    if is_local(url):
+        folder = Path(workspace)
+        folder.mkdir(parents=True, exist_ok=True)
+    else:
+        folder = Path(tempfile.gettempdir())
+    # The suffix stays: encoders choose by it.
+    temporary = folder / f"{uuid.uuid4().hex}.part{Path(url).suffix}"
+    try:
+        yield temporary
         if is_local(url):
-            folder = Path(workspace)
-            folder.mkdir(parents=True, exist_ok=True)
+            _sync(temporary)
+            os.replace(temporary, url)
         else:
-            folder = Path(tempfile.gettempdir())
-        # The suffix stays: encoders choose by it.
-        temporary = folder / f"{uuid.uuid4().hex}.part{Path(url).suffix}"
-        try:
-            yield temporary
-            if is_local(url):
-                _sync(temporary)
-                os.replace(temporary, url)
-            else:
-                filesystem, path = fsspec.url_to_fs(url)
-                filesystem.put_file(str(temporary), path)
-        finally:
-            temporary.unlink(missing_ok=True)
+            filesystem, path = fsspec.url_to_fs(url)
+            filesystem.put_file(str(temporary), path)
+    finally:
+        temporary.unlink(missing_ok=True)
 
 
 def _sync(path: Path) -> None:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from fractions import Fraction
 from functools import cache, partial
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 from PIL import Image, ImageDraw, ImageFont, UnidentifiedImageError
 from PIL.PngImagePlugin import PngInfo
 
@@ -25,6 +26,8 @@ from mediadask.render.recipe import Box, Size, fitted_size, picture_box
 from mediadask.timecode import Timecode
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from mediadask.clips import ClipHeader
 
 __all__ = ["sheet", "still"]
@@ -101,17 +104,21 @@ def _sheet_group(
     output = Output.of(url, clip.url, "sheet", clip.identity, numbers, columns, width, lut and lut.digest)
     header = clip.header
     kind = f"still {header.codec} {header.width}x{header.height}"
+    rows = range(0, len(numbers), _STILLS_A_UNIT)
+    parts = tuple(output.part(f"{row:06}.png") for row in rows)
     units = tuple(
         Unit(
-            stills,
-            (clip, some, size, lut, output),
+            render_stills,
+            (clip, some, size, lut, output, part),
             name=f"{output.name} frames {', '.join(map(str, some))}",
             kind=kind,
             frames=len(some),
         )
-        for some in (numbers[row : row + _STILLS_A_UNIT] for row in range(0, len(numbers), _STILLS_A_UNIT))
+        for some, part in zip((numbers[row : row + _STILLS_A_UNIT] for row in rows), parts, strict=True)
     )
-    finish = Unit(finish_sheet, (clip, numbers, columns, width, output), name=output.name, kind="sheet")
+    finish = Unit(
+        finish_sheet, (clip, numbers, parts, columns, width, output), name=output.name, kind="sheet"
+    )
     return Group(output.name, units, finish)
 
 
@@ -128,32 +135,58 @@ Still = tuple[int, Any, bool]
 """Frame number, (height, width, 3) uint8 R'G'B', and whether it decoded."""
 
 
-def stills(
-    clip: Clip, numbers: Sequence[int], size: tuple[int, int], lut: Color | None, output: Output
-) -> list[Still]:
-    """Pictures of some frames for a sheet; none where the sheet is there already."""
+def render_stills(
+    clip: Clip, numbers: Sequence[int], size: tuple[int, int], lut: Color | None, output: Output, part: str
+) -> tuple[int, ...]:
+    """Pictures of some frames, one below the other, unless they or the whole sheet are there; the frames that
+    did not decode.
+    """
     if output.is_done(read_mark(output.url)):
-        return []
-    picture = display_picture(clip, size, lut)
-    found = []
-    for number in numbers:
-        frame = next(clip.frames(number, number + 1, on_corrupt="black", threads=1))
-        found.append((number, picture(frame), frame.valid))
-        checkpoint()
-    return found
+        return ()
+    found = read_mark(part)
+    if found is None:
+        picture = display_picture(clip, size, lut)
+        pictures, stand_ins = [], []
+        for number in numbers:
+            frame = next(clip.frames(number, number + 1, on_corrupt="black", threads=1))
+            pictures.append(picture(frame))
+            if not frame.valid:
+                stand_ins.append(number)
+            checkpoint()
+        found = replace(output.mark, stand_ins=tuple(stand_ins))
+        with output.making(part, read_mark) as path:
+            _write_image(Image.fromarray(np.concatenate(pictures)), path, found)
+    return found.stand_ins
 
 
 def finish_sheet(
-    found: Sequence[list[Still]], clip: Clip, numbers: Sequence[int], columns: int, width: int, output: Output
+    stand_ins: Sequence[tuple[int, ...]],
+    clip: Clip,
+    numbers: Sequence[int],
+    parts: Sequence[str],
+    columns: int,
+    width: int,
+    output: Output,
 ) -> Rendered:
     """Lay the pictures out and put the sheet in its place."""
     if not output.is_done(read_mark(output.url)):
-        pictures = [still for some in found for still in some]
-        mark = replace(output.mark, stand_ins=tuple(number for number, _, valid in pictures if not valid))
-        _write_image(lay_out(clip, pictures, columns, width), output, mark)
+        lost = {number for some in stand_ins for number in some}
+        mark = replace(output.mark, stand_ins=tuple(sorted(lost)))
+        with output.making(output.url, read_mark) as path:
+            pictures = [
+                (number, pixels, number not in lost)
+                for number, pixels in zip(numbers, _read_pictures(parts, len(numbers)), strict=True)
+            ]
+            _write_image(lay_out(clip, pictures, columns, width), path, mark)
     output.clear()
     made = read_mark(output.url)
     return Rendered(output.url, len(numbers), made.stand_ins if made else ())
+
+
+def _read_pictures(parts: Sequence[str], count: int) -> Iterator[Any]:
+    for first, part in zip(range(0, count, _STILLS_A_UNIT), parts, strict=True):
+        with open_file(part) as file, Image.open(file) as image:
+            yield from np.split(np.asarray(image), min(_STILLS_A_UNIT, count - first))
 
 
 def lay_out(clip: Clip, pictures: Sequence[Still], columns: int, width: int) -> Image.Image:
@@ -260,19 +293,19 @@ def render_still(
     if not output.is_done(read_mark(output.url)):
         picture = display_picture(clip, size, lut)
         frame = next(clip.frames(number, number + 1, threads=1))
-        _write_image(Image.fromarray(picture(frame)), output, output.mark)
+        with output.making(output.url, read_mark) as path:
+            _write_image(Image.fromarray(picture(frame)), path, output.mark)
     output.clear()
     return Rendered(output.url, 1)
 
 
-def _write_image(image: Image.Image, output: Output, mark: Mark) -> None:
-    with output.making(output.url, read_mark) as path, open(path, "wb") as file:
-        if path.suffix.lower() == ".png":
-            info = PngInfo()
-            info.add_text("comment", str(mark))
-            image.save(file, "PNG", pnginfo=info)
-        else:
-            image.save(file, "JPEG", quality=92, subsampling=0, comment=str(mark))
+def _write_image(image: Image.Image, path: Path, mark: Mark) -> None:
+    if path.suffix.lower() == ".png":
+        info = PngInfo()
+        info.add_text("comment", str(mark))
+        image.save(path, "PNG", pnginfo=info)
+    else:
+        image.save(path, "JPEG", quality=92, subsampling=0, comment=str(mark))
 
 
 def read_mark(url: str) -> Mark | None:

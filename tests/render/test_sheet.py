@@ -91,6 +91,20 @@ def test_a_rerun_rewrites_nothing(make_clip: MakeClip, tmp_path: Path) -> None:
     assert [file.name for file in tmp_path.iterdir()] == ["sheet.jpg"]
 
 
+def test_pictures_do_not_pass_through_the_scheduler_and_are_made_once(
+    make_clip: MakeClip, tmp_path: Path
+) -> None:
+    (group,) = md.sheet(make_clip("A.mov", **HOW), tmp_path / "sheet.jpg", frames=10).groups
+    assert [unit() for unit in group.units] == [(), (), ()]
+    before = {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*.png")}
+    assert len(before) == 3
+    results = [unit() for unit in group.units]
+    assert {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*.png")} == before
+    assert group.finish is not None
+    group.finish(results)
+    assert [file.name for file in tmp_path.iterdir()] == ["sheet.jpg"]
+
+
 def test_somebody_elses_picture_is_not_overwritten(make_clip: MakeClip, tmp_path: Path) -> None:
     path = tmp_path / "poster.png"
     Image.new("RGB", (8, 8)).save(path)

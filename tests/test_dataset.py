@@ -6,6 +6,7 @@ import json
 import os
 import pickle
 import shutil
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import dask
@@ -16,6 +17,7 @@ import xarray as xr
 from dask.distributed import Client, LocalCluster
 
 import mediadask as md
+from mediadask.array.frames import plan_chunks
 from mediadask.clips import Clip, decode
 from mediadask.footage import read_number
 from mediadask.pixels import to_rgb
@@ -164,6 +166,17 @@ def test_no_frame_is_decoded_twice_whatever_the_chunks(
     dataset = md.open_clip(path, chunks=chunks)
     dataset.frames.mean().compute()
     assert FRAMES <= decoded.since() <= FRAMES * 1.05
+
+
+@pytest.mark.usefixtures("small_chunks")
+def test_a_gop_too_long_to_hold_is_decoded_again_rather_than_held(
+    decoded: Decoded, long_gop: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    held_bytes = 14 * FRAME_BYTES // 2  # 14 of a GOP's 20 frames: a 4:2:0 picture is half of its R'G'B'
+    monkeypatch.setattr("mediadask.dataset.plan_chunks", partial(plan_chunks, held_bytes=held_bytes))
+    frames = md.open_clip(long_gop).frames
+    assert [read_number(picture) for picture in frames.values] == list(range(FRAMES))
+    assert FRAMES * 1.05 < decoded.since() < FRAMES * 2
 
 
 @pytest.mark.usefixtures("small_chunks")

@@ -9,6 +9,9 @@ decodes it once and keeps native planes, a quarter of that::
                     ├─ ("frames-…", 1, 0, 0, 0)    ("frames-…", 4, 0, 0, 0)
                     └─ ("frames-…", 2, 0, 0, 0)    …
 
+A GOP whose native planes are too much for a worker to hold (250 frames of 4K in 10 bits are 6 GB) has several
+such tasks, each of which decodes from the key: memory is bounded, at the price of decoding again.
+
 Every chunk is a Dask getter, so that slices of it are fused into the task and reach `FrameArray`, which
 decodes and converts no more than they need. Tasks are made after culling: a GOP of which one chunk is left
 is decoded from there, one of which several are left as far as the last of them needs.
@@ -42,6 +45,10 @@ __all__ = ["DecodedFrames", "FrameArray", "FrameLayer", "plan_chunks"]
 _OPEN_GOP_FRAMES = 20
 """At least so many frames are decoded together where GOPs are open: a run of them also decodes the next key,
 which at 20 is 5 %."""
+
+_HELD_BYTES = 3 << 29
+"""Of native planes that one task holds for its chunks: a second of 4K at 60 frames in 10 bits. Half of what
+Dask gives a worker of one core on a common machine."""
 
 
 @dataclass(frozen=True)
@@ -145,11 +152,12 @@ def _consecutive(positions: npt.NDArray[Any]) -> bool:
 
 
 def plan_chunks(
-    clip: Clip, source: FrameArray, budget_bytes: int
+    clip: Clip, source: FrameArray, budget_bytes: int, held_bytes: int = _HELD_BYTES
 ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
-    """Edges of chunks, (chunks + 1,) frame numbers, and (chunks,) the first chunk that has the same GOPs.
+    """Edges of chunks, (chunks + 1,) frame numbers, and (chunks,) the first chunk that is decoded with each.
 
-    Chunks with the same first chunk are decoded together.
+    Chunks with the same first chunk are decoded together: by one task, which holds no more than `held_bytes`
+    of native planes.
     """
     count = len(clip)
     most = max(budget_bytes // max(int(np.prod(source.shape[1:])) * source.dtype.itemsize, 1), 1)
@@ -165,11 +173,18 @@ def plan_chunks(
         stop = edge
     starts, stops = np.array(together), np.array([*together[1:], count])
     parts = np.maximum(-(-(stops - starts) // most), 1)
-    owners = np.repeat(np.cumsum(parts) - parts, parts)
-    part = np.arange(len(owners)) - owners
+    firsts = np.repeat(np.cumsum(parts) - parts, parts)
+    part = np.arange(len(firsts)) - firsts
     group = np.repeat(np.arange(len(parts)), parts)
+    chunk_bytes = -(-(stops - starts) // parts) * _native_bytes(clip)
+    owners = firsts + part - part % np.maximum(held_bytes // chunk_bytes, 1)[group]
     edges = starts[group] + (stops - starts)[group] * part // parts[group]
     return np.append(edges, count), owners
+
+
+def _native_bytes(clip: Clip) -> int:
+    header = clip.header
+    return header.pixel_format.frame_bytes(header.height, header.width)
 
 
 def _has_open_gops(clip: Clip) -> bool:

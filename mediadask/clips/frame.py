@@ -54,6 +54,11 @@ class PixelFormat:
             shapes = (full,) * (3 if self.model == "rgb" else 1)
         return (*shapes, full) if self.alpha else shapes
 
+    def frame_bytes(self, height: int, width: int) -> int:
+        """Bytes of all planes of a frame."""
+        shapes = self.plane_shapes(height, width)
+        return sum(rows * columns for rows, columns in shapes) * np.dtype(self.dtype).itemsize
+
 
 @dataclass(frozen=True)
 class ColorTags:

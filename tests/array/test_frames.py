@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -9,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mediadask.array.frames import FrameArray, plan_chunks
+from mediadask.clips import PixelFormat
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -27,11 +29,14 @@ class Index:
         return int(self.gops[-1])
 
 
-def planned(lengths: list[int], most: int) -> tuple[npt.NDArray[Any], npt.NDArray[Any]]:
+HEADER = SimpleNamespace(height=2, width=3, pixel_format=PixelFormat("gbrp", "rgb", 8, "uint8"))
+
+
+def planned(lengths: list[int], most: int, held: int = 10**6) -> tuple[npt.NDArray[Any], npt.NDArray[Any]]:
     index = Index(lengths)
     source = FrameArray("", "", (len(index), 2, 3, 3), np.dtype("uint8"))
-    clip: Any = type("Planned", (), {"index": index, "__len__": lambda self: len(index)})()
-    return plan_chunks(clip, source, most * 18)
+    clip: Any = type("Planned", (), {"index": index, "header": HEADER, "__len__": lambda self: len(index)})()
+    return plan_chunks(clip, source, most * 18, held * 18)
 
 
 @given(st.lists(st.integers(1, 40), min_size=1, max_size=60), st.integers(1, 30))
@@ -58,3 +63,22 @@ def test_gops_go_together_up_to_the_budget() -> None:
     edges, owners = planned([10, 10, 10, 50, 5, 5], 20)
     assert edges.tolist() == [0, 20, 30, 46, 63, 80, 90]
     assert owners.tolist() == [0, 1, 2, 2, 2, 5]
+
+
+@given(st.lists(st.integers(1, 400), min_size=1, max_size=20), st.integers(1, 30), st.integers(1, 200))
+def test_no_task_holds_more_frames_than_it_may(lengths: list[int], most: int, held: int) -> None:
+    edges, owners = planned(lengths, most, held)
+    free, _ = planned(lengths, most)
+    assert edges.tolist() == free.tolist(), "how chunks are decoded does not move them"
+    assert (np.diff(owners) >= 0).all()
+    for owner in np.unique(owners):
+        (members,) = np.nonzero(owners == owner)
+        assert members[0] == owner
+        if len(members) > 1:
+            assert edges[members[-1] + 1] - edges[owner] <= held
+
+
+def test_a_gop_too_long_to_hold_is_decoded_in_parts() -> None:
+    edges, owners = planned([100], 10, held=40)
+    assert edges.tolist() == [*range(0, 101, 10)]
+    assert owners.tolist() == [0, 0, 0, 0, 4, 4, 4, 4, 8, 8]

@@ -27,7 +27,7 @@ class MakeClip(Protocol):
 @pytest.fixture(autouse=True, scope="session")
 def _own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("SVT_LOG", "1")  # read once a process: footage in AV1 would greet on stderr, and keep greeting
+        patch.setenv("SVT_LOG", "1")  # AV1 footage would greet on stderr; read once a process
         patch.setenv("MEDIADASK_CACHE", str(tmp_path_factory.mktemp("cache")))
         # The ledger of every pool a test opens, unless it says otherwise.
         patch.setenv("XDG_DATA_HOME", str(tmp_path_factory.mktemp("data")))

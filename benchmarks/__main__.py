@@ -1,4 +1,4 @@
-"""``python -m benchmarks [figure …] [--quick] [--rounds N] [--json FILE]``: measure, compare, say what is met."""
+"""``python -m benchmarks [figure …] [--quick] [--rounds N] [--json FILE]``: measure and compare."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from rich.console import Console
 from benchmarks.measure import Failed
 from benchmarks.report import Row, as_json, machine, table
 
-FIGURES = ("planes", "decode", "random_access", "opening", "proxy", "memory")
+FIGURES = ("planes", "decode", "random_access", "opening", "proxy", "memory", "displacement")
 
 
 def main(

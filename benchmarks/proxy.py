@@ -47,8 +47,9 @@ def by_ffmpeg(clip: str, out: str, lut: str, height: int) -> Sample:
 
 
 def ssim(one: str, other: str) -> float:
-    """FFmpeg's, over all planes of all frames."""
-    command = [footage.ffmpeg(), "-i", one, "-i", other, "-lavfi", "[0:v][1:v]ssim", "-f", "null", "-"]
+    """FFmpeg's, over all planes of all frames, paired by number: containers round their times differently."""
+    numbered = "[0:v]settb=1/24,setpts=N[a];[1:v]settb=1/24,setpts=N[b];[a][b]ssim"
+    command = [footage.ffmpeg(), "-i", one, "-i", other, "-lavfi", numbered, "-f", "null", "-"]
     found = re.search(r"All:([0-9.]+)", run(command).value)
     if not found:
         raise Failed("ffmpeg's ssim filter gave no figure")

@@ -6,6 +6,8 @@ import os
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Self
 
+import dask
+from dask.utils import parse_timedelta
 from distributed import Client, LocalCluster
 from distributed.comm.addressing import resolve_address
 from distributed.protocol.pickle import dumps, loads
@@ -26,6 +28,9 @@ if TYPE_CHECKING:
     from mediadask.pool.reports import TurnaroundBy
 
 __all__ = ["Pool"]
+
+_CONNECT_SECONDS = 10.0
+"""Dask waits 30: a person who mistyped an address should not."""
 
 
 class Pool:
@@ -77,7 +82,8 @@ class Pool:
         """
         try:
             resolve_address(address)  # what is no address would leave a half-made client behind
-            client = Client(address, set_as_default=False, timeout="10s")
+            configured = parse_timedelta(dask.config.get("distributed.comm.timeouts.connect"))
+            client = Client(address, set_as_default=False, timeout=min(configured, _CONNECT_SECONDS))
         except (OSError, ValueError) as error:
             raise InvalidRequest(
                 f"no pool answers ({error})",

@@ -72,20 +72,16 @@ def test_a_class_there_is_none_of_is_bad_input(run: Run, good: Path, scheduler: 
     assert len(done.stderr.splitlines()) == 1
 
 
-@pytest.mark.parametrize("address", ["nonsense://x", "rubbish", "tcp://no-such-host.invalid:8786"])
-def test_a_pool_that_is_nowhere_is_one_line(run: Run, good: Path, address: str) -> None:
-    done = run("proxy", good, "--out", "proxies", "--pool", address)
+def test_what_is_no_address_is_one_line_at_once(run: Run, good: Path) -> None:
+    done = run("proxy", good, "--out", "proxies", "--pool", "rubbish")
     assert (done.returncode, done.stdout) == (2, "")
-    assert done.stderr.startswith(f"mediadask: {address}: no pool answers")
+    assert done.stderr.startswith("mediadask: rubbish: no pool answers")
     assert len(done.stderr.splitlines()) == 1
 
 
-@pytest.mark.parametrize(("command", "out"), [("sheet", "x.gif"), ("archive", "x.foo"), ("proxy", "x.mp4")])
-def test_a_file_name_that_is_not_made_is_no_folder(
-    run: Run, good: Path, tmp_path: Path, command: str, out: str
-) -> None:
-    done = run(command, good, "--out", out)
+def test_a_file_name_that_is_not_made_is_no_folder(run: Run, good: Path, tmp_path: Path) -> None:
+    done = run("sheet", good, "--out", "x.gif")
     assert (done.returncode, done.stdout) == (2, "")
-    assert done.stderr.startswith(f"mediadask: {tmp_path / out}: no .")
+    assert done.stderr.startswith(f"mediadask: {tmp_path / 'x.gif'}: no .gif is made here")
     assert len(done.stderr.splitlines()) == 1
-    assert not (tmp_path / out).exists()
+    assert not (tmp_path / "x.gif").exists()

@@ -10,6 +10,7 @@ import typer
 from mediadask.cli import work
 from mediadask.cli.inputs import ClipsArgument, Found, find, option_pairs
 from mediadask.cli.terminal import printable
+from mediadask.errors import InvalidRequest
 
 if TYPE_CHECKING:
     from mediadask.delivery import Delivery, Outcome
@@ -60,6 +61,9 @@ def sheet(
     frames: Annotated[int, typer.Option(help="How many pictures, evenly over the clip.")] = 20,
     columns: Annotated[int, typer.Option(help="Pictures in a row.")] = 5,
     width: Annotated[int, typer.Option(help="Of the sheet, in pixels.")] = 1920,
+    still: Annotated[
+        int | None, typer.Option(metavar="FRAME", help="This one frame instead, of one clip, at full size.")
+    ] = None,
     lut: Lut = None,
     json: work.JsonOption = False,
     pool: work.PoolOption = None,
@@ -68,11 +72,16 @@ def sheet(
     priority: work.PriorityOption = None,
     deadline: work.DeadlineOption = None,
 ) -> None:
-    """Make a contact sheet of each clip: pictures with their frame numbers and timecodes."""
+    """Make a contact sheet of each clip: pictures with frame numbers and timecodes; or a single still."""
     from mediadask import render
 
     found = find(clips)
-    delivery = render.sheet(found.clips, out, frames=frames, columns=columns, width=width, lut=lut)
+    if still is None:
+        delivery = render.sheet(found.clips, out, frames=frames, columns=columns, width=width, lut=lut)
+    elif len(found.clips) == 1:
+        delivery = render.still(found.clips[0], still, out, lut=lut)
+    else:
+        raise InvalidRequest(f"one still of {len(found.clips)} clips", where=out, do="name one clip")
     _deliver(found, delivery, work.Work(pool, workers, show, priority, deadline), json)
 
 

@@ -57,6 +57,13 @@ def test_a_sheet_as_json(run: Run, good: Path, tmp_path: Path, scheduler: str) -
         assert image.width == 320
 
 
+def test_a_still_is_one_frame_at_full_size(run: Run, good: Path, tmp_path: Path, scheduler: str) -> None:
+    done = run("sheet", good, "--still", 4, "--out", "still.png", "--pool", scheduler)
+    assert (done.returncode, done.stderr, done.stdout) == (0, "", f"{tmp_path / 'still.png'}\n")
+    with Image.open(tmp_path / "still.png") as image:
+        assert image.size == (128, 72)
+
+
 def test_an_archive_on_a_pool_elsewhere(run: Run, good: Path, tmp_path: Path, scheduler: str) -> None:
     done = run("archive", good, "--out", "a.zarr", "--pool", scheduler, "--show", "demo", "--deadline", "2h")
     assert (done.returncode, done.stderr, done.stdout) == (0, "", f"{tmp_path / 'a.zarr'}\n")

@@ -286,6 +286,7 @@ class JobRecord:
             "groups_failed": self.groups_failed,
             "units": self.units_planned,
             "units_done": self.units_done,
+            "units_queued": states["queued"],
             "units_running": states["running"] + states["asked"],
             "units_paused": states["leaving"] + states["paused"] + states["resuming"],
             "fully_planned": self.fully_planned,

@@ -69,7 +69,7 @@ def choose_victims(waiting: Sequence[int], asked: Iterable[int], running: Iterab
 def choose_resumed(
     paused: Iterable[P], resuming: dict[str, int], threads: dict[str, int], most_urgent: int
 ) -> list[P]:
-    """Which paused units may go on: none that a higher class waits for, on each worker as many as its threads.
+    """Which paused units may go on: none that a higher class waits for, on a worker as many as its threads.
 
     Parameters
     ----------

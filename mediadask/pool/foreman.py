@@ -1,8 +1,8 @@
 """The scheduler's side of a pool: holds the jobs, feeds their units to Dask in order, hands out results.
 
 It lives inside the scheduler, so a job outlives the client that submitted it. Units enter Dask through a
-bounded window and wait there in the scheduler's own queue, most urgent first, until a slot is free. All methods
-run in the scheduler's event loop; what may take long (loading a delivery, planning units) runs in threads.
+bounded window and wait there in the scheduler's own queue, most urgent first, until a slot is free. All
+methods run in the scheduler's event loop; what may take long (loading a delivery, planning) runs in threads.
 
 ``dask scheduler --preload mediadask.pool.foreman`` brings a scheduler up as a pool.
 """
@@ -10,7 +10,7 @@ run in the scheduler's event loop; what may take long (loading a delivery, plann
 from __future__ import annotations
 
 import asyncio
-from collections import Counter, deque
+from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from datetime import datetime
@@ -33,8 +33,10 @@ if TYPE_CHECKING:
 __all__ = ["Foreman", "dask_setup"]
 
 _PULSE_SECONDS = 0.5
-_QUEUE_SECONDS = 0.25
-"""So much work of short units is queued ahead, so that no slot waits for the next batch."""
+_QUEUE_SECONDS = 0.5
+_QUEUE_UNITS = 64
+"""So much work is queued ahead for each thread, so that no slot waits for the next batch of short units; and
+so many units at most."""
 
 _PAGE_BYTES = 4 << 20
 _LAST = 1 << 30
@@ -54,7 +56,9 @@ class Foreman(SchedulerPlugin):
         self._open: dict[str, JobRecord] = {}
         self._shared: dict[str, Ticket] = {}
         self._in_flight: Counter[tuple[int, str]] = Counter()
-        self._done_at: deque[float] = deque(maxlen=4096)
+        self._unit_seconds: dict[int, float] = {}
+        """What units of a class lately took, by its order."""
+
         self._planners = ThreadPoolExecutor(4, thread_name_prefix="mediadask-plan")
         self._tasks: set[asyncio.Task[None]] = set()
         self._round_due = False
@@ -226,7 +230,8 @@ class Foreman(SchedulerPlugin):
             self.came_back(ticket)
             return
         self._land(ticket)
-        self._done_at.append(monotonic())
+        before = self._unit_seconds.get(ticket.order, ticket.run_seconds)
+        self._unit_seconds[ticket.order] = 0.9 * before + 0.1 * ticket.run_seconds
         unwanted: list[Ticket] = []
         for place in ticket.places:
             unwanted += place.group.job.settle(place, value, ticket.frames)
@@ -295,28 +300,28 @@ class Foreman(SchedulerPlugin):
         self._dispatch.displace(waiting)
         self._dispatch.send_orders()
         for job in self._open.values():
-            if not job.planning and not job.fully_planned and len(job.planned) < self._window():
+            if not job.planning and not job.fully_planned and len(job.planned) < self._window(job.order):
                 job.planning = True
                 self._spawn(self._plan(job))
 
-    def _window(self) -> int:
-        """How many units of a class may wait in Dask's queue."""
-        now = monotonic()
-        rate = sum(now - at < 1 for at in self._done_at)
+    def _window(self, order: int) -> int:
+        """How many units of this class and those above may wait in Dask's queue."""
         threads: int = max(self.scheduler.total_nthreads, 1)
-        return max(threads * self.config.window, int(rate * _QUEUE_SECONDS))
+        units = _QUEUE_SECONDS / max(self._unit_seconds.get(order, _QUEUE_SECONDS), 1e-6)
+        return threads * max(self.config.window, min(int(units), _QUEUE_UNITS))
 
     def _feed(self) -> None:
         """Fill the window: every class has one that only it and more urgent classes fill."""
         batch: list[Ticket] = []
         allowed = self._allowed()
-        window, count = self._window(), self._dispatch.count
+        count = self._dispatch.count
         while (job := next_job(allowed, self._in_flight)) is not None:
             ahead = sum(
                 number
                 for (state, order), number in count.items()
                 if state in ("sent", "queued") and order <= job.order
             )
+            window = self._window(job.order)
             if ahead + len(batch) >= window or (not batch and ahead > window // 2):
                 break
             ticket = job.take()
@@ -354,7 +359,7 @@ class Foreman(SchedulerPlugin):
         return owned
 
     async def _plan(self, job: JobRecord) -> None:
-        tickets = await self._in_thread(job.plan, 2 * self._window())
+        tickets = await self._in_thread(job.plan, 2 * self._window(job.order))
         job.planning = False
         if job.status == "running":
             job.units_planned += len(tickets)

@@ -32,6 +32,9 @@ class Progress:
     groups_failed: int
     units: int
     units_done: int
+    units_queued: int
+    """First in line for a slot."""
+
     units_running: int
     units_paused: int
     frames: int

@@ -134,7 +134,8 @@ def test_a_job_may_be_raised_over_what_runs(pool: Pool, tmp_path: Path) -> None:
     behind = pool.submit(md.delivery(partial(frames_of, tmp_path), range(2), name="clips"))
     see(behind, units_running=2)
     other = pool.submit(md.delivery(short, range(20), name="pull"), priority="background")
-    see(other, units=20)
+    while not other.progress.units_queued:
+        time.sleep(0.005)
     other.reprioritize("urgent")
     assert other.wait(WAIT)
     (tmp_path / "go").touch()

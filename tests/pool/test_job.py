@@ -141,16 +141,16 @@ def test_classes_then_deadlines_then_first_come(pool: Pool, tmp_path: Path) -> N
     pool.submit(md.delivery(submit(), [20, 21], name="first"))
     pool.submit(md.delivery(submit(), [30, 31], name="second"))
     pool.submit(md.delivery(submit(), [10, 11], name="due"), deadline=soon)
-    raised = pool.submit(md.delivery(submit(), range(50, 59), name="raised"), priority="background")
-    see(raised, units=9)
+    raised = pool.submit(md.delivery(submit(), range(50, 58), name="raised"), priority="background")
+    see(raised, units=8)
     raised.reprioritize("urgent")
+    see(raised, units_queued=8)
     gate.touch()
     for job in pool.jobs():
         assert job.wait(WAIT)
     order = [number // 10 for number in ran(tmp_path)]
-    # Two slots run side by side, so neighbors may swap, and each may take one unit while those called back
-    # are on their way into the queue again.
-    assert order[:11].count(5) == 9
+    # Two slots run side by side, so neighbors may swap; classes do not mix.
+    assert order[:12].count(5) == 8
     assert order[-3:].count(4) == 2
     assert order.index(1) < order.index(2) <= order.index(3) + 1
 
@@ -161,13 +161,13 @@ def test_shows_of_a_class_share(pool: Pool, tmp_path: Path) -> None:
         md.delivery(partial(until_exists, gate), range(2), name="block"), priority="urgent"
     )
     see(blockers, units_running=2)
-    many = pool.submit(md.delivery(partial(note, tmp_path), range(100, 160), name="many"), show="LARGE")
+    many = pool.submit(md.delivery(partial(note, tmp_path), range(100, 500), name="many"), show="LARGE")
     few = pool.submit(md.delivery(partial(note, tmp_path), range(6), name="few"), show="SMALL")
     see(few, units=6)
     gate.touch()
     assert many.wait(WAIT)
     assert few.wait(WAIT)
-    assert max(ran(tmp_path).index(number) for number in range(6)) < 40
+    assert max(ran(tmp_path).index(number) for number in range(6)) < 250, "no more than a window"
 
 
 def test_cancelling_stops_running_units_at_their_next_frame(pool: Pool, tmp_path: Path) -> None:

@@ -1,0 +1,107 @@
+"""Urgent work on a pool full of background work: what the one waits, and what the other loses."""
+
+from __future__ import annotations
+
+import tempfile
+import time
+from functools import partial
+from pathlib import Path
+from statistics import median
+from typing import TYPE_CHECKING
+
+from distributed import Client, LocalCluster
+
+import mediadask as md
+from benchmarks.measure import CORES
+from benchmarks.report import Row, at_most
+from mediadask.pool import Pool
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from mediadask.pool import Job
+
+FRAME_SECONDS = 0.05
+URGENT_UNITS = 40
+
+
+def clip(folder: Path | None, frames: int, number: int) -> int:
+    """A unit that takes no processor: what is measured is the pool, not the cores."""
+    for frame in range(frames):
+        time.sleep(FRAME_SECONDS)
+        if folder is not None:
+            with (folder / f"{number}").open("a") as computed:
+                computed.write(f"{frame}\n")
+        md.checkpoint()
+    return number
+
+
+def rows(quick: bool, rounds: int) -> Iterator[Row]:
+    frames = 20 if quick else 60
+    clips = 4 * CORES
+    idle, busy, behind, alone, repeated = [], [], [], [], 0
+    with Pool.local(workers=CORES) as pool:
+        _turnaround(_submit(pool, None, 1, 8 * CORES, "normal"))
+        for _ in range(rounds):
+            alone.append(_turnaround(_submit(pool, None, frames, clips, "background")))
+            idle.append(_turnaround(_submit(pool, None, 1, URGENT_UNITS, "urgent")))
+            with tempfile.TemporaryDirectory() as folder:
+                background = _submit(pool, Path(folder), frames, clips, "background")
+                while background.progress.units_running < CORES:
+                    time.sleep(0.01)
+                time.sleep(frames * FRAME_SECONDS / 3)
+                busy.append(_turnaround(_submit(pool, None, 1, URGENT_UNITS, "urgent")))
+                behind.append(_turnaround(background))
+                computed = [path.read_text().split() for path in Path(folder).iterdir()]
+                repeated += sum(map(len, computed)) - clips * frames
+    plain = _plain_dask(frames, clips)
+    case = f"{URGENT_UNITS} units of {FRAME_SECONDS * 1000:.0f} ms, behind them {frames * FRAME_SECONDS:g} s each"
+    yield Row(
+        "displacement",
+        case,
+        "urgent turnaround over idle",
+        median(b / i for b, i in zip(busy, idle, strict=True)),
+        at_most(1.15),
+        ours=f"{median(busy):.2f} s",
+        theirs=f"{plain:.2f} s plain Dask, {plain / median(idle):.1f}×",
+        samples={"idle": idle, "busy": busy, "plain_dask": plain},
+    )
+    yield Row(
+        "displacement",
+        case,
+        "background over its own and the urgent job's time",
+        median(b / (a + i) for b, a, i in zip(behind, alone, idle, strict=True)),
+        at_most(1.02),
+        ours=f"{median(behind):.2f} s",
+        samples={"behind": behind, "alone": alone},
+    )
+    yield Row("displacement", case, "frames computed twice", repeated, at_most(0))
+
+
+def _submit(pool: Pool, folder: Path | None, frames: int, units: int, priority: str) -> Job:
+    return pool.submit(
+        md.delivery(partial(clip, folder, frames), range(units), name=priority), priority=priority
+    )
+
+
+def _turnaround(job: Job) -> float:
+    job.result()
+    return job.turnaround or 0.0
+
+
+def _plain_dask(frames: int, clips: int) -> float:
+    """The same by the priorities of a plain cluster."""
+    with (
+        LocalCluster(
+            n_workers=CORES, threads_per_worker=1, dashboard_address=":0", silence_logs="CRITICAL"
+        ) as cluster,
+        Client(cluster) as client,
+    ):
+        client.gather(client.map(partial(clip, None, 1), range(8 * CORES), pure=False))
+        background = client.map(partial(clip, None, frames), range(clips), pure=False, priority=-1)
+        time.sleep(frames * FRAME_SECONDS / 3)
+        start = time.monotonic()
+        client.gather(client.map(partial(clip, None, 1), range(URGENT_UNITS), pure=False, priority=1))
+        seconds = time.monotonic() - start
+        client.cancel(background)
+    return seconds

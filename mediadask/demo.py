@@ -40,7 +40,7 @@ _TAKES = (
         "A001C001_261122_R1AB.mov",
         footage.write_clip,
         {
-            "codec": "prores_ks", "pixel_format": "yuv422p10le", "options": {"profile": "hq"}, "frames": 48,
+            "codec": "prores_aw", "pixel_format": "yuv422p10le", "options": {"profile": "3"}, "frames": 48,
             "size": _HD, "timecode": "10:01:12:00", "reel": "A001C001_261122_R1AB", "sound": "pcm_s24le",
         },
     ),

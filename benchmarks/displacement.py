@@ -55,7 +55,7 @@ def rows(quick: bool, rounds: int) -> Iterator[Row]:
                 computed = [path.read_text().split() for path in Path(folder).iterdir()]
                 repeated += sum(map(len, computed)) - clips * frames
     plain = _plain_dask(frames, clips)
-    case = f"{URGENT_UNITS} units of {FRAME_SECONDS * 1000:.0f} ms, behind them {frames * FRAME_SECONDS:g} s each"
+    case = f"{URGENT_UNITS} units of {FRAME_SECONDS * 1000:.0f} ms before {frames * FRAME_SECONDS:g} s ones"
     yield Row(
         "displacement",
         case,

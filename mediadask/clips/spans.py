@@ -62,8 +62,8 @@ class SpanReader:
         files = []
         for part in _urls(url):
             reader = reader_for(part)
-            for file in reader.files(part):
-                files.append(replace(file, version=f"{file.version} {reader.name} {reader.version}"))
+            said = f"{reader.name} {reader.version}"
+            files += [replace(file, version=f"{file.version} {said}") for file in reader.files(part)]
         return tuple(files)
 
     def probe(self, url: str, files: tuple[FileStamp, ...]) -> tuple[ClipHeader, FrameIndex]:

@@ -86,7 +86,8 @@ def run(folder: Path, workers: int | None = None) -> None:
     MediaError
         If a step fails.
     """
-    rushes = folder.resolve() / "footage"
+    folder = folder.resolve()
+    rushes = folder / "footage"
     steps: list[tuple[str, int, Path | str, float]] = []
     screen = console()
     with Pool.local(workers) as pool:

@@ -88,7 +88,7 @@ class Pool:
             raise InvalidRequest(
                 f"no pool answers ({error})",
                 where=address,
-                do="check the address, or start one with `mediadask pool up`",
+                do="check the address, or start one with `dask scheduler` and `dask worker`",
             ) from None
         return cls(client)
 

@@ -9,6 +9,7 @@ from fractions import Fraction
 from functools import cache, partial
 from typing import TYPE_CHECKING, Any
 
+import imageio.v3 as iio
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont, UnidentifiedImageError
 from PIL.PngImagePlugin import PngInfo
@@ -27,6 +28,8 @@ from mediadask.timecode import Timecode
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    import numpy.typing as npt
 
     from mediadask.clips import ClipHeader
 
@@ -155,7 +158,7 @@ def render_stills(
             checkpoint()
         found = replace(output.mark, stand_ins=tuple(stand_ins))
         with output.making(part, read_mark) as path:
-            _write_image(Image.fromarray(np.concatenate(pictures)), path, found)
+            _write_image(np.concatenate(pictures), path, found)
     return found.stand_ins
 
 
@@ -177,7 +180,7 @@ def finish_sheet(
                 (number, pixels, number not in lost)
                 for number, pixels in zip(numbers, _read_pictures(parts, len(numbers)), strict=True)
             ]
-            _write_image(lay_out(clip, pictures, columns, width), path, mark)
+            _write_image(np.asarray(lay_out(clip, pictures, columns, width)), path, mark)
     output.clear()
     made = read_mark(output.url)
     return Rendered(output.url, len(numbers), made.stand_ins if made else ())
@@ -294,18 +297,18 @@ def render_still(
         picture = display_picture(clip, size, lut)
         frame = next(clip.frames(number, number + 1, threads=1))
         with output.making(output.url, read_mark) as path:
-            _write_image(Image.fromarray(picture(frame)), path, output.mark)
+            _write_image(picture(frame), path, output.mark)
     output.clear()
     return Rendered(output.url, 1)
 
 
-def _write_image(image: Image.Image, path: Path, mark: Mark) -> None:
+def _write_image(image: npt.NDArray[np.uint8], path: Path, mark: Mark) -> None:
     if path.suffix.lower() == ".png":
         info = PngInfo()
         info.add_text("comment", str(mark))
-        image.save(path, "PNG", pnginfo=info)
+        iio.imwrite(path, image, plugin="pillow", pnginfo=info)
     else:
-        image.save(path, "JPEG", quality=92, subsampling=0, comment=str(mark))
+        iio.imwrite(path, image, plugin="pillow", quality=92, subsampling=0, comment=str(mark))
 
 
 def read_mark(url: str) -> Mark | None:

@@ -103,11 +103,12 @@ def test_packed_ycbcr_is_unpacked_exactly(name: str, luma: int) -> None:
 
 @pytest.mark.parametrize(("name", "dtype", "shift"), [("nv12", "u1", 0), ("p010le", "<u2", 6)])
 def test_half_planar_is_unpacked_exactly(name: str, dtype: str, shift: int) -> None:
-    frame = filled(name)
-    y, cb, cr = planes_of(frame)
-    np.testing.assert_array_equal(y, rows(frame, 0, dtype)[:, :WIDTH] >> shift)
-    np.testing.assert_array_equal(cb, rows(frame, 1, dtype)[:, 0:WIDTH:2] >> shift)
-    np.testing.assert_array_equal(cr, rows(frame, 1, dtype)[:, 1 : WIDTH + 1 : 2] >> shift)
+    for _ in range(100):  # swscale's threads damaged one such picture in ten
+        frame = filled(name)
+        y, cb, cr = planes_of(frame)
+        np.testing.assert_array_equal(y, rows(frame, 0, dtype)[:, :WIDTH] >> shift)
+        np.testing.assert_array_equal(cb, rows(frame, 1, dtype)[:, 0:WIDTH:2] >> shift)
+        np.testing.assert_array_equal(cr, rows(frame, 1, dtype)[:, 1 : WIDTH + 1 : 2] >> shift)
 
 
 @pytest.mark.parametrize("name", ["yuv422p10be", "yuv444p16be", "gray16be", "gbrp12be"])

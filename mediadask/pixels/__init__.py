@@ -1,8 +1,21 @@
 """Picture math on one frame, NumPy in and NumPy out: Y'CbCr and R'G'B', color, scaling."""
 
+from mediadask.pixels.cdl import Cdl
 from mediadask.pixels.color import Color
+from mediadask.pixels.resample import Filter, resize
 from mediadask.pixels.rgb import SampleType, to_rgb
-from mediadask.pixels.scale import Filter, display_rgb, resize
+from mediadask.pixels.scale import display_rgb
+from mediadask.pixels.spaces import input_space
 from mediadask.pixels.ycbcr import to_video_frame
 
-__all__ = ["Color", "Filter", "SampleType", "display_rgb", "resize", "to_rgb", "to_video_frame"]
+__all__ = [
+    "Cdl",
+    "Color",
+    "Filter",
+    "SampleType",
+    "display_rgb",
+    "input_space",
+    "resize",
+    "to_rgb",
+    "to_video_frame",
+]

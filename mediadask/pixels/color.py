@@ -1,8 +1,7 @@
-"""A color step, by OpenColorIO: a look-up table file, or a conversion between color spaces of a config."""
+"""What is done to a picture's color, by OpenColorIO: a chain of steps, applied at once."""
 
 from __future__ import annotations
 
-import hashlib
 import os
 from dataclasses import dataclass
 from functools import lru_cache
@@ -11,9 +10,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import PyOpenColorIO as ocio
 
-from mediadask.clips.storage import normalize, open_file
-from mediadask.errors import InvalidRequest, MediaChanged, UnreadableMedia
+from mediadask.clips.storage import normalize
+from mediadask.errors import InvalidRequest
+from mediadask.pixels.cdl import Cdl
+from mediadask.pixels.config import CONFIG, config_url, digest_of, named_space, nearest, open_config
 from mediadask.pixels.kernels import interleave
+from mediadask.pixels.steps import Conversion, Grade, Look, Lut, Step, View, processor_of
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -30,22 +32,16 @@ _DEPTHS = {
 
 @dataclass(frozen=True)
 class Color:
-    """One color step as plain data: hashable, picklable, and it knows when its file is another one.
+    """Color steps as plain data: hashable, picklable, JSON, and they know when a file of theirs is another.
 
-    Make it with `Color.lut` or `Color.convert`.
+    Make it with `lut`, `convert`, `view`, `look` and `cdl`, and join several with `chain`.
     """
 
-    url: str
-    """The LUT or config file; ``ocio://…`` for a config built into OpenColorIO."""
-
-    digest: str
-    """Of the file's content; empty for a built-in config, whose name pins it."""
-
-    spaces: tuple[str, str] | None = None
-    """From and to, by the config's names; None for a LUT."""
+    steps: tuple[Step, ...] = ()
+    """In the order they are applied; none changes nothing."""
 
     @classmethod
-    def lut(cls, url: str | os.PathLike[str]) -> Color:
+    def lut(cls, url: str | os.PathLike[str], *, inverse: bool = False) -> Color:
         """The table in a .cube, .3dl, .clf, .spi1d or any other file OpenColorIO reads.
 
         Raises
@@ -53,14 +49,13 @@ class Color:
         MissingMedia
             If there is no such file.
         UnreadableMedia
-            If it is not a LUT.
+            If it is not a LUT, or has no inverse and one was asked for.
         """
-        color = cls(normalize(url), _digest(normalize(url)))
-        _processor(color)
-        return color
+        url = normalize(url)
+        return cls._checked(Lut(url, digest_of(url), inverse))
 
     @classmethod
-    def convert(cls, source: str, target: str, config: str | os.PathLike[str] = "ocio://default") -> Color:
+    def convert(cls, source: str, target: str, config: str | os.PathLike[str] = CONFIG) -> Color:
         """From one color space of a config to another; a config is a file, or ``ocio://`` and a name.
 
         Raises
@@ -70,15 +65,99 @@ class Color:
         InvalidRequest
             If the config has no such color space.
         """
-        url = os.fspath(config)
-        builtin = url.startswith("ocio://")
-        url = url if builtin else normalize(url)
-        color = cls(url, "" if builtin else _digest(url), (source, target))
-        _processor(color)
-        return color
+        url, digest, (source, target) = _of_config(config, source, target)
+        return cls._checked(Conversion(source, target, url, digest))
+
+    @classmethod
+    def view(
+        cls,
+        source: str,
+        display: str,
+        view: str,
+        config: str | os.PathLike[str] = CONFIG,
+        *,
+        inverse: bool = False,
+    ) -> Color:
+        """From a color space to what a display is sent; `inverse` from there back.
+
+        The output transforms of ACES take seconds a UHD frame: see `baked`.
+
+        Raises
+        ------
+        MissingMedia
+            If there is no such config file.
+        InvalidRequest
+            If the config has no such color space, display or view.
+        """
+        url, digest, (source,) = _of_config(config, source)
+        opened = open_config(url, digest)
+        for name, choices in ((display, opened.getDisplays()), (view, opened.getViews(display))):
+            if name not in choices:
+                what = "display" if name == display else f"view on {display}"
+                raise InvalidRequest(f"has no {what} {name!r}", where=url, do=nearest(name, choices))
+        return cls._checked(View(source, display, view, url, digest, inverse))
+
+    @classmethod
+    def look(
+        cls, look: str, space: str, config: str | os.PathLike[str] = CONFIG, *, inverse: bool = False
+    ) -> Color:
+        """A look of a config, on a picture in one of its color spaces.
+
+        Raises
+        ------
+        MissingMedia
+            If there is no such config file.
+        InvalidRequest
+            If the config has no such color space or look.
+        """
+        url, digest, (space,) = _of_config(config, space)
+        names = [one.getName() for one in open_config(url, digest).getLooks()]
+        if look not in names:
+            raise InvalidRequest(f"has no look {look!r}", where=url, do=nearest(look, names))
+        return cls._checked(Look(look, space, url, digest, inverse))
+
+    @classmethod
+    def cdl(
+        cls,
+        cdl: Cdl,
+        space: str | None = None,
+        working: str = "ACEScct",
+        config: str | os.PathLike[str] = CONFIG,
+    ) -> Color:
+        """A grade; values below 0 and above 1 are kept.
+
+        Parameters
+        ----------
+        space
+            The color space the picture is in, before and after; None applies the grade to values as they are.
+        working
+            The color space the grade was made in.
+
+        Raises
+        ------
+        MissingMedia
+            If there is no such config file.
+        InvalidRequest
+            If the config has no such color space.
+        """
+        grade = cls((Grade(cdl),))
+        if space is None:
+            return grade
+        there, back = cls.convert(space, working, config), cls.convert(working, space, config)
+        return cls.chain(there, grade, back)
+
+    @classmethod
+    def chain(cls, *colors: Color) -> Color:
+        """One after another."""
+        return cls(tuple(step for color in colors for step in color.steps))
+
+    @classmethod
+    def _checked(cls, step: Step) -> Color:
+        processor_of(step)
+        return cls((step,))
 
     def apply(self, rgb: npt.NDArray[Any], dtype: str | np.dtype[Any] | None = None) -> npt.NDArray[Any]:
-        """The picture after this step: same shape, `dtype` or its own, a view of planar memory.
+        """The picture after these steps: same shape, `dtype` or its own, a view of planar memory.
 
         Parameters
         ----------
@@ -106,6 +185,14 @@ class Color:
 _STRIP_ROWS = 64
 
 
+def _of_config(config: str | os.PathLike[str], *names: str) -> tuple[str, str, tuple[str, ...]]:
+    """A config's URL and digest, and its own names of color spaces."""
+    url = config_url(config)
+    digest = digest_of(url)
+    opened = open_config(url, digest)
+    return url, digest, tuple(named_space(opened, name, url) for name in names)
+
+
 def _transpose(planes: npt.NDArray[Any], packed: npt.NDArray[Any], *, back: bool) -> None:
     if planes.dtype == np.float16:  # halves are only moved: as bits, since compiled code has no half floats
         planes, packed = planes.view(np.uint16), packed.view(np.uint16)
@@ -120,32 +207,13 @@ def _packed(strip: npt.NDArray[Any]) -> ocio.PackedImageDesc:
     )
 
 
-def _digest(url: str) -> str:
-    with open_file(url) as file:
-        return hashlib.sha256(file.read()).hexdigest()
-
-
 @lru_cache(maxsize=32)
 def _processor(color: Color) -> ocio.Processor:
-    """Built once a process: a large LUT takes a second to read."""
-    if color.digest and _digest(color.url) != color.digest:
-        raise MediaChanged(
-            "has changed since the work was planned", where=color.url, do="submit the work again"
-        )
-    try:
-        if color.spaces is None:
-            transform = ocio.FileTransform(color.url, interpolation=ocio.INTERP_BEST)
-            return ocio.Config.CreateRaw().getProcessor(transform)
-        config = ocio.Config.CreateFromFile(color.url)
-    except ocio.Exception as error:
-        what = "color config" if color.spaces else "LUT"
-        raise UnreadableMedia(f"is no {what} OpenColorIO reads ({error})", where=color.url) from error
-    for name in color.spaces:
-        if config.getColorSpace(name) is None:
-            raise InvalidRequest(
-                f"has no color space {name!r}", where=color.url, do="name one of the config's own"
-            )
-    return config.getProcessor(*color.spaces)
+    """One processor for all steps, whatever configs they are of: OpenColorIO folds what can be folded."""
+    group = ocio.GroupTransform()
+    for step in color.steps:
+        group.appendTransform(processor_of(step).createGroupTransform())
+    return ocio.Config.CreateRaw().getProcessor(group)
 
 
 @lru_cache(maxsize=64)

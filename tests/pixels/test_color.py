@@ -13,6 +13,7 @@ import pytest
 
 from mediadask.errors import InvalidRequest, MediaChanged, MediaError, MissingMedia, UnreadableMedia
 from mediadask.pixels import Color
+from mediadask.pixels.steps import Lut
 
 STUDIO = "ocio://studio-config-v2.1.0_aces-v1.3_ocio-v2.3"
 
@@ -68,7 +69,7 @@ def test_it_is_a_value(tmp_path: Path) -> None:
 
 def test_a_file_that_changed_since_is_noticed_where_it_is_used(tmp_path: Path) -> None:
     path = write_cube(tmp_path / "look.cube")
-    planned = Color(os.fspath(path), "0" * 64)
+    planned = Color((Lut(os.fspath(path), "0" * 64),))
     with pytest.raises(MediaChanged, match=r"look\.cube"):
         planned.apply(picture("float32"))
 

@@ -1,0 +1,134 @@
+"""OpenColorIO configs: the ones built in, pinned by name, and a show's own, by path."""
+
+from __future__ import annotations
+
+import difflib
+import hashlib
+import os
+import tempfile
+from contextlib import contextmanager
+from functools import lru_cache
+from typing import TYPE_CHECKING
+
+import PyOpenColorIO as ocio
+
+from mediadask.clips.storage import is_local, normalize, open_file
+from mediadask.errors import InvalidRequest, MediaChanged, UnreadableMedia
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+__all__ = [
+    "CONFIG",
+    "config_url",
+    "digest_of",
+    "local_file",
+    "named_space",
+    "nearest",
+    "open_config",
+    "spaces",
+]
+
+CONFIG = "ocio://studio-config-v5.0.0_aces-v2.1_ocio-v2.6"
+"""The config used where none is named: in full, so that a recipe means the same next year."""
+
+
+def config_url(config: str | os.PathLike[str]) -> str:
+    """A config as every process means it: ``ocio://`` and a name as is, a path absolute."""
+    url = os.fspath(config)
+    return url if url.startswith("ocio://") else normalize(url)
+
+
+def digest_of(url: str) -> str:
+    """SHA-256 of a file's content; empty for a built-in config, whose name pins it."""
+    if url.startswith("ocio://"):
+        return ""
+    with open_file(url) as file:
+        return hashlib.sha256(file.read()).hexdigest()
+
+
+@lru_cache(maxsize=16)
+def open_config(url: str, digest: str | None = None) -> ocio.Config:
+    """A config, read once a process.
+
+    Parameters
+    ----------
+    url
+        As `config_url` gives it.
+    digest
+        What `digest_of` gave when the work was planned; None takes the file as it is.
+
+    Raises
+    ------
+    MissingMedia
+        If there is no such file.
+    UnreadableMedia
+        If it is not a config, or no such config is built in.
+    MediaChanged
+        If it is not the file of the digest.
+    """
+    if digest and digest_of(url) != digest:
+        raise MediaChanged("has changed since the work was planned", where=url, do="submit the work again")
+    if url.startswith("ocio://"):
+        return _built_in(url)
+    try:
+        with local_file(url) as path:
+            return ocio.Config.CreateFromFile(path)
+    except ocio.Exception as error:
+        raise UnreadableMedia(f"is no color config OpenColorIO reads ({error})", where=url) from error
+
+
+def _built_in(url: str) -> ocio.Config:
+    name = url.removeprefix("ocio://")
+    names = [known for known, *_ in ocio.BuiltinConfigRegistry().getBuiltinConfigs()]
+    if name not in (*names, "default", "cg-config-latest", "studio-config-latest"):
+        raise UnreadableMedia(
+            "no such config is built into OpenColorIO", where=url, do=f"use one of {', '.join(names)}"
+        )
+    return ocio.Config.CreateFromFile(url)
+
+
+@contextmanager
+def local_file(url: str) -> Iterator[str]:
+    """A path OpenColorIO can read: the file's own, or for the time being a copy of one that is remote."""
+    if is_local(url):
+        with open_file(url):  # what is wrong with the path is said in our words
+            pass
+        yield url
+        return
+    with tempfile.TemporaryDirectory() as folder, open_file(url) as file:
+        path = os.path.join(folder, url.rpartition("/")[2])
+        with open(path, "wb") as copy:
+            copy.write(file.read())
+        yield path
+
+
+def spaces(config: ocio.Config) -> list[str]:
+    """The names of a config's active color spaces."""
+    return [space.getName() for space in config.getColorSpaces()]
+
+
+def named_space(config: ocio.Config, name: str, where: str) -> str:
+    """The config's own name of a color space given by name, alias or role.
+
+    Raises
+    ------
+    InvalidRequest
+        If it has none, with the names most like it.
+    """
+    space = config.getColorSpace(name)
+    if space is None:
+        choices = [alias for one in config.getColorSpaces() for alias in (one.getName(), *one.getAliases())]
+        raise InvalidRequest(f"has no color space {name!r}", where=where, do=nearest(name, choices))
+    return str(space.getName())
+
+
+def nearest(name: str, choices: Iterable[str]) -> str:
+    """What to do about a name there is none of: ``did you mean …``."""
+    folded = {choice.casefold(): choice for choice in choices}
+    close = difflib.get_close_matches(name.casefold(), folded, n=3, cutoff=0.5)
+    return (
+        f"did you mean {' or '.join(folded[one] for one in close)}?"
+        if close
+        else "name one of the config's own"
+    )

@@ -1,0 +1,62 @@
+"""XML from outside: read without following what a hostile document asks for."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from lxml import etree
+
+from mediadask.clips.storage import normalize, open_file
+from mediadask.errors import UnreadableMedia
+
+if TYPE_CHECKING:
+    import os
+    from collections.abc import Iterator
+
+__all__ = ["child", "local_name", "read_xml", "within"]
+
+_LIMIT_BYTES = 16 << 20
+
+
+def read_xml(url: str | os.PathLike[str]) -> etree._Element:
+    """The root element of a document.
+
+    Raises
+    ------
+    MissingMedia
+        If there is no such file.
+    UnreadableMedia
+        If it is not well-formed, larger than 16 MB, or has a document type declaration: nothing here needs
+        one, and it is how entities that read files or fill memory come in.
+    """
+    with open_file(normalize(url)) as file:
+        data = file.read(_LIMIT_BYTES + 1)
+    if len(data) > _LIMIT_BYTES:
+        raise UnreadableMedia("is larger than any document of its kind", where=url, do="check the file")
+    parser = etree.XMLParser(
+        resolve_entities=False, no_network=True, load_dtd=False, remove_comments=True, remove_pis=True
+    )
+    try:
+        root = etree.fromstring(data, parser)
+    except (etree.XMLSyntaxError, ValueError) as error:
+        raise UnreadableMedia(f"is not well-formed XML ({error})", where=url, do="export it again") from error
+    if root.getroottree().docinfo.doctype:
+        raise UnreadableMedia(
+            "has a document type declaration, which is refused", where=url, do="remove its DOCTYPE"
+        )
+    return root
+
+
+def local_name(element: etree._Element) -> str:
+    """An element's name without its namespace."""
+    return str(etree.QName(element).localname)
+
+
+def within(element: etree._Element, name: str) -> Iterator[etree._Element]:
+    """The elements of a name anywhere inside another, whatever their namespace."""
+    yield from element.iter(f"{{*}}{name}")
+
+
+def child(element: etree._Element, *names: str) -> etree._Element | None:
+    """The first child of one of the names, whatever its namespace."""
+    return next((one for one in element if local_name(one) in names), None)

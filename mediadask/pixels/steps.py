@@ -1,0 +1,140 @@
+"""The kinds of color step, as plain data, and what each is to OpenColorIO."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Literal
+
+import PyOpenColorIO as ocio
+
+from mediadask.errors import InvalidRequest, MediaChanged, UnreadableMedia
+from mediadask.pixels.cdl import Cdl
+from mediadask.pixels.config import digest_of, local_file, open_config
+
+__all__ = ["Conversion", "Grade", "Look", "Lut", "Step", "View", "processor_of"]
+
+
+@dataclass(frozen=True)
+class Lut:
+    """A table in a file."""
+
+    url: str
+    digest: str
+    """Of the file's content."""
+
+    inverse: bool = False
+    kind: Literal["lut"] = "lut"
+
+
+@dataclass(frozen=True)
+class Conversion:
+    """From one color space of a config to another."""
+
+    source: str
+    target: str
+    config: str
+    digest: str
+    """Of the config's content; empty for a built-in one, whose name pins it."""
+
+    kind: Literal["conversion"] = "conversion"
+
+
+@dataclass(frozen=True)
+class View:
+    """From a color space of a config to what a display is sent, or back."""
+
+    source: str
+    display: str
+    view: str
+    config: str
+    digest: str
+    inverse: bool = False
+    kind: Literal["view"] = "view"
+
+
+@dataclass(frozen=True)
+class Look:
+    """A named look of a config, applied to a picture in one of its color spaces."""
+
+    look: str
+    space: str
+    config: str
+    digest: str
+    inverse: bool = False
+    kind: Literal["look"] = "look"
+
+
+@dataclass(frozen=True)
+class Grade:
+    """A CDL, applied to values as they are; nothing is clamped, so that it can be undone."""
+
+    cdl: Cdl
+    kind: Literal["grade"] = "grade"
+
+
+Step = Lut | Conversion | View | Look | Grade
+
+
+@lru_cache(maxsize=64)
+def processor_of(step: Step) -> ocio.Processor:
+    """Built once a process: a large LUT takes a second to read.
+
+    Raises
+    ------
+    MissingMedia
+        If its file is not there.
+    MediaChanged
+        If its file is not the one that was planned with.
+    UnreadableMedia
+        If its file is none that OpenColorIO reads.
+    InvalidRequest
+        If the config has no such view or look, or the step has no inverse.
+    """
+    if isinstance(step, Grade):
+        return ocio.Config.CreateRaw().getProcessor(_cdl(step.cdl))
+    if isinstance(step, Lut):
+        return _lut(step)
+    config = open_config(step.config, step.digest)
+    try:
+        return config.getProcessor(_transform(step), _direction(step))
+    except ocio.Exception as error:
+        raise InvalidRequest(f"cannot do this color step ({error})", where=step.config) from error
+
+
+def _transform(step: Conversion | View | Look) -> ocio.Transform:
+    if isinstance(step, Conversion):
+        return ocio.ColorSpaceTransform(step.source, step.target)
+    if isinstance(step, View):
+        return ocio.DisplayViewTransform(step.source, step.display, step.view)
+    return ocio.LookTransform(step.space, step.space, step.look)
+
+
+def _direction(step: Conversion | View | Look) -> ocio.TransformDirection:
+    back = not isinstance(step, Conversion) and step.inverse
+    return ocio.TRANSFORM_DIR_INVERSE if back else ocio.TRANSFORM_DIR_FORWARD
+
+
+def _cdl(cdl: Cdl) -> ocio.CDLTransform:
+    transform = ocio.CDLTransform()
+    transform.setStyle(ocio.CDL_NO_CLAMP)
+    transform.setSlope(cdl.slope)
+    transform.setOffset(cdl.offset)
+    transform.setPower(cdl.power)
+    transform.setSat(cdl.saturation)
+    return transform
+
+
+def _lut(step: Lut) -> ocio.Processor:
+    if digest_of(step.url) != step.digest:
+        raise MediaChanged(
+            "has changed since the work was planned", where=step.url, do="submit the work again"
+        )
+    direction = ocio.TRANSFORM_DIR_INVERSE if step.inverse else ocio.TRANSFORM_DIR_FORWARD
+    with local_file(step.url) as path:
+        transform = ocio.FileTransform(path, interpolation=ocio.INTERP_BEST, direction=direction)
+        try:
+            return ocio.Config.CreateRaw().getProcessor(transform)
+        except ocio.Exception as error:
+            what = "is no LUT that can be inverted" if step.inverse else "is no LUT OpenColorIO reads"
+            raise UnreadableMedia(f"{what} ({error})", where=step.url) from error

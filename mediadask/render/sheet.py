@@ -104,7 +104,7 @@ def _sheet_group(
     columns = min(columns, len(numbers))
     gap = _gap(width)
     size = fitted_size(clip, ((width - gap * (columns + 1)) // columns, None), enlarge=True)
-    output = Output.of(url, clip.url, "sheet", clip.identity, numbers, columns, width, lut and lut.digest)
+    output = Output.of(url, clip.url, "sheet", clip.identity, numbers, columns, width, str(lut))
     header = clip.header
     kind = f"still {header.codec} {header.width}x{header.height}"
     rows = range(0, len(numbers), _STILLS_A_UNIT)
@@ -284,7 +284,7 @@ def still(
 def _still_group(number: int, box: Box | None, lut: Color | None, clip: Clip, url: str) -> Group:
     clip.index.check(number, number + 1, clip.url)
     size = fitted_size(clip, box)
-    output = Output.of(url, clip.url, "still", clip.identity, number, size, lut and lut.digest)
+    output = Output.of(url, clip.url, "still", clip.identity, number, size, str(lut))
     unit = Unit(render_still, (clip, number, size, lut, output), name=output.name, kind="still")
     return Group(output.name, (unit,))
 

@@ -2,6 +2,7 @@
 
 from mediadask.pixels.cdl import Cdl
 from mediadask.pixels.color import Color
+from mediadask.pixels.framing import Framing
 from mediadask.pixels.resample import Filter, resize
 from mediadask.pixels.rgb import SampleType, to_rgb
 from mediadask.pixels.scale import display_rgb
@@ -12,6 +13,7 @@ __all__ = [
     "Cdl",
     "Color",
     "Filter",
+    "Framing",
     "SampleType",
     "display_rgb",
     "input_space",

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from mediadask.cli import work
-from mediadask.errors import InvalidRequest, OutputFailed
+from mediadask.errors import InvalidRequest
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -34,7 +34,8 @@ SinceOption = Annotated[
     typer.Option("--since", metavar="WHEN", help="Not what was before: 7d, 12h or 2026-05-01T09:00."),
 ]
 PlotOption = Annotated[
-    Path | None, typer.Option("--plot", metavar="FILE.html", help="Write a plot of it, too.")
+    Path | None,
+    typer.Option("--plot", metavar="FILE", help="Plot it, too: .html, or .png where a browser is."),
 ]
 
 
@@ -125,6 +126,7 @@ def _report(
     plot: Path | None,
     as_json: bool,
 ) -> None:
+    from mediadask.pool.plots import save
     from mediadask.pool.tables import open_database
 
     engine = open_database(ledger)
@@ -133,21 +135,11 @@ def _report(
     finally:
         engine.dispose()
     if plot is not None:
-        _save(draw(table), plot)
+        save(draw(table), plot)
     if as_json:
         print(table.to_json(orient="records", date_format="iso", indent=2, force_ascii=False))
     else:
         _print(table)
-
-
-def _save(figure: Any, path: Path) -> None:
-    from bokeh.embed import file_html
-    from bokeh.resources import INLINE
-
-    try:
-        path.write_text(file_html(figure, INLINE, title=f"mediadask {path.stem}"), encoding="utf-8")
-    except OSError as error:
-        raise OutputFailed(f"the plot cannot be written: {error.strerror}", where=path) from None
 
 
 def _print(table: pd.DataFrame) -> None:

@@ -2,21 +2,30 @@
 
 from __future__ import annotations
 
+import shutil
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from bokeh.models import ColumnDataSource, FactorRange, NumeralTickFormatter
+from bokeh.embed import file_html
+from bokeh.models import ColumnDataSource, FactorRange, HoverTool, Label, Legend, NumeralTickFormatter, Span
 from bokeh.palettes import Category10_4
 from bokeh.plotting import figure
+from bokeh.resources import INLINE
+
+from mediadask.errors import InvalidRequest, OutputFailed
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     import pandas as pd
 
-__all__ = ["costs_plot", "jobs_plot", "turnaround_plot"]
+__all__ = ["costs_plot", "jobs_plot", "save", "schedule_plot", "turnaround_plot"]
 
 _PARTS = ["compute", "retries", "displaced", "idle"]
 _QUANTILES = {"p50_seconds": 0.9, "p90_seconds": 0.5, "max_seconds": 0.25}
+_CLASS_COLORS = ["#d1495b", "#3d7ea6", "#8fa3ad"]
+"""From the most urgent class down."""
+
 _STATUS_COLORS = {"done": "#4c9f70", "failed": "#d1495b", "cancelled": "#999999", "orphaned": "#e09f3e"}
 
 
@@ -77,6 +86,125 @@ def jobs_plot(table: pd.DataFrame) -> Any:
     colors = [_STATUS_COLORS.get(status, Category10_4[0]) for status in table["status"]]
     plot.hbar(y=names, left=submitted, right=ended, height=0.7, color=colors)
     return plot
+
+
+def schedule_plot(table: pd.DataFrame, marked: pd.DataFrame) -> Any:
+    """Who ran when on which slot, from `schedule.schedule`.
+
+    What runs fills a slot's row, in its class's color; what stands aside is the hatched strip under it.
+
+    Parameters
+    ----------
+    marked
+        Rows of `reports.history`: the jobs whose submission and end get a line.
+    """
+    slots = list(dict.fromkeys(table["slot"].sort_values(key=lambda names: names.str.len(), kind="stable")))
+    row = {slot: -number for number, slot in enumerate(slots)}
+    begin = table["started"].min()
+    plot = figure(
+        height=160 + 46 * len(slots),
+        width=1100,
+        title="Who ran when",
+        x_axis_label="seconds",
+        sizing_mode="stretch_width",
+        y_axis_label="worker slots",
+        tools="xpan,xwheel_zoom,reset",
+        toolbar_location=None,
+    )
+    plot.yaxis.ticker = sorted(row.values())
+    plot.yaxis.major_label_overrides = {place: slot for slot, place in row.items()}
+    plot.ygrid.visible = False
+    plot.add_layout(Legend(border_line_color=None, orientation="horizontal"), "below")
+    classes = list(table["priority"].cat.categories)
+    for (priority, state), part in table.groupby(["priority", "state"], observed=True):
+        color = _CLASS_COLORS[classes.index(priority) % len(_CLASS_COLORS)]
+        middle = part["slot"].map(row)
+        ran = state == "ran"
+        source = ColumnDataSource(
+            {
+                "left": _seconds_since(begin, part["started"]),
+                "right": _seconds_since(begin, part["ended"]),
+                "bottom": middle - (0.22 if ran else 0.42),
+                "top": middle + (0.42 if ran else -0.22),
+                "name": part["name"],
+                "show": part["show"],
+            }
+        )
+        look = (
+            {"fill_alpha": 0.9} if ran else {"fill_alpha": 0.15, "hatch_pattern": "/", "hatch_color": color}
+        )
+        plot.quad(
+            source=source,
+            fill_color=color,
+            line_color="white",
+            line_width=0.5,
+            legend_label=f"{priority} {'runs' if ran else 'stands aside'}",
+            **look,
+        )
+    for job in marked.itertuples(index=False):
+        submitted = _seconds_since(begin, [job.submitted])[0]
+        for moment, what in ((submitted, "submitted"), (submitted + job.seconds, "done")):
+            plot.add_layout(
+                Span(location=moment, dimension="height", line_color="#333333", line_dash="dashed")
+            )
+            side = {"text_align": "right", "x_offset": -4} if what == "submitted" else {"x_offset": 4}
+            plot.add_layout(Label(x=moment, y=0.5, text=f"{job.name} {what}", text_font_size="9pt", **side))
+    plot.y_range.start, plot.y_range.end = 0.4 - len(slots), 0.85
+    plot.add_tools(
+        HoverTool(tooltips=[("job", "@name"), ("show", "@show"), ("from", "@left"), ("to", "@right")])
+    )
+    return plot
+
+
+def save(plot: Any, path: Path) -> None:
+    """Write a plot as a page, or as the picture a browser makes of it, by the name's suffix.
+
+    Raises
+    ------
+    InvalidRequest
+        For a suffix that is neither ``.html`` nor ``.png``, and for a picture where there is no browser.
+    OutputFailed
+        If it cannot be written.
+    """
+    if path.suffix not in (".html", ".png"):
+        raise InvalidRequest("a plot is a page or a picture", where=path, do="name it .html or .png")
+    page = file_html(plot, INLINE, title=f"mediadask {path.stem}")
+    content = page.encode() if path.suffix == ".html" else _screenshot(page, path)
+    try:
+        path.write_bytes(content)
+    except OSError as error:
+        raise OutputFailed(f"the plot cannot be written: {error.strerror}", where=path) from None
+
+
+def _screenshot(page: str, path: Path) -> bytes:
+    installed = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+    try:
+        from playwright.sync_api import Error, sync_playwright
+    except ImportError:
+        raise _no_browser(path) from None
+    with sync_playwright() as playwright:
+        try:
+            browser = playwright.chromium.launch(executable_path=installed, args=["--no-sandbox"])
+        except Error:
+            raise _no_browser(path) from None
+        view = browser.new_page(viewport={"width": 1100, "height": 300}, device_scale_factor=2)
+        view.set_content(page)
+        view.locator(".bk-Figure").wait_for()
+        picture = view.locator(".bk-Figure").screenshot()
+        browser.close()
+    return picture
+
+
+def _no_browser(path: Path) -> InvalidRequest:
+    return InvalidRequest(
+        "a picture of a plot is made by a browser, and there is none",
+        where=path,
+        do="pip install playwright && playwright install chromium, or name it .html",
+    )
+
+
+def _seconds_since(begin: Any, moments: Iterable[Any]) -> list[float]:
+    return [(moment - begin).total_seconds() for moment in moments]
 
 
 def _minutes(seconds: pd.Series[float]) -> list[float]:

@@ -1,0 +1,112 @@
+"""Who ran when: from events on plain values, and from a real displacement on a real cluster."""
+
+from __future__ import annotations
+
+import time
+from datetime import UTC, datetime, timedelta
+from functools import partial
+from typing import TYPE_CHECKING
+
+import mediadask as md
+from mediadask.pool import Pool, plots
+from mediadask.pool.config import load_config
+from mediadask.pool.events import AttemptEnded, AttemptStarted, Displaced, JobSubmitted, WorkerJoined
+from mediadask.pool.ledger import Ledger
+from mediadask.pool.reports import history
+from mediadask.pool.schedule import schedule
+from mediadask.pool.tables import open_database
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+START = datetime(2031, 5, 1, 8, tzinfo=UTC)
+
+
+def at(seconds: float) -> datetime:
+    return START + timedelta(seconds=seconds)
+
+
+def attempt(ledger: Ledger, name: str, job: str, start: float, end: float, paused: float = 0.0) -> None:
+    facts = {"attempt": name, "job": job, "unit": name, "kind": "k", "frames": 1, "worker": "w"}
+    ledger.record(AttemptStarted(**facts, at=at(start)))
+    ledger.record(
+        AttemptEnded(
+            **facts,
+            outcome="done",
+            run_seconds=end - start - paused,
+            paused_seconds=paused,
+            at=at(end),
+        )
+    )
+
+
+def test_stretches_lie_on_the_slots_they_ran_on(ledger_url: str) -> None:
+    with Ledger(ledger_url) as ledger:
+        for job, priority in (("low", "background"), ("high", "urgent"), ("other", "normal")):
+            ledger.record(JobSubmitted(job=job, name=job, show="A", priority=priority, at=START))
+        ledger.record(WorkerJoined(worker="w", name="local-1", tier="local", price_per_hour=0.0, threads=2))
+        attempt(ledger, "a", "low", 0, 10, paused=4)
+        attempt(ledger, "b", "low", 0.5, 9)
+        attempt(ledger, "c", "high", 3, 7)
+        attempt(ledger, "d", "other", 1, 2)
+        displaced = {
+            "displacement": "d1", "attempt": "a", "job": "low", "unit": "a", "for_job": "high", "worker": "w"
+        }  # fmt: skip
+        ledger.record(Displaced(**displaced, seconds=4.0, ended="resumed", at=at(3)))
+        assert ledger.flush()
+        table = schedule(ledger.engine, load_config(), ["low", "high"])
+    table["started"] = (table["started"] - START).dt.total_seconds()
+    table["ended"] = (table["ended"] - START).dt.total_seconds()
+    columns = ["slot", "state", "attempt", "started", "ended", "priority"]
+    assert table[columns].values.tolist() == [
+        ["local-1.1", "ran", "a", 0, 3, "background"],
+        ["local-1.2", "ran", "b", 0.5, 9, "background"],
+        ["local-1.1", "aside", "a", 3, 7, "background"],
+        ["local-1.1", "ran", "c", 3, 7, "urgent"],
+        ["local-1.1", "ran", "a", 7, 10, "background"],
+    ]
+    assert table["priority"].max() == "background", "the most urgent class comes first"
+
+
+def hold(folder: Path, number: int) -> int:
+    """Runs until it is let go, one frame after another."""
+    (folder / f"began {number}").touch()
+    while not (folder / "go").exists():
+        time.sleep(0.002)
+        md.checkpoint()
+    return number
+
+
+def short(number: int) -> int:
+    return number
+
+
+def test_a_real_displacement_is_drawn(tmp_path: Path) -> None:
+    with Pool.local(workers=1) as pool:
+        low = pool.submit(md.delivery(partial(hold, tmp_path), [0], name="low"), priority="background")
+        until = time.monotonic() + 60
+        while not (tmp_path / "began 0").exists():
+            assert time.monotonic() < until
+            time.sleep(0.005)
+        high = pool.submit(md.delivery(short, range(3), name="high"), show="B", priority="urgent")
+        assert high.result().results == [0, 1, 2]
+        (tmp_path / "go").touch()
+        assert low.result().results == [0]
+    engine = open_database()
+    table = schedule(engine, load_config(), [low.id, high.id])
+    known = history(engine)
+    engine.dispose()
+    (aside,) = table[table["state"] == "aside"].itertuples()
+    front = table[table["name"] == "high"]
+    assert len(front) == 3
+    assert (aside.started, front["ended"].max()) <= (front["started"].min(), aside.ended)
+    running = table[table["state"] == "ran"]
+    assert (running["started"].to_numpy()[1:] >= running["ended"].to_numpy()[:-1]).all(), "one slot, one unit"
+    assert running["name"].tolist() == ["low", "high", "high", "high", "low"]
+
+    page = tmp_path / "spike.html"
+    plots.save(plots.schedule_plot(table, known[known["job"] == high.id]), page)
+    text = page.read_text()
+    assert "high submitted" in text
+    assert "high done" in text
+    assert "background stands aside" in text

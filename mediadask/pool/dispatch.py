@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from datetime import timedelta
 from time import monotonic
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
@@ -10,11 +11,11 @@ from dask._task_spec import Task
 
 from mediadask.delivery import Failure
 from mediadask.pool.displacement import choose_resumed, choose_victims
-from mediadask.pool.events import AttemptEnded, AttemptStarted, Displaced, Event, Outcome, new_id
+from mediadask.pool.events import AttemptEnded, AttemptStarted, Displaced, Event, Outcome, new_id, utc_now
 from mediadask.pool.workbench import ORDERS, Order, stint
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Collection, Iterable
 
     from distributed import Client, Future, Scheduler
 
@@ -144,6 +145,13 @@ class Dispatch:
 
     def _tell(self, ticket: Ticket, order: Order) -> None:
         self._orders.setdefault(ticket.worker, {})[ticket.id] = order
+
+    def leave(self, workers: Collection[str]) -> None:
+        """These workers go: their units give their work back at their next checkpoint."""
+        for ticket in self.tickets.values():
+            if ticket.worker in workers:
+                self._tell(ticket, "leave")
+        self.send_orders()
 
     def send_orders(self) -> None:
         """Pass all orders on, one message for each worker."""
@@ -401,6 +409,7 @@ class Dispatch:
                 worker=ticket.server,
                 seconds=seconds,
                 ended=ended,
+                at=utc_now() - timedelta(seconds=seconds or 0.0),
             )
         )
         if ended:

@@ -27,6 +27,9 @@ class Actuator(Protocol):
     async def state(self) -> Mapping[str, Sequence[str]]:
         """By tier, the workers that there are or that are on their way, oldest first."""
 
+    def trouble(self) -> str:
+        """Why workers that were asked for do not come, one line; empty while they do."""
+
     async def close(self) -> None:
         """End all of its workers."""
 

@@ -95,10 +95,20 @@ class Budget(_Settings):
             return self.action
         return "warn" if spent >= self.amount * self.warn_at else "ok"
 
+    def notice(self, show: str, spent: float, currency: str) -> str:
+        """What to tell people of it, before it bites and after; empty while there is enough left."""
+        if self.state(spent) == "ok":
+            return ""
+        then = "then " if spent < self.amount else ""
+        action = {"warn": "", "background": "goes behind all other", "hold": "waits"}[self.action]
+        figures = f"{show} has spent {spent:.2f} of {self.amount:.2f} {currency}"
+        return f"{figures}; its work {then}{action}" if action else figures
+
 
 class PoolConfig(_Settings):
     """All settings of a pool. Durations are seconds."""
 
+    name: str | None = None
     classes: dict[str, PriorityClass] = Field(min_length=1)
     default_class: str
     tiers: dict[str, Tier] = Field(min_length=1)
@@ -120,6 +130,34 @@ class PoolConfig(_Settings):
             raise ValueError("seconds-per-frame needs a default")
         return self
 
+    def on_this_machine(self, workers: int | None = None, threads: int | None = None) -> PoolConfig:
+        """The same without the tiers that are not of this machine.
+
+        Parameters
+        ----------
+        workers
+            At most so many, of the first local tier alone.
+        threads
+            Of each worker, instead of the tiers' own.
+
+        Raises
+        ------
+        InvalidRequest
+            There is no local tier.
+        """
+        tiers = {name: tier for name, tier in self.tiers.items() if tier.kind == "local"}
+        if not tiers:
+            raise InvalidRequest(
+                "no tier is of this machine", where="mediadask.tiers", do="add one of `kind: local`"
+            )
+        if workers is not None:
+            name, tier = next(iter(tiers.items()))
+            limits = {"maximum": workers, "minimum": min(tier.minimum, workers)}
+            tiers = {name: tier.model_copy(update=limits)}
+        if threads is not None:
+            tiers = {name: tier.model_copy(update={"threads": threads}) for name, tier in tiers.items()}
+        return self.model_copy(update={"tiers": tiers})
+
     @property
     def class_names(self) -> tuple[str, ...]:
         """Most urgent first."""
@@ -140,6 +178,18 @@ class PoolConfig(_Settings):
                 f"no priority class {name!r}", do=_hint(name, self.class_names, "use one of")
             )
         return name
+
+    def tier_named(self, name: str) -> Tier:
+        """The tier of this name.
+
+        Raises
+        ------
+        InvalidRequest
+            There is none.
+        """
+        if name not in self.tiers:
+            raise InvalidRequest(f"no tier {name!r}", do=_hint(name, tuple(self.tiers), "use one of"))
+        return self.tiers[name]
 
     def tier_of(self, worker_name: str) -> str:
         """The tier a worker belongs to: the one its name starts with, else the first configured.

@@ -112,7 +112,7 @@ def budgets(engine: Engine, config: PoolConfig) -> pd.DataFrame:
                 "share": amount / budget.amount if budget.amount else 1.0,
                 "action": budget.action,
                 "state": state,
-                "warning": _warning(show, amount, budget.amount, budget.action, state, config.currency),
+                "warning": budget.notice(show, amount, config.currency),
             }
         )
     columns = ["show", "amount", "spent", "share", "action", "state", "warning"]
@@ -203,16 +203,3 @@ def _idle_shares(use: pd.DataFrame, lease: pd.DataFrame) -> pd.DataFrame:
         common = pd.DataFrame({name: by_job / by_job.sum() * unused[name] for name in figures})
         return table.add(common, fill_value=0.0)
     return pd.DataFrame([unused], index=pd.Index([_NOBODY], name="job")) if unused.any() else table
-
-
-def _warning(show: str, amount: float, of: float, action: str, state: str, currency: str) -> str:
-    if state == "ok":
-        return ""
-    figures = f"{show} has spent {amount:.2f} of {of:.2f} {currency}"
-    coming = {"warn": "", "background": "its work then goes behind all other", "hold": "its work then waits"}
-    if amount < of:
-        return f"{figures}; {coming[action]}".rstrip("; ")
-    return (
-        figures
-        + {"warn": "", "background": "; its work goes behind all other", "hold": "; its work waits"}[action]
-    )

@@ -17,10 +17,9 @@ from distributed.dashboard.scheduler import template_variables
 from tornado.ioloop import IOLoop
 
 if TYPE_CHECKING:
-    import pandas as pd
     from distributed import Scheduler
 
-    from mediadask.pool.view import PoolView
+    from mediadask.pool.view import PoolView, Row
 
 __all__ = ["add_page"]
 
@@ -109,7 +108,7 @@ class PoolPage(DashboardComponent):
                     each["times"],
                     f"{each['seconds']:.1f}",
                 ]
-                for each in self.view.delays.head(_ROWS).to_dict("records")
+                for each in self.view.delays[:_ROWS]
             ],
         )
         tiers = self.view.tiers()
@@ -125,9 +124,9 @@ class PoolPage(DashboardComponent):
             parts.append(f"<b>the ledger's database has been away for {ledger.away_seconds:.0f} s</b>")
         self.headline.text = "; ".join(parts)
 
-    def _update_turnaround(self, table: pd.DataFrame) -> None:
+    def _update_turnaround(self, table: list[Row]) -> None:
         classes = self.view.books.config.classes
-        ended = {row["priority"]: row for row in table.to_dict("records")}
+        ended = {row["priority"]: row for row in table}
         names = list(self.view.books.config.class_names)
         self._turnaround_plot.y_range.factors = names[::-1]
         self.turnaround.data = {
@@ -139,11 +138,11 @@ class PoolPage(DashboardComponent):
             "target": [classes[name].target_turnaround / 60 for name in names],
         }
 
-    def _update_spend(self, table: pd.DataFrame) -> None:
-        if not table.empty:
-            shown = table.assign(show=[str(show) or "(none)" for show in table["show"]])
-            self._spend_plot.x_range.factors = list(shown["show"])
-            self.spend.data = {name: shown[name].tolist() for name in ("show", *_PARTS, "budget")}
+    def _update_spend(self, table: list[Row]) -> None:
+        shows = [str(row["show"]) or "(none)" for row in table]
+        self._spend_plot.x_range.factors = shows
+        figures = {name: [row[name] for row in table] for name in (*_PARTS, "budget")}
+        self.spend.data = {"show": shows, **figures}
 
     def _draw_turnaround(self) -> Any:
         plot = figure(

@@ -14,6 +14,8 @@ from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from datetime import datetime
+from importlib import import_module
+from logging import CRITICAL
 from time import monotonic
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -25,10 +27,15 @@ from mediadask.pool.backlog import JobRecord, Ticket, next_job
 from mediadask.pool.config import load_config
 from mediadask.pool.dispatch import Dispatch
 from mediadask.pool.events import Event, JobEnded, JobReprioritized, JobSubmitted, new_id
+from mediadask.pool.local_workers import LocalWorkers
 from mediadask.pool.workbench import REPORT, Workbench
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from distributed import Scheduler
+
+    from mediadask.pool.config import PoolConfig
 
 __all__ = ["Foreman", "dask_setup"]
 
@@ -38,20 +45,57 @@ _QUEUE_UNITS = 64
 """So much work is queued ahead for each thread, so that no slot waits for the next batch of short units; and
 so many units at most."""
 
+_EVACUATION_SECONDS = 20.0
+"""A unit that makes no checkpoint for so long is lost with its worker, and begins again elsewhere."""
+
+_LOOK_SECONDS = 0.05
 _PAGE_BYTES = 4 << 20
 _LAST = 1 << 30
 
 
 class Foreman(SchedulerPlugin):
-    """Runs the jobs of a pool on the scheduler it is registered with."""
+    """Runs the jobs of a pool on the scheduler it is registered with.
+
+    Parameters
+    ----------
+    config
+        By default what `dask.config` says where the scheduler runs.
+    local
+        Whether the pool brings its workers itself, as processes of the scheduler's machine.
+    at_once
+        So many of them without waiting for work.
+    """
 
     name: ClassVar[str] = "mediadask-foreman"
     idempotent: ClassVar[bool] = True
 
+    def __init__(self, config: PoolConfig | None = None, *, local: bool = False, at_once: int = 0) -> None:
+        self._given, self._local, self._at_once = config, local, at_once
+
     async def start(self, scheduler: Scheduler) -> None:
         """Take up work on this scheduler."""
-        self.scheduler = scheduler
-        self.config = load_config()
+        if (starting := scheduler.extensions.get(self.name)) is not None:
+            await starting.wait()  # two clients came at once; the other one's foreman serves both
+            return
+        starting = scheduler.extensions[self.name] = asyncio.Event()
+        config = load_config() if self._given is None else self._given
+        workers = LocalWorkers(
+            scheduler.address, config.tiers, security=scheduler.security, silence_logs=CRITICAL
+        )
+        try:
+            await self._start(scheduler, config, workers if self._local else None)
+        except BaseException:
+            del scheduler.extensions[self.name]
+            await workers.close()
+            raise
+        finally:
+            starting.set()
+
+    async def _start(self, scheduler: Scheduler, config: PoolConfig, actuator: LocalWorkers | None) -> None:
+        asked_at = monotonic()
+        if actuator is not None:
+            await actuator.start(self._at_once, next(iter(config.tiers)))
+        self.scheduler, self.config = scheduler, config
         self.jobs: dict[str, JobRecord] = {}
         self._open: dict[str, JobRecord] = {}
         self._shared: dict[str, Ticket] = {}
@@ -73,11 +117,17 @@ class Foreman(SchedulerPlugin):
             name=self.name,
         )
         self._dispatch = Dispatch(scheduler, client, self)
-        # Imported here: workers import this package too, and have no use for databases, tables and plots.
-        from mediadask.pool.steward import Steward
-
-        self._steward = await Steward.attach(
-            scheduler, self.config, self.jobs.values, kept=self._dispatch.workers_with_units
+        # Workers import this package too, and have no use for databases.
+        steward = await self._in_thread(import_module, "mediadask.pool.steward")
+        self._steward = await steward.Steward.attach(
+            scheduler,
+            self.config,
+            self.jobs.values,
+            name=self.config.name or "embedded",
+            actuator=actuator,
+            asked_at=asked_at,
+            kept=self._dispatch.workers_with_units,
+            evacuate=self._evacuate,
         )
         for serve in (
             self.submit,
@@ -88,6 +138,8 @@ class Foreman(SchedulerPlugin):
             self.cancel,
             self.reprioritize,
             self.report_table,
+            self.reclaim,
+            self.dashboard,
         ):
             scheduler.handlers[f"mediadask_{serve.__name__}"] = serve
         scheduler.stream_handlers[REPORT] = self.report
@@ -199,6 +251,22 @@ class Foreman(SchedulerPlugin):
         """Pickled: the table `turnaround` or `costs` from the ledger."""
         table = await self._steward.table(report, by)
         return bytes(dumps(table))
+
+    async def reclaim(self, tier: str, reclaimed: bool) -> None:
+        """A tier's workers go, whatever they run, or may come again."""
+        self._steward.scaler.reclaim(tier, reclaimed)
+
+    async def dashboard(self) -> None:
+        """Serve the dashboard from now on."""
+        await self._in_thread(import_module, "mediadask.pool.dashboard")
+        self._steward.show_page()
+
+    async def _evacuate(self, workers: Sequence[str]) -> None:
+        """Have the units of these workers give their work back; return when they have, or cannot in time."""
+        self._dispatch.leave(workers)
+        give_up = monotonic() + _EVACUATION_SECONDS
+        while self._dispatch.workers_with_units() & set(workers) and monotonic() < give_up:
+            await asyncio.sleep(_LOOK_SECONDS)
 
     # What the scheduler and the workers tell.
 
@@ -337,9 +405,19 @@ class Foreman(SchedulerPlugin):
     async def _heed_budgets(self) -> None:
         last = self.config.class_names[-1]
         for job in list(self._open.values()):
-            spent = self._steward.scaler.budget_state(job.show) == "background"
-            if spent and job.priority != last:
+            state = self._steward.scaler.budget_state(job.show)
+            if state == "background" and job.priority != last:
                 await self.reprioritize(job.id, last, None, reason=f"the budget of {job.show} is spent")
+            elif state == "hold":
+                self._call_back(job)
+
+    def _call_back(self, held: JobRecord) -> None:
+        """Units that wait in Dask for slots begin no more, unless another job waits for the same."""
+        allowed = set(map(id, self._allowed()))
+        for ticket in sorted(held.in_flight, key=lambda ticket: ticket.id):  # the latest first
+            shared = any(id(job) in allowed for job in ticket.jobs)
+            if not shared and self._dispatch.recall(ticket):
+                self.came_back(ticket)
 
     def _claim(self, ticket: Ticket) -> bool:
         """Enter it as in flight; False if an equal unit is already, which then serves both."""
@@ -364,6 +442,7 @@ class Foreman(SchedulerPlugin):
         if job.status == "running":
             job.units_planned += len(tickets)
             job.planned += tickets
+            self._steward.scaler.look_soon()
             self.round_soon()
 
     async def _pulse(self) -> None:

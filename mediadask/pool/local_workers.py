@@ -6,6 +6,7 @@ import asyncio
 import itertools
 import logging
 import os
+from time import monotonic
 from typing import TYPE_CHECKING, Any
 
 from distributed import Nanny, Status
@@ -19,6 +20,9 @@ __all__ = ["LocalWorkers"]
 
 _logger = logging.getLogger(__name__)
 _numbers = itertools.count(1)
+_LONGEST_BACKOFF_SECONDS = 60.0
+_FAILURES = 2
+"""In a row, before it is called trouble."""
 
 
 class LocalWorkers:
@@ -39,10 +43,17 @@ class LocalWorkers:
     def __init__(self, scheduler: str, tiers: Mapping[str, Tier], **nanny: Any) -> None:
         self._scheduler, self._tiers, self._options = scheduler, tiers, nanny
         self._workers: dict[str, dict[str, tuple[Nanny, asyncio.Task[None]]]] = {tier: {} for tier in tiers}
+        self._failures = 0
+        self._not_before = 0.0
 
     async def start(self, n: int, tier: str) -> None:
-        """Spawn `n` worker processes; they join the scheduler a second or two later."""
-        for _ in range(n):
+        """Spawn `n` worker processes; they join the scheduler a second or two later.
+
+        After some that did not come up it waits for a while, and then tries one.
+        """
+        if monotonic() < self._not_before:
+            return
+        for _ in range(min(n, 1) if self._failures else n):
             name = f"{tier}-{os.getpid()}-{next(_numbers)}"
             nanny = Nanny(self._scheduler, name=name, nthreads=self._tiers[tier].threads, **self._options)
             run = asyncio.create_task(self._start(nanny, tier, name))
@@ -55,6 +66,17 @@ class LocalWorkers:
             _logger.warning("worker %s does not start: %s", name, error)
             self._workers[tier].pop(name, None)
             await nanny.close()
+            if monotonic() >= self._not_before:  # of several started together the first to fail counts
+                self._failures += 1
+                self._not_before = monotonic() + min(2.0**self._failures, _LONGEST_BACKOFF_SECONDS)
+        else:
+            self._failures = 0
+
+    def trouble(self) -> str:
+        """Why none starts; empty where the latest did, or only one did not."""
+        if self._failures < _FAILURES:
+            return ""
+        return "worker processes of this machine end as they start; what they print says why"
 
     async def stop(self, workers: Collection[str]) -> None:
         """End these processes."""

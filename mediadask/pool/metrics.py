@@ -93,7 +93,7 @@ class PoolMetrics:
         targets = GaugeMetricFamily(
             "mediadask_turnaround_target_seconds", "As configured", labels=["priority"]
         )
-        for row in self._view.turnaround.to_dict("records"):
+        for row in self._view.turnaround:
             for quantile in ("p50", "p90", "max"):
                 metric.add_metric([str(row["priority"]), quantile], row[f"{quantile}_seconds"])
         for name, each in self._view.books.config.classes.items():
@@ -114,14 +114,16 @@ class PoolMetrics:
         metric = GaugeMetricFamily(
             "mediadask_spent", "Cost so far, in the configured currency", labels=["show", "on"]
         )
-        for row in self._view.costs.to_dict("records"):
+        for row in self._view.costs:
             for part in ("compute", "retries", "displaced", "idle"):
                 metric.add_metric([str(row["show"]), part], row[part])
         yield metric
         aside = CounterMetricFamily(
             "mediadask_displaced_seconds", "That units stood aside for higher classes", labels=["show"]
         )
-        if not self._view.delays.empty:
-            for show, seconds in self._view.delays.groupby("show")["seconds"].sum().items():
-                aside.add_metric([str(show)], float(seconds))
+        seconds = Counter[str]()
+        for row in self._view.delays:
+            seconds[str(row["show"])] += row["seconds"]
+        for show, sum_of_seconds in seconds.items():
+            aside.add_metric([show], sum_of_seconds)
         yield aside

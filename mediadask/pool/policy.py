@@ -136,6 +136,10 @@ class ScalingPolicy:
         )
         self._lately: dict[str, deque[tuple[float, int]]] = {name: deque() for name in config.tiers}
 
+    def wished(self, tier: str, count: int, now: float) -> None:
+        """So many were asked for before the first decision: it does not take them back at once."""
+        self._lately[tier].append((now, count))
+
     def decide(self, snapshot: Snapshot) -> Wish:
         """The wish for this moment. Call it with snapshots in the order of their time."""
         work = self._within_budget(snapshot)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Self
 
@@ -16,7 +15,7 @@ from mediadask.errors import InvalidRequest
 from mediadask.pool.config import load_config
 from mediadask.pool.foreman import Foreman
 from mediadask.pool.job import Job
-from mediadask.pool.signals import workers_without_interrupts
+from mediadask.pool.signals import leave_unless_main, workers_without_interrupts
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -36,40 +35,61 @@ _CONNECT_SECONDS = 10.0
 class Pool:
     """A Dask cluster whose workers the jobs of all shows share. Close it, or use it in a ``with`` block."""
 
-    def __init__(self, client: Client, cluster: LocalCluster | None = None) -> None:
+    def __init__(
+        self, client: Client, cluster: LocalCluster | None = None, foreman: Foreman | None = None
+    ) -> None:
         self.client = client
         """An ordinary Dask client of the same scheduler."""
 
         self._cluster = cluster
-        client.register_plugin(Foreman())
-        self._config = load_config()
+        client.register_plugin(foreman or Foreman())
 
     @classmethod
     @workers_without_interrupts()
-    def local(cls, workers: int | None = None, *, threads: int = 1) -> Self:
+    def local(
+        cls, workers: int | None = None, *, threads: int | None = None, name: str | None = None
+    ) -> Self:
         """A pool on this machine that ends with this process.
 
-        Workers are processes, so that a picture that crashes its decoder takes no other down, of one thread
-        each by default, so that what a worker's death interrupts is known to be its cause. They come up while
-        the first units are planned.
+        Workers are processes, so that a picture that crashes its decoder takes no other down. They come with
+        the work, at most one for each core, and those that were idle for a while go: the tiers of ``kind:
+        local`` in the ``mediadask`` section of `dask.config` say how many there may be, and what they cost.
 
         Parameters
         ----------
         workers
-            How many; by default one for each core.
+            At most so many, all of which start at once.
         threads
-            Of each worker.
+            Of each worker; by default what its tier says, which is one, so that what a worker's death
+            interrupts is known to be its cause.
+        name
+            In the ledger. A pool with a name takes up the jobs that one of the same name left unfinished when
+            it died.
+
+        Raises
+        ------
+        InvalidRequest
+            The settings are wrong.
+        OutputFailed
+            The ledger does not open.
         """
-        count = workers if workers is not None else max(1, len(os.sched_getaffinity(0)) // threads)
+        leave_unless_main()
+        config = load_config().on_this_machine(workers, threads)
+        if name is not None:
+            config = config.model_copy(update={"name": name})
         cluster = LocalCluster(
             n_workers=0,
-            threads_per_worker=threads,
-            processes=True,
+            threads_per_worker=1,
             dashboard_address=":0",
+            scheduler_kwargs={"dashboard": False},  # until somebody asks for it: it takes a second to import
             silence_logs="CRITICAL",  # a worker still starting when the pool closes logs a lost heartbeat
         )
-        cluster.scale(count)
-        return cls(Client(cluster, set_as_default=False), cluster)
+        try:
+            foreman = Foreman(config, local=True, at_once=workers or 0)
+            return cls(Client(cluster, set_as_default=False), cluster, foreman)
+        except BaseException:
+            cluster.close()
+            raise
 
     @classmethod
     def connect(cls, address: str) -> Self:
@@ -99,7 +119,8 @@ class Pool:
 
     @property
     def dashboard(self) -> str:
-        """The address of Dask's dashboard."""
+        """The address of Dask's dashboard, served from now on; ``/mediadask`` there is the pool's page."""
+        self.ask("dashboard")
         return str(self.client.dashboard_link)
 
     def submit(
@@ -129,7 +150,6 @@ class Pool:
         InvalidRequest
             There is no such class.
         """
-        priority = self._config.class_named(priority)
         described = self.ask(
             "submit",
             name=name if name is not None else delivery.name,
@@ -166,6 +186,21 @@ class Pool:
         """What was spent on what, by show, job, class or kind: see `mediadask.pool.costs.costs`."""
         table: pd.DataFrame = loads(self.ask("report_table", report="costs", by=by))
         return table
+
+    def reclaim(self, tier: str) -> None:
+        """The owner of `tier` wants its workers back: what they run goes elsewhere at its next frame, and none
+        of them starts again until `restore`.
+
+        Raises
+        ------
+        InvalidRequest
+            There is no such tier.
+        """
+        self.ask("reclaim", tier=tier, reclaimed=True)
+
+    def restore(self, tier: str) -> None:
+        """Workers of `tier` may be had again."""
+        self.ask("reclaim", tier=tier, reclaimed=False)
 
     def ask(self, what: str, **arguments: Any) -> Any:
         """Call one of the foreman's services."""

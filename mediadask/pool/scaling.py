@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from contextlib import suppress
 from time import monotonic, time
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from distributed import SchedulerPlugin
 
 from mediadask.pool.actuator import adjust
-from mediadask.pool.costs import spent
 from mediadask.pool.policy import ScalingPolicy, Snapshot, TierState, Wish, Work, WorkerState
 
 if TYPE_CHECKING:
@@ -29,6 +29,9 @@ __all__ = ["Scaler", "remaining_work"]
 _logger = logging.getLogger(__name__)
 
 _INTERVAL_SECONDS = 1.0
+_PAUSE_SECONDS = 0.1
+"""Between two looks, however much happens."""
+
 _SPENT_SHARE = 0.05
 """So much of the time may go into adding up what was spent."""
 
@@ -74,6 +77,7 @@ class Scaler(SchedulerPlugin):
         self._work, self._kept, self._evacuate = work, kept, evacuate
         self._idle_since: dict[str, float] = {}
         self._next_spent = 0.0
+        self._news = asyncio.Event()
 
     async def start(self, scheduler: Scheduler) -> None:
         """Look at the pool once a second from now on."""
@@ -90,6 +94,40 @@ class Scaler(SchedulerPlugin):
         """What a show's budget says of its work now."""
         budget = self.books.config.budgets.get(show)
         return "ok" if budget is None else budget.state(self.spent.get(show, 0.0))
+
+    def notice(self, show: str) -> str:
+        """What whoever works for `show` shall know: its budget is nearly spent, or no worker comes."""
+        budget = self.books.config.budgets.get(show)
+        parts = [] if budget is None else [budget.notice(show, self.spent.get(show, 0.0), self.currency)]
+        return "; ".join(part for part in (*parts, self.trouble()) if part)
+
+    def trouble(self) -> str:
+        """Why there is no worker although there should be; empty where all is well."""
+        return "" if self.actuator is None or self.scheduler.workers else self.actuator.trouble()
+
+    @property
+    def currency(self) -> str:
+        """As configured."""
+        return self.books.config.currency
+
+    def reclaim(self, tier: str, reclaimed: bool = True) -> None:
+        """The owner of a tier's workers wants them back, or gives them again.
+
+        Raises
+        ------
+        InvalidRequest
+            There is no such tier.
+        """
+        self.books.config.tier_named(tier)
+        if reclaimed:
+            self.reclaimed.add(tier)
+        else:
+            self.reclaimed.discard(tier)
+        self.look_soon()
+
+    def look_soon(self) -> None:
+        """There is news: do not wait for the second to pass."""
+        self._news.set()
 
     def valid_workers_downscaling(self, scheduler: Scheduler, workers: list[DaskWorker]) -> list[DaskWorker]:
         """The workers that Dask's own tools may take: none that runs something."""
@@ -109,11 +147,16 @@ class Scaler(SchedulerPlugin):
             except Exception:
                 # Workers may be hard to get for a while; the pool goes on with those it has.
                 _logger.exception("scaling failed, trying again")
-            await asyncio.sleep(_INTERVAL_SECONDS)
+            await asyncio.sleep(_PAUSE_SECONDS)
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._news.wait(), _INTERVAL_SECONDS - _PAUSE_SECONDS)
+            self._news.clear()
 
     async def look(self) -> None:
         """Look at the pool, decide, act."""
         if self.books.config.budgets and monotonic() >= self._next_spent:
+            from mediadask.pool.costs import spent  # pandas: only pools that keep budgets need it
+
             begun = monotonic()
             self.spent = await asyncio.to_thread(spent, self.books.ledger.engine, self.books.config)
             self._next_spent = monotonic() + (monotonic() - begun) / _SPENT_SHARE
@@ -134,7 +177,8 @@ class Scaler(SchedulerPlugin):
         config = self.books.config
         workers = []
         for address, worker in self.scheduler.workers.items():
-            running = len(worker.processing) + (address in kept)
+            # What it holds in memory is the result of somebody's future: units hand theirs over.
+            running = len(worker.processing) + (address in kept) + bool(worker.has_what)
             if running:
                 self._idle_since.pop(address, None)
             idle = now - self._idle_since.setdefault(address, now) if not running else 0.0
@@ -158,6 +202,7 @@ class Scaler(SchedulerPlugin):
         leaving = {name: address for name, address in self._addresses().items() if name in self.wish.stop}
         busy = {worker.name for worker in snapshot.workers if worker.running}
         if self._evacuate is not None and (running := [leaving[name] for name in leaving if name in busy]):
+            await self.scheduler.retire_workers(workers=running, close_workers=False, remove=False)
             await self._evacuate(running)
         if leaving:
             await self.scheduler.retire_workers(workers=list(leaving.values()), close_workers=False)

@@ -1,8 +1,10 @@
-"""Ctrl-C is for the process whose terminal or notebook it is pressed in, not for the workers beside it."""
+"""How a program and the worker processes it starts keep out of each other's way."""
 
 from __future__ import annotations
 
+import multiprocessing
 import signal
+import sys
 from contextlib import contextmanager
 from multiprocessing import resource_tracker
 from typing import TYPE_CHECKING
@@ -10,7 +12,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-__all__ = ["workers_without_interrupts"]
+__all__ = ["leave_unless_main", "workers_without_interrupts"]
 
 
 @contextmanager
@@ -27,3 +29,17 @@ def workers_without_interrupts() -> Iterator[None]:
         yield
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def leave_unless_main() -> None:
+    """Call it before starting processes from whatever program this is.
+
+    Each process imports the program's file first. Where that would start processes in turn, because nothing
+    keeps it under ``if __name__ == "__main__":``, this ends the process, and the program itself reports that
+    its workers do not start. A program that comes on standard input has no file: its processes do without.
+    """
+    if getattr(multiprocessing.current_process(), "_inheriting", False):
+        sys.exit(1)
+    main = sys.modules["__main__"]
+    if getattr(main, "__file__", None) == "<stdin>":
+        del main.__file__

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+from time import monotonic
 from typing import TYPE_CHECKING, Any, Self
 
 from mediadask.pool.bookkeeping import Bookkeeper
-from mediadask.pool.costs import costs
-from mediadask.pool.dashboard import add_page
 from mediadask.pool.ledger import Ledger
 from mediadask.pool.metrics import PoolMetrics
-from mediadask.pool.reports import turnaround
 from mediadask.pool.scaling import Scaler, remaining_work
 from mediadask.pool.view import PoolView
 
@@ -30,12 +28,13 @@ __all__ = ["Steward"]
 class Steward:
     """Made by `attach`; the parts are there for who runs the pool to ask."""
 
-    def __init__(self, books: Bookkeeper, scaler: Scaler, view: PoolView) -> None:
-        self.books, self.scaler, self.view = books, scaler, view
+    def __init__(self, scheduler: Scheduler, books: Bookkeeper, scaler: Scaler, view: PoolView) -> None:
+        self.scheduler, self.books, self.scaler, self.view = scheduler, books, scaler, view
         self.record = books.record
         """Take note of an event."""
 
         self._metrics = PoolMetrics(view)
+        self._has_page = False
 
     @classmethod
     async def attach(
@@ -46,6 +45,7 @@ class Steward:
         *,
         name: str = "embedded",
         actuator: Actuator | None = None,
+        asked_at: float | None = None,
         kept: Callable[[], Iterable[str]] = tuple,
         evacuate: Callable[[Sequence[str]], Awaitable[None]] | None = None,
     ) -> Self:
@@ -59,6 +59,8 @@ class Steward:
             The pool's in the ledger. A pool that stays has its own, by which it takes up its jobs again.
         actuator, kept, evacuate
             As of `Scaler`.
+        asked_at
+            When the workers that `actuator` has already were asked for, monotonic; by default now.
 
         Raises
         ------
@@ -67,6 +69,9 @@ class Steward:
         """
         ledger = await asyncio.to_thread(Ledger, pool=name)
         books = await asyncio.to_thread(Bookkeeper, config, ledger)
+        there = {} if actuator is None else await actuator.state()
+        asked_at = monotonic() if asked_at is None else asked_at
+        books.requested_at |= {worker: asked_at for workers in there.values() for worker in workers}
         await scheduler.register_scheduler_plugin(books, name=books.name, idempotent=True)
 
         def work() -> list[Any]:
@@ -74,21 +79,38 @@ class Steward:
             return [remaining_work(job, books.predictor) for job in running]
 
         scaler = Scaler(books, actuator, work, kept=kept, evacuate=evacuate)
+        for tier, workers in there.items():
+            scaler.policy.wished(tier, len(workers), asked_at)
         await scheduler.register_scheduler_plugin(scaler, name=scaler.name, idempotent=True)
-        steward = cls(
-            books,
-            scaler,
-            PoolView(books, scaler, lambda: [job.description() for job in jobs() if job.status == "running"]),
+        view = PoolView(
+            books, scaler, lambda: [job.description() for job in jobs() if job.status == "running"]
         )
+        steward = cls(scheduler, books, scaler, view)
         steward._metrics.register()
-        add_page(scheduler, steward.view)
         return steward
+
+    def show_page(self) -> None:
+        """Serve Dask's dashboard, and the pool's page in it, from now on."""
+        from distributed.dashboard.scheduler import connect
+
+        from mediadask.pool.dashboard import add_page
+
+        if self._has_page or "dashboard" not in self.scheduler.services:
+            return
+        self._has_page = True
+        if not self.scheduler.http_application.applications:
+            connect(self.scheduler.http_application, self.scheduler.http_server, self.scheduler)
+        add_page(self.scheduler, self.view)
 
     async def table(self, what: str, by: str) -> pd.DataFrame:
         """``turnaround`` or ``costs``, of all that was recorded until now."""
         return await asyncio.to_thread(self._table, what, by)
 
     def _table(self, what: str, by: Any) -> pd.DataFrame:
+        # Imported here: tables need pandas, which a pool does not while nobody asks for one.
+        from mediadask.pool.costs import costs
+        from mediadask.pool.reports import turnaround
+
         self.books.ledger.flush()
         report = {"turnaround": turnaround, "costs": costs}[what]
         return report(self.books.ledger.engine, self.books.config, by=by)

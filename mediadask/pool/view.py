@@ -7,13 +7,10 @@ import logging
 from time import monotonic
 from typing import TYPE_CHECKING, Any
 
-import pandas as pd
-
-from mediadask.pool.costs import budgets, costs
-from mediadask.pool.reports import delays, turnaround
-
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+
+    import pandas as pd
 
     from mediadask.pool.bookkeeping import Bookkeeper
     from mediadask.pool.scaling import Scaler
@@ -23,6 +20,8 @@ __all__ = ["PoolView"]
 _logger = logging.getLogger(__name__)
 _REFRESH_SECONDS = 10.0
 
+Row = dict[str, Any]
+
 
 class PoolView:
     """What is known of a pool now. The methods run in the scheduler's event loop.
@@ -30,20 +29,20 @@ class PoolView:
     Parameters
     ----------
     jobs
-        Descriptions of all jobs the scheduler knows, as `Job` has them.
+        Descriptions of the jobs that have not ended, as `Job` has them.
     """
 
     def __init__(
         self, books: Bookkeeper, scaler: Scaler, jobs: Callable[[], Sequence[dict[str, Any]]]
     ) -> None:
         self.books, self.scaler, self.jobs = books, scaler, jobs
-        self.turnaround = pd.DataFrame()
-        """`reports.turnaround` of a few seconds ago."""
+        self.turnaround: list[Row] = []
+        """`reports.turnaround` of a few seconds ago, as all these by row."""
 
-        self.costs = pd.DataFrame()
+        self.costs: list[Row] = []
         """`costs.costs` of a few seconds ago, by show, and the amount of its budget."""
 
-        self.delays = pd.DataFrame()
+        self.delays: list[Row] = []
         """`reports.delays` of a few seconds ago."""
 
         self._refreshed_at = 0.0
@@ -52,8 +51,7 @@ class PoolView:
     def running(self) -> list[dict[str, Any]]:
         """The jobs that have not ended, most urgent first."""
         order = self.books.config.classes
-        running = [job for job in self.jobs() if job["status"] == "running"]
-        return sorted(running, key=lambda job: order[job["priority"]].order)
+        return sorted(self.jobs(), key=lambda job: order[job["priority"]].order)
 
     def tiers(self) -> list[dict[str, Any]]:
         """By tier: tier, workers that are there, requested, wished, price_per_hour."""
@@ -88,9 +86,17 @@ class PoolView:
             _logger.debug("the ledger's reports are not to be had: %s", error)
         self._refreshed_at = monotonic()
 
-    def _read(self) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
+    def _read(self) -> tuple[list[Row], list[Row], list[Row]]:
+        # Imported here: tables need pandas, which a pool does not while nobody asks for one.
+        from mediadask.pool.costs import budgets, costs
+        from mediadask.pool.reports import delays, turnaround
+
         engine, config = self.books.ledger.engine, self.books.config
         spent = costs(engine, config)
         limits = budgets(engine, config).set_index("show")
         spent["budget"] = spent["show"].map(limits["amount"])
-        return turnaround(engine, config), spent, delays(engine)
+        return _rows(turnaround(engine, config)), _rows(spent), _rows(delays(engine))
+
+
+def _rows(table: pd.DataFrame) -> list[Row]:
+    return [{str(name): value for name, value in row.items()} for row in table.to_dict("records")]

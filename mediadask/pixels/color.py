@@ -15,7 +15,7 @@ from mediadask.errors import InvalidRequest
 from mediadask.pixels.cdl import Cdl
 from mediadask.pixels.config import CONFIG, config_url, digest_of, named_space, nearest, open_config
 from mediadask.pixels.kernels import interleave
-from mediadask.pixels.steps import Conversion, Grade, Look, Lut, Step, View, processor_of
+from mediadask.pixels.steps import Conversion, Grade, Look, Lut, Step, View, inverted, processor_of
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -150,6 +150,19 @@ class Color:
     def chain(cls, *colors: Color) -> Color:
         """One after another."""
         return cls(tuple(step for color in colors for step in color.steps))
+
+    def inverse(self) -> Color:
+        """What undoes these steps.
+
+        Raises
+        ------
+        UnreadableMedia
+            If one of them is a LUT that has no inverse.
+        """
+        undone = Color(tuple(inverted(step) for step in reversed(self.steps)))
+        for step in undone.steps:
+            processor_of(step)
+        return undone
 
     @classmethod
     def _checked(cls, step: Step) -> Color:

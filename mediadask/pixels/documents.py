@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     import os
     from collections.abc import Iterator
 
-__all__ = ["child", "local_name", "read_xml", "within"]
+__all__ = ["child", "children", "local_name", "read_xml", "within"]
 
 _LIMIT_BYTES = 16 << 20
 
@@ -59,4 +59,9 @@ def within(element: etree._Element, name: str) -> Iterator[etree._Element]:
 
 def child(element: etree._Element, *names: str) -> etree._Element | None:
     """The first child of one of the names, whatever its namespace."""
-    return next((one for one in element if local_name(one) in names), None)
+    return next(iter(children(element, *names)), None)
+
+
+def children(element: etree._Element, *names: str) -> list[etree._Element]:
+    """The children of some names, in order, whatever their namespace."""
+    return [one for one in element if local_name(one) in names]

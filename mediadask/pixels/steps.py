@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Literal
 
@@ -12,7 +12,7 @@ from mediadask.errors import InvalidRequest, MediaChanged, UnreadableMedia
 from mediadask.pixels.cdl import Cdl
 from mediadask.pixels.config import digest_of, local_file, open_config
 
-__all__ = ["Conversion", "Grade", "Look", "Lut", "Step", "View", "processor_of"]
+__all__ = ["Conversion", "Grade", "Look", "Lut", "Step", "View", "inverted", "processor_of"]
 
 
 @dataclass(frozen=True)
@@ -70,10 +70,18 @@ class Grade:
     """A CDL, applied to values as they are; nothing is clamped, so that it can be undone."""
 
     cdl: Cdl
+    inverse: bool = False
     kind: Literal["grade"] = "grade"
 
 
 Step = Lut | Conversion | View | Look | Grade
+
+
+def inverted(step: Step) -> Step:
+    """The step that undoes one."""
+    if isinstance(step, Conversion):
+        return replace(step, source=step.target, target=step.source)
+    return replace(step, inverse=not step.inverse)
 
 
 @lru_cache(maxsize=64)
@@ -92,7 +100,7 @@ def processor_of(step: Step) -> ocio.Processor:
         If the config has no such view or look, or the step has no inverse.
     """
     if isinstance(step, Grade):
-        return ocio.Config.CreateRaw().getProcessor(_cdl(step.cdl))
+        return ocio.Config.CreateRaw().getProcessor(_cdl(step.cdl), _direction(step))
     if isinstance(step, Lut):
         return _lut(step)
     config = open_config(step.config, step.digest)
@@ -110,7 +118,7 @@ def _transform(step: Conversion | View | Look) -> ocio.Transform:
     return ocio.LookTransform(step.space, step.space, step.look)
 
 
-def _direction(step: Conversion | View | Look) -> ocio.TransformDirection:
+def _direction(step: Step) -> ocio.TransformDirection:
     back = not isinstance(step, Conversion) and step.inverse
     return ocio.TRANSFORM_DIR_INVERSE if back else ocio.TRANSFORM_DIR_FORWARD
 
@@ -130,11 +138,10 @@ def _lut(step: Lut) -> ocio.Processor:
         raise MediaChanged(
             "has changed since the work was planned", where=step.url, do="submit the work again"
         )
-    direction = ocio.TRANSFORM_DIR_INVERSE if step.inverse else ocio.TRANSFORM_DIR_FORWARD
     with local_file(step.url) as path:
-        transform = ocio.FileTransform(path, interpolation=ocio.INTERP_BEST, direction=direction)
+        transform = ocio.FileTransform(path, interpolation=ocio.INTERP_BEST)
         try:
-            return ocio.Config.CreateRaw().getProcessor(transform)
+            return ocio.Config.CreateRaw().getProcessor(transform, _direction(step))
         except ocio.Exception as error:
             what = "is no LUT that can be inverted" if step.inverse else "is no LUT OpenColorIO reads"
             raise UnreadableMedia(f"{what} ({error})", where=step.url) from error

@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bokeh.embed import file_html
-from bokeh.models import ColumnDataSource, FactorRange, HoverTool, Label, Legend, NumeralTickFormatter, Span
+from bokeh.models import ColumnDataSource, FactorRange, HoverTool, NumeralTickFormatter
+from bokeh.models.annotations import Label, Legend, Span
 from bokeh.palettes import Category10_4
 from bokeh.plotting import figure
 from bokeh.resources import INLINE
@@ -101,7 +102,7 @@ def schedule_plot(table: pd.DataFrame, marked: pd.DataFrame) -> Any:
     slots = list(dict.fromkeys(table["slot"].sort_values(key=lambda names: names.str.len(), kind="stable")))
     row = {slot: -number for number, slot in enumerate(slots)}
     begin = table["started"].min()
-    plot = figure(
+    plot: Any = figure(
         height=160 + 46 * len(slots),
         width=1100,
         title="Who ran when",
@@ -141,14 +142,16 @@ def schedule_plot(table: pd.DataFrame, marked: pd.DataFrame) -> Any:
             legend_label=f"{priority} {'runs' if ran else 'stands aside'}",
             **look,
         )
-    for job in marked.itertuples(index=False):
-        submitted = _seconds_since(begin, [job.submitted])[0]
-        for moment, what in ((submitted, "submitted"), (submitted + job.seconds, "done")):
+    for job in marked.to_dict("records"):
+        (submitted,) = _seconds_since(begin, [job["submitted"]])
+        for moment, what in ((submitted, "submitted"), (submitted + job["seconds"], "done")):
             plot.add_layout(
                 Span(location=moment, dimension="height", line_color="#333333", line_dash="dashed")
             )
             side = {"text_align": "right", "x_offset": -4} if what == "submitted" else {"x_offset": 4}
-            plot.add_layout(Label(x=moment, y=0.5, text=f"{job.name} {what}", text_font_size="9pt", **side))
+            plot.add_layout(
+                Label(x=moment, y=0.5, text=f"{job['name']} {what}", text_font_size="9pt", **side)
+            )
     plot.y_range.start, plot.y_range.end = 0.4 - len(slots), 0.85
     plot.add_tools(
         HoverTool(tooltips=[("job", "@name"), ("show", "@show"), ("from", "@left"), ("to", "@right")])

@@ -10,18 +10,19 @@ import pandas as pd
 from sqlalchemy import select
 
 from mediadask.pool.events import utc_now
-from mediadask.pool.reports import read_table
 from mediadask.pool.tables import attempts, displacements, jobs, leases
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
     from datetime import datetime
 
-    from sqlalchemy import Engine
+    from sqlalchemy import Engine, Select
 
     from mediadask.pool.config import PoolConfig
 
 __all__ = ["schedule"]
+
+_COLUMNS = ("state", "job", "name", "show", "priority", "unit", "attempt", "started", "ended", "outcome")
 
 
 def schedule(engine: Engine, config: PoolConfig, jobs_of: Sequence[str]) -> pd.DataFrame:
@@ -40,7 +41,7 @@ def schedule(engine: Engine, config: PoolConfig, jobs_of: Sequence[str]) -> pd.D
         run), job, name, show, priority (ordered, most urgent first), unit, attempt, started, ended, and
         outcome of the attempt (none while it runs).
     """
-    tried = read_table(
+    tried = _rows(
         engine,
         select(
             attempts.c.attempt, attempts.c.job, attempts.c.unit, attempts.c.worker, attempts.c.started,
@@ -50,35 +51,42 @@ def schedule(engine: Engine, config: PoolConfig, jobs_of: Sequence[str]) -> pd.D
         .where(attempts.c.job.in_(jobs_of), attempts.c.started.is_not(None))
         .order_by(attempts.c.started),
     )  # fmt: skip
-    pauses = read_table(
+    pauses = _rows(
         engine,
         select(displacements.c.attempt, displacements.c.started, displacements.c.seconds)
         .where(displacements.c.job.in_(jobs_of))
         .order_by(displacements.c.started),
     )
     aside = defaultdict(list)
-    for pause in pauses.itertuples(index=False):
-        aside[pause.attempt].append((pause.started, pause.seconds))
+    for pause in pauses:
+        aside[pause["attempt"]].append((pause["started"], pause["seconds"]))
     now = utc_now()
-    rows = []
-    for each in tried.itertuples(index=False):
-        known = each._asdict()
-        end = now if pd.isna(each.ended) else each.ended
-        rows += [
-            {**known, "state": state, "started": begin, "ended": until}
-            for state, begin, until in _stretches(each.started, end, aside[each.attempt])
-        ]
-    table = pd.DataFrame(rows, columns=[*tried.columns, "state"]).sort_values("started", kind="stable")
-    table["priority"] = pd.Categorical(table["priority"], config.class_names, ordered=True)
-    table.insert(0, "slot", _slots(engine, table))
-    return table.drop(columns="worker").reset_index(drop=True)
+    rows = [
+        {**each, "state": state, "started": begin, "ended": until}
+        for each in tried
+        for state, begin, until in _stretches(each["started"], each["ended"] or now, aside[each["attempt"]])
+    ]
+    rows.sort(key=lambda row: row["started"])
+    lanes = _slots({row["worker"]: row for row in _rows(engine, select(leases))}, rows)
+    return pd.DataFrame(
+        {
+            "slot": lanes,
+            **{column: [row[column] for row in rows] for column in _COLUMNS},
+            "priority": pd.Categorical([row["priority"] for row in rows], config.class_names, ordered=True),
+        }
+    )
+
+
+def _rows(engine: Engine, query: Select[Any]) -> list[dict[str, Any]]:
+    with engine.connect() as connection:
+        return [dict(row) for row in connection.execute(query).mappings()]
 
 
 def _stretches(
     start: datetime, end: datetime, pauses: Iterable[tuple[datetime, float | None]]
 ) -> Iterator[tuple[str, datetime, datetime]]:
     for paused, seconds in pauses:
-        resumed = end if pd.isna(seconds) else min(paused + timedelta(seconds=seconds or 0.0), end)
+        resumed = end if seconds is None else min(paused + timedelta(seconds=seconds), end)
         yield "ran", start, paused
         yield "aside", paused, resumed
         start = resumed
@@ -86,22 +94,18 @@ def _stretches(
         yield "ran", start, end
 
 
-def _slots(engine: Engine, table: pd.DataFrame) -> list[str]:
+def _slots(workers: Mapping[str, dict[str, Any]], rows: Sequence[dict[str, Any]]) -> list[str]:
     """For each stretch, in order of time, a slot of its worker: the one free for longest, and for one that
     stands aside the one it ran on."""
-    workers: dict[str, Any] = {
-        row.worker: row for row in read_table(engine, select(leases)).itertuples(index=False)
-    }
-    busy_until: dict[str, list[Any]] = {}
+    busy_until: dict[str, list[datetime]] = {}
     ran_on: dict[str, int] = {}
     slots = []
-    for each in table.itertuples(index=False):
-        worker = workers[each.worker]
-        threads = busy_until.setdefault(each.worker, [table["started"].min()] * worker.threads)
-        if each.state == "ran":
+    for row in rows:
+        worker = workers[row["worker"]]
+        threads = busy_until.setdefault(row["worker"], [rows[0]["started"]] * worker["threads"])
+        if row["state"] == "ran":
             slot = min(range(len(threads)), key=threads.__getitem__)
-            threads[slot], ran_on[each.attempt] = each.ended, slot
-        else:
-            slot = ran_on[each.attempt]
-        slots.append(worker.name if worker.threads == 1 else f"{worker.name}.{slot + 1}")
+            threads[slot], ran_on[row["attempt"]] = row["ended"], slot
+        slot = ran_on[row["attempt"]]
+        slots.append(worker["name"] if worker["threads"] == 1 else f"{worker['name']}.{slot + 1}")
     return slots

@@ -21,12 +21,13 @@ if TYPE_CHECKING:
     from mediadask.dataset import open_clip
     from mediadask.metadata import ClipMetadata, inspect, inspect_many
     from mediadask.pool import Job, Pool
-    from mediadask.render import archive, proxy, sheet, still
+    from mediadask.render import Cut, archive, proxy, sheet, still, trim_ranges
 
 __all__ = [
     "Clip",
     "ClipMetadata",
     "CorruptFrame",
+    "Cut",
     "Delivery",
     "InvalidRequest",
     "Job",
@@ -47,6 +48,7 @@ __all__ = [
     "proxy",
     "sheet",
     "still",
+    "trim_ranges",
 ]
 
 
@@ -55,6 +57,7 @@ __all__ = [
 _HOMES = {
     "Clip": "clips",
     "ClipMetadata": "metadata",
+    "Cut": "render",
     "Job": "pool",
     "Pool": "pool",
     "inspect": "metadata",
@@ -64,6 +67,7 @@ _HOMES = {
     "proxy": "render",
     "sheet": "render",
     "still": "render",
+    "trim_ranges": "render",
 }
 
 

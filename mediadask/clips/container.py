@@ -34,7 +34,7 @@ class ContainerReader:
     """Takes whatever no other reader claims."""
 
     name = "container"
-    version = 2
+    version = 3
 
     def claims(self, url: str) -> bool:
         """Always: the last reader to be asked."""

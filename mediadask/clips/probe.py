@@ -119,7 +119,9 @@ def _frame_rate(stream: Any, index: FrameIndex) -> Fraction:
 def _said(what: str, container: Any, stream: Any) -> str | None:
     """The first place that says it: MOV's timecode track, then the picture's own stream, then the file."""
     places = [other for other in container.streams if other.type == "data"] + [stream, container]
-    return next((place.metadata[what] for place in places if place.metadata.get(what)), None)
+    # Matroska's names of tags are capitals.
+    said = (place.metadata.get(name) for place in places for name in (what, what.upper()))
+    return next(filter(None, said), None)
 
 
 def _tags(container: Any, name: str) -> tuple[Tag, ...]:

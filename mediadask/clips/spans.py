@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from mediadask.clips.frame import BadFrame, Frame
     from mediadask.clips.header import AudioStream, ClipHeader
 
-__all__ = ["SpanReader", "continues"]
+__all__ = ["SpanReader", "continues", "parts"]
 
 _PREFIX = "concat:"
 _ALIKE = (
@@ -116,6 +116,11 @@ def continues(before: Clip, after: Clip) -> bool:
     except UnreadableMedia:
         return False
     return before.header.timecode is not None and after.header.timecode is not None
+
+
+def parts(clip: Clip) -> list[Clip]:
+    """The clips of which one is made, in order: the parts of a span; of any other itself alone."""
+    return _parts(clip.url, clip.identity) if clip.url.startswith(_PREFIX) else [clip]
 
 
 def _urls(url: str) -> list[str]:

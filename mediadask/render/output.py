@@ -27,7 +27,7 @@ from mediadask.clips.storage import is_local
 from mediadask.errors import InvalidRequest, MediaError, OutputFailed
 from mediadask.render.recipe import fingerprint
 
-__all__ = ["Mark", "Output", "Rendered", "exists", "join_url", "output_errors"]
+__all__ = ["Mark", "Output", "Rendered", "committed", "exists", "join_url", "output_errors"]
 
 _ABANDONED_SECONDS = 7 * 24 * 3600
 
@@ -132,7 +132,7 @@ class Output:
             If it cannot be written; nothing is left at `url` that was not there before.
         """
         try:
-            with output_errors(self.url), _committed(url, self.workspace) as path:
+            with output_errors(self.url), committed(url, self.workspace) as path:
                 yield path
         except MediaError:
             if not self.is_done(read_mark(self.url)):
@@ -186,7 +186,7 @@ def output_errors(url: str) -> Iterator[None]:
 
 
 @contextmanager
-def _committed(url: str, workspace: str) -> Iterator[Path]:
+def committed(url: str, workspace: str) -> Iterator[Path]:
     """A local path to write inside the block; when it ends well, what was written stands at `url`."""
     if is_local(url):
         folder = Path(workspace)

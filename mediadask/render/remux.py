@@ -1,0 +1,241 @@
+"""A range of a container file in a file of its own, without encoding anything again.
+
+Pictures are copied packet by packet from the key they decode from. Where that takes frames before the range,
+or decoding passes frames after it, the copy has them too: it is cut at the source's own joints, and every
+frame in it is bit for bit the source's.
+"""
+
+from __future__ import annotations
+
+import heapq
+from contextlib import ExitStack
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import IO, TYPE_CHECKING, Any
+
+import av
+import av.error
+import numpy as np
+
+from mediadask.checkpoint import checkpoint
+from mediadask.clips.packets import demuxed, opened, ranged
+from mediadask.clips.spans import parts
+from mediadask.errors import UnreadableMedia, UnsupportedMedia
+from mediadask.render.cut_sound import sound_packets
+from mediadask.timecode import Timecode
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    import numpy.typing as npt
+
+    from mediadask.clips import Clip, FrameIndex
+
+__all__ = ["Kept", "container_for", "kept", "left_out", "mark_tag", "remux"]
+
+_MUXERS = {"mov": "mov", "mp4": "mp4", "mkv": "matroska", "mxf": "mxf", "avi": "avi"}
+_PRIMING_SECONDS = Fraction(1, 10)
+"""What a transform codec's overlap needs before its first good sample."""
+
+_DERIVED = {
+    "encoder", "major_brand", "minor_version", "compatible_brands", "timecode", "reel_name", "duration",
+    "operational_pattern_ul", "uid", "generation_uid", "product_uid", "material_package_umid",
+    "toolkit_version_num", "product_version_num", "product_version", "application_platform", "company_name",
+    "product_name", "file_package_umid", "reel_umid", "vendor_id",
+}  # fmt: skip
+"""Tags that say what the file is and who wrote it: of the copy its writer says them."""
+
+_PACKETS_A_CHECKPOINT = 64
+
+
+@dataclass(frozen=True)
+class Kept:
+    """The packets that hold a range, and the frames they decode to."""
+
+    rows: npt.NDArray[np.int64]
+    """(packets,) of the index; ascending."""
+
+    start: int
+    """The first frame they show: the range's, or one before it. Below 0 for one before the clip's first."""
+
+    stop: int
+    """The frame after the last they show: the range's end, or after it."""
+
+    @property
+    def opens(self) -> bool:
+        """Whether leading pictures of an open GOP had to be left out."""
+        return int(self.rows[-1] - self.rows[0]) >= len(self.rows)
+
+
+def kept(index: FrameIndex, start: int, stop: int) -> Kept:
+    """The fewest packets that decode, alone, to ``[start, stop)`` without a gap.
+
+    They begin with the last key at or before `start`, without the leading pictures of an open GOP, which lack
+    the key before theirs; and end where no later packet is shown before an earlier one.
+    """
+    first = int(index.decode_start[start])
+    begin = index.pts[first]
+    last = int(index.shown[start:stop].max()) + 1
+    latest = np.maximum.accumulate(index.pts[first:])
+    soonest = np.minimum.accumulate(index.pts[::-1])[::-1]
+    while last < len(index.pts) and soonest[last] < latest[last - 1 - first]:
+        last += 1
+    rows = np.arange(first, last)
+    rows = rows[index.pts[rows] >= begin]
+    times = index.pts[rows]
+    before = int((times < index.pts[index.shown[start]]).sum())
+    after = int((times > index.pts[index.shown[stop - 1]]).sum())
+    return Kept(rows, start - before, stop + after)
+
+
+def container_for(clip: Clip, keep: Kept) -> str:
+    """What a copy of the clip is in: its own container, or MOV where that cannot be written frame-exactly."""
+    name = clip.header.container
+    untimed = name == "avi" and not clip.index.intra_only  # AVI has no presentation times
+    # MXF orders pictures by the numbers inside them, which do not begin with 0 in an open GOP.
+    unordered = name == "mxf" and keep.opens
+    return "mov" if name not in _MUXERS or untimed or unordered else name
+
+
+def mark_tag(container: str) -> str:
+    """The tag of a file in which what it was made from is noted: one its container can hold."""
+    return {"mxf": "comment_mediadask", "avi": "comment"}.get(container, "mediadask")
+
+
+def remux(file: IO[bytes], clip: Clip, keep: Kept, mark: str) -> None:
+    """Copy the packets, the sound that belongs to them, and what the clip says of itself.
+
+    Parameters
+    ----------
+    file
+        Open for writing and reading, unbuffered.
+    mark
+        Noted in the file.
+
+    Raises
+    ------
+    UnreadableMedia
+        If packets are missing from the source.
+    UnsupportedMedia
+        If the container does not take what the clip holds.
+    """
+    header = clip.header
+    name = container_for(clip, keep)
+    quicktime = name in ("mov", "mp4")
+    options = {"movflags": "+use_metadata_tags", "movie_timescale": "240000"} if quicktime else {}
+    with ExitStack() as stack:
+        source = stack.enter_context(opened(parts(clip)[0].url))
+        output = stack.enter_context(av.open(file, "w", format=_MUXERS[name], options=options))
+        output.metadata.update(_tags(source))
+        output.metadata[mark_tag(name)] = mark
+        try:
+            stream = _picture_stream(output, source.streams[header.stream], clip, name == header.container)
+            _name(output if name == "mxf" else stream, clip, keep)
+            if header.reel and name in ("mp4", "mxf"):
+                output.metadata["reel_name"] = header.reel
+            lanes = [_pictures(clip, keep, stream)]
+            for number, sound in enumerate(header.audio):
+                track = source.streams[sound.index]
+                copied = output.add_stream_from_template(track)
+                copied.metadata.update(_tags(track))
+                # An edit list lets sound begin before the picture and play from the picture's first frame on.
+                early = _PRIMING_SECONDS if quicktime else Fraction(0)
+                lanes.append(sound_packets(clip, number, *_span(clip, keep), copied, early=early))
+            output.start_encoding()
+        except (ValueError, av.error.FFmpegError) as error:
+            raise UnsupportedMedia(
+                f"cannot be copied as it is into {name} ({getattr(error, 'strerror', None) or error})",
+                where=clip.url,
+                do="copy the whole file",
+            ) from error
+        for number, (_, packet) in enumerate(heapq.merge(*lanes, key=lambda lane: lane[0])):
+            output.mux(packet)
+            if number % _PACKETS_A_CHECKPOINT == 0:
+                checkpoint()
+
+
+def left_out(clip: Clip) -> list[str]:
+    """The streams that a copy does not have: others than the clip's picture, sound and timecode."""
+    with opened(parts(clip)[0].url) as source:
+        held = {clip.header.stream, *(sound.index for sound in clip.header.audio)}
+        return [
+            f"{stream.type} stream {stream.index}"
+            for stream in source.streams
+            if stream.index not in held and "timecode" not in stream.metadata
+        ]
+
+
+def _picture_stream(output: Any, template: Any, clip: Clip, same: bool) -> Any:
+    stream = output.add_stream_from_template(template, opaque=True)
+    if same:
+        stream.codec_context.codec_tag = template.codec_context.codec_tag
+    stream.time_base, stream.codec_context.framerate = clip.index.time_base, clip.header.frame_rate
+    stream.metadata.update(_tags(template))
+    return stream
+
+
+def _name(place: Any, clip: Clip, keep: Kept) -> None:
+    header = clip.header
+    if header.timecode:
+        place.metadata["timecode"] = str(Timecode.parse(header.timecode, header.frame_rate) + keep.start)
+    if header.reel:
+        place.metadata["reel_name"] = header.reel
+
+
+def _tags(place: Any) -> dict[str, str]:
+    return {name: value for name, value in place.metadata.items() if name.lower() not in _DERIVED}
+
+
+def _pictures(clip: Clip, keep: Kept, stream: Any) -> Iterator[tuple[Fraction, Any]]:
+    """Every packet with its time in the copy, and the moment (seconds) it is decoded.
+
+    Decode times are made anew: they follow the same clock as presentation, by as much earlier as the order
+    asks, also where packets have been left out.
+    """
+    base = clip.index.time_base
+    pts = clip.index.pts[keep.rows]
+    times = np.sort(pts)
+    rank = np.searchsorted(times, pts)
+    delay = int((np.arange(len(pts)) - rank).max())
+    steps = np.diff(times, append=times[-1] + round(1 / clip.header.frame_rate / base))
+    times -= times[0]
+    for number, packet in enumerate(_packets(clip, keep.rows)):
+        decoded = int(times[number - delay] if number >= delay else (number - delay) * steps[0])
+        packet.stream, packet.time_base = stream, base
+        packet.pts, packet.dts = int(times[rank[number]]), decoded
+        packet.duration = int(steps[rank[number]])
+        yield decoded * base, packet
+
+
+def _packets(clip: Clip, rows: npt.NDArray[np.int64]) -> Iterator[Any]:
+    found = before = 0
+    for part in parts(clip):
+        inside = rows[(rows >= before) & (rows < before + len(part.index.pts))] - before
+        before += len(part.index.pts)
+        if not len(inside):
+            continue
+        wanted = set(inside.tolist())
+        read = ranged if part.index.by_ranges else demuxed
+        for row, packet in read(part, int(inside[0]), int(inside[-1])):
+            if row in wanted:
+                found += 1
+                yield packet
+    if found < len(rows):
+        raise UnreadableMedia(
+            f"holds {found} of the {len(rows)} packets of the range",
+            where=clip.url,
+            do="copy it again from the source",
+        )
+
+
+def _span(clip: Clip, keep: Kept) -> tuple[Fraction, Fraction]:
+    """When the copy's first frame begins and its last one ends, in seconds from the clip's first frame."""
+    index = clip.index
+    times = index.pts[keep.rows]
+    first, last = int(times.min()), int(times.max())
+    after = index.frame_pts[index.frame_pts > last]
+    end = (
+        int(after[0]) * index.time_base if len(after) else last * index.time_base + 1 / clip.header.frame_rate
+    )
+    zero = int(index.frame_pts[0]) * index.time_base
+    return first * index.time_base - zero, end - zero

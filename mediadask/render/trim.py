@@ -1,0 +1,230 @@
+"""Trims: ranges of camera originals as they are, nothing encoded again."""
+
+from __future__ import annotations
+
+import filecmp
+import os
+import shutil
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import TYPE_CHECKING
+
+import av
+import av.error
+
+from mediadask.checkpoint import checkpoint
+from mediadask.clips.pattern import split_layer
+from mediadask.clips.probe import container_name
+from mediadask.clips.storage import is_local, open_file, stat
+from mediadask.delivery import Delivery, Group, Unit
+from mediadask.errors import CorruptFrame, InvalidRequest
+from mediadask.render.output import Mark, Output, Rendered, exists, join_url
+from mediadask.render.plan import Plan, Source, output_places
+from mediadask.render.remux import Kept, container_for, kept, left_out, mark_tag, remux
+
+if TYPE_CHECKING:
+    from mediadask.clips import Clip
+    from mediadask.clips.storage import FileStamp
+
+__all__ = ["Cut", "Trimmed", "trim_ranges"]
+
+_FILES_A_UNIT = 24
+_COPY_BYTES = 8 << 20
+_BYTES_A_SECOND = 150e6
+
+
+@dataclass(frozen=True)
+class Cut:
+    """A range of a clip to keep."""
+
+    clip: Source
+    start: int = 0
+    """First frame, 0-based."""
+
+    stop: int | None = None
+    """The frame after the last; None for the end."""
+
+    name: str | None = None
+    """Of the copy, without a suffix; of a sequence's, its folder. By default the clip's own."""
+
+
+@dataclass(frozen=True)
+class Trimmed(Rendered):
+    """A committed trim."""
+
+    start: int = 0
+    """The frame of the clip that is its first."""
+
+    notes: tuple[str, ...] = ()
+    """In what it differs from the range that was asked for, and from its source."""
+
+
+def trim_ranges(cuts: Iterable[Cut], out: str | os.PathLike[str]) -> Delivery:
+    """Ranges of clips in files of their own, without encoding anything again.
+
+    A file stays in its container, with its timecode moved to the new first frame, its reel, tags, color and
+    sound; MOV holds what its own container cannot. Long-GOP material is cut at its keys: such a trim has some
+    more frames than were asked for, and says so. Of an image sequence the files are copied, names and all.
+
+    Parameters
+    ----------
+    out
+        A folder, here or on an object store.
+
+    Returns
+    -------
+    Delivery
+        One group a range; its values are `Trimmed`.
+
+    Raises
+    ------
+    InvalidRequest
+        If a name leads out of the folder, or two are the same. A bad clip or range fails alone.
+    """
+    wanted = list(cuts)
+    sources = [cut.clip for cut in wanted]
+    places = [
+        place if cut.name is None else join_url(place.rpartition("/")[0], _checked(cut.name))
+        for cut, place in zip(wanted, output_places(sources, out, ""), strict=True)
+    ]
+    ranges: dict[str, tuple[int, int | None]] = {}
+    for cut, place in zip(wanted, places, strict=True):
+        if ranges.setdefault(place.casefold(), (cut.start, cut.stop)) != (cut.start, cut.stop):
+            raise InvalidRequest("is the name of two ranges", where=place, do="name them differently")
+    return Delivery("trim", Plan(sources, places, partial(_trim_group, ranges)))
+
+
+def _checked(name: str) -> str:
+    if name in ("", ".", "..") or any(mark in name for mark in "/\\\0"):
+        raise InvalidRequest(f"{name!r} is no name for a file", do="leave out slashes")
+    return name
+
+
+def _trim_group(ranges: Mapping[str, tuple[int, int | None]], clip: Clip, place: str) -> Group:
+    start, stop = clip.index.check(*ranges[place.casefold()], clip.url)
+    if start == stop:
+        raise InvalidRequest("a range of no frames", where=clip.url, do="ask for at least one")
+    return (_copy_group if clip.reader.name == "sequence" else _remux_group)(clip, start, stop, place)
+
+
+def _remux_group(clip: Clip, start: int, stop: int, place: str) -> Group:
+    keep = kept(clip.index, start, stop)
+    container = container_for(clip, keep)
+    suffix = os.path.splitext(clip.url)[1] if container == clip.header.container else ""
+    output = Output.of(place + (suffix or f".{container}"), clip.url, "trim", clip.identity, start, stop)
+    unit = Unit(
+        trim_clip,
+        (clip, start, stop, output),
+        name=output.name,
+        kind=f"trim {clip.header.codec} {clip.header.width}x{clip.header.height}",
+        frames=stop - start,
+        seconds=0.2 + clip.size_bytes * len(keep.rows) / len(clip.index.pts) / _BYTES_A_SECOND,
+    )
+    return Group(output.name, (unit,))
+
+
+def trim_clip(clip: Clip, start: int, stop: int, output: Output) -> Trimmed:
+    """Write one trim, unless it is there."""
+    keep = kept(clip.index, start, stop)
+    if not output.is_done(read_mark(output.url)):
+        with output.making(output.url, read_mark) as path, open(path, "w+b", buffering=0) as file:
+            remux(file, clip, keep, str(output.mark))
+    output.clear()
+    return Trimmed(
+        output.url, keep.stop - keep.start, start=keep.start, notes=_notes(clip, start, stop, keep)
+    )
+
+
+def _notes(clip: Clip, start: int, stop: int, keep: Kept) -> tuple[str, ...]:
+    notes = [f"begins {_frames(start - keep.start)} early, at its key"] if keep.start < start else []
+    notes += [f"ends {_frames(keep.stop - stop)} late, with its group"] if keep.stop > stop else []
+    if (container := container_for(clip, keep)) != clip.header.container:
+        notes.append(f"is in {container}, its source in {clip.header.container}")
+    return (*notes, *(f"is without its source's {stream}" for stream in left_out(clip)))
+
+
+def _frames(count: int) -> str:
+    return f"{count} frame{'s' if count > 1 else ''}"
+
+
+def read_mark(url: str) -> Mark | None:
+    """What a trim says it was made from; None where there is no file, or somebody else's."""
+    if not exists(url):
+        return None
+    try:
+        with open_file(url) as file, av.open(file) as container:
+            tag = mark_tag(container_name(container))
+            said = {name.lower(): value for name, value in container.metadata.items()}
+            return Mark.parse(said.get(tag))
+    except av.error.FFmpegError:
+        return None
+
+
+# Image sequences.
+
+
+def _copy_group(clip: Clip, start: int, stop: int, place: str) -> Group:
+    rows = clip.index.shown[start:stop]
+    if (rows < 0).any():
+        missing = start + int((rows < 0).argmax())
+        raise CorruptFrame("its file is missing", where=clip.url, frame=missing, do="render or copy it again")
+    files = [clip.files[row] for row in rows]
+    output = Output.of(place, clip.url, "copy", clip.identity, start, stop)
+    units = tuple(
+        Unit(
+            copy_files,
+            (some, output),
+            name=f"{output.name} {some[0].url.rpartition('/')[2]}",
+            kind="copy",
+            frames=len(some),
+            seconds=0.1 + sum(file.size_bytes for file in some) / _BYTES_A_SECOND,
+        )
+        for some in (files[row : row + _FILES_A_UNIT] for row in range(0, len(files), _FILES_A_UNIT))
+    )
+    name = split_layer(clip.url)[0].rpartition("/")[2]
+    return Group(
+        output.name, units, Unit(finish_copy, (output, name, start, stop), name=output.name, kind="join")
+    )
+
+
+def copy_files(files: Sequence[FileStamp], output: Output) -> None:
+    """Copy files into the output's folder under their own names, unless they are there.
+
+    Raises
+    ------
+    InvalidRequest
+        If another file of that name is there: it is never overwritten.
+    """
+    if is_local(output.url):
+        os.makedirs(output.url, exist_ok=True)
+    for file in files:
+        target = join_url(output.url, file.url.rpartition("/")[2])
+        if not _is_copied(file, target):
+            with output.making(target, lambda url: replace(output.mark, made_from="")) as path:
+                with open_file(file.url) as source, open(path, "wb") as copy:
+                    shutil.copyfileobj(source, copy, _COPY_BYTES)
+                if is_local(file.url):  # by it a rerun knows the file without reading it
+                    os.utime(path, ns=(int(file.version), int(file.version)))
+        checkpoint()
+
+
+def finish_copy(copied: Sequence[None], output: Output, name: str, start: int, stop: int) -> Trimmed:
+    """All files are there."""
+    output.clear()
+    return Trimmed(join_url(output.url, name), stop - start, start=start)
+
+
+def _is_copied(file: FileStamp, target: str) -> bool:
+    if not exists(target):
+        return False
+    there = stat(target)
+    if there.size_bytes == file.size_bytes and (
+        not is_local(target)
+        or there.version == file.version
+        or (is_local(file.url) and filecmp.cmp(file.url, target, shallow=False))
+    ):
+        return True
+    raise InvalidRequest(
+        "is there already and is another file", where=target, do="choose another folder, or move it"
+    )

@@ -21,6 +21,7 @@ MEDIA = [
     {"array"},
     {"array", "dataset", "render"},
     {"accessor", "xarray_engine"},
+    {"editorial"},
 ]
 DOOR = {"errors", "checkpoint", "delivery"}
 TOP = {"__init__", "cli", "demo"}

@@ -16,22 +16,30 @@ __all__ = ["Event", "Span", "Transition"]
 
 @dataclass(frozen=True)
 class Span:
-    """A range of timecode as a list writes it, labels and all; the rate is known elsewhere, or not yet."""
+    """A range of timecode as a list gives it; at what rate is known elsewhere, or not yet."""
 
-    start: str
-    """The first frame's label: ``HH:MM:SS:FF``, ``;FF`` for drop-frame."""
+    start: str | int
+    """The first frame: its label, ``HH:MM:SS:FF`` (``;FF`` for drop-frame); or its count since midnight, in
+    lists that count frames."""
 
-    stop: str
-    """The label of the frame after the last."""
+    stop: str | int
+    """The frame after the last, in the same way."""
 
     def __str__(self) -> str:
         return f"{self.start} to {self.stop}"
 
-    def at(self, rate: Fraction, drop: bool = False) -> tuple[Timecode, int]:
-        """The first frame and how many frames there are, at a rate; across midnight too.
+    @property
+    def drop(self) -> bool:
+        """Whether its labels are written as drop-frame."""
+        return isinstance(self.start, str) and self.start[-3:-2] in (";", ",")
+
+    def at(self, rate: Fraction, *, drop: bool = False) -> tuple[Timecode, int]:
+        """The first frame, and how many frames there are; across midnight too.
 
         Parameters
         ----------
+        rate
+            Frames a second.
         drop
             Count drop-frame although the labels are written with colons only, as many lists write them.
 
@@ -40,11 +48,14 @@ class Span:
         InvalidRequest
             If a label does not exist at that rate.
         """
-        first, last = (
-            Timecode.parse(label[:8] + ";" + label[9:] if drop else label, rate)
-            for label in (self.start, self.stop)
-        )
+        first, last = (_timecode(end, rate, drop) for end in (self.start, self.stop))
         return first, (last.frames - first.frames) % first.frames_per_day
+
+
+def _timecode(end: str | int, rate: Fraction, drop: bool) -> Timecode:
+    if isinstance(end, str):
+        return Timecode.parse(f"{end[:-3]};{end[-2:]}" if drop else end, rate)
+    return Timecode(0, round(rate), drop) + end
 
 
 @dataclass(frozen=True)
@@ -52,13 +63,16 @@ class Transition:
     """A dissolve or wipe at one end of an event."""
 
     kind: str
-    """``dissolve``, ``wipe 001``; a list's own word where it is neither."""
+    """``dissolve``, ``wipe 001``, ``fade``; a list's own word where it is none of them."""
 
     frames: int
     """How long it is, in frames of the timeline."""
 
     beyond: int
-    """How many of them lie outside the event's own span: frames its source must have beside it."""
+    """How many of them lie outside the event's own span: what its source must have beside the span."""
+
+    def __str__(self) -> str:
+        return f"{self.kind} of {self.frames} frames"
 
 
 @dataclass(frozen=True)
@@ -69,10 +83,10 @@ class Event:
     """As the list writes it, ``001``; counted from 1 where it has none."""
 
     source: Span
-    """What is used, by the labels of the source."""
+    """What is used, by the source's timecode."""
 
-    record: Span
-    """Where it is in the timeline."""
+    record: Span | None = None
+    """Where it is in the timeline; None where the list is no timeline (ALE)."""
 
     track: str = "V"
     """Name of the track: ``V``, ``V2``."""
@@ -87,13 +101,20 @@ class Event:
     """The source's file, as path, URL or bare name."""
 
     rate: Fraction | None = None
-    """Frames a second the source's labels count; None where the list does not say."""
+    """Frames a second that the source's timecode counts; None where the list does not say."""
 
     drop: bool | None = None
-    """Whether the list says that labels are drop-frame beyond how they are written; None: it does not say."""
+    """Whether the list says beside its labels that they are drop-frame (``FCM``); None where it does not."""
 
-    speed: Fraction = Fraction(1)
-    """Source frames that pass in one frame of the timeline: 2 twice as fast, -1 backwards, 0 one frozen frame."""
+    speed: Fraction | None = None
+    """Source frames that pass in a frame of the timeline: 2 is twice as fast, -1 backwards, 0 a frozen frame.
+    None: not said here, so 1 or what `source_fps` makes it."""
+
+    source_fps: Fraction | None = None
+    """The same as source frames a second, where the list says it so (``M2``)."""
+
+    entry: str | None = None
+    """The label of the source frame shown first, where the list names it (``M2``)."""
 
     head: Transition | None = None
     """The transition into it."""
@@ -112,10 +133,18 @@ class Event:
     """Where in the list it stands, for messages: ``line 12``."""
 
     problems: tuple[str, ...] = ()
-    """Why it cannot be delivered as the list has it; empty for a good event."""
+    """Why it cannot be delivered whatever it matches; empty for a good event."""
 
-    @property
-    def name(self) -> str:
-        """For people: ``event 001 (A001C003)``."""
-        source = self.reel or self.clip_name or self.file
-        return f"event {self.number} ({source})" if source else f"event {self.number}"
+    def speed_at(self, rate: Fraction) -> Fraction:
+        """Source frames a timeline frame, in a timeline of this rate."""
+        if self.speed is not None:
+            return self.speed
+        if self.source_fps is None:
+            return Fraction(1)
+        # Lists print one decimal: 23.976 frames a second appear as 024.0 as well as 023.9.
+        whole = round(self.source_fps / rate)
+        return (
+            Fraction(whole)
+            if abs(self.source_fps - whole * rate) < Fraction(1, 10)
+            else self.source_fps / rate
+        )

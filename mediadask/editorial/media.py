@@ -22,6 +22,7 @@ def find_media(where: str | os.PathLike[str] | Iterable[str | os.PathLike[str]])
     Returns
     -------
     Delivery
-        Computes to a `Report` with a `ClipMetadata` for each clip that can be read: what `match_events` takes.
+        Computes to a `Report`; its results, a `ClipMetadata` for each clip that can be read, are what
+        `match_events` takes.
     """
     return inspect_each(find_clips(where))

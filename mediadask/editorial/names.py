@@ -1,8 +1,9 @@
-"""Names of plates: a template, the fields that fill it, and what no file may be called."""
+"""Names of plates: a template, what fills it, and what no file may be called."""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from string import Formatter
 from typing import TYPE_CHECKING
@@ -10,50 +11,162 @@ from typing import TYPE_CHECKING
 from mediadask.errors import InvalidRequest
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from mediadask.editorial.events import Event
 
-__all__ = ["DEFAULT_TEMPLATE", "PlateName"]
+__all__ = ["DEFAULT_TEMPLATE", "PlateName", "check_name"]
 
 DEFAULT_TEMPLATE = "{show}_{episode}_{sequence}_{shot}_{plate}_v{version:03}.{frame:04}.exr"
+
+_FIELDS = frozenset(
+    {"clip", "episode", "event", "plate", "reel", "scene", "sequence", "shot", "show", "timeline", "track"}
+)
+_SHOT = re.compile(r"(?=\S*\d)[A-Za-z0-9]+(?:[_-][A-Za-z0-9]+)+(?!\S)")
+"""What an editor's marker begins with where it names a shot: ``ABC_104_065_010``."""
+
+_SEPARATORS = "_-. "
+_UNSAFE = re.compile(r"[^\w.+=/-]")
+_RESERVED = re.compile(r"(?:CON|PRN|AUX|NUL|COM[0-9]|LPT[0-9])(?:\..*)?", re.IGNORECASE)  # by Windows
+_LONGEST = 240
+"""Bytes of one part of a path: file systems allow 255, and what is being written has a longer name."""
 
 
 @dataclass(frozen=True)
 class PlateName:
-    """How plates are named: paths inside the output folder, of one file for each frame."""
+    """How plates are named: paths inside the output folder. Plain data.
+
+    Raises
+    ------
+    InvalidRequest
+        If the template or the pattern cannot be used.
+    """
 
     template: str = DEFAULT_TEMPLATE
-    """A path with fields in braces as in Python's `str.format`. Fields that are empty for an event go, with the
-    separator that follows them."""
+    """A path with fields in braces, as `str.format` has them. A field that is empty for an event goes, and a
+    separator beside it. Fields: ``show episode sequence scene shot plate version frame``; ``event reel clip
+    track`` of the event; ``timeline``; and those that `fields` or `shot_pattern` add."""
 
     fields: Mapping[str, str] = field(default_factory=dict)
     """What is the same for every event: ``{"show": "ABC", "episode": "104"}``."""
+
+    shot_pattern: str | None = None
+    """A regular expression that is searched for in an event's markers, clip name, comments, reel and file, in
+    this order. Its named groups are fields; without any, what it matches is ``shot``. Default: a marker that
+    begins like ``ABC_104_065_010`` is the shot; without one, events count 0010, 0020, … down the list."""
 
     version: int = 1
     first_frame: int = 1001
     """The number of a plate's first frame, its handles included."""
 
-    def __call__(self, fields: Mapping[str, str], frame: int) -> str:
-        """The path of one frame, relative to the output folder, with ``/``.
+    cut_frame: int | None = None
+    """Instead of `first_frame`: the number of the first frame after the handle, so that more handles later
+    leave every frame its name."""
+
+    def __post_init__(self) -> None:
+        try:
+            parts = list(Formatter().parse(self.template))
+        except ValueError as error:
+            raise InvalidRequest(f"is no template ({error})", where=self.template) from None
+        groups = set(_compiled(self.shot_pattern).groupindex) if self.shot_pattern else set()
+        known = _FIELDS | {"version", "frame"} | set(self.fields) | groups
+        for _, name, spec, conversion in parts:
+            if name is None:
+                continue
+            if name not in known or conversion:
+                raise InvalidRequest(
+                    f"has no field {{{name}}}", where=self.template, do=f"use {', '.join(sorted(known))}"
+                )
+            if not re.fullmatch(r"0?\d{0,2}" if name in ("version", "frame") else "", spec or ""):
+                raise InvalidRequest(
+                    f"cannot format {name} as {spec!r}", where=self.template, do=f"write {{{name}}}"
+                )
+        if self.version < 0 or self.first_frame < 0:
+            raise InvalidRequest("numbers of versions and frames begin at 0", where=self.template)
+
+    def event_fields(self, event: Event, position: int) -> dict[str, str]:
+        """What an event puts into its plate's name, ``plate`` aside; `position` counts events from 1.
 
         Raises
         ------
         InvalidRequest
-            If the fields do not make a name that is safe on every file system.
+            If a pattern was given and nothing of the event matches it.
         """
-        values = {**fields, **self.fields}
-        parts = []
+        own = {
+            "event": event.number,
+            "reel": event.reel or "",
+            "clip": event.clip_name or "",
+            "track": event.track,
+        }
+        return {**own, **self.fields, **self._shot(event, position)}
+
+    def _shot(self, event: Event, position: int) -> dict[str, str]:
+        if self.shot_pattern is None:
+            named = (found[0] for text in event.markers if (found := _SHOT.match(text.strip())))
+            return {"shot": next(named, self.fields.get("shot") or f"{position * 10:04}")}
+        texts = (*event.markers, event.clip_name, *event.comments, event.reel, event.file)
+        pattern = _compiled(self.shot_pattern)
+        found = next((found for text in texts if text and (found := pattern.search(text))), None)
+        if found is None:
+            raise InvalidRequest(f"nothing of it matches the shot pattern {self.shot_pattern!r}")
+        return {name: value or "" for name, value in found.groupdict().items()} or {"shot": found[0]}
+
+    def path(self, fields: Mapping[str, str]) -> str:
+        """The plate's path in the output folder, with ``/``, and ``%04d`` where the frame's number goes.
+
+        Raises
+        ------
+        InvalidRequest
+            If it would not be safe, or not the same, on every file system.
+        """
+        path, drop_next = "", False
         for literal, name, spec, _ in Formatter().parse(self.template):
-            text = ""
-            if name == "version":
-                text = format(self.version, spec or "")
-            elif name == "frame":
-                text = format(frame, spec or "")
-            elif name:
-                text = format(values.get(name, ""), spec or "")
-            if parts and not parts[-1][1] and parts[-1][2]:
-                literal = re.sub(r"^[_.\-]", "", literal)
-            parts.append((literal, text, name))
-        path = "".join(literal + text for literal, text, _ in parts)
-        if path.startswith("/") or ".." in path.split("/"):
-            raise InvalidRequest("climbs out of the output folder", where=path, do="change the template")
+            if drop_next and literal[:1] in (*_SEPARATORS, "/"):
+                literal = literal[1:]
+            path, drop_next = path + literal, False
+            if name is None:
+                continue
+            text = self._text(name, spec or "", fields)
+            if not text and path and path[-1] in _SEPARATORS:
+                path = path[:-1]
+            drop_next = not text and (not path or path[-1] == "/")
+            path += text
+        check_name(re.sub(r"%0?\d*d", "1001", path))
         return path
+
+    def _text(self, name: str, spec: str, fields: Mapping[str, str]) -> str:
+        if name == "frame":
+            return f"%{spec}d"
+        if name == "version":
+            return format(self.version, spec)
+        text = fields.get(name, "").strip()
+        if bad := re.search(r"[/\\]|[^\w.+=-]", text.replace(" ", "_")):
+            raise InvalidRequest(f"{name} {text!r} holds {bad[0]!r}, which no file name may")
+        return text.replace(" ", "_")
+
+
+def check_name(path: str) -> None:
+    """Raise `InvalidRequest` where a relative path is not safe, or not the same, on every file system."""
+    refused = f"the name {path[:80]!r}"
+    if path.startswith(("/", "~")) or re.match(r"[A-Za-z]:", path):
+        raise InvalidRequest(f"{refused} is absolute", do="name it relative to the output folder")
+    if bad := _UNSAFE.search(path):
+        raise InvalidRequest(f"{refused} holds {bad[0]!r}", do="use letters, digits, _ - + = and .")
+    for part in path.split("/"):
+        if part in ("", ".", ".."):
+            raise InvalidRequest(
+                f"{refused} climbs out of the output folder or names none", do="name a file in it"
+            )
+        if part.endswith(".") or part.startswith("."):
+            raise InvalidRequest(f"{refused} begins or ends with a dot", do="use another")
+        if _RESERVED.fullmatch(part):
+            raise InvalidRequest(f"{refused} is reserved by Windows", do="use another")
+        if len(part.encode()) > _LONGEST:
+            raise InvalidRequest(
+                f"{refused} has a part of {len(part.encode())} bytes", do=f"use {_LONGEST} at most"
+            )
+
+
+def _compiled(pattern: str) -> re.Pattern[str]:
+    try:
+        return re.compile(pattern)
+    except re.error as error:
+        raise InvalidRequest(f"is no regular expression ({error})", where=pattern) from None

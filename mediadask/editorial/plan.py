@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-    from fractions import Fraction
+from mediadask.editorial.events import Span
+from mediadask.timecode import Timecode
 
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    import opentimelineio as otio
     import pandas as pd
 
     from mediadask.editorial.events import Event
@@ -21,47 +25,57 @@ __all__ = ["PlannedEvent", "TurnoverPlan"]
 
 @dataclass(frozen=True)
 class PlannedEvent:
-    """An event, the clip it matches and the frames a plate of it holds. Plain data."""
+    """An event, the clip it matches and the frames a plate of it holds. Plain data: picklable."""
 
     event: Event
     url: str | None = None
-    """Of the clip; ``concat:`` of several where consecutive ones cover the event. None: no match."""
+    """Of the clip; ``concat:`` of several where consecutive ones hold the event. None: no match."""
 
     reel: str | None = None
-    """As the clip has it, else as the list has it."""
+    """As the clip has it; as the list has it where the clip has none."""
 
     rate: Fraction | None = None
     """Frames a second of the clip."""
 
     start: int = 0
-    """First frame of the plate, handles included; 0-based frame number of the clip."""
+    """First frame of the plate, handles included: a 0-based frame number of the clip."""
 
     stop: int = 0
-    """The frame after the last, handles included."""
+    """The frame after the plate's last, handles included."""
 
     head: int = 0
-    """Frames of handle that the plate has before the cut."""
+    """Frames of handle before what the event uses."""
 
     tail: int = 0
-    """Frames of handle that the plate has after the cut."""
+    """Frames of handle after it."""
+
+    clip_frames: int = 0
+    """Of the whole clip."""
 
     timecode: str | None = None
-    """Of the clip's frame `start`."""
+    """Of the clip's frame `start`; None where the clip has none."""
+
+    speed: Fraction = Fraction(1)
+    """Source frames a timeline frame, for whoever retimes: plates hold frames as the camera shot them."""
 
     fields: Mapping[str, str] = field(default_factory=dict)
-    """What fills the name's template."""
+    """What fills the name's template: ``show``, ``shot``, ``plate``, …"""
 
     name: str | None = None
-    """Of the plate's files, relative to the output folder, ``%04d`` for the frame number."""
+    """Of the plate's files, relative to the output folder, with ``%04d`` where the frame's number goes."""
 
     first_number: int = 1001
     """The number of frame `start` in the plate's file names."""
 
     notes: tuple[str, ...] = ()
-    """What whoever receives the plate should know: a retime, a clamped handle."""
+    """What whoever receives the plate should know: a retime, a transition, a clamped handle."""
 
     problems: tuple[str, ...] = ()
     """Why it is not delivered; empty for a good event."""
+
+    def __len__(self) -> int:
+        """Frames of the plate, handles included."""
+        return self.stop - self.start
 
     @property
     def ok(self) -> bool:
@@ -69,22 +83,20 @@ class PlannedEvent:
         return not self.problems
 
     @property
+    def title(self) -> str:
+        """For people and failure lists: ``event 003, line 12 (A001C003)``."""
+        source = self.event.reel or self.event.clip_name
+        return f"event {self.event.number}, {self.event.where}" + (f" ({source})" if source else "")
+
+    @property
     def cdl(self) -> Cdl | None:
         """The event's grade."""
         return self.event.cdl
 
     @property
-    def speed(self) -> Fraction:
-        """Source frames a timeline frame: plates are delivered at native speed, this is for whoever retimes."""
-        return self.event.speed
-
-    @property
-    def frames(self) -> int:
-        """Of the plate, handles included."""
-        return self.stop - self.start
-
-    def __len__(self) -> int:
-        return self.frames
+    def cut_number(self) -> int:
+        """The number of the first frame after the handle in the plate's file names."""
+        return self.first_number + self.head
 
 
 @dataclass(frozen=True)
@@ -92,46 +104,84 @@ class TurnoverPlan:
     """What a turnover will deliver and what not. Plain data: picklable."""
 
     timeline: Timeline
+    rate: Fraction
+    """Frames a second of the timeline: as it says, or as most of the clips it means have."""
+
     events: tuple[PlannedEvent, ...]
     handles: int
     """Frames asked for on either side of each cut."""
 
     name: PlateName
 
+    def __len__(self) -> int:
+        return len(self.events)
+
+    def __iter__(self) -> Iterator[PlannedEvent]:
+        return iter(self.events)
+
     @property
     def good(self) -> tuple[PlannedEvent, ...]:
         """The events that can be delivered."""
-        return tuple(event for event in self.events if event.ok)
+        return tuple(one for one in self.events if one.ok)
 
     @property
     def bad(self) -> tuple[PlannedEvent, ...]:
         """The events that cannot."""
-        return tuple(event for event in self.events if not event.ok)
+        return tuple(one for one in self.events if not one.ok)
 
     def rows(self) -> list[dict[str, Any]]:
-        """One for each event, of JSON types."""
-        return [
-            {
-                "event": planned.event.number,
-                "track": planned.event.track,
-                "reel": planned.event.reel,
-                "clip": planned.url,
-                "source_in": planned.event.source.start,
-                "source_out": planned.event.source.stop,
-                "start": planned.start if planned.ok else None,
-                "stop": planned.stop if planned.ok else None,
-                "handles": self.handles,
-                "head": planned.head if planned.ok else None,
-                "tail": planned.tail if planned.ok else None,
-                "name": planned.name,
-                "notes": list(planned.notes),
-                "problems": list(planned.problems),
-            }
-            for planned in self.events
-        ]
+        """One row an event, of JSON types; what is not known of an event is None."""
+        return [self._row(one) for one in self.events]
 
     def table(self) -> pd.DataFrame:
         """`rows` as a pandas table."""
         import pandas as pd
 
-        return pd.DataFrame(self.rows())
+        return pd.DataFrame(self.rows()).convert_dtypes()
+
+    def _row(self, one: PlannedEvent) -> dict[str, Any]:
+        event, rate = one.event, one.rate or one.event.rate or self.rate
+        drop = one.timecode is not None and ";" in one.timecode
+        source = _labels(event.source, rate, drop)
+        record = _labels(event.record, self.rate, bool(event.drop))
+        return {
+            "event": event.number,
+            "where": event.where,
+            "track": event.track,
+            "record_in": record[0],
+            "record_out": record[1],
+            "reel": event.reel,
+            "clip": one.url,
+            "source_in": source[0],
+            "source_out": source[1],
+            "start": one.start if one.url else None,
+            "stop": one.stop if one.url else None,
+            "timecode": one.timecode,
+            "rate": str(one.rate) if one.rate else None,
+            "handles": self.handles,
+            "head": one.head if one.url else None,
+            "tail": one.tail if one.url else None,
+            "speed": float(one.speed) if one.url else None,
+            "name": one.name,
+            "first_number": one.first_number if one.name else None,
+            "cut_number": one.cut_number if one.name else None,
+            "notes": list(one.notes),
+            "problems": list(one.problems),
+        }
+
+    def to_otio(self) -> otio.schema.Timeline:
+        """The timeline with its clips' media as matched; see `mediadask.editorial.exchange`."""
+        from mediadask.editorial.exchange import plan_timeline
+
+        return plan_timeline(self)
+
+
+def _labels(span: Span | None, rate: Fraction, drop: bool) -> tuple[str | None, str | None]:
+    """Both ends as labels: a list's own, or of its counts."""
+    if span is None or span == Span(0, 0):  # a line that could not be read has none
+        return None, None
+    ends = (
+        end if isinstance(end, str) else str(Timecode(0, round(rate), drop and round(rate) % 30 == 0) + end)
+        for end in (span.start, span.stop)
+    )
+    return next(ends), next(ends)

@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
+import codecs
+import json
 import os
-from dataclasses import dataclass
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from fractions import Fraction
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+from lxml import etree
 
 from mediadask.clips.storage import normalize, open_file, stat
+from mediadask.editorial.ale import parse_ale
 from mediadask.editorial.edl import parse_edl
+from mediadask.editorial.rates import exact_rate
 from mediadask.errors import UnreadableMedia, UnsupportedMedia
 
 if TYPE_CHECKING:
@@ -18,8 +26,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Timeline", "read_timeline"]
 
-_MOST_BYTES = 64 << 20
-"""A feature's list of 20,000 events has 4 MB: what is larger is something else."""
+_MOST_BYTES = 256 << 20
+"""A feature's EDL of 20,000 events has 4 MB, its XML 100: what is larger is something else."""
 
 
 @dataclass(frozen=True)
@@ -35,7 +43,7 @@ class Timeline:
     """Frames a second; None where the list does not say, as EDLs never do."""
 
     skipped: tuple[str, ...] = ()
-    """What it holds that asks for no picture, one line each: sound, black, titles."""
+    """What it holds that asks for no picture of a source, one line each: sound, black, titles."""
 
     def __len__(self) -> int:
         return len(self.events)
@@ -45,37 +53,174 @@ class Timeline:
 
 
 def read_timeline(url: str | os.PathLike[str], *, rate: Fraction | float | str | None = None) -> Timeline:
-    """Read a timeline; the suffix says of what kind.
+    """Read a timeline; its suffix says of what kind.
 
     Parameters
     ----------
     url
-        An EDL.
+        An EDL (``.edl``), OTIO (``.otio``), Final Cut XML (``.xml``, ``.fcpxml``), AAF (``.aaf``) or ALE
+        (``.ale``).
     rate
-        Frames a second of its timecode where the list does not say. Default: the rate of the clips it matches.
+        Frames a second that its timecode counts, whatever the list says. Default: what it says; where that is
+        nothing, as in EDLs, the rate of the clips it matches.
 
     Raises
     ------
     MissingMedia
         If there is no such file.
     UnreadableMedia
-        If it is not what its suffix says, or holds no events: with the line, where lines count.
+        If it is not what its suffix says, or holds no events.
     UnsupportedMedia
         If nothing here reads its kind.
+    InvalidRequest
+        If `rate` is none.
     """
     where = normalize(url)
     suffix = os.path.splitext(where)[1].lower()
+    if suffix not in _READERS:
+        raise UnsupportedMedia(
+            f"{suffix or 'a name without a suffix'} is no kind of timeline that is read here",
+            where=where,
+            do=f"export it as one of {', '.join(_READERS)}",
+        )
     size = stat(where).size_bytes
     if size > _MOST_BYTES:
-        raise UnreadableMedia(f"has {size >> 20} MB, too much for a timeline", where=where)
+        raise UnreadableMedia(
+            f"has {size >> 20} MB, too much for a timeline", where=where, do="check the file"
+        )
     with open_file(where) as file:
         data = file.read()
-    if suffix != ".edl":
-        raise UnsupportedMedia(
-            f"{suffix or 'a name without a suffix'} is no timeline that is read", where=where
+    timeline = _READERS[suffix](data, where)
+    if not timeline.events:
+        raise UnreadableMedia("holds no picture events", where=where, do="check that it is the whole list")
+    if rate is None:
+        return timeline
+    exact = exact_rate(rate)
+    events = tuple(event if event.rate is None else replace(event, rate=exact) for event in timeline.events)
+    return replace(timeline, rate=exact, events=events)
+
+
+def _read_edl(data: bytes, where: str) -> Timeline:
+    found = parse_edl(_text(data, where))
+    return Timeline(where, found.title or _stem(where), found.events, skipped=found.skipped)
+
+
+def _read_ale(data: bytes, where: str) -> Timeline:
+    events, rate = parse_ale(_text(data, where), where)
+    return Timeline(where, _stem(where), events, rate)
+
+
+def _read_otio(data: bytes, where: str) -> Timeline:
+    text = _text(data, where)
+    try:
+        # OTIO's own parser overruns the stack on deep nesting: Python's counts.
+        json.loads(text)
+    except RecursionError:
+        raise UnreadableMedia("is nested deeper than any timeline", where=where) from None
+    except ValueError as error:
+        raise UnreadableMedia(f"is no JSON ({error})", where=where, do="export it again") from None
+    return _adapted(where, "otio_json", text)
+
+
+def _read_xml(data: bytes, where: str) -> Timeline:
+    parser = etree.XMLParser(resolve_entities=False, no_network=True, load_dtd=False)
+    try:
+        root = etree.fromstring(data, parser)
+    except (etree.XMLSyntaxError, ValueError) as error:
+        raise UnreadableMedia(
+            f"is not well-formed XML ({error})", where=where, do="export it again"
+        ) from None
+    # Both kinds begin with a bare DOCTYPE, which is harmless; what one can declare or fetch is not.
+    declared = root.getroottree().docinfo
+    if declared.system_url or (declared.internalDTD is not None and any(declared.internalDTD.iterentities())):
+        raise UnreadableMedia(
+            "declares entities or fetches them, which is refused", where=where, do="export it again"
         )
-    found = parse_edl(data.decode("utf-8-sig"), where)
-    events, title = found
-    if not events:
-        raise UnreadableMedia("holds no picture events", where=where, do="check that it is an EDL")
-    return Timeline(where, title or os.path.basename(where), events, Fraction(rate) if rate else None)
+    adapter = {"xmeml": "fcp_xml", "fcpxml": "fcpx_xml"}.get(root.tag)
+    if adapter is None:
+        raise UnsupportedMedia(
+            f"is XML of another kind (<{str(root.tag)[:40]}>)", where=where, do="export Final Cut Pro XML"
+        )
+    return _adapted(where, adapter, etree.tostring(root, encoding="unicode"))
+
+
+def _read_aaf(data: bytes, where: str) -> Timeline:
+    with tempfile.TemporaryDirectory() as folder:
+        path = os.path.join(folder, "timeline.aaf")  # its reader wants a local file
+        with open(path, "wb") as file:
+            file.write(data)
+        return _adapted(where, "AAF", path, from_file=True)
+
+
+def _adapted(where: str, adapter: str, source: str, *, from_file: bool = False) -> Timeline:
+    import opentimelineio as otio
+
+    from mediadask.editorial.interchange import timeline_events
+
+    read: Callable[..., Any] = otio.adapters.read_from_file if from_file else otio.adapters.read_from_string
+    try:
+        found = read(source, adapter_name=adapter)
+    except otio.exceptions.AdapterDoesntExistError as error:
+        raise UnsupportedMedia(
+            f"is read by an OpenTimelineIO adapter that is not installed ({adapter})",
+            where=where,
+            do="pip install 'mediadask[aaf]'",
+        ) from error
+    except Exception as error:  # adapters let through whatever a file they did not foresee makes Python raise
+        what = " ".join(str(error).split()) or type(error).__name__
+        raise UnreadableMedia(f"is no timeline that can be read ({what[:200]})", where=where) from error
+    timeline = _only_timeline(found, where)
+    events, skipped = timeline_events(timeline)
+    tracks = [track for track in timeline.video_tracks() if len(track)]
+    rate = exact_rate(tracks[0].duration().rate, where=where) if tracks else None
+    return Timeline(where, timeline.name or _stem(where), events, rate, skipped)
+
+
+def _only_timeline(found: Any, where: str) -> Any:
+    import opentimelineio as otio
+
+    if isinstance(found, otio.schema.Timeline):
+        return found
+    timelines = list(found.find_children(otio.schema.Timeline)) if hasattr(found, "find_children") else []
+    if len(timelines) == 1:
+        return timelines[0]
+    names = ", ".join(timeline.name for timeline in timelines[:5])
+    raise UnreadableMedia(
+        f"holds {len(timelines)} timelines" + (f": {names}" if names else ""),
+        where=where,
+        do="export one alone",
+    )
+
+
+def _text(data: bytes, where: str) -> str:
+    """Text in UTF-8, UTF-16 with its mark, or else Latin-1, which editing systems of old wrote."""
+    for mark, encoding in (
+        (codecs.BOM_UTF16_LE, "utf-16"),
+        (codecs.BOM_UTF16_BE, "utf-16"),
+        (b"", "utf-8-sig"),
+    ):
+        if data.startswith(mark):
+            try:
+                text = data.decode(encoding)
+            except UnicodeDecodeError:
+                continue
+            break
+    else:
+        text = data.decode("latin-1")
+    if "\0" in text:
+        raise UnreadableMedia("is binary, not text", where=where, do="check that it is the list itself")
+    return text
+
+
+def _stem(where: str) -> str:
+    return os.path.splitext(where.rpartition("/")[2])[0]
+
+
+_READERS: dict[str, Callable[[bytes, str], Timeline]] = {
+    ".edl": _read_edl,
+    ".otio": _read_otio,
+    ".xml": _read_xml,
+    ".fcpxml": _read_xml,
+    ".aaf": _read_aaf,
+    ".ale": _read_ale,
+}

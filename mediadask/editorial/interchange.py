@@ -1,0 +1,200 @@
+"""Events of an OpenTimelineIO timeline, whatever adapter made it: OTIO's own files, FCP XML, AAF."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from fractions import Fraction
+from itertools import pairwise
+from typing import TYPE_CHECKING, Any
+
+import opentimelineio as otio
+
+from mediadask.editorial.events import Event, Span, Transition
+from mediadask.editorial.rates import exact_rate
+from mediadask.errors import InvalidRequest
+from mediadask.pixels.cdl import Cdl
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+__all__ = ["timeline_events"]
+
+_REELS = ("reel", "reel name", "reel_name", "reelname", "tape", "tape name", "tape_name", "tapeid", "tape id")
+_DEPTH = 8
+"""How deep in a clip's metadata its reel is looked for."""
+
+
+def timeline_events(timeline: otio.schema.Timeline) -> tuple[tuple[Event, ...], tuple[str, ...]]:
+    """The events of all picture tracks, track by track; and what asks for no picture, one line each."""
+    start = timeline.global_start_time or otio.opentime.RationalTime(0, 24)
+    events: list[Event] = []
+    skipped: list[str] = []
+    for number, track in enumerate(timeline.video_tracks(), 1):
+        name = track.name or f"V{number}"
+        for event in _track_events(track, name, start, skipped):
+            events.append(replace(event, number=f"{len(events) + 1:03}"))
+    skipped += [
+        f"track {track.name or number} is sound" for number, track in enumerate(timeline.audio_tracks(), 1)
+    ]
+    return tuple(events), tuple(skipped)
+
+
+def _track_events(
+    track: otio.schema.Track, name: str, start: otio.opentime.RationalTime, skipped: list[str]
+) -> Iterator[Event]:
+    at = 0.0  # seconds since the timeline's start
+    children: Sequence[Any] = [None, *track, None]
+    for number, ((before, child), after) in enumerate(zip(pairwise(children), children[2:], strict=False), 1):
+        if isinstance(child, otio.schema.Transition):
+            continue
+        where = f"track {name}, item {number}"
+        length = child.duration()
+        begin = at
+        at += length.to_seconds()
+        if isinstance(child, otio.schema.Gap):
+            continue
+        if not isinstance(child, otio.schema.Clip):
+            what = f"{where}: {child.name or 'a nested sequence'} is a sequence in the sequence"
+            yield Event("", Span(0, 0), track=name, clip_name=child.name, where=where, problems=(what,))
+        elif not child.enabled or _said(child.metadata, ("enabled",)) == "FALSE":
+            skipped.append(f"{where}: {child.name} is disabled")
+        elif isinstance(child.media_reference, otio.schema.GeneratorReference):
+            skipped.append(f"{where}: {child.name} is made by a generator")
+        else:
+            record = _record(start, begin, length)
+            yield _clip_event(child, name, record, where, before, after)
+
+
+def _record(start: otio.opentime.RationalTime, begin: float, length: otio.opentime.RationalTime) -> Span:
+    rate = start.rate if start.rate > 1 else length.rate
+    first = round(start.rescaled_to(rate).value + begin * rate)
+    return Span(first, first + round(length.to_seconds() * rate))
+
+
+def _clip_event(clip: Any, track: str, record: Span, where: str, before: Any, after: Any) -> Event:
+    reference = clip.media_reference
+    used = clip.trimmed_range()
+    speed, unclear = _speed(clip.effects)
+    media = reference.available_range if reference is not None else None
+    event = Event(
+        "",
+        _source(used, media, speed, clip.effects),
+        record,
+        track,
+        _reel(reference, clip),
+        clip.name or None,
+        _file(reference),
+        exact_rate(used.start_time.rate, where=where),
+        speed=speed,
+        head=_transition(before, "in_offset"),
+        tail=_transition(after, "out_offset"),
+        markers=tuple(marker.name for marker in clip.markers if marker.name),
+        where=where,
+        problems=tuple(f"{where}: {what}" for what in unclear),
+    )
+    try:
+        return replace(event, cdl=_cdl(clip.metadata.get("cdl")))
+    except InvalidRequest as error:
+        return replace(event, problems=(*event.problems, f"{where}: {error}"))
+
+
+def _source(used: Any, media: Any, speed: Fraction, effects: Sequence[Any]) -> Span:
+    """Whole frames that hold the range, in the source's count."""
+    first, last = used.start_time.value, used.end_time_exclusive().value
+    if media is not None and speed != 1 and any(_remap(effect) is not None for effect in effects):
+        # FCP 7 XML counts in and out in the retimed clip's frames, from its beginning or, reversed, its end.
+        begin = media.start_time.rescaled_to(used.start_time.rate).value
+        end = media.end_time_exclusive().rescaled_to(used.start_time.rate).value
+        into, length = (first - begin) * abs(speed), last - first
+        needed = math.floor((length - 1) * abs(speed)) + 1 if speed else 1
+        first = begin + into if speed >= 0 else end - into - needed
+        last = first + needed
+    return Span(math.floor(first + 1e-6), math.ceil(last - 1e-6))
+
+
+def _speed(effects: Sequence[Any]) -> tuple[Fraction, list[str]]:
+    """Source frames a timeline frame, and what of the effects cannot be told."""
+    speed, unclear = Fraction(1), []
+    for effect in effects:
+        remapped = _remap(effect)
+        if remapped is not None:
+            speed *= remapped
+            if (
+                0 < abs(remapped) < Fraction(1, 100)
+            ):  # some systems write a factor where the format has per cent
+                unclear.append(f"its speed is {float(remapped) * 100:g} %, or that many times")
+        elif isinstance(effect, otio.schema.FreezeFrame):
+            speed = Fraction(0)
+        elif isinstance(effect, otio.schema.LinearTimeWarp):
+            speed *= Fraction(effect.time_scalar).limit_denominator(10_000)
+        elif isinstance(effect, otio.schema.TimeEffect):
+            unclear.append(f"its speed changes as it plays ({effect.effect_name or effect.name})")
+    return speed, unclear
+
+
+def _remap(effect: Any) -> Fraction | None:
+    """The speed of FCP 7 XML's Time Remap filter, which the adapter hands on as it found it."""
+    remap = effect.metadata.get("fcp_xml", {})
+    if remap.get("effectid") != "timeremap":
+        return None
+    parameters = remap.get("parameter", [])
+    listed = [parameters] if isinstance(parameters, Mapping) else parameters
+    values = {one.get("parameterid"): one.get("value") for one in listed}
+    try:
+        speed = Fraction(str(values.get("speed", 100))) / 100
+    except ValueError:
+        return None
+    return -speed if str(values.get("reverse", "FALSE")).upper() == "TRUE" and speed > 0 else speed
+
+
+def _transition(item: Any, beyond: str) -> Transition | None:
+    if not isinstance(item, otio.schema.Transition):
+        return None
+    kind = "dissolve" if item.transition_type == "SMPTE_Dissolve" else item.name or "transition"
+    frames = (item.in_offset + item.out_offset).value
+    return Transition(kind, round(frames), math.ceil(getattr(item, beyond).value))
+
+
+def _file(reference: Any) -> str | None:
+    if isinstance(reference, otio.schema.ImageSequenceReference):
+        digits = f"%0{reference.frame_zero_padding}d"
+        return f"{reference.target_url_base}{reference.name_prefix}{digits}{reference.name_suffix}"
+    return getattr(reference, "target_url", None) or None
+
+
+def _reel(reference: Any, clip: Any) -> str | None:
+    for holder in (reference, clip):
+        reel = _said(holder.metadata, _REELS) if holder is not None else None
+        if reel:
+            return reel
+    return None
+
+
+def _said(metadata: Any, names: Sequence[str], depth: int = _DEPTH) -> str | None:
+    """The text under the first of the names anywhere in metadata: every system has a place of its own."""
+    if not isinstance(metadata, Mapping) or not depth:
+        return None
+    for key, value in metadata.items():
+        if key.casefold() in names:
+            text = value.get("name") if isinstance(value, Mapping) else value
+            if isinstance(text, str) and text.strip():
+                return text.strip()
+    found = (_said(value, names, depth - 1) for value in metadata.values())
+    return next((text for text in found if text), None)
+
+
+def _cdl(said: Any) -> Cdl | None:
+    if not isinstance(said, Mapping) or not said:
+        return None
+    sop = said.get("asc_sop", {})
+    slope, offset, power = (
+        _triple(sop.get(name, [default] * 3)) for name, default in (("slope", 1), ("offset", 0), ("power", 1))
+    )
+    return Cdl(slope, offset, power, float(said.get("asc_sat", 1.0)))
+
+
+def _triple(values: Sequence[float]) -> tuple[float, float, float]:
+    red, green, blue = map(float, values)
+    return red, green, blue

@@ -12,7 +12,7 @@ from rich.console import Console
 from benchmarks.measure import Failed
 from benchmarks.report import Row, as_json, machine, table
 
-FIGURES = ("planes", "decode", "random_access", "opening", "proxy", "memory", "displacement")
+FIGURES = ("planes", "decode", "random_access", "opening", "proxy", "memory", "displacement", "day")
 
 
 def main(

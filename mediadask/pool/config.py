@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
 import dask.config
+import distributed.config  # noqa: F401 - its defaults come first, so that ours take their place
 import yaml
 from dask.system import CPU_COUNT
 from dask.utils import parse_timedelta

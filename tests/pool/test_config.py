@@ -39,6 +39,15 @@ def test_the_environment_overrides_a_nested_setting():
     assert told.stdout.split() == ["300.0", "0.25", "10.0"]
 
 
+def test_dask_watches_itself_less_closely_unless_told_to():
+    asks = "import dask.config, mediadask.pool; print(dask.config.get('distributed.worker.profile.interval'))"
+    for said, found in (({}, "100ms"), ({"DASK_DISTRIBUTED__WORKER__PROFILE__INTERVAL": "7ms"}, "7ms")):
+        done = subprocess.run(
+            [sys.executable, "-c", asks], env=said, capture_output=True, text=True, check=True
+        )
+        assert done.stdout.strip() == found
+
+
 def test_dask_config_adds_tiers_classes_and_budgets():
     with dask.config.set(
         {

@@ -24,7 +24,7 @@ from mediadask.timecode import Timecode
 if TYPE_CHECKING:
     import numpy.typing as npt
 
-__all__ = ["Attribute", "Compression", "ExrSample", "exr_bytes", "read_text"]
+__all__ = ["Attribute", "Compression", "ExrSample", "exr_bytes", "packed_timecode", "read_text"]
 
 Compression = Literal["none", "zip", "zips", "piz", "dwaa", "htj2k"]
 """``none``, ``zip``, ``zips``, ``piz`` and ``htj2k`` keep every bit; ``dwaa`` does not."""
@@ -194,14 +194,14 @@ def _stored(value: Attribute) -> tuple[str, bytes]:
         case Fraction():
             return "rational", struct.pack("<iI", value.numerator, value.denominator)
         case Timecode():
-            return "timecode", struct.pack("<II", _packed(value), 0)
+            return "timecode", struct.pack("<II", packed_timecode(value), 0)
         case (_, _):
             return "v2f", struct.pack("<2f", *value)
         case _:
             return "chromaticities", struct.pack("<8f", *value)
 
 
-def _packed(code: Timecode) -> int:
+def packed_timecode(code: Timecode) -> int:
     """SMPTE ST 12-1 binary coded decimal; bit 6 is the drop-frame flag, bit 15 the second frame of a pair."""
     *fields, second = _fields(code)
     return int("".join(f"{field:02}" for field in fields), 16) | code.drop << 6 | second << 15

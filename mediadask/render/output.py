@@ -27,7 +27,7 @@ from mediadask.clips.storage import is_local
 from mediadask.errors import InvalidRequest, MediaError, OutputFailed
 from mediadask.render.recipe import fingerprint
 
-__all__ = ["Mark", "Output", "Rendered", "committed", "exists", "join_url", "output_errors"]
+__all__ = ["Mark", "Output", "Rendered", "committed", "exists", "join_url", "output_errors", "remove"]
 
 _ABANDONED_SECONDS = 7 * 24 * 3600
 
@@ -165,6 +165,16 @@ def exists(url: str) -> bool:
         return os.path.exists(url)
     filesystem, path = fsspec.url_to_fs(url)
     return bool(filesystem.exists(path))
+
+
+def remove(url: str) -> None:
+    """Delete a file; one that is gone already is no matter."""
+    with suppress(FileNotFoundError):
+        if is_local(url):
+            os.unlink(url)
+        else:
+            filesystem, path = fsspec.url_to_fs(url)
+            filesystem.rm_file(path)
 
 
 @contextmanager

@@ -1,0 +1,238 @@
+"""Plates: frames of a clip as the files a VFX vendor works on, one by one, each with what made it inside.
+
+What a frame is made from does not depend on the range it is asked for in: a longer range later leaves the
+frames that are there as they are.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from fractions import Fraction
+from functools import cached_property
+from itertools import pairwise
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+from pydantic import TypeAdapter
+
+from mediadask.clips import Clip, OnCorrupt
+from mediadask.clips.storage import open_file
+from mediadask.pixels import Color, to_rgb
+from mediadask.pixels.framing import Framing
+from mediadask.render import dpx, exr
+from mediadask.render.exr import Attribute, Compression, ExrSample
+from mediadask.render.output import Mark, Output, committed, exists, output_errors
+from mediadask.render.receipt import Receipt
+from mediadask.timecode import Timecode
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
+
+    from mediadask.clips import Frame, FrameIndex
+
+__all__ = [
+    "Plate",
+    "PlateFormat",
+    "PlateRecipe",
+    "plate_picture",
+    "plate_segments",
+    "read_mark",
+    "write_frame",
+]
+
+PlateFormat = Literal["exr", "dpx10", "dpx16", "prores4444"]
+"""``exr`` holds scene light; the others hold what cameras record: log, or a display's values."""
+
+UNIT_SECONDS = 1.5
+"""What a unit should take on one core: an urgent pull spreads over the pool, and a lost one is cheap."""
+
+# SMPTE ST 2065-1 and ACES S-2014-004 (AP1), with ACES white.
+_WHITE = (0.32168, 0.33767)
+_CHROMATICITIES = {
+    "ACES2065-1": (0.7347, 0.2653, 0.0, 1.0, 0.0001, -0.077, *_WHITE),
+    "ACEScg": (0.713, 0.293, 0.165, 0.83, 0.128, 0.044, *_WHITE),
+}
+_INTEROP = {"ACES2065-1": "lin_ap0_scene", "ACEScg": "lin_ap1_scene"}
+
+
+@dataclass(frozen=True)
+class PlateRecipe:
+    """How frames of a clip become plates. Plain data: hashable, JSON."""
+
+    framing: Framing
+    color: Color
+    """From the clip's values to the plate's."""
+
+    space: str
+    """The color space of the plates, by its config's name."""
+
+    rate: Fraction
+    """Frames a second, for headers."""
+
+    timecode: str | None = None
+    """Of the clip's first frame."""
+
+    attributes: tuple[tuple[str, str | int | float], ...] = ()
+    """What else headers say, the same in every frame: OpenEXR's names."""
+
+    format: PlateFormat = "exr"
+    compression: Compression = "zip"
+    sample: ExrSample = "half"
+    on_corrupt: OnCorrupt = "fail"
+
+    def json(self) -> str:
+        """The same recipe as text."""
+        return _RECIPE.dump_json(self).decode()
+
+
+_RECIPE: TypeAdapter[PlateRecipe] = TypeAdapter(PlateRecipe)
+
+
+@dataclass(frozen=True)
+class Plate:
+    """Frames ``[start, stop)`` of a clip as numbered files."""
+
+    clip: Clip
+    recipe: PlateRecipe
+    pattern: str
+    """URL of the files, with ``%04d`` where the number goes."""
+
+    start: int
+    stop: int
+    first_number: int
+
+    def __len__(self) -> int:
+        return self.stop - self.start
+
+    @property
+    def is_files(self) -> bool:
+        """Whether every frame is a file; otherwise all are one movie."""
+        return self.recipe.format != "prores4444"
+
+    @property
+    def reel(self) -> str:
+        """The clip's reel, empty where it has none."""
+        return str(dict(self.recipe.attributes).get("reelName", ""))
+
+    @cached_property
+    def _recipe_json(self) -> str:
+        return self.recipe.json()
+
+    def number(self, frame: int) -> int:
+        """The number in the name of a frame's file."""
+        return self.first_number + frame - self.start
+
+    def output(self, frame: int) -> Output:
+        """Where a frame of the clip goes, and what it is made from: nothing that depends on the range."""
+        url = self.pattern % self.number(frame)
+        return Output.of(url, self.clip.url, "plate", self.clip.identity, frame, self._recipe_json)
+
+    def timecode(self, frame: int) -> Timecode | None:
+        """The label of a frame, where the clip has timecode."""
+        start = self.recipe.timecode
+        return None if start is None else Timecode.parse(start, self.recipe.rate) + frame
+
+    def attributes(self, frame: int, mark: Mark) -> dict[str, Attribute]:
+        """The header of a frame."""
+        recipe = self.recipe
+        code = self.timecode(frame)
+        entries: dict[str, Attribute] = {
+            **dict(recipe.attributes),
+            "framesPerSecond": recipe.rate,
+            "pixelAspectRatio": float(recipe.framing.pixel_aspect),
+            "sourceClip": self.clip.name,
+            "sourceFrame": frame,
+            "mediadask": str(mark),
+        }
+        if code is not None:
+            entries["timeCode"] = code
+        if recipe.space in _CHROMATICITIES:
+            entries |= {"chromaticities": _CHROMATICITIES[recipe.space], "adoptedNeutral": _WHITE}
+            entries["colorInteropID"] = _INTEROP[recipe.space]
+        if recipe.space == "ACES2065-1" and (recipe.compression, recipe.sample) == ("none", "half"):
+            entries["acesImageContainerFlag"] = 1  # SMPTE ST 2065-4 knows no compression
+        return entries
+
+
+def plate_picture(recipe: PlateRecipe) -> Callable[[Frame], npt.NDArray[Any]]:
+    """A function from a clip's frames to (height, width, 3) float pictures as plates hold them."""
+    framing, color = recipe.framing, recipe.color
+
+    def picture(frame: Frame) -> npt.NDArray[Any]:
+        rgb = to_rgb(frame, "float32")[..., :3]
+        if rgb.shape[2] < 3:
+            rgb = np.repeat(rgb[..., :1], 3, axis=2)
+        if not framing.linear:
+            rgb = framing.apply(rgb)
+        if color.steps:
+            rgb = color.apply(rgb)
+        return framing.apply(rgb) if framing.linear else rgb
+
+    return picture
+
+
+def plate_segments(index: FrameIndex, start: int, stop: int, seconds: float) -> list[tuple[int, int]]:
+    """``[start, stop)`` of a clip as ranges of about `UNIT_SECONDS`.
+
+    Where frames need others to decode, ranges keep to the source's GOPs: short ones are joined, and one that
+    is too long is halved once, which costs half of it again to decode.
+
+    Parameters
+    ----------
+    seconds
+        A frame takes, on one core.
+    """
+    length = max(round(UNIT_SECONDS / seconds), 1)
+    ranges: list[tuple[int, int]] = []
+    for first, last in index.runs(start, stop):
+        if ranges and last - ranges[-1][0] <= length:
+            ranges[-1] = (ranges[-1][0], last)
+            continue
+        part = max(length, -(-(last - first) // 2)) if not index.intra_only else length
+        count = -(-(last - first) // part)
+        edges = [first + (last - first) * at // count for at in range(count + 1)]
+        ranges += pairwise(edges)
+    return ranges
+
+
+def read_mark(url: str) -> Mark | None:
+    """What a frame's file says it was made from; None where there is no file, or somebody else's."""
+    if not exists(url):
+        return None
+    with open_file(url) as file:
+        return Mark.parse(dpx.read_text(file) if url.endswith(".dpx") else exr.read_text(file, "mediadask"))
+
+
+def write_frame(plate: Plate, frame: Frame, picture: npt.NDArray[Any], workspace: str) -> Receipt:
+    """Put one frame's picture in its place.
+
+    Raises
+    ------
+    OutputFailed
+        If it cannot be written; nothing is left under its name that was not there before.
+    """
+    recipe, output = plate.recipe, plate.output(frame.number)
+    mark = output.mark if frame.valid else replace(output.mark, stand_ins=(frame.number,))
+    attributes = plate.attributes(frame.number, mark)
+    with output_errors(output.url), committed(output.url, workspace) as path:
+        if recipe.format == "exr":
+            content = exr.exr_bytes(picture, attributes, recipe.compression, recipe.sample)
+            path.write_bytes(content)
+        else:
+            dpx.write_dpx(
+                path,
+                picture,
+                int(recipe.format.removeprefix("dpx")),
+                text=str(mark),
+                source=plate.clip.name,
+                rate=recipe.rate,
+                timecode=plate.timecode(frame.number),
+                reel=plate.reel,
+                frame=frame.number,
+                pixel_aspect=recipe.framing.pixel_aspect,
+            )
+            content = path.read_bytes()
+    digest = hashlib.sha256(content).hexdigest()
+    return Receipt.of(output.url, output.mark.made_from, digest, stand_in=not frame.valid)

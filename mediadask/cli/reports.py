@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     import pandas as pd
     from sqlalchemy import Engine
 
-__all__ = ["costs", "jobs", "turnaround"]
+__all__ = ["costs", "jobs", "span", "turnaround"]
 
 LedgerOption = Annotated[
     str | None,
@@ -176,13 +176,14 @@ def _cell(name: str, value: Any) -> str:
     if name == "target_met":
         return f"{value:.0%}"
     if name.endswith("seconds"):
-        return _span(float(value))
+        return span(float(value))
     if isinstance(value, pd.Timestamp):
         return value.tz_convert(None).strftime("%Y-%m-%d %H:%M:%S")
     return f"{value:.2f}" if isinstance(value, float) else str(value)
 
 
-def _span(seconds: float) -> str:
+def span(seconds: float) -> str:
+    """So that people read it at a glance: ``4.2s``, ``3m20s``, ``2h05m``."""
     if seconds < 60:
         return f"{seconds:.1f}s"
     minutes, left = divmod(round(seconds), 60)

@@ -35,9 +35,10 @@ PoolOption = Annotated[
     str | None,
     typer.Option(
         "--pool",
-        metavar="ADDRESS",
+        metavar="NAME|ADDRESS",
         envvar="MEDIADASK_POOL",
-        help="A Dask scheduler to run on: tcp://host:8786. Default: this machine, for this command.",
+        help="Where to run: local is what `pool up` keeps, tcp://host:8786 a Dask scheduler. "
+        "Default: this machine, for this command.",
         rich_help_panel=_PANEL,
     ),
 ]

@@ -21,12 +21,17 @@ __all__ = ["Job", "Progress"]
 
 _POLL_SECONDS = 2.0
 
+_WITHOUT_WORKERS = 'in a script, start the pool under `if __name__ == "__main__":`'
+
+JobState = Literal["waiting", "running", "done", "failed", "cancelled"]
+"""``waiting``: nothing of it has run yet. ``failed``: some groups failed, the rest is delivered."""
+
 
 @dataclass(frozen=True)
 class Progress:
     """How far a job is. ``units`` is what is known of them so far: a long delivery is planned as it goes."""
 
-    status: Literal["running", "done", "failed", "cancelled"]
+    status: JobState
     groups: int
     groups_done: int
     groups_failed: int
@@ -44,6 +49,9 @@ class Progress:
     error: str
     """The first failure."""
 
+    notice: str = ""
+    """What to know while it is not done: its show's budget is nearly spent, or no worker comes."""
+
     @property
     def fraction(self) -> float:
         """0 to 1, by groups and, inside the groups that are open, by units."""
@@ -58,7 +66,8 @@ class Progress:
         parts += [f"{self.groups_failed} failed"] if self.groups_failed else []
         parts += [f"{self.units_running} running"] if self.units_running else []
         parts += [f"{self.units_paused} stepped aside"] if self.units_paused else []
-        return f"{self.status}: {', '.join(parts)}, {self.seconds:.1f} s"
+        line = f"{self.status}: {', '.join(parts)}, {self.seconds:.1f} s"
+        return f"{line}; {self.notice}" if self.notice else line
 
 
 class Job:
@@ -77,8 +86,8 @@ class Job:
         return str(self._describe()["priority"])
 
     @property
-    def status(self) -> Literal["running", "done", "failed", "cancelled"]:
-        """``failed``: some groups failed, the rest is delivered."""
+    def status(self) -> JobState:
+        """What has become of it."""
         return self.progress.status
 
     @property
@@ -91,7 +100,7 @@ class Job:
     def turnaround(self) -> float | None:
         """Seconds from submission to the last committed result; None while it runs."""
         progress = self.progress
-        return None if progress.status == "running" else progress.seconds
+        return None if self._is_open else progress.seconds
 
     @property
     def cost(self) -> float:
@@ -103,13 +112,20 @@ class Job:
         """Wait until it has ended, at most `timeout` seconds. Returns whether it has.
 
         Interrupting the wait leaves the job running.
+
+        Raises
+        ------
+        MediaError
+            The pool is gone, or cannot get a single worker.
         """
         until = None if timeout is None else monotonic() + timeout
-        while self._is_running:
+        while self._is_open:
             left = _POLL_SECONDS if until is None else min(_POLL_SECONDS, until - monotonic())
             if left < 0:
                 return False
-            self._described = self._pool.ask("wait", job=self.id, timeout=left)
+            self._described = self._known(self._pool.ask("wait", job=self.id, timeout=left))
+            if trouble := self._described["trouble"]:
+                raise MediaError(trouble, where=self.name, do=_WITHOUT_WORKERS)
         return True
 
     def result(self, timeout: float | None = None) -> Any:
@@ -118,7 +134,7 @@ class Job:
         Raises
         ------
         MediaError
-            It was cancelled.
+            It was cancelled, the pool is gone or without workers, or the result is no longer kept.
         TimeoutError
             It has not ended within `timeout` seconds.
         """
@@ -131,6 +147,12 @@ class Job:
         values: list[Any] = []
         while len(values) < len(self._delivery):
             page = loads(self._pool.ask("values", job=self.id, start=len(values)))
+            if not page:
+                raise MediaError(
+                    "its results are no longer kept",
+                    where=self.name,
+                    do="look for its outputs where they went",
+                )
             values += [value if isinstance(value, Failure) else loads(value) for value in page]
         return self._delivery.report(values)
 
@@ -149,16 +171,23 @@ class Job:
 
     def _describe(self) -> dict[str, Any]:
         # Of a cancelled job some units may still be on their way to their next frame.
-        if any(self._described[key] for key in ("units_running", "units_paused")) or self._is_running:
+        if any(self._described[key] for key in ("units_running", "units_paused")) or self._is_open:
             described = self._pool.ask("describe", jobs=[self.id])
-            if not described:
-                raise MediaError("the pool no longer knows this job", where=self.name, do="submit it again")
-            self._described = described[0]
+            self._described = self._known(described[0] if described else None)
         return self._described
 
+    def _known(self, described: dict[str, Any] | None) -> dict[str, Any]:
+        if described is None:
+            raise MediaError(
+                "the pool no longer knows this job",
+                where=self.name,
+                do="`mediadask jobs` says what became of it",
+            )
+        return described
+
     @property
-    def _is_running(self) -> bool:
-        return bool(self._described["status"] == "running")
+    def _is_open(self) -> bool:
+        return self._described["status"] in ("waiting", "running")
 
     def __repr__(self) -> str:
         return f"<Job {self.name!r} {self.priority}, {self.progress}>"

@@ -8,10 +8,12 @@ from typing import TYPE_CHECKING, Any, Self
 import dask
 from dask.utils import parse_timedelta
 from distributed import Client, LocalCluster
+from distributed.client import ClosedClientError
 from distributed.comm.addressing import resolve_address
 from distributed.protocol.pickle import dumps, loads
 
-from mediadask.errors import InvalidRequest
+from mediadask.errors import InvalidRequest, MediaError
+from mediadask.pool import standing
 from mediadask.pool.config import load_config
 from mediadask.pool.foreman import Foreman
 from mediadask.pool.job import Job
@@ -42,6 +44,7 @@ class Pool:
         """An ordinary Dask client of the same scheduler."""
 
         self._cluster = cluster
+        self._address = str(client.scheduler.address)
         client.register_plugin(foreman or Foreman())
 
     @classmethod
@@ -93,13 +96,16 @@ class Pool:
 
     @classmethod
     def connect(cls, address: str) -> Self:
-        """The pool on the scheduler at `address`, such as ``tcp://10.0.0.4:8786``.
+        """The pool on the scheduler at `address`, such as ``tcp://10.0.0.4:8786``, or the one of this name
+        that `mediadask pool up` keeps on this machine.
 
         Raises
         ------
         InvalidRequest
             No scheduler answers there.
         """
+        if ":" not in address:
+            address = standing.find(address).address
         try:
             resolve_address(address)  # what is no address would leave a half-made client behind
             configured = parse_timedelta(dask.config.get("distributed.comm.timeouts.connect"))
@@ -115,7 +121,7 @@ class Pool:
     @property
     def address(self) -> str:
         """Where other clients connect to."""
-        return str(self.client.scheduler.address)
+        return self._address
 
     @property
     def dashboard(self) -> str:
@@ -188,8 +194,8 @@ class Pool:
         return table
 
     def reclaim(self, tier: str) -> None:
-        """The owner of `tier` wants its workers back: what they run goes elsewhere at its next frame, and none
-        of them starts again until `restore`.
+        """The owner of `tier` wants its workers back: what they run goes elsewhere at its next frame, and
+        none of them starts again until `restore`.
 
         Raises
         ------
@@ -202,9 +208,33 @@ class Pool:
         """Workers of `tier` may be had again."""
         self.ask("reclaim", tier=tier, reclaimed=False)
 
+    def status(self) -> dict[str, Any]:
+        """What the pool is doing, as plain data: tiers with workers and the wish, open jobs, troubles."""
+        told: dict[str, Any] = self.ask("status")
+        return told
+
+    def down(self, *, now: bool = False) -> None:
+        """Have the pool end when its jobs have, or `now`; it takes no new ones meanwhile. Returns at once."""
+        self.ask("down", now=now)
+
     def ask(self, what: str, **arguments: Any) -> Any:
-        """Call one of the foreman's services."""
-        return self.client.sync(getattr(self.client.scheduler, f"mediadask_{what}"), **arguments)
+        """Call one of the foreman's services.
+
+        Raises
+        ------
+        MediaError
+            The pool does not answer any more; else what the service raises.
+        """
+        try:
+            return self.client.sync(getattr(self.client.scheduler, f"mediadask_{what}"), **arguments)
+        except MediaError:
+            raise
+        except (OSError, ClosedClientError, AttributeError) as error:
+            raise MediaError(
+                "the pool is gone",
+                where=self.address,
+                do="jobs of a pool with a name go on when it is up again: see `mediadask pool status`",
+            ) from error
 
     def close(self) -> None:
         """Let go of the pool; a local one ends, whatever it is doing."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from contextlib import suppress
+from itertools import chain, islice
 from time import monotonic, time
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable, Sequence
 
     from distributed import Scheduler
+    from distributed.scheduler import TaskState
     from distributed.scheduler import WorkerState as DaskWorker
 
     from mediadask.pool.actuator import Actuator
@@ -24,13 +26,17 @@ if TYPE_CHECKING:
     from mediadask.pool.bookkeeping import Bookkeeper
     from mediadask.pool.predict import Predictor
 
-__all__ = ["Scaler", "remaining_work"]
+__all__ = ["Scaler", "dask_work", "remaining_work"]
 
 _logger = logging.getLogger(__name__)
 
 _INTERVAL_SECONDS = 1.0
 _PAUSE_SECONDS = 0.1
 """Between two looks, however much happens."""
+
+_SAMPLE = 100
+_UNKNOWN_TASK_SECONDS = 0.5
+"""As Dask takes it."""
 
 _SPENT_SHARE = 0.05
 """So much of the time may go into adding up what was spent."""
@@ -209,6 +215,38 @@ class Scaler(SchedulerPlugin):
 
     def _addresses(self) -> dict[str, str]:
         return {str(worker.name): address for address, worker in self.scheduler.workers.items()}
+
+
+def dask_work(scheduler: Scheduler, priority: str, ours: str) -> Work:
+    """What tasks that are no job's, such as those a client of Dask submits itself, still have to do.
+
+    Parameters
+    ----------
+    priority
+        The class they are sized for.
+    ours
+        The client whose tasks are jobs', and counted there.
+    """
+
+    def foreign(tasks: Iterable[TaskState]) -> list[TaskState]:
+        return [
+            task for task in tasks if not any(client.client_key == ours for client in task.who_wants or ())
+        ]
+
+    running = foreign(task for worker in scheduler.workers.values() for task in worker.processing)
+    sample = list(islice(chain(scheduler.queued, scheduler.unrunnable), _SAMPLE))
+    waiting = foreign(sample)
+    # Like Dask's own estimate: the first hundred stand for all.
+    in_all = (len(scheduler.queued) + len(scheduler.unrunnable)) * len(waiting) / max(len(sample), 1)
+    each = [_dask_seconds(task) for task in (*running, *waiting)]
+    seconds = sum(each[: len(running)]) + in_all * sum(each[len(running) :]) / max(len(waiting), 1)
+    units = len(running) + round(in_all)
+    return Work(priority, units, seconds, longest_seconds=max(each, default=0.0), running=len(running))
+
+
+def _dask_seconds(task: TaskState) -> float:
+    known: float = task.prefix.duration_average
+    return known if known >= 0 else _UNKNOWN_TASK_SECONDS
 
 
 def remaining_work(job: JobRecord, predictor: Predictor) -> Work:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Self
 from mediadask.pool.bookkeeping import Bookkeeper
 from mediadask.pool.ledger import Ledger
 from mediadask.pool.metrics import PoolMetrics
-from mediadask.pool.scaling import Scaler, remaining_work
+from mediadask.pool.scaling import Scaler, dask_work, remaining_work
 from mediadask.pool.view import PoolView
 
 if TYPE_CHECKING:
@@ -42,6 +42,7 @@ class Steward:
         scheduler: Scheduler,
         config: PoolConfig,
         jobs: Callable[[], Iterable[JobRecord]],
+        ours: str,
         *,
         name: str = "embedded",
         actuator: Actuator | None = None,
@@ -55,6 +56,8 @@ class Steward:
         ----------
         jobs
             All jobs the scheduler knows.
+        ours
+            The Dask client through which their units enter.
         name
             The pool's in the ledger. A pool that stays has its own, by which it takes up its jobs again.
         actuator, kept, evacuate
@@ -76,7 +79,8 @@ class Steward:
 
         def work() -> list[Any]:
             running = [job for job in jobs() if job.status == "running"]
-            return [remaining_work(job, books.predictor) for job in running]
+            others = dask_work(scheduler, config.default_class, ours)
+            return [*(remaining_work(job, books.predictor) for job in running), others]
 
         scaler = Scaler(books, actuator, work, kept=kept, evacuate=evacuate)
         for tier, workers in there.items():

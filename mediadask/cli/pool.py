@@ -1,0 +1,149 @@
+"""`mediadask pool up`, `status` and `down`: a pool that stays on this machine for other commands."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from mediadask.cli import work
+
+if TYPE_CHECKING:
+    from mediadask.pool import Pool
+
+__all__ = ["app"]
+
+app = typer.Typer(help="Keep a pool on this machine for other commands and notebooks.", no_args_is_help=True)
+
+WhichOption = Annotated[
+    str,
+    typer.Option(
+        "--pool",
+        metavar="NAME|ADDRESS",
+        envvar="MEDIADASK_POOL",
+        help="Of several: its name, or tcp://host:8786.",
+    ),
+]
+
+
+@app.command()
+def up(
+    spec: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Its settings, as in clusters/local.yaml. Default: dask.config's."),
+    ] = None,
+    workers: Annotated[
+        int | None,
+        typer.Option(min=1, help="At most so many, all at once. Default: one a core, as work comes."),
+    ] = None,
+    port: Annotated[int, typer.Option(min=0, max=65535, help="Of its scheduler. Default: any.")] = 0,
+    json: work.JsonOption = False,
+) -> None:
+    """Start a pool that stays until `pool down`; commands and notebooks use it with `--pool local`.
+
+    It goes on with the jobs that a pool of the same name left unfinished when it died.
+    """
+    from dataclasses import asdict
+
+    from mediadask.pool import standing
+
+    pool = standing.up(spec, workers=workers, port=port)
+    if json:
+        _print_json(asdict(pool))
+        return
+    print(f"pool {pool.name} is up at {pool.address}")
+    print(f"use it with --pool {pool.name} or MEDIADASK_POOL={pool.name}; watch it at {pool.dashboard}")
+
+
+@app.command()
+def status(pool: WhichOption = "local", json: work.JsonOption = False) -> None:
+    """Show a pool's workers against the wish, its jobs, turnaround and spend."""
+    with _connected(pool) as there:
+        told = there.status()
+        told["turnaround"] = there.turnaround().to_dict("records")
+        told["costs"] = there.costs().to_dict("records")
+    if json:
+        _print_json(told)
+    else:
+        _print_status(told)
+
+
+@app.command()
+def down(
+    pool: WhichOption = "local",
+    now: Annotated[
+        bool, typer.Option("--now", help="Stop what runs; the next `pool up` goes on with it.")
+    ] = False,
+) -> None:
+    """End a pool when the jobs that run have ended; it takes no new ones meanwhile."""
+    from mediadask.pool.standing import wait_until_gone
+
+    with _connected(pool) as there:
+        open_jobs = len(there.status()["jobs"])
+        there.down(now=now)
+    if open_jobs and not now:
+        print(f"jobs to end first: {open_jobs}; the pool goes down after them whether you wait here or not")
+    if ":" not in pool:
+        wait_until_gone(pool)
+        print(f"pool {pool} is down")
+
+
+def _connected(pool: str) -> Pool:
+    from mediadask.pool import Pool
+
+    return Pool.connect(pool)
+
+
+def _print_json(what: Any) -> None:
+    import json
+
+    print(json.dumps(what, indent=2, ensure_ascii=False, default=str))
+
+
+def _print_status(told: dict[str, Any]) -> None:
+    state = "goes down when its jobs have ended" if told["going_down"] else "is up"
+    print(f"pool {told['name']} {state}")
+    for trouble in (told["trouble"], *dict.fromkeys(job["notice"] for job in told["jobs"])):
+        if trouble:
+            print(trouble)
+    if told["ledger_away_seconds"]:
+        print(f"the ledger's database has been away for {told['ledger_away_seconds']:.0f} s")
+    for columns, rows in (
+        (["tier", "workers", "requested", "wished", "price_per_hour"], told["tiers"]),
+        (
+            ["name", "show", "priority", "status", "groups_done", "groups", "units_running", "units_paused"],
+            told["jobs"],
+        ),
+        (
+            ["priority", "jobs", "p50_seconds", "p90_seconds", "max_seconds", "target_seconds"],
+            told["turnaround"],
+        ),
+        (["show", "compute", "retries", "displaced", "idle", "total"], told["costs"]),
+    ):
+        _table(columns, rows)
+
+
+def _table(columns: list[str], rows: list[dict[str, Any]]) -> None:
+    from rich.table import Table
+    from rich.text import Text
+
+    from mediadask.cli.terminal import console, printable
+
+    if not rows:
+        return
+    table = Table(box=None, pad_edge=False)
+    for column in columns:
+        table.add_column(column.removesuffix("_seconds").replace("_", " "))
+    for row in rows:
+        table.add_row(*(Text(printable(_cell(column, row[column]))) for column in columns))
+    print()
+    console().print(table)
+
+
+def _cell(column: str, value: Any) -> str:
+    from mediadask.cli.reports import span
+
+    if column.endswith("_seconds"):
+        return span(float(value))
+    return f"{value:.2f}" if isinstance(value, float) else str(value)

@@ -1,0 +1,242 @@
+"""A pool that stays: a process of its own that runs one, and the record by which others here find it.
+
+The process holds a lock for as long as it lives. Whoever can take the lock knows that it is gone, however it
+ended; a record without a holder is stale.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import fcntl
+import json
+import os
+import signal
+import subprocess
+import sys
+from contextlib import suppress
+from dataclasses import asdict, dataclass
+from difflib import get_close_matches
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Any
+
+import dask.config
+import platformdirs
+import yaml
+
+from mediadask.errors import InvalidRequest, MediaError, MissingMedia, OutputFailed
+from mediadask.pool.config import load_config
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from mediadask.pool.config import PoolConfig
+
+__all__ = ["DEFAULT_NAME", "Standing", "find", "read_spec", "up", "wait_until_gone"]
+
+DEFAULT_NAME = "local"
+_DASHBOARD_PORT = 8787
+
+
+@dataclass(frozen=True)
+class Standing:
+    """A pool that stays on this machine."""
+
+    name: str
+    address: str
+    dashboard: str
+    pid: int
+    log: str
+    """The file with what it and its workers print."""
+
+
+def find(name: str) -> Standing:
+    """The pool of this name that is up on this machine.
+
+    Raises
+    ------
+    InvalidRequest
+        There is none, or it has died.
+    """
+    record = _folder() / f"{name}.json"
+    try:
+        standing = Standing(**json.loads(record.read_text()))
+    except FileNotFoundError:
+        do = "start it with `mediadask pool up`"
+        raise InvalidRequest("no pool of this name is up", where=name, do=do) from None
+    with _lock_file(name) as lock:
+        if _take(lock):
+            raise InvalidRequest(
+                f"the pool (process {standing.pid}) has died",
+                where=name,
+                do=f"`mediadask pool up` goes on with its jobs; its last words are in {standing.log}",
+            )
+    return standing
+
+
+def read_spec(path: Path | None) -> dict[str, Any]:
+    """The settings in a spec, such as ``clusters/local.yaml``: in the form of `dask.config`, checked.
+
+    Raises
+    ------
+    MissingMedia, InvalidRequest
+        There is no such file, or something in it is wrong.
+    """
+    if path is None:
+        load_config()
+        return {}
+    try:
+        spec = yaml.safe_load(path.read_text())
+    except OSError as error:
+        raise MissingMedia(f"cannot be read: {error.strerror}", where=path) from None
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise InvalidRequest(f"is not YAML: {error}", where=path) from None
+    if not isinstance(spec, dict) or not isinstance(spec.get("mediadask"), dict):
+        keys = [str(key) for key in spec] if isinstance(spec, dict) else []
+        near = get_close_matches("mediadask", keys, n=1)
+        do = f"did you mean mediadask where it says {near[0]}?" if near else "see clusters/local.yaml"
+        raise InvalidRequest("has no section `mediadask`", where=path, do=do)
+    try:
+        load_config(spec["mediadask"])
+    except InvalidRequest as error:
+        raise InvalidRequest(str(error), where=path) from None
+    return spec
+
+
+def up(spec: Path | None = None, *, workers: int | None = None, port: int = 0) -> Standing:
+    """Have a pool stay on this machine, in a process of its own. Returns when it answers.
+
+    Parameters
+    ----------
+    spec
+        Its settings; by default those of `dask.config`. The name in it, else ``local``, is the pool's.
+    workers
+        At most so many, all of which start at once; by default they come with the work.
+    port
+        Of its scheduler; by default any that is free.
+
+    Raises
+    ------
+    MediaError
+        It is up already, or does not come up.
+    """
+    settings = read_spec(spec)
+    name = load_config(settings.get("mediadask")).name or DEFAULT_NAME
+    log = Path(platformdirs.user_log_dir("mediadask")) / f"pool-{name}.log"
+    _folder().mkdir(parents=True, exist_ok=True, mode=0o700)
+    log.parent.mkdir(parents=True, exist_ok=True)
+    with _lock_file(name) as lock:
+        if not _take(lock):
+            raise InvalidRequest(
+                "the pool is up already",
+                where=name,
+                do="`pool status` shows it, `pool down` ends it",
+            )
+    words = [name, log, workers or 0, port, json.dumps(settings)]
+    command = [sys.executable, "-m", __name__, *map(str, words)]
+    with log.open("a") as output:
+        process = subprocess.Popen(
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=output,
+            start_new_session=True,
+            text=True,
+        )
+    assert process.stdout is not None
+    with process.stdout as said:
+        answer = json.loads(said.readline() or "{}")
+    if "error" in answer:
+        raise MediaError(answer["error"])
+    if not answer:
+        raise OutputFailed("the pool does not come up", where=name, do=f"see {log}")
+    return Standing(**answer)
+
+
+def wait_until_gone(name: str) -> None:
+    """Return when the process of this pool has ended."""
+    with _lock_file(name) as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+
+
+def _folder() -> Path:
+    # Not the home, which other machines may share: an address of this machine means nothing there.
+    return Path(platformdirs.user_runtime_dir("mediadask")) / "pools"
+
+
+def _lock_file(name: str) -> IO[str]:
+    try:
+        return (_folder() / f"{name}.lock").open("a")
+    except OSError as error:
+        raise OutputFailed(f"cannot be locked: {error.strerror}", where=error.filename) from None
+
+
+def _take(lock: IO[str]) -> bool:
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
+# What follows runs in the pool's own process.
+
+
+def _main(name: str, log: str, workers: str, port: str, settings: str) -> None:
+    # The first line goes to whoever started this; all that is printed, by workers too, goes to the log.
+    starter = os.fdopen(os.dup(1), "w")
+    os.dup2(2, 1)
+    with _lock_file(name) as lock:
+        try:
+            if not _take(lock):
+                raise InvalidRequest("the pool is up already", where=name)
+            dask.config.update(dask.config.config, json.loads(settings), priority="new")
+            asyncio.run(_stay(name, log, int(workers) or None, int(port), starter))
+        except MediaError as error:
+            _answer(starter, {"error": str(error)})
+            sys.exit(2)
+
+
+def _answer(starter: IO[str], what: Mapping[str, Any]) -> None:
+    with suppress(BrokenPipeError), starter:
+        starter.write(json.dumps(what) + "\n")
+
+
+async def _stay(name: str, log: str, workers: int | None, port: int, starter: IO[str]) -> None:
+    from distributed import Scheduler
+
+    from mediadask.pool.foreman import Foreman
+
+    config: PoolConfig = load_config().on_this_machine(workers).model_copy(update={"name": name})
+    try:
+        scheduler = await Scheduler(
+            host="127.0.0.1", port=port, dashboard_address=f"127.0.0.1:{_DASHBOARD_PORT}", dashboard=False
+        )
+    except OSError as error:
+        if error.errno != errno.EADDRINUSE:
+            raise
+        raise InvalidRequest("the port is taken", where=port, do="give --port another") from None
+    foreman = Foreman(config, local=True, at_once=workers or 0)
+    await scheduler.register_scheduler_plugin(foreman, name=foreman.name, idempotent=True)
+    closing: list[asyncio.Task[None]] = []
+    asyncio.get_running_loop().add_signal_handler(
+        signal.SIGTERM, lambda: closing.append(asyncio.create_task(scheduler.close(reason="told to")))
+    )
+    dashboard = f"http://127.0.0.1:{scheduler.http_server.port}/mediadask"
+    standing = Standing(name, scheduler.address, dashboard, os.getpid(), log)
+    record = _folder() / f"{name}.json"
+    _write(record, asdict(standing))
+    _answer(starter, asdict(standing))
+    await foreman.dashboard()
+    await scheduler.finished()
+    record.unlink(missing_ok=True)
+
+
+def _write(record: Path, what: Mapping[str, Any]) -> None:
+    made = record.with_suffix(f".{os.getpid()}")
+    made.write_text(json.dumps(what))
+    made.replace(record)
+
+
+if __name__ == "__main__":
+    _main(*sys.argv[1:])

@@ -3,32 +3,23 @@
 from __future__ import annotations
 
 import asyncio
-import re
 from collections import Counter, deque
 from dataclasses import dataclass, field
-from itertools import count
 from time import monotonic
 from typing import TYPE_CHECKING, Any, Literal
 
 from dask.base import tokenize
-from distributed.protocol.pickle import dumps
 
 from mediadask.delivery import Delivery, Failure, Group, Unit
-from mediadask.pool.events import new_id
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
     from datetime import datetime
 
+    from mediadask.pool.bundle import Bundle, BundleState
     from mediadask.pool.events import JobStatus
 
 __all__ = ["JobRecord", "OpenGroup", "Place", "Ticket", "next_job"]
-
-TicketState = Literal["waiting", "sent", "queued", "running", "asked", "leaving", "paused", "resuming"]
-"""``sent``: on its way into the scheduler. ``queued``: there, without a slot. ``asked``: running, told to
-step aside. ``leaving``: paused, its slot not free yet. ``resuming``: paused, its next stint under way."""
-
-_ids = count(10**12 - 1, -1)
 
 
 @dataclass(eq=False, slots=True)
@@ -67,63 +58,35 @@ class Ticket:
     key: str
     """The unit's own key: equal calls share one ticket while it is in flight."""
 
-    payload: bytes = field(repr=False)
     places: list[Place]
-    id: str = ""
-    """Of its current attempt, and the Dask key of that attempt's first stint."""
+    results: list[bytes | None] | None = None
+    """Of its group's units, which a finish is called with."""
 
-    state: TicketState = "waiting"
+    bundle: Bundle | None = field(default=None, repr=False)
+    """What it is in Dask with; None while it waits."""
+
+    position: int = 0
+    """In that bundle."""
+
     order: int = 0
     """Of its class; the lowest goes first."""
 
     number: int = 1
     """Which try this is."""
 
+    failures: int = 0
+    """How many tries raised."""
+
     kills: int = 0
-    """How many workers died while it ran."""
+    """How many workers died while they had it."""
 
     attempt: str = ""
-    """What the ledger calls the attempt."""
+    """What the ledger calls the attempt that runs; empty until it does."""
 
-    stint: str = ""
-    """The Dask key of its latest stint."""
-
-    stints: int = 0
-    worker: str = ""
-    """The address of the worker that has it."""
-
-    server: str = ""
-    """That worker's own id, which no other ever has."""
-
-    held: bool = False
-    """Called back while resuming."""
-
-    since: float = 0.0
-    """When its present state began, monotonic."""
-
-    run_seconds: float = 0.0
-    """On slots, until its present state began."""
-
-    paused_seconds: float = 0.0
     frames: int = 0
-    progress_at: float = 0.0
-    """When it last reported a checkpoint, monotonic."""
-
-    displacement: str = ""
-    displaced_for: str = ""
-    """The id of the job it steps aside for."""
 
     def __post_init__(self) -> None:
         self.order = min(job.order for job in self.jobs)
-
-    def begin(self) -> None:
-        """A new attempt, not sent anywhere yet."""
-        word = re.sub(r"[^a-zA-Z]", "", self.unit.kind.partition(" ")[0]).lower() or "unit"
-        # Of the tasks of one graph Dask runs the last key first; it groups keys by their first word.
-        self.id = self.stint = f"{word}-{next(_ids):012d}"
-        self.attempt = new_id()
-        self.stints, self.worker, self.frames = 1, "", 0
-        self.run_seconds = self.paused_seconds = 0.0
 
     @property
     def jobs(self) -> list[JobRecord]:
@@ -133,12 +96,24 @@ class Ticket:
     @property
     def deadline(self) -> float:
         """The earliest of its jobs', in seconds since the epoch."""
-        return min(job.due for job in self.jobs)
+        return min(place.group.job.due for place in self.places)
 
     @property
     def wanted(self) -> bool:
         """Whether some job still waits for its result."""
         return any(place.is_open for place in self.places)
+
+    @property
+    def suspect(self) -> bool:
+        """Whether it has done harm: it goes alone from then on, so that it is known what did."""
+        return self.kills > 0 or self.failures > 0
+
+    @property
+    def state(self) -> BundleState | Literal["waiting"]:
+        """Of the unit of a bundle that runs, the bundle's; those behind it are queued."""
+        if self.bundle is None:
+            return "waiting"
+        return self.bundle.state if self.bundle.current is self else "queued"
 
     def fraction_done(self) -> float:
         """How much of it is done, by the frames it has reported."""
@@ -168,6 +143,9 @@ class JobRecord:
     planned: deque[Ticket] = field(default_factory=deque, repr=False)
     first: deque[Ticket] = field(default_factory=deque, repr=False)
     """Handed out before `planned`: retries, finishes, units that came back."""
+
+    bundled: int = 1
+    """How many units the latest bundle had."""
 
     next_group: int = 0
     planning: bool = False
@@ -212,27 +190,37 @@ class JobRecord:
         if not group.units:
             return [self._last(place)]
         return [
-            Ticket(unit, key, dumps((unit, None)), [Place(place, position)])
+            Ticket(unit, key, [Place(place, position)])
             for position, (unit, key) in enumerate(zip(group.units, keys, strict=True))
         ]
 
     def _last(self, place: OpenGroup) -> Ticket:
         group = place.group
         unit = group.finish or Unit(list, name=group.name, kind="join", frames=0)
-        payload = dumps((unit, place.results))
-        return Ticket(unit, f"{unit.key}-{tokenize(place.keys)}", payload, [Place(place, -1)])
+        key = f"{unit.key}-{tokenize(place.keys)}"
+        return Ticket(unit, key, [Place(place, -1)], place.results)
 
-    def take(self) -> Ticket | None:
+    def peek(self) -> Ticket | None:
         """The next unit to hand out, if there is one ready."""
         while self.first or self.planned:
-            ticket = (self.first or self.planned).popleft()
-            if ticket.wanted:
-                return ticket
+            ready = self.first or self.planned
+            if ready[0].wanted:
+                return ready[0]
+            ready.popleft()
         return None
+
+    def take(self) -> None:
+        """Hand out what `peek` gave."""
+        (self.first or self.planned).popleft()
+
+    @property
+    def units_left(self) -> int:
+        """How many are not handed out yet, those not planned counted one to a group."""
+        return len(self.first) + len(self.planned) + len(self.delivery) - self.next_group
 
     @property
     def has_ready(self) -> bool:
-        """Whether `take` may give something."""
+        """Whether `peek` may give something."""
         return bool(self.first or self.planned)
 
     def settle(self, place: Place, value: bytes | Failure, frames: int) -> list[Ticket]:

@@ -147,6 +147,9 @@ class AttemptEnded:
 
     error: str = ""
     number: int = 1
+    started: datetime | None = None
+    """When it began, where no `AttemptStarted` said so: of short units only the end is told."""
+
     at: datetime = field(default_factory=utc_now)
 
 

@@ -23,11 +23,11 @@ from distributed import Client, SchedulerPlugin
 from distributed.protocol.pickle import dumps, loads
 
 from mediadask.delivery import Failure
-from mediadask.errors import InvalidRequest
 from mediadask.pool.backlog import JobRecord, Ticket, next_job
+from mediadask.pool.bundle import BUNDLE_UNITS, Bundle, take_bundle
 from mediadask.pool.config import load_config
 from mediadask.pool.dispatch import Dispatch
-from mediadask.pool.events import Event, JobEnded, JobReprioritized, JobSubmitted, new_id, utc_now
+from mediadask.pool.events import Event, JobEnded, JobReprioritized, JobSubmitted, new_id
 from mediadask.pool.local_workers import LocalWorkers
 from mediadask.pool.workbench import REPORT, Workbench
 
@@ -36,24 +36,14 @@ if TYPE_CHECKING:
 
     from distributed import Scheduler
 
-    from mediadask.delivery import Delivery
+    from mediadask.delivery import Unit
     from mediadask.pool.config import PoolConfig
-    from mediadask.pool.ledger import OrphanedJob
 
 __all__ = ["Foreman", "dask_setup"]
 
 _PULSE_SECONDS = 0.5
-_QUEUE_SECONDS = 0.5
-_QUEUE_UNITS = 64
-"""So much work is queued ahead for each thread, so that no slot waits for the next batch of short units; and
-so many units at most."""
-
 _EVACUATION_SECONDS = 20.0
 """A unit that makes no checkpoint for so long is lost with its worker, and begins again elsewhere."""
-
-_FAREWELL_SECONDS = 5.0
-_OWN_CLIENTS = 2
-"""The foreman's, and that of whoever takes the pool down."""
 
 _LOOK_SECONDS = 0.05
 _PAGE_BYTES = 4 << 20
@@ -107,13 +97,9 @@ class Foreman(SchedulerPlugin):
         self._open: dict[str, JobRecord] = {}
         self._shared: dict[str, Ticket] = {}
         self._in_flight: Counter[tuple[int, str]] = Counter()
-        self._unit_seconds: dict[int, float] = {}
-        """What units of a class lately took, by its order."""
-
         self._planners = ThreadPoolExecutor(4, thread_name_prefix="mediadask-plan")
         self._tasks: set[asyncio.Task[None]] = set()
-        self._round_due = self._draining = False
-        self._name = config.name or scheduler.address
+        self._round_due = False
         # With 1.0 no unit is sent to a worker before its slot is free; at Dask's 1.1 every thread
         # holds one more low unit than it runs, and an urgent one waits for it.
         scheduler.WORKER_SATURATION = 1.0
@@ -131,7 +117,6 @@ class Foreman(SchedulerPlugin):
             scheduler,
             self.config,
             self.jobs.values,
-            client.id,
             name=self.config.name or "embedded",
             actuator=actuator,
             asked_at=asked_at,
@@ -148,24 +133,15 @@ class Foreman(SchedulerPlugin):
             self.reprioritize,
             self.report_table,
             self.reclaim,
-            self.status,
-            self.down,
             self.dashboard,
         ):
             scheduler.handlers[f"mediadask_{serve.__name__}"] = serve
         scheduler.stream_handlers[REPORT] = self.report
         await scheduler.register_worker_plugin(None, dumps(Workbench()), name=Workbench.name, idempotent=True)
-        if config.name is not None:
-            for orphan in await asyncio.to_thread(self._steward.books.ledger.take_over):
-                await self._take_up(orphan)
         self._spawn(self._pulse())
 
     async def before_close(self) -> None:
-        """The scheduler closes. What is unfinished ends with it, unless a pool of its name can go on."""
-        if self.config.name is None:
-            for job in list(self._open.values()):
-                job.error = job.error or "its pool was closed"
-                self._end(job, "cancelled")
+        """The scheduler closes."""
         for task in self._tasks:
             task.cancel()
         self._planners.shutdown(wait=False, cancel_futures=True)
@@ -182,35 +158,17 @@ class Foreman(SchedulerPlugin):
         self, name: str, show: str, priority: str | None, deadline: str | None, payload: bytes
     ) -> dict[str, Any]:
         """A delivery becomes a job. Returns its description."""
-        if self._draining:
-            raise InvalidRequest("the pool takes no more jobs: it is going down", where=self._name)
-        priority = self.config.class_named(priority)
         delivery = await self._in_thread(loads, payload)
-        due = datetime.fromisoformat(deadline) if deadline else None
-        job = self._begin(new_id(), name, show, priority, due, delivery, payload, utc_now())
-        return self._described(job)
-
-    def _begin(
-        self,
-        id: str,
-        name: str,
-        show: str,
-        priority: str,
-        deadline: datetime | None,
-        delivery: Delivery,
-        payload: bytes,
-        submitted: datetime,
-    ) -> JobRecord:
+        priority = self.config.class_named(priority)
         job = JobRecord(
-            id=id,
+            id=new_id(),
             name=name,
             show=show,
             priority=priority,
             order=self.config.classes[priority].order,
-            deadline=deadline,
+            deadline=datetime.fromisoformat(deadline) if deadline else None,
             delivery=delivery,
             number=len(self.jobs),
-            submitted_at=monotonic() - max(0.0, (utc_now() - submitted).total_seconds()),
         )
         self.jobs[job.id] = self._open[job.id] = job
         self.record(
@@ -219,58 +177,25 @@ class Foreman(SchedulerPlugin):
                 name=name,
                 show=show,
                 priority=priority,
-                deadline=deadline,
+                deadline=job.deadline,
                 groups=len(delivery),
-                kind=delivery.name,
-                payload=payload if self.config.name else None,  # of no use where nobody takes it up
-                at=submitted,
+                payload=payload,
             )
         )
         self._end_if_settled(job)
         self.round_soon()
-        return job
-
-    async def _take_up(self, orphan: OrphanedJob) -> None:
-        """Go on with a job that a pool of this name left unfinished. What it has committed is found again."""
-        priority = orphan.priority if orphan.priority in self.config.classes else self.config.default_class
-        try:
-            delivery = await self._in_thread(loads, orphan.payload)
-        except Exception as error:
-            reason = f"the restarted pool cannot read it: {Failure.of(error).error}"
-            seconds = max(0.0, (utc_now() - orphan.submitted).total_seconds())
-            self.record(
-                JobEnded(job=orphan.job, status="failed", seconds=seconds, running_seconds=0.0, error=reason)
-            )
-            return
-        fields = orphan.name, orphan.show, priority, orphan.deadline, delivery, orphan.payload or b""
-        self._begin(orphan.job, *fields, orphan.submitted)
+        return job.description()
 
     async def describe(self, jobs: list[str] | None = None) -> list[dict[str, Any]]:
         """What is known of these jobs, or of all, first come first."""
         names = self.jobs if jobs is None else [job for job in jobs if job in self.jobs]
-        return [self._described(self.jobs[job]) for job in names]
+        return [self.jobs[job].description() for job in names]
 
-    async def wait(self, job: str, timeout: float) -> dict[str, Any] | None:
-        """Its description when it has ended, or after `timeout` seconds; None where it is not known."""
-        if job not in self.jobs:
-            return None
+    async def wait(self, job: str, timeout: float) -> dict[str, Any]:
+        """Its description when it has ended, or after `timeout` seconds."""
         with suppress(TimeoutError):
             await asyncio.wait_for(self.jobs[job].ended.wait(), timeout)
-        return self._described(self.jobs[job])
-
-    def _described(self, job: JobRecord) -> dict[str, Any]:
-        scaler, described = self._steward.scaler, job.description()
-        if job.status != "running":
-            return {**described, "notice": "", "trouble": ""}
-        begun = any(
-            described[key] for key in ("units_running", "units_paused", "units_done", "groups_failed")
-        )
-        return {
-            **described,
-            "status": "running" if begun else "waiting",
-            "notice": scaler.notice(job.show),
-            "trouble": scaler.trouble(),
-        }
+        return self.jobs[job].description()
 
     async def values(self, job: str, start: int) -> bytes:
         """Pickled: groups' values from `start` on, as many as fit a message, each bytes or a `Failure`."""
@@ -306,13 +231,10 @@ class Foreman(SchedulerPlugin):
         self.record(
             JobReprioritized(job=job, priority=record.priority, deadline=record.deadline, reason=reason)
         )
-        flying = sorted(record.in_flight, key=lambda ticket: ticket.id)  # the latest first
-        for ticket in [ticket for ticket in flying if self._dispatch.recall(ticket)]:
-            self.came_back(ticket)
+        self._dispatch.recall(list(record.in_flight))
         self._count(record.in_flight, -1)
         record.order = self.config.classes[record.priority].order
-        for ticket in [*record.in_flight, *record.first, *record.planned]:
-            self._dispatch.reorder(ticket)
+        self._dispatch.reorder([*record.in_flight, *record.first, *record.planned])
         self._count(record.in_flight, +1)
         self.round_soon()
 
@@ -324,37 +246,6 @@ class Foreman(SchedulerPlugin):
     async def reclaim(self, tier: str, reclaimed: bool) -> None:
         """A tier's workers go, whatever they run, or may come again."""
         self._steward.scaler.reclaim(tier, reclaimed)
-
-    async def status(self) -> dict[str, Any]:
-        """Tiers with their workers, the jobs that have not ended, and what is wrong."""
-        view = self._steward.view
-        return {
-            "name": self._name,
-            "going_down": self._draining,
-            "trouble": self._steward.scaler.trouble(),
-            "because": self._steward.scaler.wish.because,
-            "ledger_away_seconds": self._steward.books.ledger.away_seconds,
-            "tiers": [
-                {**tier, "reclaimed": tier["tier"] in self._steward.scaler.reclaimed} for tier in view.tiers()
-            ],
-            "jobs": [self._described(self.jobs[job["id"]]) for job in view.running()],
-        }
-
-    async def down(self, now: bool) -> None:
-        """Take no more jobs; close the scheduler when those that run have ended, or now.
-
-        What is not done by then is done by the next pool of the same name.
-        """
-        self._draining = True
-        self._spawn(self._close_after(list(self._open.values()) if not now else []))
-
-    async def _close_after(self, jobs: list[JobRecord]) -> None:
-        for job in jobs:
-            await job.ended.wait()
-        give_up = monotonic() + _FAREWELL_SECONDS
-        while jobs and len(self.scheduler.clients) > _OWN_CLIENTS and monotonic() < give_up:
-            await asyncio.sleep(_LOOK_SECONDS)  # who waits for a result still fetches it
-        self._closing = asyncio.create_task(self.scheduler.close(reason="pool down"))
 
     async def dashboard(self) -> None:
         """Serve the dashboard from now on."""
@@ -375,9 +266,9 @@ class Foreman(SchedulerPlugin):
         if self._dispatch.transition(key, start, finish):
             self.round_soon()
 
-    def report(self, worker: str, ticket: str, event: str, **what: Any) -> None:
-        """A workbench tells what became of a unit."""
-        self._dispatch.report(worker, ticket, event, **what)
+    def report(self, worker: str, bundle: str, events: list[Any]) -> None:
+        """A workbench tells what became of units."""
+        self._dispatch.report(worker, bundle, events)
         self.round_soon()
 
     def add_worker(self, scheduler: Scheduler, worker: str) -> None:
@@ -393,13 +284,11 @@ class Foreman(SchedulerPlugin):
 
     def ended(self, ticket: Ticket, value: bytes | Failure, transient: bool) -> None:
         """A unit returned or failed: try it again, or put its result where it belongs."""
-        if isinstance(value, Failure) and transient and ticket.number <= self.config.retries:
-            ticket.number += 1
+        if isinstance(value, Failure) and transient and ticket.failures < self.config.retries:
+            ticket.failures += 1
             self.came_back(ticket)
             return
         self._land(ticket)
-        before = self._unit_seconds.get(ticket.order, ticket.run_seconds)
-        self._unit_seconds[ticket.order] = 0.9 * before + 0.1 * ticket.run_seconds
         unwanted: list[Ticket] = []
         for place in ticket.places:
             unwanted += place.group.job.settle(place, value, ticket.frames)
@@ -425,10 +314,9 @@ class Foreman(SchedulerPlugin):
             self._in_flight[ticket.order, ticket.jobs[0].show] += by
 
     def _drop(self, tickets: Any) -> None:
-        for ticket in list(tickets):
-            self._dispatch.reorder(ticket)
-            if not ticket.wanted:
-                self._dispatch.drop(ticket)
+        tickets = list(tickets)
+        self._dispatch.reorder(tickets)
+        self._dispatch.drop(ticket for ticket in tickets if not ticket.wanted)
 
     def _end_if_settled(self, job: JobRecord) -> None:
         if job.status == "running" and job.settled:
@@ -468,19 +356,22 @@ class Foreman(SchedulerPlugin):
         self._dispatch.displace(waiting)
         self._dispatch.send_orders()
         for job in self._open.values():
-            if not job.planning and not job.fully_planned and len(job.planned) < self._window(job.order):
+            if not job.planning and not job.fully_planned and len(job.planned) < self._window * job.bundled:
                 job.planning = True
                 self._spawn(self._plan(job))
 
-    def _window(self, order: int) -> int:
-        """How many units of this class and those above may wait in Dask's queue."""
-        threads: int = max(self.scheduler.total_nthreads, 1)
-        units = _QUEUE_SECONDS / max(self._unit_seconds.get(order, _QUEUE_SECONDS), 1e-6)
-        return threads * max(self.config.window, min(int(units), _QUEUE_UNITS))
+    @property
+    def _window(self) -> int:
+        """How many bundles of a class and those above may wait in Dask's queue."""
+        return self._threads * self.config.window
+
+    @property
+    def _threads(self) -> int:
+        return max(int(self.scheduler.total_nthreads), 1)
 
     def _feed(self) -> None:
         """Fill the window: every class has one that only it and more urgent classes fill."""
-        batch: list[Ticket] = []
+        batch: list[Bundle] = []
         allowed = self._allowed()
         count = self._dispatch.count
         while (job := next_job(allowed, self._in_flight)) is not None:
@@ -489,13 +380,17 @@ class Foreman(SchedulerPlugin):
                 for (state, order), number in count.items()
                 if state in ("sent", "queued") and order <= job.order
             )
-            window = self._window(job.order)
-            if ahead + len(batch) >= window or (not batch and ahead > window // 2):
+            if ahead + len(batch) >= self._window or (not batch and ahead > self._window // 2):
                 break
-            ticket = job.take()
-            if ticket is not None and self._claim(ticket):
-                batch.append(ticket)
+            share = job.units_left // (2 * self._threads)
+            if tickets := take_bundle(job, min(share, BUNDLE_UNITS), self._seconds_of, self._claim):
+                batch.append(Bundle(tickets))
+                job.bundled = len(tickets)
         self._dispatch.send(batch)
+
+    def _seconds_of(self, unit: Unit) -> float | None:
+        seconds: float | None = self._steward.books.predictor.average_seconds(unit.kind, unit.frames)
+        return seconds
 
     def _allowed(self) -> list[JobRecord]:
         """The open jobs whose shows' budgets do not hold them."""
@@ -514,10 +409,9 @@ class Foreman(SchedulerPlugin):
     def _call_back(self, held: JobRecord) -> None:
         """Units that wait in Dask for slots begin no more, unless another job waits for the same."""
         allowed = set(map(id, self._allowed()))
-        for ticket in sorted(held.in_flight, key=lambda ticket: ticket.id):  # the latest first
-            shared = any(id(job) in allowed for job in ticket.jobs)
-            if not shared and self._dispatch.recall(ticket):
-                self.came_back(ticket)
+        self._dispatch.recall(
+            [ticket for ticket in held.in_flight if not any(id(job) in allowed for job in ticket.jobs)]
+        )
 
     def _claim(self, ticket: Ticket) -> bool:
         """Enter it as in flight; False if an equal unit is already, which then serves both."""
@@ -525,7 +419,7 @@ class Foreman(SchedulerPlugin):
         if twin is not None:
             self._count([twin], -1)
             twin.places += ticket.places
-            self._dispatch.reorder(twin)
+            self._dispatch.reorder([twin])
             ticket, owned = twin, False
         else:
             self._shared[ticket.key] = ticket
@@ -537,7 +431,7 @@ class Foreman(SchedulerPlugin):
         return owned
 
     async def _plan(self, job: JobRecord) -> None:
-        tickets = await self._in_thread(job.plan, 2 * self._window(job.order))
+        tickets = await self._in_thread(job.plan, 2 * self._window * job.bundled)
         job.planning = False
         if job.status == "running":
             job.units_planned += len(tickets)

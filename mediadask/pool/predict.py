@@ -38,18 +38,33 @@ class Predictor:
     def __init__(self, priors: Mapping[str, float], known: Iterable[Learned] = ()) -> None:
         self._priors = dict(priors)
         self._recent: dict[str, deque[float]] = {}
+        self._median: dict[str, float] = {}
         self._units: dict[str, int] = {}
         for learned in known:
             weight = min(learned.units, _RECENT // 2)
-            self._recent[learned.kind] = deque([learned.seconds_per_frame] * weight, maxlen=_RECENT)
+            if weight:
+                self._recent[learned.kind] = deque([learned.seconds_per_frame] * weight, maxlen=_RECENT)
+                self._median[learned.kind] = learned.seconds_per_frame
             self._units[learned.kind] = learned.units
 
     def observe(self, kind: str, frames: int, run_seconds: float) -> Learned:
         """Take in a unit that is done; what is now known of its kind, for the ledger."""
         recent = self._recent.setdefault(kind, deque(maxlen=_RECENT))
         recent.append(run_seconds / max(frames, 1))
+        self._median[kind] = median(recent)
         self._units[kind] = self._units.get(kind, 0) + 1
-        return Learned(kind=kind, seconds_per_frame=median(recent), units=self._units[kind])
+        return Learned(kind=kind, seconds_per_frame=self._median[kind], units=self._units[kind])
+
+    def average_seconds(self, kind: str, frames: int) -> float | None:
+        """What many units take, each: the mean, where enough were seen to say. Some may find their output
+        there already and others not, so the median tells nothing of a sum."""
+        recent = self._recent.get(kind, ())
+        return sum(recent) / len(recent) * max(frames, 1) if len(recent) >= _ENOUGH else None
+
+    def longest_seconds(self, kind: str, frames: int) -> float | None:
+        """What the slowest of those lately seen would have taken, where enough were."""
+        recent = self._recent.get(kind, ())
+        return max(recent) * max(frames, 1) if len(recent) >= _ENOUGH else None
 
     def seconds(self, kind: str, frames: int, given: float | None = None) -> float:
         """What a unit will take on one thread.
@@ -58,20 +73,20 @@ class Predictor:
         only; else from those of the same first word; else from the priors.
         """
         if len(self._recent.get(kind, ())) >= _ENOUGH:
-            return median(self._recent[kind]) * max(frames, 1)
+            return self._median[kind] * max(frames, 1)
         if given is not None:
             return given
         return self._seconds_per_frame(kind) * max(frames, 1)
 
     def _seconds_per_frame(self, kind: str) -> float:
         pixels = _pixels(kind)
-        if self._recent.get(kind):
-            return median(self._recent[kind])
+        if kind in self._median:
+            return self._median[kind]
         for akin in (_without_size(kind), _first_word(kind)):
             relatives = [
-                median(recent) * pixels / _pixels(other)
-                for other, recent in self._recent.items()
-                if recent and akin in (_without_size(other), _first_word(other))
+                seconds * pixels / _pixels(other)
+                for other, seconds in self._median.items()
+                if akin in (_without_size(other), _first_word(other))
             ]
             if relatives:
                 return median(relatives)

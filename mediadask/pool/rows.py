@@ -100,6 +100,7 @@ def _rows(event: Event, pool: str, session: str) -> Iterator[tuple[Table, Row]]:
                 tables.attempts,
                 {
                     **_attempt(event),
+                    **({"started": event.started} if event.started else {}),
                     "ended": event.at,
                     "outcome": event.outcome,
                     "run_seconds": event.run_seconds,

@@ -1,9 +1,12 @@
 """The worker's side of a pool: runs units, pauses them between frames, reports to the `Foreman`.
 
-A unit runs in *stints*. A stint is one Dask task: it takes one of the worker's slots from the unit's start
-(or its resume) until the unit ends or steps aside. Between two stints the unit keeps its thread, its decoder
-and its place in the picture, but no slot, so Dask's own count of who is busy is always right, however often a
-unit is displaced. (`distributed.rejoin` would not do: after it the scheduler still takes the slot for free.)
+Units run in *stints*. A stint is one Dask task: it takes one of the worker's slots from the start of the first
+unit of a bundle (or the resume of one that stood aside) until the last has ended or one steps aside. Between
+two stints the unit keeps its thread, its decoder and its place in the picture, but no slot, so Dask's own
+count of who is busy is always right, however often a unit is displaced. (`distributed.rejoin` would not do:
+after it the scheduler still takes the slot for free.)
+
+What becomes of short units is reported a tenth of a second's worth at a time.
 """
 
 from __future__ import annotations
@@ -11,8 +14,9 @@ from __future__ import annotations
 import asyncio
 import threading
 from dataclasses import dataclass, field
+from functools import partial
 from time import monotonic
-from typing import TYPE_CHECKING, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, NamedTuple
 
 from distributed import Reschedule, WorkerPlugin, get_worker
 from distributed.protocol.pickle import dumps, loads
@@ -23,9 +27,14 @@ from mediadask.delivery import Failure
 from mediadask.errors import MediaError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+
     from distributed import Worker
 
-__all__ = ["REPORT", "Cancelled", "Order", "Workbench", "stint"]
+    from mediadask.delivery import Unit
+    from mediadask.pool.events import Outcome
+
+__all__ = ["ORDERS", "REPORT", "Cancelled", "Order", "UnitEnded", "Workbench", "stint"]
 
 REPORT = "mediadask-report"
 """Worker to scheduler: what became of a unit."""
@@ -33,15 +42,37 @@ REPORT = "mediadask-report"
 ORDERS = "mediadask-orders"
 """Scheduler to worker: what units are to do at their next checkpoint."""
 
-Order = Literal["run", "pause", "leave", "cancel"]
-"""``pause``: step aside and wait. ``leave``: give the work back. ``cancel``: nobody wants it any more."""
+Order = Literal["run", "pause", "leave"]
+"""``pause``: step aside and wait. ``leave``: give the work back."""
 
 _ON_THE_WAY = ("waiting", "ready", "executing")
 _PULSE_SECONDS = 0.5
+_REPORT_SECONDS = 0.1
+_PATIENCE_SECONDS = 1.0
+"""A unit that runs for so long gives back those that wait behind it in its bundle."""
+
 _SETUP_SECONDS = 60.0
 _MEMORY_FULL = 0.6
 """Above this share of its memory limit a worker gives a unit back rather than hold it paused: Dask's own
 spilling starts there, and a paused decoder cannot be spilled."""
+
+
+class UnitEnded(NamedTuple):
+    """What became of one unit of a bundle."""
+
+    position: int
+    outcome: Outcome
+    value: bytes | None
+    error: str
+    kind: str
+    """Of the error: the exception's class name."""
+
+    transient: bool
+    """Whether another try may succeed."""
+
+    frames: int
+    run_seconds: float
+    paused_seconds: float
 
 
 class Cancelled(BaseException):
@@ -53,11 +84,27 @@ class Cancelled(BaseException):
 
 @dataclass(eq=False)
 class Seat:
-    """One unit on this worker."""
+    """One bundle on this worker. What its thread and the event loop both change is guarded by `changed`."""
 
-    ticket: str
+    bundle: str
     order: Order = "run"
+    cancelled: set[int] = field(default_factory=set)
+    """The positions of units that nobody wants any more."""
+
+    position: int = -1
+    """Of the unit that runs."""
+
+    alone: bool = False
+    """Whether those behind it were given back."""
+
+    since: float = 0.0
+    """When it began, monotonic."""
+
     frames: int = 0
+    frames_told: int = 0
+    events: list[tuple[Any, ...]] = field(default_factory=list)
+    """What became of its units, in order, not reported yet."""
+
     paused: bool = False
     held: bool = False
     """Told to stay paused although a stint to resume it is on its way."""
@@ -76,6 +123,12 @@ class Seat:
                 self.order = order
                 self.changed.notify()
 
+    def cancel(self, positions: Iterable[int]) -> None:
+        """Nobody wants these any more."""
+        with self.changed:
+            self.cancelled.update(positions)
+            self.changed.notify()
+
     def resume(self) -> bool:
         """Let the paused unit go on; False if it is held."""
         with self.changed:
@@ -87,10 +140,51 @@ class Seat:
             self.changed.notify()
             return True
 
-    def wait_aside(self) -> None:
-        """In the unit's thread: wait until it is resumed, cancelled or told to leave."""
+    def look_after(self) -> None:
+        """Note how far the unit is. What waits behind one that takes longer than thought is given back."""
         with self.changed:
-            self.changed.wait_for(lambda: not self.paused or self.order in ("leave", "cancel"))
+            if self.frames != self.frames_told:
+                self.frames_told = self.frames
+                self.events.append(("frames", self.position, self.frames))
+            if not self.alone and self.position >= 0 and monotonic() - self.since > _PATIENCE_SECONDS:
+                self.alone = True
+                self.events.append(("alone", self.position))
+
+    @property
+    def is_cancelled(self) -> bool:
+        """Whether nobody wants the unit that runs."""
+        return self.position in self.cancelled
+
+    # In the units' thread.
+
+    def begin(self, position: int) -> bool:
+        """Go on to the unit at `position`; False if it is to be given back."""
+        with self.changed:
+            if position and (self.alone or self.order != "run"):
+                return False
+            self.position, self.since = position, monotonic()
+            self.frames, self.frames_told, self.paused_seconds = 0, 0, 0.0
+            return True
+
+    def note(self, *event: Any) -> bool:
+        """Keep what is to be reported; True if it is the first."""
+        with self.changed:
+            self.events.append(event)
+            return len(self.events) == 1
+
+    def step_aside(self) -> bool:
+        """Pause, if that is still asked for."""
+        with self.changed:
+            self.paused = self.order == "pause"
+            if self.paused:
+                self.alone = True
+                self.events.append(("paused", self.position))
+            return self.paused
+
+    def wait_aside(self) -> None:
+        """Wait until it is resumed, cancelled or told to leave."""
+        with self.changed:
+            self.changed.wait_for(lambda: not self.paused or self.order == "leave" or self.is_cancelled)
 
 
 class Workbench(WorkerPlugin):
@@ -103,9 +197,9 @@ class Workbench(WorkerPlugin):
         """Listen for orders."""
         self.worker = worker
         self.seats: dict[str, Seat] = {}
-        self._early: dict[str, Order] = {}
+        self._early: dict[str, Seat] = {}
         worker.stream_handlers[ORDERS] = self.obey
-        self._pulse = asyncio.create_task(self._report_progress())
+        self._pulse = asyncio.create_task(self._look_after_units())
 
     def teardown(self, worker: Worker) -> None:
         """The worker leaves: units give their work back at their next checkpoint."""
@@ -113,80 +207,80 @@ class Workbench(WorkerPlugin):
         for seat in self.seats.values():
             seat.tell("leave")
 
-    async def stint(self, ticket: str, payload: bytes | None) -> None:
-        """Start the unit in `payload`, or resume the one that is here; return when its slot is free again."""
+    async def stint(self, bundle: str, units: int, payload: bytes | None) -> None:
+        """Start the units in `payload`, or resume the one that is here; return when the slot is free."""
         if payload is not None:
-            seat = self.seats[ticket] = Seat(ticket, order=self._early.pop(ticket, "run"))
+            seat = self.seats[bundle] = self._early.pop(bundle, Seat(bundle))
             loop = asyncio.get_running_loop()
-            loop.run_in_executor(self.worker.executors["default"], self._run, seat, payload, loop)
+            loop.run_in_executor(self.worker.executors["default"], self._run, seat, units, payload, loop)
+        elif bundle not in self.seats:
+            return  # it was cancelled, or had to leave, before it could resume
         else:
-            seat = self.seats[ticket]
+            seat = self.seats[bundle]
             if not seat.resume():
-                self._report(ticket, "held")
+                seat.note("held")
+                self._report(seat)
                 return
         await seat.slot_free.wait()
 
-    def obey(self, orders: dict[str, Order]) -> None:
+    def obey(self, orders: dict[str, Order], cancelled: dict[str, list[int]]) -> None:
         """Pass orders on to units, also to those whose stint has not reached this worker's slot yet."""
-        for ticket, order in orders.items():
-            if ticket in self.seats:
-                self.seats[ticket].tell(order)
-            elif (task := self.worker.state.tasks.get(ticket)) and task.state in _ON_THE_WAY:
-                self._early[ticket] = order
+        for bundle, order in orders.items():
+            if seat := self._seat(bundle):
+                seat.tell(order)
+        for bundle, positions in cancelled.items():
+            if seat := self._seat(bundle):
+                seat.cancel(positions)
 
-    def _report(self, ticket: str, event: str, **what: Any) -> None:
-        self.worker.batched_send({"op": REPORT, "ticket": ticket, "event": event, **what})
+    def _seat(self, bundle: str) -> Seat | None:
+        if bundle in self.seats:
+            return self.seats[bundle]
+        if (task := self.worker.state.tasks.get(bundle)) and task.state in _ON_THE_WAY:
+            return self._early.setdefault(bundle, Seat(bundle))
+        return None
 
-    async def _report_progress(self) -> None:
-        before: dict[str, int] = {}
+    def _report(self, seat: Seat) -> None:
+        with seat.changed:
+            events, seat.events = seat.events, []
+        if events:
+            self.worker.batched_send({"op": REPORT, "bundle": seat.bundle, "events": events})
+
+    async def _look_after_units(self) -> None:
         while True:
             await asyncio.sleep(_PULSE_SECONDS)
-            frames = {ticket: seat.frames for ticket, seat in self.seats.items() if not seat.paused}
-            moved = {ticket: count for ticket, count in frames.items() if before.get(ticket) != count}
-            if moved:
-                self.worker.batched_send({"op": REPORT, "ticket": "", "event": "frames", "frames": moved})
-            before = frames
+            for seat in self.seats.values():
+                seat.look_after()
+                self._report(seat)
+            self._make_room()
 
-    # What follows runs in the unit's thread.
+    def _make_room(self) -> None:
+        """Short of memory, have the unit that has done least of those that stand aside give its work back."""
+        paused = [seat for seat in self.seats.values() if seat.paused and seat.order != "leave"]
+        if paused and self._short_of_memory():
+            min(paused, key=lambda seat: seat.frames).tell("leave")
 
-    def _run(self, seat: Seat, payload: bytes, loop: asyncio.AbstractEventLoop) -> None:
-        started = monotonic()
-        value, failure, transient = None, None, False
+    # What follows runs in the units' thread.
+
+    def _run(self, seat: Seat, units: int, payload: bytes, loop: asyncio.AbstractEventLoop) -> None:
         ident = threading.get_ident()
-        with self.worker.active_threads_lock:  # so that Dask's profile and call stacks show the unit
-            self.worker.active_threads[ident] = seat.ticket
-        try:
-            with checkpoints_call(lambda: self._checkpoint(seat, loop)):
-                unit, results = loads(payload)
-                before = () if results is None else ([loads(each) for each in results],)
-                value = dumps(unit(*before))
-            outcome = "done"
-        except Reschedule:
-            outcome = "rescheduled"
-        except Cancelled:
-            outcome = "cancelled"
-        except BaseException as error:
-            outcome, failure = "failed", Failure.of(error)
-            transient = not isinstance(error, MediaError)
+        with self.worker.active_threads_lock:  # so that Dask's profile and call stacks show the units
+            self.worker.active_threads[ident] = seat.bundle
+        with checkpoints_call(lambda: self._checkpoint(seat, loop)):
+            for position, call in enumerate(_calls(payload, units)):
+                if not seat.begin(position):
+                    break
+                if seat.note("ended", *_attempt(seat, call)):
+                    loop.call_soon_threadsafe(loop.call_later, _REPORT_SECONDS, self._report, seat)
         with self.worker.active_threads_lock:
             del self.worker.active_threads[ident]
-        report = {
-            "outcome": outcome,
-            "value": value,
-            "error": failure.error if failure else "",
-            "kind": failure.kind if failure else "",
-            "transient": transient,
-            "frames": seat.frames,
-            "run_seconds": monotonic() - started - seat.paused_seconds,
-            "paused_seconds": seat.paused_seconds,
-        }
-        loop.call_soon_threadsafe(self._ended, seat, report)
+        seat.note("done")
+        loop.call_soon_threadsafe(self._done, seat)
 
     def _checkpoint(self, seat: Seat, loop: asyncio.AbstractEventLoop) -> None:
         seat.frames += 1
-        if seat.order == "pause":
+        if seat.order == "pause" and not seat.is_cancelled:
             self._step_aside(seat, loop)
-        if seat.order == "cancel":
+        if seat.is_cancelled:
             raise Cancelled
         if seat.order == "leave":
             raise Reschedule
@@ -194,44 +288,90 @@ class Workbench(WorkerPlugin):
     def _step_aside(self, seat: Seat, loop: asyncio.AbstractEventLoop) -> None:
         if self._short_of_memory():
             raise Reschedule
-        with seat.changed:
-            if seat.order != "pause":
-                return
-            seat.paused = True
+        if not seat.step_aside():
+            return
         if not seat.seceded:  # from here on another thread of the executor serves the slot
             secede()
             seat.seceded = True
         paused_at = monotonic()
-        loop.call_soon_threadsafe(self._paused, seat)
+        loop.call_soon_threadsafe(self._stands_aside, seat)
         seat.wait_aside()
         seconds = monotonic() - paused_at
         seat.paused_seconds += seconds
-        loop.call_soon_threadsafe(self._resumed, seat, seconds)
+        if not seat.paused:
+            seat.note("resumed", seconds)
+            loop.call_soon_threadsafe(self._report, seat)
 
     def _short_of_memory(self) -> bool:
         limit = self.worker.memory_manager.memory_limit
         return bool(limit) and self.worker.monitor.get_process_memory() > _MEMORY_FULL * limit
 
-    # Called back in the event loop, in the order in which the thread said it.
+    # Called back in the event loop.
 
-    def _paused(self, seat: Seat) -> None:
-        self._report(seat.ticket, "paused")
+    def _stands_aside(self, seat: Seat) -> None:
+        self._report(seat)
         seat.slot_free.set()
 
-    def _resumed(self, seat: Seat, seconds: float) -> None:
-        self._report(seat.ticket, "resumed", seconds=seconds)
-
-    def _ended(self, seat: Seat, report: dict[str, Any]) -> None:
-        del self.seats[seat.ticket]
-        self._report(seat.ticket, "ended", **report)
+    def _done(self, seat: Seat) -> None:
+        del self.seats[seat.bundle]
+        self._report(seat)
         seat.slot_free.set()
 
 
-async def stint(ticket: str, payload: bytes | None) -> None:
+def _calls(payload: bytes, units: int) -> Iterator[Callable[[], bytes]]:
+    """One by one, each a call that gives the pickled result."""
+    try:
+        bundle = loads(payload)
+    except Exception as error:
+        # If one of several is to blame the next try shows which: each then goes alone.
+        failure = error
+        yield from [partial(_raise, failure)] * units
+        return
+    for unit, results in bundle:
+        yield partial(_call, unit, results)
+
+
+def _raise(error: Exception) -> bytes:
+    raise error
+
+
+def _call(unit: Unit, results: list[bytes] | None) -> bytes:
+    before = () if results is None else ([loads(each) for each in results],)
+    return bytes(dumps(unit(*before)))
+
+
+def _attempt(seat: Seat, call: Callable[[], bytes]) -> UnitEnded:
+    value, failure, transient = None, None, False
+    outcome: Outcome = "done"
+    try:
+        if seat.is_cancelled:
+            raise Cancelled
+        value = call()
+    except Reschedule:
+        outcome = "rescheduled"
+    except Cancelled:
+        outcome = "cancelled"
+    except BaseException as error:
+        outcome, failure = "failed", Failure.of(error)
+        transient = not isinstance(error, MediaError)
+    return UnitEnded(
+        seat.position,
+        outcome,
+        value,
+        failure.error if failure else "",
+        failure.kind if failure else "",
+        transient,
+        seat.frames,
+        monotonic() - seat.since - seat.paused_seconds,
+        seat.paused_seconds,
+    )
+
+
+async def stint(bundle: str, units: int, payload: bytes | None) -> None:
     """The function of every Dask task a pool makes; see this module's first lines."""
     worker = get_worker()
     # A worker gets tasks from the moment it is registered, and its plugins a little later.
     async with asyncio.timeout(_SETUP_SECONDS):
         while Workbench.name not in worker.plugins:
             await asyncio.sleep(0.01)
-    await worker.plugins[Workbench.name].stint(ticket, payload)
+    await worker.plugins[Workbench.name].stint(bundle, units, payload)

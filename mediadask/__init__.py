@@ -19,9 +19,10 @@ from mediadask.errors import (
 if TYPE_CHECKING:
     from mediadask.clips import Clip
     from mediadask.dataset import open_clip
+    from mediadask.editorial.trim import trim
     from mediadask.metadata import ClipMetadata, inspect, inspect_many
     from mediadask.pool import Job, Pool
-    from mediadask.render import Cut, archive, proxy, sheet, still, trim_ranges
+    from mediadask.render import Cut, Trimmed, archive, proxy, sheet, still, trim_ranges
 
 __all__ = [
     "Clip",
@@ -37,6 +38,7 @@ __all__ = [
     "OutputFailed",
     "Pool",
     "Report",
+    "Trimmed",
     "UnreadableMedia",
     "UnsupportedMedia",
     "archive",
@@ -48,6 +50,7 @@ __all__ = [
     "proxy",
     "sheet",
     "still",
+    "trim",
     "trim_ranges",
 ]
 
@@ -60,6 +63,7 @@ _HOMES = {
     "Cut": "render",
     "Job": "pool",
     "Pool": "pool",
+    "Trimmed": "render",
     "inspect": "metadata",
     "inspect_many": "metadata",
     "archive": "render",
@@ -67,6 +71,7 @@ _HOMES = {
     "proxy": "render",
     "sheet": "render",
     "still": "render",
+    "trim": "editorial.trim",
     "trim_ranges": "render",
 }
 

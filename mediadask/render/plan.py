@@ -13,7 +13,7 @@ from mediadask.delivery import Group
 from mediadask.errors import InvalidRequest, MediaError, UnreadableMedia
 from mediadask.render.output import join_url
 
-__all__ = ["Plan", "Source", "output_places", "source_list"]
+__all__ = ["Plan", "Source", "clip_stem", "output_places", "source_list"]
 
 Source = str | os.PathLike[str] | Clip
 """A clip that is open, or the URL of one."""
@@ -64,7 +64,7 @@ def _distinct_names(sources: Sequence[Source]) -> list[str]:
     taken: set[str] = set()
     names = []
     for source in sources:
-        name = _stem(source)
+        name = clip_stem(source)
         candidate, number = name, 2
         # Folders that ignore case hold A001 and a001 in one file.
         while candidate.casefold() in taken:
@@ -74,7 +74,8 @@ def _distinct_names(sources: Sequence[Source]) -> list[str]:
     return names
 
 
-def _stem(source: Source) -> str:
+def clip_stem(source: Source) -> str:
+    """A clip's name without its suffix or its frame pattern; of a span, its first part's."""
     url = source.url if isinstance(source, Clip) else os.fspath(source)
     first = url.removeprefix("concat:").split("|")[0]
     name = first.rstrip("/").rpartition("/")[2]

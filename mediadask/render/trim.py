@@ -14,7 +14,7 @@ import av
 import av.error
 
 from mediadask.checkpoint import checkpoint
-from mediadask.clips.pattern import split_layer
+from mediadask.clips.pattern import is_image, pattern_of, split_layer
 from mediadask.clips.probe import container_name
 from mediadask.clips.storage import is_local, open_file, stat
 from mediadask.delivery import Delivery, Group, Unit
@@ -53,8 +53,11 @@ class Cut:
 class Trimmed(Rendered):
     """A committed trim."""
 
+    source: str = ""
+    """The clip it was cut from."""
+
     start: int = 0
-    """The frame of the clip that is its first."""
+    """The frame of that clip that is its first."""
 
     notes: tuple[str, ...] = ()
     """In what it differs from the range that was asked for, and from its source."""
@@ -209,10 +212,15 @@ def copy_files(files: Sequence[FileStamp], output: Output) -> None:
         checkpoint()
 
 
-def finish_copy(copied: Sequence[None], output: Output, name: str, start: int, stop: int) -> Trimmed:
+def finish_copy(copied: Sequence[None], clip: Clip, output: Output, start: int, stop: int) -> Trimmed:
     """All files are there."""
     output.clear()
-    return Trimmed(join_url(output.url, name), stop - start, start=start)
+    name = split_layer(clip.url)[0].rpartition("/")[2]
+    pattern = pattern_of(name)
+    # Of a clip that was named by its folder, or by a range of numbers, the copy's folder is the name.
+    named = is_image(name) and not (pattern and pattern.numbers)
+    url = join_url(output.url, name) if named else output.url
+    return Trimmed(url, stop - start, source=clip.url, start=start)
 
 
 def _is_copied(file: FileStamp, target: str) -> bool:

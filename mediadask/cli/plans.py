@@ -1,0 +1,111 @@
+"""What commands that deliver a timeline share: reading it, matching its media, showing the plan."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from mediadask.cli.terminal import printable
+from mediadask.errors import MissingMedia
+
+if TYPE_CHECKING:
+    from mediadask.cli.work import Work
+    from mediadask.editorial import TurnoverPlan
+
+__all__ = [
+    "HandlesOption",
+    "MediaOption",
+    "PlanOption",
+    "RateOption",
+    "TimelineArgument",
+    "show_plan",
+    "turnover_plan",
+]
+
+TimelineArgument = Annotated[
+    str, typer.Argument(metavar="TIMELINE", help="An EDL, OTIO, Final Cut XML, AAF or ALE.")
+]
+MediaOption = Annotated[
+    list[str],
+    typer.Option("--media", "-m", metavar="DIR", help="Where the camera originals are. Repeatable."),
+]
+HandlesOption = Annotated[
+    int, typer.Option("--handles", min=0, metavar="FRAMES", help="On either side of each cut.")
+]
+RateOption = Annotated[
+    str | None,
+    typer.Option(
+        "--rate", help="Frames a second the timecode counts: 23.976, 24000/1001. Default: the clips'."
+    ),
+]
+PlanOption = Annotated[
+    bool, typer.Option("--plan", help="Say what would be delivered and what not, and make nothing.")
+]
+
+
+def turnover_plan(
+    timeline: str, media: list[str], handles: int, rate: str | None, where: Work
+) -> TurnoverPlan:
+    """The plan of a timeline over the clips in some folders; clips that cannot be read are listed on stderr.
+
+    Raises
+    ------
+    MediaError
+        If the timeline cannot be read, or there are no clips.
+    """
+    from mediadask.cli import work
+    from mediadask.editorial import find_media, match_events, read_timeline
+
+    edit = read_timeline(timeline, rate=rate)
+    report = work.run(find_media(media), where, light=True)
+    work.ended(report)
+    if not report.results:
+        raise MissingMedia("holds no clips", where=", ".join(media), do="name a folder or files with clips")
+    return match_events(edit, report.results, handles=handles)
+
+
+def show_plan(plan: TurnoverPlan, names: list[str | None], json: bool) -> None:
+    """Print every event with what it matches, and end: 1 where some cannot be delivered.
+
+    Parameters
+    ----------
+    names
+        Of what would be delivered, one for each event, None for those that cannot be.
+    """
+    if json:
+        import json as json_module
+
+        rows = [{**row, "name": name} for row, name in zip(plan.rows(), names, strict=True)]
+        print(json_module.dumps(rows, indent=2, ensure_ascii=False))
+    else:
+        _print_table(plan, names)
+    for one in plan.bad:
+        print(printable(f"{one.title}: {'; '.join(one.problems)}"), file=sys.stderr)
+    raise typer.Exit(1 if plan.bad else 0)
+
+
+def _print_table(plan: TurnoverPlan, names: list[str | None]) -> None:
+    from rich.table import Table
+    from rich.text import Text
+
+    from mediadask.cli.terminal import console
+
+    table = Table(box=None, pad_edge=False)
+    for heading in ("event", "reel", "clip", "frames", "timecode", "handles", "name", "notes"):
+        table.add_column(
+            heading, overflow="fold", no_wrap=heading in ("event", "frames", "timecode", "handles")
+        )
+    for one, name in zip(plan.events, names, strict=True):
+        found = (f"{one.start}-{one.stop - 1}", one.timecode or "", f"{one.head}+{one.tail}")
+        cells = (
+            one.event.number,
+            one.reel or one.event.reel or "",
+            (one.url or "").rpartition("/")[2],
+            *(found if one.ok else ("", "", "")),
+            name or "",
+            "; ".join((*one.problems, *one.notes)),
+        )
+        table.add_row(*(Text(printable(cell)) for cell in cells), style=None if one.ok else "red")
+    console().print(table)

@@ -1,0 +1,64 @@
+"""`mediadask trim`: what a timeline uses of its camera originals, cut out as it is."""
+
+from __future__ import annotations
+
+import sys
+from typing import Annotated
+
+import typer
+
+from mediadask.cli import plans, work
+from mediadask.cli.terminal import printable
+
+__all__ = ["trim"]
+
+
+def trim(
+    timeline: plans.TimelineArgument,
+    media: plans.MediaOption,
+    out: Annotated[str, typer.Option("--out", "-o", metavar="DIR", help="Where they go.")],
+    handles: plans.HandlesOption = 0,
+    rate: plans.RateOption = None,
+    plan: plans.PlanOption = False,
+    json: work.JsonOption = False,
+    pool: work.PoolOption = None,
+    workers: work.WorkersOption = None,
+    show: work.ShowOption = "",
+    priority: work.PriorityOption = None,
+    deadline: work.DeadlineOption = None,
+) -> None:
+    """Cut what a timeline uses out of the camera originals, without encoding anything again.
+
+    Timecode, reel, tags and sound are kept; image sequences are copied. Long-GOP material is cut at its keys,
+    and what that adds is said. The timeline comes along as OTIO, relinked to the trims.
+    """
+    from mediadask.editorial.trim import trim_names, trim_plan
+
+    where = work.Work(pool, workers, show, priority, deadline)
+    turnover = plans.turnover_plan(timeline, media, handles, rate, where)
+    if plan:
+        names = iter(trim_names(turnover.good))
+        plans.show_plan(turnover, [next(names) if one.ok else None for one in turnover], json)
+    report = work.run(trim_plan(turnover, out), where)
+    if json:
+        import json as json_module
+
+        rows = [
+            {
+                "name": outcome.name,
+                "output": outcome.value.url if outcome.value else None,
+                "frames": outcome.value.frames if outcome.value else None,
+                "start": outcome.value.start if outcome.value else None,
+                "notes": list(outcome.value.notes) if outcome.value else [],
+                "error": outcome.failure.error if outcome.failure else None,
+            }
+            for outcome in report.outcomes
+        ]
+        print(json_module.dumps(rows, indent=2, ensure_ascii=False))
+    else:
+        for made in report.results:
+            print(printable(made.url))
+        for made in report.results:
+            for note in made.notes:
+                print(printable(f"{made.url}: {note}"), file=sys.stderr)
+    raise typer.Exit(work.ended(report))

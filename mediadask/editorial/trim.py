@@ -1,0 +1,130 @@
+"""Conform pulls: what a timeline uses of its camera originals, cut out as it is."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from fractions import Fraction
+from functools import partial
+from typing import TYPE_CHECKING
+
+from mediadask.clips.storage import normalize
+from mediadask.delivery import Delivery, Failure, Outcome, Report
+from mediadask.editorial.match import match_events
+from mediadask.editorial.media import find_media
+from mediadask.editorial.timeline import Timeline, read_timeline
+from mediadask.metadata import ClipMetadata
+from mediadask.render.output import Mark, Output, join_url
+from mediadask.render.plan import clip_stem
+from mediadask.render.trim import Cut, Trimmed, trim_ranges
+
+if TYPE_CHECKING:
+    from mediadask.editorial.plan import PlannedEvent, TurnoverPlan
+
+__all__ = ["trim", "trim_names", "trim_plan"]
+
+Media = str | os.PathLike[str] | Iterable[str | os.PathLike[str]] | Sequence[ClipMetadata]
+"""Folders, files and patterns, or clips that are inspected already."""
+
+
+def trim(
+    timeline: Timeline | str | os.PathLike[str],
+    media: Media,
+    out: str | os.PathLike[str],
+    *,
+    handles: int = 0,
+    rate: Fraction | float | str | None = None,
+) -> Delivery:
+    """Cut what a timeline uses out of the camera originals, without encoding anything again.
+
+    Every event becomes a file ``<clip>_<event>`` in its clip's own container, with timecode, reel, tags and
+    sound; of image sequences the files are copied into a folder of that name. Beside them stands the timeline
+    as OTIO, relinked to them.
+
+    Parameters
+    ----------
+    timeline
+        An EDL, OTIO, Final Cut XML, AAF or ALE, or one that has been read.
+    media
+        Where the clips are, or clips that are inspected already. They are inspected here and now.
+    out
+        A folder, here or on an object store.
+    handles
+        Frames on either side of each cut, as many as the clip has.
+    rate
+        Frames a second that the timeline's timecode counts, whatever it says.
+
+    Returns
+    -------
+    Delivery
+        One group a good event; its report, which lists the bad ones as failures, has `Trimmed` for values.
+
+    Raises
+    ------
+    MediaError
+        If the timeline or the media cannot be read.
+    """
+    if not isinstance(timeline, Timeline):
+        timeline = read_timeline(timeline, rate=rate)
+    return trim_plan(match_events(timeline, _inspected(media), handles=handles), out)
+
+
+def trim_plan(plan: TurnoverPlan, out: str | os.PathLike[str]) -> Delivery:
+    """The same from a plan."""
+    names = trim_names(plan.good)
+    cuts = [Cut(str(one.url), one.start, one.stop, name) for one, name in zip(plan.good, names, strict=True)]
+    trims = trim_ranges(cuts, out)
+    return Delivery("trim", trims.groups, finish=partial(_finish, plan, normalize(out)))
+
+
+def _inspected(media: Media) -> list[ClipMetadata]:
+    listed: list[object] = [media] if isinstance(media, str | os.PathLike) else list(media)
+    if listed and all(isinstance(one, ClipMetadata) for one in listed):
+        return [one for one in listed if isinstance(one, ClipMetadata)]
+    report = find_media([os.fspath(one) for one in listed if isinstance(one, str | os.PathLike)]).compute()
+    return list(report.results)
+
+
+def trim_names(events: Sequence[PlannedEvent]) -> list[str]:
+    """What the trims of good events are called, without suffixes: ``A001C003_002``."""
+    taken: set[str] = set()
+    names = []
+    for one in events:
+        name = f"{clip_stem(str(one.url))}_{re.sub(r'[^A-Za-z0-9-]', '-', one.event.number)}"
+        candidate, number = name, 2
+        while candidate.casefold() in taken:  # tracks number their events each from 1
+            candidate, number = f"{name}-{number}", number + 1
+        taken.add(candidate.casefold())
+        names.append(candidate)
+    return names
+
+
+def _finish(plan: TurnoverPlan, out: str, report: Report) -> Report:
+    """The bad events as failures too, and the timeline relinked to what was made."""
+    bad = (
+        Outcome(one.title, failure=Failure(f"{one.title}: {'; '.join(one.problems)}", "InvalidRequest"))
+        for one in plan.bad
+    )
+    if report.results:
+        made = iter(report.outcomes)
+        events = tuple(_relinked(one, next(made).value) if one.ok else one for one in plan.events)
+        name = re.sub(r"[^\w.-]+", "_", plan.timeline.name).strip("._") or "timeline"
+        _write(join_url(out, f"{name}.otio"), replace(plan, events=events).to_otio().to_json_string())
+    return Report(report.name, (*report.outcomes, *bad))
+
+
+def _relinked(one: PlannedEvent, made: Trimmed | None) -> PlannedEvent:
+    if made is None:
+        return replace(one, problems=("could not be cut",))
+    start, stop = one.start - made.start, one.stop - made.start
+    notes = (*one.notes, *made.notes)
+    return replace(one, url=made.url, start=start, stop=stop, clip_frames=made.frames, notes=notes)
+
+
+def _write(url: str, text: str) -> None:
+    output = Output.of(url, url)
+    with output.making(url, lambda _: Mark("", output.mark.source)) as path:
+        path.write_text(text, encoding="utf-8")
+    output.clear()

@@ -1,0 +1,303 @@
+"""Trims: every frame, sample and tag against the source, in every container and codec cut its own way."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from fractions import Fraction
+from typing import TYPE_CHECKING, Any
+
+import av
+import dask
+import numpy as np
+import pytest
+
+import mediadask as md
+from mediadask import footage
+from mediadask.render import Cut, trim, trim_ranges
+from mediadask.render.remux import kept
+from mediadask.timecode import Timecode
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from mediadask.render import Trimmed
+    from tests.conftest import MakeClip
+
+GOP12 = {"g": "12", "bf": "2", "sc_threshold": "1000000000"}
+X265 = "keyint=12:min-keyint=12:scenecut=0:log-level=error"
+
+CASES: dict[str, dict[str, Any]] = {
+    "prores.mov": {"codec": "prores_aw", "pixel_format": "yuv422p10le", "sound": "pcm_s24le"},
+    "dnxhd.mxf": {
+        "codec": "dnxhd", "pixel_format": "yuv422p", "options": {"profile": "dnxhr_hq"}, "sound": "pcm_s24le",
+    },
+    "j2k.mxf": {"codec": "jpeg2000", "pixel_format": "yuv422p10le", "sound": "pcm_s16le"},
+    "mjpeg.avi": {"codec": "mjpeg", "pixel_format": "yuvj422p", "sound": "pcm_s16le"},
+    "h264.mp4": {"codec": "libx264", "options": {"g": "12", "bf": "3"}, "sound": "aac"},
+    "h264-open.mp4": {
+        "codec": "libx264",
+        "options": {"x264-params": "keyint=12:min-keyint=12:scenecut=0:open-gop=1:bframes=3:b-adapt=0"},
+        "sound": "pcm_s16le",
+    },
+    "hevc-open.mov": {
+        "codec": "libx265", "options": {"x265-params": f"{X265}:open-gop=1"}, "sound": "pcm_s24le",
+        "rate": Fraction(30000, 1001), "timecode": "10:00:59;20",
+    },
+    "hevc.mkv": {
+        "codec": "libx265", "options": {"x265-params": f"{X265}:open-gop=0"}, "sound": "aac",
+        "rate": Fraction(24000, 1001),
+    },
+    "xdcam.mxf": {
+        "codec": "mpeg2video", "pixel_format": "yuv422p", "options": {**GOP12, "flags": "+cgop", "b": "5M"},
+        "sound": "pcm_s16le",
+    },
+    "xdcam-open.mxf": {
+        "codec": "mpeg2video", "pixel_format": "yuv422p", "options": {**GOP12, "b": "5M"},
+        "sound": "pcm_s16le",
+    },
+    "avchd.ts": {"codec": "libx264", "options": {"g": "12", "bf": "2"}, "sound": "ac3"},
+}  # fmt: skip
+
+
+@pytest.fixture
+def original(request: pytest.FixtureRequest, make_clip: MakeClip) -> md.Clip:
+    how = {"timecode": "10:00:00:00", "reel": "A001R1AB", "tags": {"title": "a day"}, **CASES[request.param]}
+    return md.Clip.open(make_clip(request.param, frames=36, size=(320, 180), first_number=500, **how))
+
+
+def cut(clip: md.Clip | Path, start: int, stop: int, out: Path, name: str | None = None) -> Trimmed:
+    (report,) = dask.compute(trim_ranges([Cut(clip, start, stop, name)], out), scheduler="sync")
+    assert not report.failures, report.failures[0].failure
+    (trimmed,) = report.results
+    return trimmed
+
+
+def assert_equal_frames(clip: md.Clip, source: md.Clip, start: int) -> None:
+    frames = list(source.frames(start, start + len(clip)))
+    for ours, theirs in zip(clip.frames(), frames, strict=True):
+        assert footage.read_number(ours.planes[0]) == 500 + theirs.number
+        for mine, other in zip(ours.planes, theirs.planes, strict=True):
+            np.testing.assert_array_equal(mine, other)
+
+
+def assert_plain_ffmpeg_agrees(trimmed: Trimmed, original: md.Clip) -> None:
+    """Played from its start by FFmpeg, as any player would: every frame, once, in even time from 0."""
+    with av.open(trimmed.url) as container:
+        video = container.streams.video[0]
+        shown = [
+            (frame.pts * frame.time_base * original.header.frame_rate, frame.to_ndarray(format="gray"))
+            for frame in container.decode(video)
+        ]
+        if original.header.timecode:
+            places = [container, *container.streams]
+            said = {place.metadata.get("timecode") or place.metadata.get("TIMECODE") for place in places}
+            code = Timecode.parse(original.header.timecode, original.header.frame_rate) + trimmed.start
+            assert said - {None} == {str(code)}
+    assert [round(time) for time, _ in shown] == list(range(trimmed.frames))
+    assert [footage.read_number(gray) for _, gray in shown] == [
+        500 + trimmed.start + number for number in range(trimmed.frames)
+    ]
+
+
+@pytest.mark.parametrize("original", CASES, indirect=True)
+@pytest.mark.parametrize(("start", "stop"), [(0, 5), (17, 23), (24, 36)])
+def test_a_trim_is_its_source_s_range(original: md.Clip, start: int, stop: int, tmp_path: Path) -> None:
+    trimmed = cut(original, start, stop, tmp_path)
+    clip = md.Clip.open(trimmed.url)
+    first, last = trimmed.start, trimmed.start + trimmed.frames
+    assert first <= start < stop <= last
+    assert len(clip) == trimmed.frames
+    if original.index.intra_only:
+        assert (first, last, trimmed.notes) == (start, stop, ())
+    else:
+        assert start - first < 12
+        assert last - stop <= 4, "at the end only what must be passed"
+        assert any("early, at its key" in note for note in trimmed.notes) == (first < start)
+    assert_equal_frames(clip, original, first)
+    assert_plain_ffmpeg_agrees(trimmed, original)
+
+    ours, theirs = clip.header, original.header
+    for fact in ("codec", "width", "height", "pixel_format", "frame_rate", "color", "profile", "pixel_aspect",
+                 "field_order", "reel"):  # fmt: skip
+        assert getattr(ours, fact) == getattr(theirs, fact), fact
+    remade = original.name == "avchd.ts" or (original.name == "xdcam-open.mxf" and first > 0)
+    assert ours.container == ("mov" if remade else theirs.container)
+    assert any("is in mov" in note for note in trimmed.notes) == (ours.container != theirs.container)
+    if theirs.timecode:
+        assert ours.timecode == str(Timecode.parse(theirs.timecode, theirs.frame_rate) + first)
+
+    sound, source_sound = ours.audio[0], theirs.audio[0]
+    assert (sound.codec, sound.rate, sound.channels) == (
+        source_sound.codec, source_sound.rate, source_sound.channels,
+    )  # fmt: skip
+    rate = Fraction(48000) / theirs.frame_rate
+    low, high = round(first * rate), round(last * rate)
+    ours_heard, theirs_heard = clip.audio(0, high - low), original.audio(low, high)
+    if sound.codec.startswith("pcm"):
+        assert sound.samples == high - low
+        assert sound.start == 0
+        np.testing.assert_array_equal(ours_heard, theirs_heard)
+    else:
+        begin = 0 if ours.container in ("mov", "mp4") else max(-sound.start, 0) + 2048
+        np.testing.assert_allclose(ours_heard[begin:], theirs_heard[begin:], atol=1e-3)
+
+
+@pytest.mark.parametrize("original", ["xdcam-open.mxf", "h264-open.mp4", "hevc-open.mov"], indirect=True)
+def test_an_open_group_begins_without_the_pictures_that_lean_on_the_one_before(original: md.Clip) -> None:
+    key = int(original.index.gops[1])
+    keep = kept(original.index, key, key + 1)
+    assert keep.start == key
+    assert keep.opens
+    assert original.index.pts[keep.rows].min() == original.index.frame_pts[key]
+
+
+def test_pixel_aspect_color_and_camera_tags_are_kept(tmp_path: Path) -> None:
+    source = tmp_path / "A.mov"
+    with av.open(str(source), "w", options={"movflags": "use_metadata_tags"}) as container:
+        container.metadata.update(
+            {"com.arri.camera.CameraModel": "ALEXA", "comment": "slate 7", "make": "ARRI"}
+        )
+        stream: Any = container.add_stream("prores_aw", rate=24)
+        stream.width, stream.height, stream.pix_fmt = 320, 180, "yuv422p10le"
+        stream.codec_context.sample_aspect_ratio = Fraction(2)
+        stream.codec_context.colorspace, stream.codec_context.color_primaries = 9, 9
+        stream.codec_context.color_trc = 16
+        for number in range(4):
+            frame = av.VideoFrame.from_ndarray(footage.picture(number, 320, 180)).reformat(
+                format="yuv422p10le"
+            )
+            frame.pts, frame.time_base = number, Fraction(1, 24)
+            container.mux(stream.encode(frame))
+        container.mux(stream.encode(None))
+    before, after = md.Clip.open(source).header, md.Clip.open(cut(source, 1, 3, tmp_path / "out").url).header
+    assert after.pixel_aspect == before.pixel_aspect == 2
+    assert after.color == before.color
+    assert after.color.matrix == "bt2020nc"
+    said = {tag.name: tag.value for tag in after.tags if tag.source == "mov"}
+    assert said["com.arri.camera.CameraModel"] == "ALEXA"
+    assert (said["comment"], said["make"]) == ("slate 7", "ARRI")
+
+
+def test_a_trim_across_the_parts_of_a_span(make_clip: MakeClip, tmp_path: Path) -> None:
+    how = {"codec": "libx264", "options": {"g": "12"}, "sound": "pcm_s16le", "frames": 24, "size": (320, 180)}
+    parts = [
+        make_clip("A001.mov", timecode="10:00:00:00", first_number=500, **how),
+        make_clip("A002.mov", timecode="10:00:01:00", first_number=524, **how),
+    ]
+    span = md.Clip.open(parts)
+    trimmed = cut(span, 18, 30, tmp_path, "A001_cut")
+    clip = md.Clip.open(trimmed.url)
+    assert (trimmed.start, clip.header.timecode) == (12, "10:00:00:12")
+    assert_equal_frames(clip, span, 12)
+    np.testing.assert_array_equal(
+        clip.audio(0, len(clip) * 2000), span.audio(24000, 24000 + len(clip) * 2000)
+    )
+
+
+def test_streams_that_are_not_copied_are_named(tmp_path: Path, make_clip: MakeClip) -> None:
+    plain = make_clip("A.mkv", codec="mpeg4", frames=6, size=(320, 180))
+    with_text = tmp_path / "B.mkv"
+    with av.open(str(plain)) as source, av.open(str(with_text), "w") as copy:
+        video = copy.add_stream_from_template(source.streams.video[0])
+        text: Any = copy.add_stream("srt")
+        text.codec_context.extradata = b""
+        for packet in source.demux(video=0):
+            if packet.size:
+                packet.stream = video
+                copy.mux(packet)
+    assert cut(with_text, 0, 6, tmp_path / "out").notes == ("is without its source's subtitle stream 1",)
+
+
+def test_a_rerun_makes_nothing_and_never_overwrites_what_is_not_its_own(
+    make_clip: MakeClip, tmp_path: Path
+) -> None:
+    source = make_clip("A.mov", codec="prores_aw", pixel_format="yuv422p10le", frames=8, size=(320, 180))
+    made = cut(source, 2, 6, tmp_path)
+    before = os.stat(made.url)
+    assert cut(source, 2, 6, tmp_path) == made
+    assert os.stat(made.url) == before
+    cut(source, 2, 7, tmp_path)
+    assert len(md.Clip.open(made.url)) == 5, "another range of the same clip takes its place"
+    shutil.copy(source, made.url)
+    (report,) = dask.compute(trim_ranges([Cut(source, 2, 6)], tmp_path), scheduler="sync")
+    assert "was not made here" in report.failures[0].failure.error
+    assert not (tmp_path / ".mediadask").exists()
+
+
+def test_a_cut_off_original_leaves_no_trim(make_clip: MakeClip, tmp_path: Path) -> None:
+    source = make_clip("A.mkv", codec="libx264", options={"g": "6"}, frames=48, size=(320, 180))
+    clip = md.Clip.open(shutil.copy(source, tmp_path))
+    os.truncate(clip.url, os.path.getsize(clip.url) // 2)
+    (report,) = dask.compute(trim_ranges([Cut(clip, 30, 40)], tmp_path / "out"), scheduler="sync")
+    assert "packets of the range" in report.failures[0].failure.error
+    assert list((tmp_path / "out").glob("*.mkv")) == []
+
+
+# Image sequences.
+
+
+@pytest.fixture
+def plates(tmp_path: Path) -> Path:
+    pattern = tmp_path / "card" / "plate.%04d.exr"
+    pattern.parent.mkdir()
+    footage.write_sequence(pattern, frames=6, size=(64, 36), timecode="10:00:00:00", reel="A001")
+    return pattern
+
+
+def test_files_of_a_sequence_are_copied_names_and_all(plates: Path, tmp_path: Path) -> None:
+    trimmed = cut(plates, 2, 5, tmp_path / "out", "A001_020")
+    folder = tmp_path / "out" / "A001_020"
+    assert trimmed.url == str(folder / "plate.%04d.exr")
+    assert sorted(path.name for path in folder.iterdir()) == [
+        f"plate.{number}.exr" for number in (1003, 1004, 1005)
+    ]
+    for copy in folder.iterdir():
+        original = plates.parent / copy.name
+        assert copy.read_bytes() == original.read_bytes()
+        assert copy.stat().st_ino != original.stat().st_ino, "a copy, not a link"
+    clip = md.Clip.open(trimmed.url)
+    assert (clip.header.first_number, clip.header.timecode, clip.header.reel) == (1003, "10:00:00:02", "A001")
+    assert not (tmp_path / "out" / ".mediadask").exists()
+
+
+def test_copied_files_are_neither_copied_again_nor_overwritten(plates: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    cut(plates, 0, 3, out, "A")
+    (out / "A" / "plate.1002.exr").unlink()
+    kept_file = (out / "A" / "plate.1001.exr").stat()
+    cut(plates, 0, 3, out, "A")
+    assert (out / "A" / "plate.1002.exr").exists()
+    assert (out / "A" / "plate.1001.exr").stat() == kept_file
+    (out / "A" / "plate.1003.exr").write_bytes(b"a comp of somebody's")
+    (report,) = dask.compute(trim_ranges([Cut(plates, 0, 3, "A")], out), scheduler="sync")
+    assert "is another file" in report.failures[0].failure.error
+    assert (out / "A" / "plate.1003.exr").read_bytes() == b"a comp of somebody's"
+
+
+def test_a_hole_in_a_sequence_is_named(plates: Path, tmp_path: Path) -> None:
+    (plates.parent / "plate.1003.exr").unlink()
+    (report,) = dask.compute(trim_ranges([Cut(plates, 1, 4)], tmp_path / "out"), scheduler="sync")
+    assert report.failures[0].failure.error == (
+        f"{plates} frame 2: its file is missing; render or copy it again"
+    )
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("name", ["../A", "a/b", "", ".."])
+def test_names_stay_in_the_folder(plates: Path, tmp_path: Path, name: str) -> None:
+    with pytest.raises(md.InvalidRequest, match="is no name for a file"):
+        trim_ranges([Cut(plates, 0, 3, name)], tmp_path)
+
+
+def test_two_ranges_have_two_names(plates: Path, tmp_path: Path) -> None:
+    with pytest.raises(md.InvalidRequest, match="is the name of two ranges"):
+        trim_ranges([Cut(plates, 0, 3, "a"), Cut(plates, 1, 3, "A")], tmp_path)
+
+
+def test_a_range_outside_its_clip_fails_alone(plates: Path, tmp_path: Path) -> None:
+    cuts = [Cut(plates, 4, 9, "far"), Cut(plates, 3, 3, "none"), Cut(plates, 0, 2, "good")]
+    (report,) = dask.compute(trim_ranges(cuts, tmp_path), scheduler="sync")
+    assert [len(report.results), len(report.failures)] == [1, 2]
+    assert "the clip has 6" in report.failures[0].failure.error
+    assert trim.read_mark(str(tmp_path / "good")) is None

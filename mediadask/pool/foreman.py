@@ -23,11 +23,12 @@ from distributed import Client, SchedulerPlugin
 from distributed.protocol.pickle import dumps, loads
 
 from mediadask.delivery import Failure
+from mediadask.errors import InvalidRequest
 from mediadask.pool.backlog import JobRecord, Ticket, next_job
 from mediadask.pool.bundle import BUNDLE_UNITS, Bundle, take_bundle
 from mediadask.pool.config import load_config
 from mediadask.pool.dispatch import Dispatch
-from mediadask.pool.events import Event, JobEnded, JobReprioritized, JobSubmitted, new_id
+from mediadask.pool.events import Event, JobEnded, JobReprioritized, JobSubmitted, new_id, utc_now
 from mediadask.pool.local_workers import LocalWorkers
 from mediadask.pool.workbench import REPORT, Workbench
 
@@ -36,14 +37,19 @@ if TYPE_CHECKING:
 
     from distributed import Scheduler
 
-    from mediadask.delivery import Unit
+    from mediadask.delivery import Delivery, Unit
     from mediadask.pool.config import PoolConfig
+    from mediadask.pool.ledger import OrphanedJob
 
 __all__ = ["Foreman", "dask_setup"]
 
 _PULSE_SECONDS = 0.5
 _EVACUATION_SECONDS = 20.0
 """A unit that makes no checkpoint for so long is lost with its worker, and begins again elsewhere."""
+
+_FAREWELL_SECONDS = 5.0
+_OWN_CLIENTS = 2
+"""The foreman's, and that of whoever takes the pool down."""
 
 _LOOK_SECONDS = 0.05
 _PAGE_BYTES = 4 << 20
@@ -99,7 +105,8 @@ class Foreman(SchedulerPlugin):
         self._in_flight: Counter[tuple[int, str]] = Counter()
         self._planners = ThreadPoolExecutor(4, thread_name_prefix="mediadask-plan")
         self._tasks: set[asyncio.Task[None]] = set()
-        self._round_due = False
+        self._round_due = self._draining = False
+        self._name = config.name or scheduler.address
         # With 1.0 no unit is sent to a worker before its slot is free; at Dask's 1.1 every thread
         # holds one more low unit than it runs, and an urgent one waits for it.
         scheduler.WORKER_SATURATION = 1.0
@@ -117,6 +124,7 @@ class Foreman(SchedulerPlugin):
             scheduler,
             self.config,
             self.jobs.values,
+            client.id,
             name=self.config.name or "embedded",
             actuator=actuator,
             asked_at=asked_at,
@@ -133,15 +141,24 @@ class Foreman(SchedulerPlugin):
             self.reprioritize,
             self.report_table,
             self.reclaim,
+            self.status,
+            self.down,
             self.dashboard,
         ):
             scheduler.handlers[f"mediadask_{serve.__name__}"] = serve
         scheduler.stream_handlers[REPORT] = self.report
         await scheduler.register_worker_plugin(None, dumps(Workbench()), name=Workbench.name, idempotent=True)
+        if config.name is not None:
+            for orphan in await asyncio.to_thread(self._steward.books.ledger.take_over):
+                await self._take_up(orphan)
         self._spawn(self._pulse())
 
     async def before_close(self) -> None:
-        """The scheduler closes."""
+        """The scheduler closes. What is unfinished ends with it, unless a pool of its name can go on."""
+        if self.config.name is None:
+            for job in list(self._open.values()):
+                job.error = job.error or "its pool was closed"
+                self._end(job, "cancelled")
         for task in self._tasks:
             task.cancel()
         self._planners.shutdown(wait=False, cancel_futures=True)
@@ -158,17 +175,35 @@ class Foreman(SchedulerPlugin):
         self, name: str, show: str, priority: str | None, deadline: str | None, payload: bytes
     ) -> dict[str, Any]:
         """A delivery becomes a job. Returns its description."""
-        delivery = await self._in_thread(loads, payload)
+        if self._draining:
+            raise InvalidRequest("the pool takes no more jobs: it is going down", where=self._name)
         priority = self.config.class_named(priority)
+        delivery = await self._in_thread(loads, payload)
+        due = datetime.fromisoformat(deadline) if deadline else None
+        job = self._begin(new_id(), name, show, priority, due, delivery, payload, utc_now())
+        return self._described(job)
+
+    def _begin(
+        self,
+        id: str,
+        name: str,
+        show: str,
+        priority: str,
+        deadline: datetime | None,
+        delivery: Delivery,
+        payload: bytes,
+        submitted: datetime,
+    ) -> JobRecord:
         job = JobRecord(
-            id=new_id(),
+            id=id,
             name=name,
             show=show,
             priority=priority,
             order=self.config.classes[priority].order,
-            deadline=datetime.fromisoformat(deadline) if deadline else None,
+            deadline=deadline,
             delivery=delivery,
             number=len(self.jobs),
+            submitted_at=monotonic() - max(0.0, (utc_now() - submitted).total_seconds()),
         )
         self.jobs[job.id] = self._open[job.id] = job
         self.record(
@@ -177,25 +212,58 @@ class Foreman(SchedulerPlugin):
                 name=name,
                 show=show,
                 priority=priority,
-                deadline=job.deadline,
+                deadline=deadline,
                 groups=len(delivery),
-                payload=payload,
+                kind=delivery.name,
+                payload=payload if self.config.name else None,  # of no use where nobody takes it up
+                at=submitted,
             )
         )
         self._end_if_settled(job)
         self.round_soon()
-        return job.description()
+        return job
+
+    async def _take_up(self, orphan: OrphanedJob) -> None:
+        """Go on with a job that a pool of this name left unfinished. What it has committed is found again."""
+        priority = orphan.priority if orphan.priority in self.config.classes else self.config.default_class
+        try:
+            delivery = await self._in_thread(loads, orphan.payload)
+        except Exception as error:
+            reason = f"the restarted pool cannot read it: {Failure.of(error).error}"
+            seconds = max(0.0, (utc_now() - orphan.submitted).total_seconds())
+            self.record(
+                JobEnded(job=orphan.job, status="failed", seconds=seconds, running_seconds=0.0, error=reason)
+            )
+            return
+        fields = orphan.name, orphan.show, priority, orphan.deadline, delivery, orphan.payload or b""
+        self._begin(orphan.job, *fields, orphan.submitted)
 
     async def describe(self, jobs: list[str] | None = None) -> list[dict[str, Any]]:
         """What is known of these jobs, or of all, first come first."""
         names = self.jobs if jobs is None else [job for job in jobs if job in self.jobs]
-        return [self.jobs[job].description() for job in names]
+        return [self._described(self.jobs[job]) for job in names]
 
-    async def wait(self, job: str, timeout: float) -> dict[str, Any]:
-        """Its description when it has ended, or after `timeout` seconds."""
+    async def wait(self, job: str, timeout: float) -> dict[str, Any] | None:
+        """Its description when it has ended, or after `timeout` seconds; None where it is not known."""
+        if job not in self.jobs:
+            return None
         with suppress(TimeoutError):
             await asyncio.wait_for(self.jobs[job].ended.wait(), timeout)
-        return self.jobs[job].description()
+        return self._described(self.jobs[job])
+
+    def _described(self, job: JobRecord) -> dict[str, Any]:
+        scaler, described = self._steward.scaler, job.description()
+        if job.status != "running":
+            return {**described, "notice": "", "trouble": ""}
+        begun = any(
+            described[key] for key in ("units_running", "units_paused", "units_done", "groups_failed")
+        )
+        return {
+            **described,
+            "status": "running" if begun else "waiting",
+            "notice": scaler.notice(job.show),
+            "trouble": scaler.trouble(),
+        }
 
     async def values(self, job: str, start: int) -> bytes:
         """Pickled: groups' values from `start` on, as many as fit a message, each bytes or a `Failure`."""
@@ -246,6 +314,37 @@ class Foreman(SchedulerPlugin):
     async def reclaim(self, tier: str, reclaimed: bool) -> None:
         """A tier's workers go, whatever they run, or may come again."""
         self._steward.scaler.reclaim(tier, reclaimed)
+
+    async def status(self) -> dict[str, Any]:
+        """Tiers with their workers, the jobs that have not ended, and what is wrong."""
+        view = self._steward.view
+        return {
+            "name": self._name,
+            "going_down": self._draining,
+            "trouble": self._steward.scaler.trouble(),
+            "because": self._steward.scaler.wish.because,
+            "ledger_away_seconds": self._steward.books.ledger.away_seconds,
+            "tiers": [
+                {**tier, "reclaimed": tier["tier"] in self._steward.scaler.reclaimed} for tier in view.tiers()
+            ],
+            "jobs": [self._described(self.jobs[job["id"]]) for job in view.running()],
+        }
+
+    async def down(self, now: bool) -> None:
+        """Take no more jobs; close the scheduler when those that run have ended, or now.
+
+        What is not done by then is done by the next pool of the same name.
+        """
+        self._draining = True
+        self._spawn(self._close_after(list(self._open.values()) if not now else []))
+
+    async def _close_after(self, jobs: list[JobRecord]) -> None:
+        for job in jobs:
+            await job.ended.wait()
+        give_up = monotonic() + _FAREWELL_SECONDS
+        while jobs and len(self.scheduler.clients) > _OWN_CLIENTS and monotonic() < give_up:
+            await asyncio.sleep(_LOOK_SECONDS)  # who waits for a result still fetches it
+        self._closing = asyncio.create_task(self.scheduler.close(reason="pool down"))
 
     async def dashboard(self) -> None:
         """Serve the dashboard from now on."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import html
 from base64 import b64encode
+from fractions import Fraction
 from io import BytesIO
 from typing import TYPE_CHECKING
 
@@ -11,13 +12,17 @@ import numpy as np
 import xarray as xr
 from PIL import Image
 
+from mediadask.array.operations import map_pictures
 from mediadask.clips import Clip
 from mediadask.clips.notebook import facts_html
 from mediadask.errors import InvalidRequest, MediaError
 from mediadask.metadata import ClipMetadata, inspect
-from mediadask.pixels import to_rgb
+from mediadask.pixels import Filter, Framing, to_rgb
+from mediadask.pixels.resample import Rectangle
 
 if TYPE_CHECKING:
+    import os
+
     from mediadask.clips import Frame
 
 __all__ = ["MediaAccessor", "clip_html"]
@@ -52,6 +57,62 @@ class MediaAccessor:
     def metadata(self) -> ClipMetadata:
         """What the camera recorded about the clip: `mediadask.inspect`."""
         return inspect(self.clip.url)
+
+    def framing(
+        self,
+        framing: Framing | str | os.PathLike[str],
+        *,
+        context: str | None = None,
+        canvas: str | None = None,
+        intent: str | None = None,
+        template: str | None = None,
+        filter: Filter = "lanczos3",
+    ) -> xr.Dataset:
+        """The clip framed: crop, desqueeze, scale and padding in one resampling, lazy, chunk by chunk.
+
+        ``frames`` become float32, 1.0 = reference white. The order of steps is the order of calls: a plate's
+        color comes first, ``dataset.media.color("ACEScg").media.framing("show.fdl")``.
+
+        Parameters
+        ----------
+        framing
+            An ASC FDL's path or URL, or a `mediadask.pixels.Framing`, which brings its own filter.
+        context, canvas, intent, template
+            Of the FDL, where it has several that fit: see `mediadask.pixels.Framing.of_fdl`.
+
+        Raises
+        ------
+        MissingMedia, UnreadableMedia
+            If there is no such FDL, or it is no valid one.
+        InvalidRequest
+            If it is not this clip's, or leaves a choice.
+        """
+        if not isinstance(framing, Framing):
+            clip = self.clip
+            framing = Framing.of_fdl(
+                framing,
+                clip.header,
+                clip_name=clip.name,
+                context=context,
+                canvas=canvas,
+                intent=intent,
+                template=template,
+            ).using(filter)
+        attrs = {"pixel_aspect": str(Fraction(framing.pixel_aspect).limit_denominator(1000))}
+        return map_pictures(self._dataset, framing.apply, size=framing.size, attrs=attrs)
+
+    def resize(self, width: int, height: int, filter: Filter = "lanczos3") -> xr.Dataset:
+        """Every picture at another size, lazy, chunk by chunk; ``frames`` become float32, 1.0 = white.
+
+        Raises
+        ------
+        InvalidRequest
+            If the size is not positive, or the filter is unknown.
+        """
+        frames = self._dataset["frames"]
+        whole = Rectangle(0, 0, frames.sizes["x"], frames.sizes["y"])
+        framing = Framing(whole, Rectangle(0, 0, width, height), (width, height), filter=filter)
+        return map_pictures(self._dataset, framing.apply, size=framing.size)
 
     def _repr_html_(self) -> str:
         return clip_html(self.clip)

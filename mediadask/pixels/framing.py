@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from mediadask.pixels.resample import Filter, Rectangle, place
+import numpy as np
+
+from mediadask.errors import InvalidRequest
+from mediadask.pixels.fdl import place_by_fdl
+from mediadask.pixels.resample import Filter, Rectangle, check_placing, place
 
 if TYPE_CHECKING:
-    import numpy as np
+    import os
+
     import numpy.typing as npt
+
+    from mediadask.clips import ClipHeader
+    from mediadask.pixels.canvas import Area
 
 __all__ = ["Framing"]
 
@@ -30,24 +38,119 @@ class Framing:
     size: tuple[int, int]
     """(width, height) of the canvas in pixels; what lies outside `placed` is black, alpha too."""
 
+    pixel_aspect: float = 1.0
+    """Width over height of the canvas's pixels when they are shown: 2.0 where a 2x squeeze is kept."""
+
     filter: Filter = "lanczos3"
 
     linear: bool = True
     """Whether scene light is resampled, which is what a lens would have mixed: the step then comes after the
     conversion to a linear color space. Otherwise it comes before any color step, on values as recorded."""
 
-    @classmethod
-    def full(cls, width: int, height: int) -> Framing:
-        """The whole picture of a clip of that size, pixel by pixel."""
-        whole = Rectangle(0, 0, width, height)
-        return cls(whole, whole, (width, height))
+    def __post_init__(self) -> None:
+        check_placing(self.source, self.placed, self.size, self.filter)
 
-    def apply(self, picture: npt.NDArray[Any]) -> npt.NDArray[np.float32]:
-        """The framed picture: (height, width, channels) float32, a view of planar memory.
+    @classmethod
+    def full(cls, width: int, height: int, squeeze: float = 1.0, *, desqueeze: bool = False) -> Framing:
+        """The whole picture of a clip of that size, pixel by pixel, or desqueezed to square pixels.
+
+        Parameters
+        ----------
+        squeeze
+            The clip's own: 2.0 for an anamorphic lens's 2x, as header, camera metadata or the user says.
+        """
+        whole = Rectangle(0, 0, width, height)
+        if not desqueeze:
+            return cls(whole, whole, (width, height), squeeze)
+        wide = width * squeeze
+        columns = max(round(wide), 1)
+        return cls(whole, Rectangle((columns - wide) / 2, 0, wide, height), (columns, height))
+
+    @classmethod
+    def of_fdl(
+        cls,
+        url: str | os.PathLike[str],
+        header: ClipHeader,
+        *,
+        clip_name: str | None = None,
+        context: str | None = None,
+        canvas: str | None = None,
+        intent: str | None = None,
+        template: str | None = None,
+        templates: str | os.PathLike[str] | None = None,
+        desqueeze: bool = True,
+    ) -> Framing:
+        """What an ASC FDL says of a clip: its framing decision through its canvas template.
+
+        Without a template the decision's area is cropped, unscaled. `mediadask.pixels.fdl.place_by_fdl`
+        describes what chooses among several canvases, decisions and templates.
+
+        Raises
+        ------
+        MissingMedia, UnreadableMedia
+            If there is no such file, or it is no valid FDL: it says where.
+        InvalidRequest
+            If the canvas is not this clip's, something named is not there, or there are several to choose
+            from: they are listed.
+        """
+        found = place_by_fdl(
+            url,
+            header.width,
+            header.height,
+            clip_name=clip_name,
+            context=context,
+            canvas=canvas,
+            intent=intent,
+            template=template,
+            templates=templates,
+            desqueeze=desqueeze,
+        )
+        return cls(_rectangle(found.source), _rectangle(found.placed), found.size, float(found.squeeze))
+
+    def using(self, filter: Filter, *, linear: bool = True) -> Framing:
+        """The same framing by another filter, or on other values."""
+        return replace(self, filter=filter, linear=linear)
+
+    def on_canvas(self, x: float, y: float) -> tuple[float, float]:
+        """Where a point of the clip's picture lies on the canvas, in pixels from its top left corner."""
+        across = self.placed.width / self.source.width
+        down = self.placed.height / self.source.height
+        return self.placed.x + (x - self.source.x) * across, self.placed.y + (y - self.source.y) * down
+
+    def apply(self, picture: npt.NDArray[Any], dtype: npt.DTypeLike = np.float32) -> npt.NDArray[Any]:
+        """The framed picture: (height, width, channels), a view of planar memory.
 
         Parameters
         ----------
         picture
-            (rows, columns, channels) of any real type, the clip's whole picture.
+            (rows, columns, channels), the clip's whole picture. Floats keep their values; integers are full
+            range: their highest becomes 1.0.
+        dtype
+            float32 or float16.
+
+        Raises
+        ------
+        InvalidRequest
+            If the picture is smaller than what is to be kept of it.
         """
-        return place(picture, self.source, self.placed, self.size, self.filter)
+        rows, columns, _ = picture.shape
+        source = self.source
+        if source.x + source.width > columns + 1 or source.y + source.height > rows + 1:
+            raise InvalidRequest(
+                f"the framing keeps {source}, the picture is {columns}x{rows}",
+                do="frame the clip's whole picture, before any other change of size",
+            )
+        return place(picture, source, self.placed, self.size, self.filter, dtype)
+
+    def __str__(self) -> str:
+        kept = "" if self.pixel_aspect == 1 else f", pixels {self.pixel_aspect:g}:1"
+        scaled = (
+            f" as {self.placed}"
+            if (self.placed.width, self.placed.height) != (self.source.width, self.source.height)
+            else f" at {self.placed.x:g}, {self.placed.y:g}"
+        )
+        return f"{self.source}{scaled} on {self.size[0]}x{self.size[1]}{kept}"
+
+
+def _rectangle(area: Area) -> Rectangle:
+    return Rectangle(*map(float, area))

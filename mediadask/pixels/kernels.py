@@ -15,20 +15,32 @@ import numpy as np
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["interleave", "resample", "rgb_to_ycbcr", "scale_plane", "to_half", "ycbcr_to_rgb"]
+__all__ = [
+    "compiled",
+    "halve",
+    "interleave",
+    "rgb_to_ycbcr",
+    "scale_plane",
+    "to_half",
+    "ycbcr_to_rgb",
+]
 
 
-def _compiled(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Compile at the first call for each set of types; keep machine code on disk where there is a place."""
-    how: dict[str, Any] = {"nogil": True, "fastmath": {"contract", "reassoc", "nsz"}, "error_model": "numpy"}
+def compiled(function: Callable[..., Any], *, in_order: bool = False) -> Callable[..., Any]:
+    """Compile at the first call for each set of types; keep machine code on disk where there is a place.
+
+    Sums are in any order, which may be another on another processor, or `in_order` as they are written.
+    """
+    fastmath = {"contract"} if in_order else {"contract", "reassoc", "nsz"}
+    how: dict[str, Any] = {"nogil": True, "fastmath": fastmath, "error_model": "numpy"}
     try:
-        compiled: Callable[..., Any] = numba.njit(cache=True, **how)(function)
+        made: Callable[..., Any] = numba.njit(cache=True, **how)(function)
     except RuntimeError:  # neither the package's folder nor the user's cache folder can be written
-        compiled = numba.njit(**how)(function)
-    return compiled
+        made = numba.njit(**how)(function)
+    return made
 
 
-@_compiled
+@compiled
 def scale_plane(plane: Any, out: Any, first: int, gain: float, offset: float, peak: float) -> None:
     """``out = plane[first:] * gain + offset``; if `peak` is not 0 clipped to 0..1, times `peak`, rounded."""
     rows, columns = out.shape
@@ -44,7 +56,7 @@ def scale_plane(plane: Any, out: Any, first: int, gain: float, offset: float, pe
                 out[y, x] = np.int32(min(max(value, zero), one) * peak + half)
 
 
-@_compiled
+@compiled
 def ycbcr_to_rgb(
     luma: Any,
     cb: Any,
@@ -131,7 +143,7 @@ def ycbcr_to_rgb(
                 blue[y, x] = np.int32(min(max(value + b_cb * wide_b[x], zero), one) * peak + half)
 
 
-@_compiled
+@compiled
 def rgb_to_ycbcr(
     rgb: Any, luma: Any, cb: Any, cr: Any, gain: Any, step_x: int, step_y: int, top: int
 ) -> None:
@@ -177,35 +189,69 @@ def rgb_to_ycbcr(
                 cr[row, x] = np.int32(min(max(r + middle, zero), last))
 
 
-@_compiled
-def resample(plane: Any, out: Any, rows: Any, row_weights: Any, columns: Any, column_weights: Any) -> None:
-    """One plane to another size: each output sample is a weighted sum of consecutive inputs, both ways.
+@compiled
+def _add_four(out: Any, a: Any, b: Any, c: Any, d: Any, weights: Any) -> None:
+    """Four weighted rows onto a row: as many as keep the sum in a register."""
+    first, second, third, fourth = weights[0], weights[1], weights[2], weights[3]
+    for x in range(len(out)):
+        out[x] += (np.float32(a[x]) * first + np.float32(b[x]) * second) + (
+            np.float32(c[x]) * third + np.float32(d[x]) * fourth
+        )
+
+
+@compiled
+def halve(plane: Any, out: Any, columns: int, down: Any, across: Any, gain: float, offset: float) -> None:
+    """One plane of codes at half or its own size each way, as 16-bit codes ``code * gain + offset``.
+
+    Twice as fast as swscale on 4K, since one set of taps serves every sample.
 
     Parameters
     ----------
-    rows, columns
-        (outputs,) the first input of each output.
-    row_weights, column_weights
-        (outputs, taps) float32, each row summing to 1.
+    plane
+        C-contiguous, perhaps wider than its `columns`.
+    down, across
+        Taps each way: (8,) to halve, from three samples before the first of the two; (4,) to keep the size,
+        from the sample before. Edges repeat.
     """
-    width = plane.shape[1]
-    line = np.empty(width, np.float32)
-    for y in range(out.shape[0]):
-        line[:] = 0
-        for tap in range(row_weights.shape[1]):
-            weight = row_weights[y, tap]
-            source = plane[rows[y] + tap]
-            for x in range(width):
-                line[x] += np.float32(source[x]) * weight
-        for x in range(out.shape[1]):
-            total = np.float32(0)
-            first = columns[x]
-            for tap in range(column_weights.shape[1]):
-                total += line[first + tap] * column_weights[x, tap]
-            out[y, x] = total
+    rows, width = out.shape
+    last = plane.shape[0] - 1
+    step_y, step_x = len(down) // 4, len(across) // 4
+    before_y, before_x = 2 * step_y - 1, 2 * step_x - 1
+    edge = 4
+    line = np.empty(columns + 2 * edge, np.float32)
+    inside, padded = line[edge : edge + columns], line[edge - before_x :]
+    phases = np.empty((step_x, width + 4), np.float32)
+    total = np.empty(width, np.float32)
+    zero, peak = np.float32(0), np.float32(65535)
+    for y in range(rows):
+        inside[:] = 0
+        for tap in range(0, len(down), 4):
+            top = y * step_y - before_y + tap
+            _add_four(
+                inside,
+                plane[min(max(top, 0), last)],
+                plane[min(max(top + 1, 0), last)],
+                plane[min(max(top + 2, 0), last)],
+                plane[min(max(top + 3, 0), last)],
+                down[tap : tap + 4],
+            )
+        line[:edge], line[edge + columns :] = inside[0], inside[-1]
+        # Samples that meet the same taps side by side: the loops below run over consecutive memory.
+        if step_x == 1:
+            for x in range(width + 3):
+                phases[0, x] = padded[x]
+        else:
+            for x in range(width + 3):
+                phases[0, x], phases[1, x] = padded[2 * x], padded[2 * x + 1]
+        total[:] = offset
+        for phase in range(step_x):
+            near = phases[phase]
+            _add_four(total, near, near[1:], near[2:], near[3:], across[phase::step_x] * gain)
+        for x in range(width):
+            out[y, x] = np.int32(min(max(total[x], zero), peak))
 
 
-@_compiled
+@compiled
 def interleave(planes: Any, packed: Any, back: bool) -> None:
     """Copy (channels, rows, columns) to (rows, columns, channels), or the other way if `back`.
 
@@ -222,7 +268,7 @@ def interleave(planes: Any, packed: Any, back: bool) -> None:
                     packed[y, x, channel] = planes[channel, y, x]
 
 
-@_compiled
+@compiled
 def to_half(values: Any, bits: Any, out: Any, first: int) -> None:
     """float32 to float16, rounded to nearest even. NumPy takes 20 ms for a 1080p picture.
 

@@ -189,13 +189,19 @@ def _let_out(events: list[Event], event: Event, before: _Statement | None) -> No
     assert event.head is not None
     assert event.record is not None
     tail = replace(event.head, beyond=event.head.frames)
+    named = None
+    if before is not None and before.found and before.number == event.number:
+        if before.nothing:
+            return
+        named = _event(before)
     for at in range(len(events) - 1, -1, -1):
         other = events[at]
-        if other.track == event.track and other.record and other.record.stop == event.record.start:
+        meets = other.track == event.track and other.record and other.record.stop == event.record.start
+        if meets and (named is None or other.reel == named.reel or other.source.stop == named.source.start):
             events[at] = replace(other, tail=tail)
             return
-    if before is not None and before.found and before.number == event.number and not before.nothing:
-        events.append(replace(_event(before), tail=tail))
+    if named is not None:
+        events.append(replace(named, tail=tail))
 
 
 def cdl_of(sop: str | None, sat: str | None) -> Cdl | None:

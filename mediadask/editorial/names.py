@@ -66,6 +66,10 @@ class PlateName:
             parts = list(Formatter().parse(self.template))
         except ValueError as error:
             raise InvalidRequest(f"is no template ({error})", where=self.template) from None
+        if sum(name == "frame" for _, name, _, _ in parts) > 1 or any(
+            "%" in literal for literal, *_ in parts
+        ):
+            raise InvalidRequest("has {frame} twice, or a %", where=self.template, do="write {frame} once")
         groups = set(_compiled(self.shot_pattern).groupindex) if self.shot_pattern else set()
         known = _FIELDS | {"version", "frame"} | set(self.fields) | groups
         for _, name, spec, conversion in parts:

@@ -1,0 +1,304 @@
+"""What plates of a turnover are made as, and what that means for one event: its order."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import asdict, dataclass, fields, replace
+from datetime import UTC, datetime
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any
+
+from pydantic import ConfigDict, TypeAdapter, ValidationError
+from pydantic.dataclasses import dataclass as checked
+
+from mediadask.clips import Clip, OnCorrupt
+from mediadask.clips.storage import is_local, normalize
+from mediadask.errors import InvalidRequest, MediaError
+from mediadask.metadata import describe
+from mediadask.pixels import Color, Framing
+from mediadask.pixels.amf import Amf, AmfClip
+from mediadask.pixels.cdl import Cdl
+from mediadask.pixels.config import CONFIG, config_url, named_space, open_config
+from mediadask.pixels.spaces import input_space
+from mediadask.render.burnin import review_framing
+from mediadask.render.exr import Compression, ExrSample
+from mediadask.render.output import join_url
+from mediadask.render.plate import Plate, PlateFormat, PlateRecipe
+from mediadask.render.plate_units import PlateOrder, Review
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from mediadask.editorial.plan import PlannedEvent
+    from mediadask.metadata import ClipMetadata
+
+__all__ = ["PlateOptions", "plate_order", "turnover_time"]
+
+_REVIEW_BOX = (1920, 1080)
+_DISPLAY, _VIEW = "Rec.1886 Rec.709 - Display", "ACES 2.0 - SDR 100 nits (Rec.709)"
+_WORKING = "ACEScct"
+"""The color space CDLs of ACES shows are made in."""
+
+_ATTRIBUTES = {  # OpenEXR's standard attributes (ImfStandardAttributes.h), by our metadata's fields
+    "reel": "reelName",
+    "camera_make": "cameraMake",
+    "camera_model": "cameraModel",
+    "camera_serial": "cameraSerialNumber",
+    "lens": "lensModel",
+}
+_NUMBERS = {
+    "iso": "isoSpeed",
+    "white_balance_k": "cameraCCTSetting",
+    "shutter_angle_deg": "shutterAngle",
+    "focal_length_mm": "nominalFocalLength",
+}
+
+
+@checked(frozen=True, config=ConfigDict(extra="forbid"))
+class PlateOptions:
+    """How plates are made, the same for every event."""
+
+    input_space: str | None = None
+    """The color space of the clips, by the config's name, alias or AMF transform ID; None: as they say."""
+
+    color_space: str | None = None
+    """Of the plates; None: ACES2065-1 for EXR, the clip's own for the others."""
+
+    config: str = CONFIG
+    """An OpenColorIO config: a file, or ``ocio://`` and a name."""
+
+    fdl: tuple[str, ...] = ()
+    """ASC FDL files; of several the one with a canvas of the clip's size counts. None: the whole picture."""
+
+    fdl_template: str | None = None
+    """A canvas template's id or label, where an FDL has several; ``none`` crops without scaling."""
+
+    fdl_intent: str | None = None
+    """A framing intent's or decision's id or label, where an FDL has several."""
+
+    cdl: str | None = None
+    """A ``.cc``, ``.ccc`` or ``.cdl`` file with the grade of events that have none of their own."""
+
+    lut: str | None = None
+    """A LUT file for the reviews, from the clip's values to a display's, instead of the ACES view."""
+
+    format: PlateFormat = "exr"
+    compression: Compression = "zip"
+    sample: ExrSample = "half"
+    review: bool = True
+    """Whether a review with burn-ins is made of each plate."""
+
+    on_corrupt: OnCorrupt = "fail"
+    """What a frame that does not decode becomes."""
+
+    @classmethod
+    def of(cls, options: Mapping[str, Any]) -> PlateOptions:
+        """From what people write; one path may stand for a tuple of them.
+
+        Raises
+        ------
+        InvalidRequest
+            For an option or a value there is none of.
+        MissingMedia, UnreadableMedia
+            If a file is not there, or not what it should be.
+        """
+        known = {field.name for field in fields(cls)}
+        for name in options:
+            if name not in known:
+                raise InvalidRequest(f"no option {name!r}", do=f"use {', '.join(sorted(known))}")
+        values = {
+            name: os.fspath(value) if isinstance(value, os.PathLike) else value
+            for name, value in options.items()
+        }
+        paths = values.get("fdl") or ()
+        values["fdl"] = tuple(
+            normalize(path) for path in ([paths] if isinstance(paths, str | os.PathLike) else paths)
+        )
+        try:
+            found = TypeAdapter(cls).validate_python(values)
+        except ValidationError as error:
+            first = error.errors()[0]
+            where = str(first["loc"][-1]) if first["loc"] else "options"
+            raise InvalidRequest(f"{first['input']!r} is none ({first['msg']})", where=where) from None
+        found._check()
+        return found
+
+    def _check(self) -> None:
+        """Read now what every event would fail for."""
+        config = open_config(config_url(self.config))
+        for name in (self.input_space, self.color_space):
+            if name is not None:
+                named_space(config, name, self.config)
+        if self.cdl:
+            Cdl.read(self.cdl)
+        if self.lut:
+            Color.lut(self.lut)
+
+
+def plate_order(planned: PlannedEvent, options: PlateOptions, out: str, made: datetime) -> PlateOrder:
+    """Everything that is to stand in `out` for one event.
+
+    Parameters
+    ----------
+    made
+        When the turnover was made, for AMFs.
+
+    Raises
+    ------
+    MediaError
+        If the clip cannot be opened, its color space is not known, or no FDL is for it.
+    """
+    clip = _opened(str(planned.url))
+    metadata = describe(clip)
+    config = config_url(options.config)
+    source = input_space(metadata, options.input_space, config)
+    wanted = options.color_space or ("ACES2065-1" if options.format == "exr" else source)
+    space = named_space(open_config(config), wanted, config)
+    linear = open_config(config).getColorSpace(space).getEncoding() == "scene-linear"
+    framing = _framing(clip, metadata, options)
+    recipe = PlateRecipe(
+        framing.using(framing.filter, linear=linear),
+        Color() if source == space else Color.convert(source, space, config),
+        space,
+        planned.rate or clip.header.frame_rate,
+        metadata.start_timecode,
+        _attributes(metadata, planned),
+        options.format,
+        options.compression,
+        options.sample,
+        options.on_corrupt,
+    )
+    pattern = join_url(out, str(planned.name))
+    if options.format != "exr":
+        pattern = pattern.removesuffix(".exr") + ".dpx"
+    plate = Plate(clip, recipe, pattern, planned.start, planned.stop, planned.first_number)
+    stem = _stem(pattern)
+    cdl = planned.cdl or (Cdl.read(options.cdl) if options.cdl else None)
+    if cdl and not cdl.id:
+        cdl = replace(cdl, id=stem.rpartition("/")[2])
+    review = None
+    if options.review:
+        color = _review_color(source, cdl, options.lut, config)
+        review = Review(review_framing(framing, *_REVIEW_BOX), color, stem.rpartition("/")[2])
+    documents, notes = _documents(plate, source, cdl, config, made)
+    return PlateOrder(plate, stem, review, documents, _facts(planned, plate, source, notes))
+
+
+@lru_cache(maxsize=64)
+def _opened(url: str) -> Clip:
+    return Clip.open(url)
+
+
+def _framing(clip: Clip, metadata: ClipMetadata, options: PlateOptions) -> Framing:
+    header = clip.header
+    refused: list[MediaError] = []
+    for fdl in options.fdl:
+        try:
+            return Framing.of_fdl(
+                fdl,
+                header,
+                clip_name=clip.name.rpartition(".")[0] or clip.name,
+                template=options.fdl_template,
+                intent=options.fdl_intent,
+            )
+        except MediaError as error:
+            refused.append(error)
+    if refused:
+        raise (
+            refused[0]
+            if len(refused) == 1
+            else InvalidRequest(
+                f"none of the {len(refused)} FDLs is for it", where=clip.url, do=str(refused[0])
+            )
+        )
+    squeeze = float(header.pixel_aspect) if header.pixel_aspect != 1 else metadata.squeeze or 1.0
+    return Framing.full(header.width, header.height, squeeze)
+
+
+def _attributes(metadata: ClipMetadata, planned: PlannedEvent) -> tuple[tuple[str, str | int | float], ...]:
+    """What headers say of the camera: what is not known is not said."""
+    known = {**asdict(metadata), "reel": planned.reel or metadata.reel}
+    texts = [(name, str(known[field])) for field, name in _ATTRIBUTES.items() if known[field]]
+    numbers = [(name, float(known[field])) for field, name in _NUMBERS.items() if known[field] is not None]
+    return (*texts, *numbers)
+
+
+def _stem(pattern: str) -> str:
+    """The files' name without number and suffix."""
+    return pattern[: pattern.rindex("%")].rstrip("._-") if "%" in pattern else pattern.rpartition(".")[0]
+
+
+def _review_color(source: str, cdl: Cdl | None, lut: str | None, config: str) -> Color:
+    grade = Color.cdl(cdl, source, _WORKING, config) if cdl else Color()
+    if lut:
+        return Color.chain(grade, Color.lut(lut))
+    return Color.chain(grade, Color.view(source, _DISPLAY, _VIEW, config))
+
+
+def _documents(
+    plate: Plate, source: str, cdl: Cdl | None, config: str, made: datetime
+) -> tuple[tuple[tuple[str, bytes], ...], tuple[str, ...]]:
+    """The small files beside the frames, and why one is missing."""
+    documents = [] if cdl is None else [(suffix, cdl.document(suffix)) for suffix in (".cc", ".cdl")]
+    name = _stem(plate.pattern).rpartition("/")[2]
+    first, last = plate.number(plate.start), plate.number(plate.stop - 1)
+    file = plate.pattern.rpartition("/")[2]
+    pattern = f"{name}.mov" if not plate.is_files else _hashes(file)
+    about = AmfClip(name, pattern, (first, last) if plate.is_files else None)
+    view = (_DISPLAY, _VIEW) if config == CONFIG else None
+    try:
+        amf = Amf.of_plate(
+            about,
+            made=made,
+            source=source,
+            space=plate.recipe.space,
+            cdl=cdl,
+            working=_WORKING,
+            view=view,
+            config=config,
+        )
+    except InvalidRequest as error:
+        return tuple(documents), (f"no AMF: {error}",)
+    return (*documents, (".amf", amf.document())), ()
+
+
+def _hashes(name: str) -> str:
+    """``a.%04d.exr`` as ``a.####.exr``."""
+    before, _, after = name.partition("%")
+    digits, _, rest = after.partition("d")
+    return f"{before}{'#' * int(digits or 1)}{rest}"
+
+
+def _facts(
+    planned: PlannedEvent, plate: Plate, source: str, notes: tuple[str, ...]
+) -> tuple[tuple[str, Any], ...]:
+    """What a manifest says of the plate as a whole."""
+    event, recipe = planned.event, plate.recipe
+    code = plate.timecode(plate.start)
+    return (
+        ("plate", _stem(plate.pattern).rpartition("/")[2]),
+        ("event", event.number),
+        ("where", event.where),
+        ("clip", plate.clip.url),
+        ("reel", plate.reel or None),
+        ("source_frames", [plate.start, plate.stop]),
+        ("source_timecode", None if code is None else str(code)),
+        ("frame_rate", str(recipe.rate)),
+        ("first_frame", plate.number(plate.start)),
+        ("last_frame", plate.number(plate.stop - 1)),
+        ("cut_in", planned.cut_number),
+        ("cut_out", plate.number(plate.stop - 1) - planned.tail),
+        ("handles", [planned.head, planned.tail]),
+        ("speed", str(planned.speed)),
+        ("input_space", source),
+        ("color_space", recipe.space),
+        ("size", list(recipe.framing.size)),
+        ("pixel_aspect", recipe.framing.pixel_aspect),
+        ("notes", [*planned.notes, *notes]),
+    )
+
+
+def turnover_time(url: str) -> datetime:
+    """When a turnover was made: its file's time, so that the same turnover gives the same AMFs."""
+    seconds = os.stat(url).st_mtime if is_local(url) and os.path.exists(url) else 0
+    return datetime.fromtimestamp(int(seconds), UTC)

@@ -1,0 +1,243 @@
+"""EDLs as Avid, Premiere, Resolve, Final Cut and Nucoda write them; texts of ours after real lists' forms."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from typing import TYPE_CHECKING
+
+import opentimelineio as otio
+import pytest
+
+from mediadask.editorial import Span, Transition
+from mediadask.editorial.edl import parse_edl
+from mediadask.pixels.cdl import Cdl
+
+if TYPE_CHECKING:
+    from mediadask.editorial import Event
+
+
+def one(text: str) -> Event:
+    (event,) = parse_edl(text).events
+    return event
+
+
+LINE = "001  A001C001_140102_R2EC V     C        01:00:00:10 01:00:00:20 10:00:00:00 10:00:00:10\n"
+
+
+def test_an_event_of_a_long_reel() -> None:
+    found = parse_edl(f"TITLE:   SHOW_104_TURNOVER 02 \nFCM: NON-DROP FRAME\n\n{LINE}")
+    assert found.title == "SHOW_104_TURNOVER 02"
+    (event,) = found.events
+    assert (event.number, event.reel, event.track) == ("001", "A001C001_140102_R2EC", "V")
+    assert event.source == Span("01:00:00:10", "01:00:00:20")
+    assert event.record == Span("10:00:00:00", "10:00:00:10")
+    assert (event.where, event.drop, event.problems) == ("line 4", False, ())
+
+
+@pytest.mark.parametrize(
+    ("line", "reel", "track"),
+    [
+        ("1 A001 V2 C 01:00:00:00 01:00:01:00 10:00:00:00 10:00:01:00", "A001", "V2"),
+        ("000123\tZ677_4C.\tB\tC\t01:00:00:00\t01:00:01:00\t10:00:00:00\t10:00:01:00", "Z677_4C.", "V"),
+        ("001  MY REEL V     C        01:00:00:00 01:00:01:00 10:00:00:00 10:00:01:00", "MY REEL", "V"),
+        ("001  TAPE1 AA/V  C        01:00:00:00 01:00:01:00 10:00:00:00 10:00:01:00 ", "TAPE1", "V"),
+        ("001  AX V  C        01:00:00:00 01:00:01:00 10:00:00:00 10:00:01:00 ", None, "V"),
+    ],
+)
+def test_lines_of_many_systems(line: str, reel: str | None, track: str) -> None:
+    event = one(line)
+    assert (event.reel, event.track, event.problems) == (reel, track, ())
+
+
+def test_comments_name_clip_file_tape_and_shot() -> None:
+    event = one(
+        LINE + "* FROM CLIP NAME:  12A-3 (day)\n"
+        "* SOURCE FILE: A001C001_140102_R2EC.mxf\n"
+        "* LOC: 10:00:00:05 GREEN   ABC_104_065_010 rig removal\n"
+        "* LOC: 10:00:00;06 RED     second\n"
+        "* LOC: 10:00:00:07 RED\n"
+        "* VFX: wants a clean plate\n"
+    )
+    assert event.clip_name == "12A-3 (day)"
+    assert event.file == "A001C001_140102_R2EC.mxf"
+    assert event.markers == ("ABC_104_065_010 rig removal", "second")
+    assert event.comments == ("VFX: wants a clean plate",)
+
+
+def test_a_tape_comment_is_the_reel() -> None:
+    assert one(LINE.replace("A001C001_140102_R2EC", "AX") + "* TAPE: B002C007\n").reel == "B002C007"
+
+
+def test_comments_without_their_star_count() -> None:
+    assert one(LINE + "FROM CLIP NAME: shot1\n").clip_name == "shot1"
+
+
+def test_final_cut_writes_long_reels_apart() -> None:
+    event = one(
+        "FINAL CUT PRO REEL: A001_C001_0101AB REPLACED BY: A001C001\n\n" + LINE.replace("_140102_R2EC", "")
+    )
+    assert event.reel == "A001_C001_0101AB"
+
+
+@pytest.mark.parametrize(
+    "comment",
+    [
+        "*ASC_SOP (1.1 0.9 1.0) (0.01 -0.0122 0.0305) (1.0 0.9 1.0)\n*ASC_SAT 0.9\n",
+        "* ASC_SOP: (1.1 0.9 1.0) (0.01 -0.0122 0.0305) (1.0 0.9 1.0)\n* ASC_SAT: 0.9\n",
+        "*ASC_SOP(1.1,0.9,1)(1e-2 -1.22e-2 3.05e-2)(1 .9 1)\n*ASC_SAT 9e-1\n",
+    ],
+)
+def test_a_grade_in_its_many_spellings(comment: str) -> None:
+    assert one(LINE + comment).cdl == Cdl((1.1, 0.9, 1.0), (0.01, -0.0122, 0.0305), (1.0, 0.9, 1.0), 0.9)
+
+
+@pytest.mark.parametrize(
+    "comment", ["*ASC_SOP (1 1 1) (0 0)", "*ASC_SOP (1 1 x) (0 0 0) (1 1 1)", "*ASC_SAT much", "*ASC_SAT -1"]
+)
+def test_a_broken_grade_is_the_events_problem(comment: str) -> None:
+    event = one(LINE + comment)
+    assert len(event.problems) == 1
+    assert "line 1" in event.problems[0]
+    assert event.cdl is None
+
+
+def test_a_retime_counts_source_frames_a_second() -> None:
+    event = one(LINE + "M2   A001C001_140102_R2EC       047.6                01:00:00:10 \n")
+    assert event.speed_at(Fraction(24)) == Fraction("47.6") / 24
+    assert event.entry == "01:00:00:10"
+
+
+@pytest.mark.parametrize(
+    ("fps", "rate", "speed"),
+    [
+        ("024.0", Fraction(24000, 1001), 1),
+        ("-023.9", Fraction(24000, 1001), -1),
+        ("059.9", Fraction(30000, 1001), 2),
+        ("000.0", Fraction(24), 0),
+        ("-024.0", Fraction(24), -1),
+    ],
+)
+def test_speeds_are_printed_with_one_decimal(fps: str, rate: Fraction, speed: int) -> None:
+    assert one(f"{LINE}M2   A001 {fps} 01:00:00;10\n").speed_at(rate) == speed
+
+
+def test_a_frozen_frame() -> None:
+    assert one(LINE + "* FROM CLIP NAME: x FF\n* * FREEZE FRAME\n").speed_at(Fraction(24)) == 0
+
+
+def test_a_broken_retime_is_the_events_problem() -> None:
+    assert "line 2" in one(LINE + "M2   A001C001 fast 01:00:00:10\n").problems[0]
+
+
+DISSOLVE = """\
+001  A001C001 V     C        01:00:04:05 01:00:04:14 01:00:00:00 01:00:00:09
+* FROM CLIP NAME:  one
+002  A001C001 V     C        01:00:04:14 01:00:04:14 01:00:00:09 01:00:00:09
+002  A002C001 V     {edit}    010 01:00:08:08 01:00:08:18 01:00:00:09 01:00:00:19
+* FROM CLIP NAME:  one
+* TO CLIP NAME:  two
+003  A003C001 V     C        01:00:08:18 01:00:08:19 01:00:00:19 01:00:00:20
+"""
+
+
+@pytest.mark.parametrize(("edit", "kind"), [("D", "dissolve"), ("W001", "wipe 001")])
+def test_a_transition_needs_frames_of_what_it_leaves(edit: str, kind: str) -> None:
+    leaving, entered, after = parse_edl(DISSOLVE.format(edit=edit)).events
+    assert leaving.tail == Transition(kind, 10, beyond=10)
+    assert entered.head == Transition(kind, 10, beyond=0)
+    assert (leaving.clip_name, entered.clip_name) == ("one", "two")
+    assert (after.head, after.tail) == (None, None)
+
+
+def test_a_fade_from_black_and_to_black() -> None:
+    found = parse_edl(
+        "001  BL       V     C        00:00:00:00 00:00:00:00 01:00:00:00 01:00:00:00\n"
+        "001  A001C001 V     D    024 01:00:04:05 01:00:08:05 01:00:00:00 01:00:04:00\n"
+        "002  A001C001 V     C        01:00:08:05 01:00:08:05 01:00:04:00 01:00:04:00\n"
+        "002  BL       V     D    012 00:00:00:00 00:00:00:12 01:00:04:00 01:00:04:12\n"
+    )
+    (event,) = found.events
+    assert event.head == Transition("dissolve", 24, beyond=0)
+    assert event.tail == Transition("dissolve", 12, beyond=12)
+    assert len(found.skipped) == 2
+
+
+def test_what_a_transition_leaves_is_an_event_where_the_list_has_no_other_of_it() -> None:
+    events = parse_edl(
+        "007  A001C001 V     C        01:00:04:14 01:00:04:14 01:00:00:09 01:00:00:09\n"
+        "007  A002C001 V     D    010 01:00:08:08 01:00:08:18 01:00:00:09 01:00:00:19\n"
+    ).events
+    assert [(event.reel, event.tail and event.tail.beyond) for event in events] == [
+        ("A001C001", 10),
+        ("A002C001", None),
+    ]
+
+
+def test_sound_black_and_bars_ask_for_no_picture() -> None:
+    found = parse_edl(
+        "001  BARS V C 00:00:00:00 00:00:10:00 00:59:00:00 00:59:10:00\n"
+        "002  BL   V C 00:00:00:00 00:00:10:00 00:59:10:00 00:59:20:00\n"
+        "003  A001C001 AA  C 01:00:00:00 01:00:01:00 01:00:00:00 01:00:01:00\n"
+        "AUD  3  4\n"
+        "004  A001C001 A2  C 01:00:00:00 01:00:01:00 01:00:00:00 01:00:01:00\n" + LINE
+    )
+    assert [event.number for event in found.events] == ["001"]
+    assert len(found.skipped) == 4
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "002  A001C001 V     C        01:00:00:10 01:00",
+        "002  A001C001 V     C        01:00:00:10 01:00:00:20 10:00:00:00",
+        "002  A001C001 V     X        01:00:00:10 01:00:00:20 10:00:00:00 10:00:00:10",
+        "002",
+    ],
+)
+def test_a_line_cut_short_is_a_bad_event_that_names_its_line(line: str) -> None:
+    good, bad, other = parse_edl(f"{LINE}{line}\n{LINE.replace('001', '003', 1)}").events
+    assert not good.problems
+    assert not other.problems
+    assert bad.number == "002"
+    assert "line 2 is no event" in bad.problems[0]
+
+
+def test_drop_frame_is_said_in_the_labels_or_before_them() -> None:
+    drop, later = parse_edl(f"FCM: DROP FRAME\n{LINE}FCM: NON-DROP FRAME\n{LINE}").events
+    assert (drop.drop, later.drop) == (True, False)
+    assert one(LINE.replace("01:00:00:10", "01:00:00;10")).source.drop
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
+def test_line_ends_of_every_system(end: str) -> None:
+    text = (LINE + "* FROM CLIP NAME: x\n").replace("\n", end)
+    assert one(text).clip_name == "x"
+
+
+def test_the_same_as_opentimelineio_where_that_reads_a_list() -> None:
+    text = f"TITLE: T\n{LINE}* FROM CLIP NAME: one\n*ASC_SOP (1.1 1 1) (0 0 0) (1 1 1)\n* LOC: 10:00:00:05 RED NOTE\n"
+    theirs = next(iter(otio.adapters.read_from_string(text, "cmx_3600").find_clips()))
+    ours = one(text)
+    first, frames = ours.source.at(Fraction(24))
+    assert (first.frames, frames) == (
+        theirs.source_range.start_time.value,
+        theirs.source_range.duration.value,
+    )
+    assert ours.reel == theirs.metadata["cmx_3600"]["reel"]
+    assert ours.clip_name == theirs.name
+    assert ours.markers == tuple(marker.name for marker in theirs.markers)
+    assert ours.cdl is not None
+    assert list(ours.cdl.slope) == list(theirs.metadata["cdl"]["asc_sop"]["slope"])
+
+
+def test_an_event_that_only_happens_to_end_there_is_not_what_a_transition_leaves() -> None:
+    events = parse_edl(
+        "001  B009C009 V     C        05:00:00:00 05:00:00:09 01:00:00:00 01:00:00:09\n"
+        "007  A001C001 V     C        01:00:04:14 01:00:04:14 01:00:00:09 01:00:00:09\n"
+        "007  A002C001 V     D    010 01:00:08:08 01:00:08:18 01:00:00:09 01:00:00:19\n"
+    ).events
+    assert [(event.reel, event.tail and event.tail.beyond) for event in events] == [
+        ("B009C009", None),
+        ("A001C001", 10),
+        ("A002C001", None),
+    ]

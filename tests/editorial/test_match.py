@@ -1,0 +1,296 @@
+"""What becomes of events: the clip, the frames, the handles, or the line that says why not."""
+
+from __future__ import annotations
+
+import json
+import pickle
+from fractions import Fraction
+from typing import TYPE_CHECKING
+
+import opentimelineio as otio
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mediadask.editorial import Event, PlateName, Span, Timeline, match_events
+from mediadask.errors import InvalidRequest
+from mediadask.timecode import Timecode
+from tests.editorial.conftest import ReadList, clip
+
+if TYPE_CHECKING:
+    from mediadask.editorial import PlannedEvent, TurnoverPlan
+    from mediadask.metadata import ClipMetadata
+
+NTSC = Fraction(30000, 1001)
+
+
+def event(source: tuple[str | int, str | int], reel: str | None = "A001C001", **how: object) -> Event:
+    return Event("001", Span(*source), reel=reel, where="line 3", **how)  # type: ignore[arg-type]
+
+
+def planned(one: Event, *media: ClipMetadata, handles: int = 0, rate: Fraction | None = None) -> PlannedEvent:
+    (found,) = match_events(Timeline("/x.edl", "x", (one,), rate), media, handles=handles)
+    return found
+
+
+def test_a_plate_holds_the_event_and_its_handles() -> None:
+    found = planned(event(("01:00:01:00", "01:00:02:00")), clip("A001C001"), handles=8)
+    assert found.ok
+    assert (found.url, found.start, found.stop) == ("/card/A001C001.mov", 16, 56)
+    assert (found.head, found.tail, len(found), found.clip_frames) == (8, 8, 40, 240)
+    assert (found.timecode, found.rate, found.speed) == ("01:00:00:16", 24, 1)
+    assert (found.first_number, found.cut_number) == (1001, 1009)
+    assert not found.notes
+
+
+def test_handles_end_where_the_clip_does_and_say_so() -> None:
+    found = planned(event(("01:00:00:03", "01:00:09:23")), clip("A001C001"), handles=8)
+    assert (found.start, found.stop, found.head, found.tail) == (0, 240, 3, 1)
+    assert found.notes == (
+        "head handle of 3 frames for 8: the clip begins there",
+        "tail handle of 1 frames for 8: the clip ends there",
+    )
+
+
+@given(
+    start=st.integers(0, 24 * 3600 * 30 - 1),
+    length=st.integers(1, 5000),
+    at=st.integers(0, 4999),
+    frames=st.integers(1, 5000),
+    handles=st.integers(0, 300),
+    drop=st.booleans(),
+)
+def test_frames_and_handles_add_up_wherever_the_clip_is_in_the_day(
+    start: int, length: int, at: int, frames: int, handles: int, drop: bool
+) -> None:
+    first = Timecode(0, 30, drop) + start
+    one = event((str(first + at), str(first + at + frames)))
+    found = planned(one, clip("A001C001", str(first), length, rate=NTSC), handles=handles)
+    assert found.ok == (at + frames <= length)
+    if found.ok:
+        assert found.start + found.head == at
+        assert found.stop - found.tail == at + frames
+        assert (found.head, found.tail) == (min(handles, at), min(handles, length - at - frames))
+        assert found.timecode == str(first + found.start)
+
+
+def test_labels_name_frames_as_the_source_counts() -> None:
+    """A list may write drop-frame with colons; the clip knows what it counts."""
+    found = planned(event(("01:01:00:02", "01:01:00:12")), clip("A001C001", "01:00:59;28", 60, rate=NTSC))
+    assert (found.start, found.stop) == (2, 12)
+    same = planned(event(("01:01:00;02", "01:01:00;12")), clip("A001C001", "01:00:59;28", 60, rate=NTSC))
+    assert (same.start, same.stop) == (2, 12)
+    counted = planned(event((107_902, 107_912)), clip("A001C001", "01:00:00;00", 60, rate=NTSC))
+    assert (counted.start, counted.stop) == (10, 20)  # an hour of drop-frame has 107,892 frames
+
+
+def test_a_label_that_drop_frame_skips_is_refused() -> None:
+    found = planned(event(("01:01:00:00", "01:01:00:12")), clip("A001C001", "01:00:59;28", 60, rate=NTSC))
+    assert "drop-frame skips it" in found.problems[0]
+
+
+def test_drop_frame_labels_of_a_clip_that_counts_all_are_refused() -> None:
+    found = planned(event(("01:00:01;00", "01:00:02;00")), clip("A001C001", rate=NTSC))
+    assert "counts drop-frame" in found.problems[0]
+
+
+def test_a_reel_nobody_shot() -> None:
+    found = planned(event(("01:00:01:00", "01:00:02:00"), "A001C009"), clip("A001C001"), clip("B007C001"))
+    (problem,) = found.problems
+    assert "no clip has reel 'A001C009'" in problem
+    assert "nearest: A001C001" in problem
+    assert not found.ok
+    assert found.url is None
+
+
+def test_an_event_outside_its_clip() -> None:
+    found = planned(event(("01:00:09:00", "01:00:10:01")), clip("A001C001"))
+    (problem,) = found.problems
+    assert "01:00:09:00 to 01:00:10:01" in problem
+    assert "/card/A001C001.mov (01:00:00:00 to 01:00:10:00)" in problem
+
+
+def test_two_clips_of_one_reel_and_timecode_are_listed() -> None:
+    found = planned(
+        event(("01:00:01:00", "01:00:02:00")),
+        clip("A001C001", path="/a/A001C001.mov"),
+        clip("A001C001", path="/b/A001C001.mov"),
+    )
+    (problem,) = found.problems
+    assert "2 clips match" in problem
+    assert "/a/A001C001.mov" in problem
+    assert "/b/A001C001.mov" in problem
+
+
+def test_of_several_matches_the_file_that_the_list_names() -> None:
+    media = [clip("A001", path="/a/A001_one.mov"), clip("A001", path="/a/A001_two.mov")]
+    found = planned(event(("01:00:01:00", "01:00:02:00"), "A001", file="S:\\x\\A001_two.mxf"), *media)
+    assert found.url == "/a/A001_two.mov"
+
+
+def test_clips_of_one_reel_are_told_apart_by_timecode() -> None:
+    media = [clip("A001", f"0{hour}:00:00:00", path=f"/a/{hour}.mov") for hour in range(1, 9)]
+    assert planned(event(("05:00:01:00", "05:00:02:00"), "A001"), *media).url == "/a/5.mov"
+
+
+def test_the_file_name_stands_in_where_no_reel_is_recorded() -> None:
+    media = clip(None, path="/card/A001_C001_0101AB.mov")
+    assert planned(event(("01:00:01:00", "01:00:02:00"), "A001C001"), media).ok
+    unnamed = event(("01:00:01:00", "01:00:02:00"), None, clip_name="A001_C001_0101AB.mov")
+    assert planned(unnamed, media).ok
+
+
+def test_a_file_that_the_list_names_is_found_where_its_reel_is_not_and_that_is_noted() -> None:
+    one = event(("01:00:01:00", "01:00:02:00"), "TAPE7", file="/edit/A001C001.mxf")
+    found = planned(one, clip("A001C001"))
+    assert found.ok
+    assert "no clip has reel TAPE7" in found.notes[0]
+
+
+def test_an_event_without_any_name() -> None:
+    assert "names neither reel nor clip" in planned(event((0, 10), None), clip("A001C001")).problems[0]
+
+
+def test_a_clip_without_timecode_is_counted_from_its_first_frame() -> None:
+    media = clip(None, None, path="/card/A001C001.mov")
+    found = planned(event((5, 10)), media)
+    assert (found.start, found.stop, found.timecode) == (5, 10, None)
+    assert "no timecode" in found.notes[0]
+    assert "without timecode" in planned(event(("01:00:00:00", "01:00:01:00")), media).problems[0]
+
+
+def test_a_rate_that_does_not_match_is_refused_with_both() -> None:
+    found = planned(event(("01:00:01:00", "01:00:02:00")), clip("A001C001", rate=25), rate=Fraction(24))
+    assert "counts 24 frames a second" in found.problems[0]
+    assert "has 25" in found.problems[0]
+
+
+def test_an_edl_counts_at_the_rate_of_most_of_its_clips() -> None:
+    media = [clip("A001C001", rate=25), clip("A001C002", rate=25), clip("A001C003", rate=24)]
+    events = tuple(event(("01:00:01:00", "01:00:02:00"), one.reel) for one in media)
+    plan = match_events(Timeline("/x.edl", "x", events), media)
+    assert plan.rate == 25
+    assert [one.ok for one in plan] == [True, True, False]
+
+
+def test_consecutive_clips_are_joined_and_that_is_noted() -> None:
+    media = [
+        clip("A001", "01:00:00:00", 48, path="/a/A001_1.mov"),
+        clip("A001", "01:00:02:00", 48, path="/a/A001_2.mov"),
+        clip("A001", "01:00:04:00", 48, path="/a/A001_3.mov"),
+        clip("A001", "01:00:07:00", 48, path="/a/A001_9.mov"),
+    ]
+    found = planned(event(("01:00:01:12", "01:00:04:12"), "A001"), *media, handles=100)
+    assert found.url == "concat:/a/A001_1.mov|/a/A001_2.mov|/a/A001_3.mov"
+    assert (found.start, found.stop, found.clip_frames) == (0, 144, 144)
+    assert "joined of 3 consecutive clips" in found.notes
+    assert not planned(event(("01:00:05:12", "01:00:07:12"), "A001"), *media).ok
+
+
+def test_a_transition_needs_its_frames_of_the_clip(read_list: ReadList) -> None:
+    text = """\
+001  A001C001 V     C        01:00:08:00 01:00:09:12 10:00:00:00 10:00:01:12
+002  A001C001 V     C        01:00:09:12 01:00:09:12 10:00:01:12 10:00:01:12
+002  A001C002 V     D    {frames:03} 01:00:00:00 01:00:02:00 10:00:01:12 10:00:03:12
+"""
+    media = [clip("A001C001"), clip("A001C002")]
+    leaving, entered = match_events(read_list(text.format(frames=12)), media)
+    assert (leaving.start, leaving.stop) == (8 * 24, 240)
+    assert (entered.start, entered.stop) == (0, 48)
+    assert "ends in a dissolve of 12 frames" in leaving.notes
+    assert "begins in a dissolve of 12 frames" in entered.notes
+    leaving, _ = match_events(read_list(text.format(frames=13)), media)
+    assert "outside of" in leaving.problems[0]
+
+
+LIST = """\
+TITLE: DAY 12
+001  A001C001 V     C        01:00:01:00 01:00:02:00 10:00:00:00 10:00:01:00
+* LOC: 10:00:00:05 GREEN ABC_104_065_010
+*ASC_SOP (1.1 1 1) (0 0 0) (1 1 1)
+002  A001C001 V     C        01:00:01:00 01:00:02:00 10:00:01:00 10:00:02:00
+* LOC: 10:00:00:05 GREEN abc_104_065_010
+003  A001C002 V     C        01:00:01:00 01:00:02:00 10:00:01:20 10:00:02:20
+004  A001C002 V     C        01:00:01:00 01:00:03:00 10:00:05:00 10:00:06:00
+M2   A001C002 048.0 01:00:01:00
+005  A009C009 V     C        01:00:01:00 01:00:02:00 10:00:06:00 10:00:07:00
+006  A001C002 V     C        01:00:01
+007  A001C002 V2    C        01:00:01:00 01:00:02:00 10:00:00:00 10:00:01:00
+"""
+
+
+@pytest.fixture
+def plan(read_list: ReadList) -> TurnoverPlan:
+    return match_events(read_list(LIST), [clip("A001C001"), clip("A001C002", frames=96)], handles=8)
+
+
+def test_bad_events_stop_no_other(plan: TurnoverPlan) -> None:
+    assert [one.event.number for one in plan.good] == ["001", "002", "004", "007"]
+    assert [one.problems[0] for one in plan.bad] == [
+        "lies over event 002 (line 5) on track V by 4 frames",
+        "no clip has reel 'A009C009'; nearest: A001C002, A001C001",
+        "line 11 is no event: '006  A001C002 V     C        01:00:01'",
+    ]
+
+
+def test_the_same_source_used_twice_makes_two_plates_of_distinct_names(plan: TurnoverPlan) -> None:
+    assert [one.name for one in plan][:3] == [
+        "ABC_104_065_010_PL01_v001.%04d.exr",
+        "abc_104_065_010_PL02_v001.%04d.exr",
+        "0030_PL01_v001.%04d.exr",
+    ]
+
+
+def test_names_that_clash_are_refused_whatever_their_case(read_list: ReadList) -> None:
+    name = PlateName("{shot}.{frame:04}.exr")
+    plan = match_events(read_list(LIST), [clip("A001C001")], name=name)
+    assert plan.events[0].ok
+    assert "is that of event 001 too" in plan.events[1].problems[0]
+
+
+def test_frames_may_be_numbered_from_the_cut(read_list: ReadList) -> None:
+    for handles in (0, 8):
+        name = PlateName(cut_frame=1001)
+        one = match_events(read_list(LIST), [clip("A001C001")], handles=handles, name=name).events[0]
+        assert (one.first_number, one.cut_number) == (1001 - handles, 1001)
+    bad = match_events(read_list(LIST), [clip("A001C001")], handles=8, name=PlateName(cut_frame=4))
+    assert "number -4" in bad.events[0].problems[0]
+
+
+def test_a_plan_is_plain_data(plan: TurnoverPlan) -> None:
+    assert pickle.loads(pickle.dumps(plan)) == plan
+    assert json.loads(json.dumps(plan.rows())) == plan.rows()
+
+
+def test_a_plan_is_a_table(plan: TurnoverPlan) -> None:
+    table = plan.table().set_index("event")
+    assert table.loc["001", "clip"] == "/card/A001C001.mov"
+    assert table.loc["001", ["start", "stop", "handles", "head", "tail"]].tolist() == [16, 56, 8, 8, 8]
+    assert table.loc["004", "speed"] == 2
+    assert table.loc["005", "problems"] == ["no clip has reel 'A009C009'; nearest: A001C002, A001C001"]
+    assert table["start"].dtype == "Int64"
+
+
+def test_a_plan_is_a_timeline_relinked_to_what_was_found(plan: TurnoverPlan) -> None:
+    timeline = otio.adapters.read_from_string(plan.to_otio().to_json_string())
+    assert timeline.name == "DAY 12"
+    assert timeline.global_start_time.to_timecode() == "10:00:00:00"
+    track, other = timeline.video_tracks()
+    assert (track.name, other.name) == ("V", "V2")
+    first = next(iter(track))
+    assert first.media_reference.target_url == "/card/A001C001.mov"
+    assert first.media_reference.available_range.start_time.to_timecode() == "01:00:00:00"
+    assert first.media_reference.available_range.duration.value == 240
+    assert first.source_range.start_time.to_timecode() == "01:00:01:00"
+    assert first.source_range.duration.value == 24
+    assert list(first.metadata["cdl"]["asc_sop"]["slope"]) == [1.1, 1.0, 1.0]
+    fast = next(one for one in track if one.name.startswith("0040"))
+    assert fast.effects[0].time_scalar == 2
+    assert fast.range_in_parent().start_time.value >= 24 * 5
+    missing = next(one for one in track if one.metadata.get("mediadask", {}).get("event") == "005")
+    assert isinstance(missing.media_reference, otio.schema.MissingReference)
+
+
+def test_handles_below_zero_are_refused(read_list: ReadList) -> None:
+    with pytest.raises(InvalidRequest):
+        match_events(read_list(LIST), [], handles=-1)

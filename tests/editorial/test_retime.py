@@ -1,0 +1,117 @@
+from __future__ import annotations
+
+from dataclasses import replace
+from fractions import Fraction
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mediadask.editorial import Event, Span, Transition
+from mediadask.editorial.retime import frames_shown, source_use
+from mediadask.timecode import Timecode
+
+RATES = st.sampled_from(
+    [Fraction(24), Fraction(25), Fraction(24000, 1001), Fraction(30000, 1001), Fraction(60)]
+)
+
+
+def event(source: tuple[str | int, str | int], record: int, **how: object) -> Event:
+    return Event("001", Span(*source), Span(0, record), **how)  # type: ignore[arg-type]
+
+
+def used(one: Event, rate: int = 24) -> tuple[str, int]:
+    use = source_use(one, Fraction(rate), Fraction(rate), drop=False)
+    return str(use.first), use.frames
+
+
+@given(frames=st.integers(1, 5000), speed=st.fractions(Fraction(1, 50), 8))
+def test_frames_shown_are_those_that_the_first_and_the_last_frame_show(frames: int, speed: Fraction) -> None:
+    shown = {int(at * speed) for at in range(frames)}
+    assert frames_shown(frames, speed) == max(shown) - min(shown) + 1
+
+
+@given(start=st.integers(0, 2_000_000), frames=st.integers(0, 5000), rate=RATES, drop=st.booleans())
+def test_a_span_of_labels_is_the_span_of_their_counts(
+    start: int, frames: int, rate: Fraction, drop: bool
+) -> None:
+    drop = drop and round(rate) % 30 == 0
+    first = Timecode(0, round(rate), drop) + start
+    labels = Span(str(first), str(first + frames))
+    assert labels.at(rate, drop=drop) == (first, frames)
+    # Lists that write drop-frame labels with colons mean the same frames, told so.
+    plain = Span(str(first).replace(";", ":"), str(first + frames).replace(";", ":"))
+    assert plain.at(rate, drop=drop) == (first, frames)
+    assert Span(start, start + frames).at(rate, drop=drop) == (first, frames)
+
+
+def test_at_native_speed_what_is_listed_is_used() -> None:
+    assert used(event(("01:00:00:10", "01:00:00:20"), 10)) == ("01:00:00:10", 10)
+
+
+def test_a_source_across_midnight() -> None:
+    assert used(event(("23:59:59:20", "00:00:00:04"), 8)) == ("23:59:59:20", 8)
+
+
+@pytest.mark.parametrize(
+    ("listed", "record", "fps", "frames"),
+    [
+        (70, 36, "47.6", 70),  # as Avid lists it: floor(35 * 1.983) + 1
+        (15, 6, "68.0", 15),
+        (37, 19, "47.8", 37),
+        (36, 36, "48.0", 71),  # lists that give the record's length: the touched frames are more
+        (36, 36, "12.0", 18),
+    ],
+)
+def test_fast_and_slow_motion_use_the_frames_they_touch(
+    listed: int, record: int, fps: str, frames: int
+) -> None:
+    one = event((1000, 1000 + listed), record, source_fps=Fraction(fps))
+    assert used(one) == (str(Timecode(1000, 24)), frames)
+
+
+def test_reverse_play_uses_the_same_frames_in_the_cameras_order() -> None:
+    one = event(("01:00:00:00", "01:00:01:00"), 24, source_fps=Fraction(-24), entry="01:00:00:23")
+    assert used(one) == ("01:00:00:00", 24)
+
+
+def test_reverse_play_listed_from_its_last_frame_on_to_its_first() -> None:
+    one = event(("01:00:00:23", "00:59:59:23"), 24, source_fps=Fraction(-24))
+    assert used(one) == ("01:00:00:00", 24)
+
+
+def test_reverse_play_at_double_speed_listed_with_the_records_length_goes_down_from_its_entry() -> None:
+    one = event(("01:00:02:00", "01:00:03:00"), 24, source_fps=Fraction(-48), entry="01:00:02:00")
+    assert used(one) == ("01:00:00:02", 47)
+
+
+def test_a_frozen_frame_uses_one() -> None:
+    assert used(event(("01:00:10:21", "01:00:10:22"), 17, speed=Fraction(0))) == ("01:00:10:21", 1)
+
+
+def test_a_speed_that_fits_neither_length_is_noted_and_the_longer_is_used() -> None:
+    use = source_use(event((0, 100), 24, speed=Fraction(2)), Fraction(24), Fraction(24), drop=False)
+    assert use.frames == 100
+    assert any("47 frames would show, the list has 100" in note for note in use.notes)
+
+
+def test_lengths_that_differ_without_a_speed_are_noted() -> None:
+    use = source_use(event((0, 25), 24), Fraction(24), Fraction(24), drop=False)
+    assert use.frames == 25
+    assert any("no speed is given" in note for note in use.notes)
+
+
+@given(
+    frames=st.integers(1, 500),
+    head=st.integers(0, 100),
+    tail=st.integers(0, 100),
+    speed=st.sampled_from([Fraction(1), Fraction(2), Fraction(-1), Fraction(-1, 2)]),
+)
+def test_transitions_need_frames_beside_the_span(frames: int, head: int, tail: int, speed: Fraction) -> None:
+    plain = event((10_000, 10_000 + frames_shown(frames, speed)), frames, speed=speed)
+    both = replace(plain, head=Transition("dissolve", 100, head), tail=Transition("dissolve", 100, tail))
+    without, within = (source_use(one, Fraction(24), Fraction(24), drop=False) for one in (plain, both))
+    ahead = within.first.frames - without.first.frames
+    needed = [-(-count * abs(speed) // 1) for count in (head, tail)]
+    assert -ahead == needed[0 if speed > 0 else 1]
+    assert within.frames == without.frames + sum(needed)

@@ -1,13 +1,14 @@
 """Picture math on one frame, NumPy in and NumPy out: Y'CbCr and R'G'B', color, scaling."""
 
+from mediadask.pixels.amf import Amf
 from mediadask.pixels.cdl import Cdl
 from mediadask.pixels.color import Color
 from mediadask.pixels.framing import Framing
 from mediadask.pixels.resample import Filter, resize
 from mediadask.pixels.rgb import SampleType, to_rgb
-from mediadask.pixels.scale import display_rgb
+from mediadask.pixels.scale import display_frame, display_rgb
 from mediadask.pixels.spaces import input_space
-from mediadask.pixels.ycbcr import to_video_frame
+from mediadask.pixels.ycbcr import strips_to_video_frame, to_video_frame
 
 __all__ = [
     "Cdl",
@@ -15,9 +16,11 @@ __all__ = [
     "Filter",
     "Framing",
     "SampleType",
+    "display_frame",
     "display_rgb",
     "input_space",
     "resize",
+    "strips_to_video_frame",
     "to_rgb",
     "to_video_frame",
 ]

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from mediadask.clips.frame import Frame
 
-__all__ = ["SampleType", "to_rgb"]
+__all__ = ["SampleType", "contiguous_rows", "to_rgb"]
 
 SampleType = Literal["uint8", "uint16", "float16", "float32"]
 """``float16`` and ``float32``: 1.0 is reference white, nothing is clipped. ``uint8`` and ``uint16``: full
@@ -78,7 +78,7 @@ def to_rgb(
 
 
 def _fill(out: npt.NDArray[Any], frame: Frame, first: int, peak: np.float32) -> None:
-    planes = [_contiguous_rows(plane) for plane in frame.planes]
+    planes = [contiguous_rows(plane) for plane in frame.planes]
     full, limited = _gains(frame.format.bits, frame.format.is_float)
     if frame.format.model == "yuv":
         ycbcr_to_rgb(*planes[:3], out[:3], first, *_coefficients(frame), peak)
@@ -126,7 +126,7 @@ def _phases(step: int, siting: float) -> npt.NDArray[np.float32]:
     return np.stack([near, position - near], -1).astype(np.float32)
 
 
-def _contiguous_rows(plane: npt.NDArray[Any]) -> npt.NDArray[Any]:
+def contiguous_rows(plane: npt.NDArray[Any]) -> npt.NDArray[Any]:
     """The plane in a layout compiled loops take at full speed: C-contiguous, read-only, native.
 
     A decoder's rows are padded. The padding is made to look like columns that nobody reads: no copy.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import TYPE_CHECKING, Any, Literal
 
 import av
@@ -12,9 +13,11 @@ from mediadask.pixels.kernels import rgb_to_ycbcr, scale_plane
 from mediadask.pixels.matrix import LUMA
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     import numpy.typing as npt
 
-__all__ = ["to_video_frame"]
+__all__ = ["strips_to_video_frame", "to_video_frame"]
 
 # FFmpeg's numbers (libavutil/pixfmt.h, ITU-T H.273 table 4).
 _MATRIX_NUMBERS = {"bt709": 1, "fcc": 4, "bt470bg": 5, "smpte170m": 6, "smpte240m": 7, "bt2020nc": 9}
@@ -45,28 +48,47 @@ def to_video_frame(
     InvalidRequest
         If the pixel format is not planar Y'CbCr of at least half chroma, or the matrix is unknown.
     """
+    height, width, _ = rgb.shape
+    return strips_to_video_frame([rgb], (width, height), pixel_format, matrix, range)
+
+
+def strips_to_video_frame(
+    strips: Iterable[npt.NDArray[Any]],
+    size: tuple[int, int],
+    pixel_format: str,
+    matrix: str = "bt709",
+    range: Literal["limited", "full"] = "limited",
+) -> av.VideoFrame:
+    """`to_video_frame` of a picture of (width, height) that comes from top to bottom, some rows at a time.
+
+    Every strip but the last has an even number of rows. None is looked at once the next is asked for.
+    """
     native = av.VideoFormat(pixel_format)
     parts = native.components
     planar = not native.is_rgb and len(parts) in (3, 4) and len({part.plane for part in parts}) == len(parts)
-    step_x, step_y = (round(64 / size(64)) for size in (native.chroma_width, native.chroma_height))
+    step_x, step_y = (round(64 / across(64)) for across in (native.chroma_width, native.chroma_height))
     if not planar or step_x > 2 or step_y > 2 or pixel_format.endswith("be"):
         raise InvalidRequest(f"pictures as {pixel_format} were asked for", do="use a planar Y'CbCr format")
     if matrix not in LUMA:
         raise InvalidRequest(f"color matrix {matrix!r} is not known", do=f"use one of {', '.join(LUMA)}")
-    height, width, _ = rgb.shape
+    width, height = size
     bits = parts[0].bits
     frame = av.VideoFrame(width, height, pixel_format)
     planes = [_samples(plane, bits) for plane in frame.planes]
-    if rgb.dtype == np.float16:
-        rgb = rgb.astype(np.float32)
-    white = 1.0 if rgb.dtype.kind == "f" else float(np.iinfo(rgb.dtype).max)
-    channels = rgb.transpose(2, 0, 1)
-    gain = _gain(matrix, range, bits, white)
-    rgb_to_ycbcr(channels[:3], *planes[:3], gain, step_x, step_y, (1 << bits) - 1)
-    if len(planes) == 4:
-        opaque = np.full((height, width), white, rgb.dtype) if len(channels) == 3 else channels[3]
-        peak = np.float32((1 << bits) - 1)
-        scale_plane(opaque, planes[3][:, :width], 0, np.float32(1 / white), np.float32(0), peak)
+    top = 0
+    for strip in strips:
+        rgb = strip.astype(np.float32) if strip.dtype == np.float16 else strip
+        white = 1.0 if rgb.dtype.kind == "f" else float(np.iinfo(rgb.dtype).max)
+        channels = rgb.transpose(2, 0, 1)
+        luma, cb, cr = planes[0][top:], planes[1][top // step_y :], planes[2][top // step_y :]
+        gain = _gain(matrix, range, bits, white)
+        rgb_to_ycbcr(channels[:3], luma, cb, cr, gain, step_x, step_y, (1 << bits) - 1)
+        if len(planes) == 4:
+            opaque = np.full(rgb.shape[:2], white, rgb.dtype) if len(channels) == 3 else channels[3]
+            peak = np.float32((1 << bits) - 1)
+            alpha = planes[3][top : top + len(rgb), :width]
+            scale_plane(opaque, alpha, 0, np.float32(1 / white), np.float32(0), peak)
+        top += len(rgb)
     frame.colorspace, frame.color_range = _MATRIX_NUMBERS[matrix], _RANGE_NUMBERS[range]
     return frame
 
@@ -76,6 +98,7 @@ def _samples(plane: Any, bits: int) -> npt.NDArray[Any]:
     return np.frombuffer(plane, np.uint8 if bits == 8 else np.uint16).reshape(plane.height, -1)
 
 
+@cache
 def _gain(matrix: str, range: str, bits: int, white: float) -> npt.NDArray[np.float32]:
     """What `rgb_to_ycbcr` takes."""
     red, blue = LUMA[matrix]

@@ -22,7 +22,8 @@ __all__ = ["summary_html", "write_turnover"]
 _STYLE = """
 body { background: #121214; color: #bebec4; font: 14px/1.5 system-ui, sans-serif; margin: 2em; }
 h1 { color: #f0f0f2; font-size: 20px; margin: 0; } p { margin: .3em 0 1.5em; }
-table { border-collapse: collapse; } td, th { padding: .4em .9em .4em 0; text-align: left; vertical-align: top; }
+table { border-collapse: collapse; }
+td, th { padding: .4em .9em .4em 0; text-align: left; vertical-align: top; }
 th { color: #78787f; font-weight: 400; } tr { border-top: 1px solid #26262a; }
 td:nth-child(2) { color: #f0f0f2; } .failed td { color: #e85c50; } img { display: block; width: 160px; }
 """
@@ -87,7 +88,8 @@ def summary_html(plan: TurnoverPlan, report: Report) -> str:
         f"<th>{head}</th>" for head in ("", "plate", "frames", "cut", "reel", "timecode", "event", "notes")
     )
     return (
-        f"<!doctype html><html lang='en'><meta charset='utf-8'><title>{title}</title><style>{_STYLE}</style>\n"
+        f"<!doctype html><html lang='en'><meta charset='utf-8'><title>{title}</title>\n"
+        f"<style>{_STYLE}</style>\n"
         f"<h1>{title}</h1><p>{facts}</p>\n<table><tr>{heads}</tr>\n{rows}</table></html>\n"
     )
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from fractions import Fraction
 from functools import partial
@@ -13,9 +13,8 @@ from typing import TYPE_CHECKING
 from mediadask.clips.storage import normalize
 from mediadask.delivery import Delivery, Failure, Outcome, Report
 from mediadask.editorial.match import match_events
-from mediadask.editorial.media import find_media
+from mediadask.editorial.media import Media, inspected
 from mediadask.editorial.timeline import Timeline, read_timeline
-from mediadask.metadata import ClipMetadata
 from mediadask.render.output import Mark, Output, join_url
 from mediadask.render.plan import clip_stem
 from mediadask.render.trim import Cut, Trimmed, trim_ranges
@@ -24,9 +23,6 @@ if TYPE_CHECKING:
     from mediadask.editorial.plan import PlannedEvent, TurnoverPlan
 
 __all__ = ["trim", "trim_names", "trim_plan"]
-
-Media = str | os.PathLike[str] | Iterable[str | os.PathLike[str]] | Sequence[ClipMetadata]
-"""Folders, files and patterns, or clips that are inspected already."""
 
 
 def trim(
@@ -68,7 +64,7 @@ def trim(
     """
     if not isinstance(timeline, Timeline):
         timeline = read_timeline(timeline, rate=rate)
-    return trim_plan(match_events(timeline, _inspected(media), handles=handles), out)
+    return trim_plan(match_events(timeline, inspected(media), handles=handles), out)
 
 
 def trim_plan(plan: TurnoverPlan, out: str | os.PathLike[str]) -> Delivery:
@@ -77,14 +73,6 @@ def trim_plan(plan: TurnoverPlan, out: str | os.PathLike[str]) -> Delivery:
     cuts = [Cut(str(one.url), one.start, one.stop, name) for one, name in zip(plan.good, names, strict=True)]
     trims = trim_ranges(cuts, out)
     return Delivery("trim", trims.groups, finish=partial(_finish, plan, normalize(out)))
-
-
-def _inspected(media: Media) -> list[ClipMetadata]:
-    listed: list[object] = [media] if isinstance(media, str | os.PathLike) else list(media)
-    if listed and all(isinstance(one, ClipMetadata) for one in listed):
-        return [one for one in listed if isinstance(one, ClipMetadata)]
-    report = find_media([os.fspath(one) for one in listed if isinstance(one, str | os.PathLike)]).compute()
-    return list(report.results)
 
 
 def trim_names(events: Sequence[PlannedEvent]) -> list[str]:

@@ -111,6 +111,11 @@ class PlateOrder:
     facts: tuple[tuple[str, Any], ...]
     """What the manifest says of the plate as a whole, of JSON types."""
 
+    @property
+    def name(self) -> str:
+        """Of the plate, for people."""
+        return self.stem.rpartition("/")[2]
+
     @cached_property
     def manifest(self) -> Output:
         """The manifest; its workspace is that of all files."""

@@ -14,20 +14,13 @@ from mediadask.clips.storage import normalize
 from mediadask.errors import InvalidRequest
 from mediadask.pixels.cdl import Cdl
 from mediadask.pixels.config import CONFIG, config_url, digest_of, named_space, nearest, open_config
-from mediadask.pixels.kernels import interleave
 from mediadask.pixels.steps import Conversion, Grade, Look, Lut, Step, View, inverted, processor_of
+from mediadask.pixels.strips import Program
 
 if TYPE_CHECKING:
     import numpy.typing as npt
 
 __all__ = ["Color"]
-
-_DEPTHS = {
-    "uint8": ocio.BIT_DEPTH_UINT8,
-    "uint16": ocio.BIT_DEPTH_UINT16,
-    "float16": ocio.BIT_DEPTH_F16,
-    "float32": ocio.BIT_DEPTH_F32,
-}
 
 
 @dataclass(frozen=True)
@@ -178,24 +171,8 @@ class Color:
             (height, width, 3 or 4) uint8, uint16, float16 or float32. Integers in are several times faster:
             curves are folded into tables. Alpha passes through.
         """
-        source, target = rgb.dtype, np.dtype(dtype or rgb.dtype)
-        planes = rgb.transpose(2, 0, 1)
-        out = np.empty(planes.shape, target)
-        processor = _cpu(self, source.name, target.name)
-        # OpenColorIO is fastest on packed RGBA (a 33-cube on 1080p, 16 bits: 13 ms, on planes 21), so strips
-        # small enough for the processor's cache are packed, processed and unpacked.
-        _, height, width = planes.shape
-        strip = np.zeros((_STRIP_ROWS, width, 4), source)
-        result = strip if source == target else np.empty(strip.shape, target)
-        for top in range(0, height, _STRIP_ROWS):
-            rows = slice(top, min(top + _STRIP_ROWS, height))
-            _transpose(planes[:, rows], strip, back=False)
-            processor.apply(_packed(strip), _packed(result))
-            _transpose(out[:, rows], result, back=True)
-        return out.transpose(1, 2, 0)
-
-
-_STRIP_ROWS = 64
+        target = np.dtype(dtype or rgb.dtype)
+        return _program(self, rgb.dtype.name, target.name).apply(rgb, target)
 
 
 def _of_config(config: str | os.PathLike[str], *names: str) -> tuple[str, str, tuple[str, ...]]:
@@ -204,20 +181,6 @@ def _of_config(config: str | os.PathLike[str], *names: str) -> tuple[str, str, t
     digest = digest_of(url)
     opened = open_config(url, digest)
     return url, digest, tuple(named_space(opened, name, url) for name in names)
-
-
-def _transpose(planes: npt.NDArray[Any], packed: npt.NDArray[Any], *, back: bool) -> None:
-    if planes.dtype == np.float16:  # halves are only moved: as bits, since compiled code has no half floats
-        planes, packed = planes.view(np.uint16), packed.view(np.uint16)
-    interleave(planes, packed, back)
-
-
-def _packed(strip: npt.NDArray[Any]) -> ocio.PackedImageDesc:
-    height, width, _ = strip.shape
-    item = strip.itemsize
-    return ocio.PackedImageDesc(
-        strip, width, height, 4, _DEPTHS[strip.dtype.name], item, 4 * item, 4 * item * width
-    )
 
 
 @lru_cache(maxsize=32)
@@ -230,8 +193,5 @@ def _processor(color: Color) -> ocio.Processor:
 
 
 @lru_cache(maxsize=64)
-def _cpu(color: Color, source: str, target: str) -> ocio.CPUProcessor:
-    """Thread-safe to apply."""
-    return _processor(color).getOptimizedCPUProcessor(
-        _DEPTHS[source], _DEPTHS[target], ocio.OPTIMIZATION_DEFAULT
-    )
+def _program(color: Color, source: str, target: str) -> Program:
+    return Program.of(_processor(color), source, target)

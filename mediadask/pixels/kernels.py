@@ -253,19 +253,22 @@ def halve(plane: Any, out: Any, columns: int, down: Any, across: Any, gain: floa
 
 @compiled
 def interleave(planes: Any, packed: Any, back: bool) -> None:
-    """Copy (channels, rows, columns) to (rows, columns, channels), or the other way if `back`.
-
-    Channels that only one of them has are left alone.
-    """
-    channels = min(planes.shape[0], packed.shape[2])
+    """Copy (3 or 4, rows, columns) to (rows, columns, 4), or the other way if `back`; a missing fourth is 0."""
+    four = planes.shape[0] == 4
     for y in range(planes.shape[1]):
-        for channel in range(channels):
-            if back:
-                for x in range(planes.shape[2]):
-                    planes[channel, y, x] = packed[y, x, channel]
-            else:
-                for x in range(planes.shape[2]):
-                    packed[y, x, channel] = planes[channel, y, x]
+        one, two, three, last = planes[0, y], planes[1, y], planes[2, y], planes[-1, y]
+        row = packed[y].reshape(-1)  # a row of known step: the loops below become moves of whole registers
+        if back:
+            for x in range(len(one)):
+                one[x], two[x], three[x] = row[4 * x], row[4 * x + 1], row[4 * x + 2]
+            if four:
+                for x in range(len(one)):
+                    last[x] = row[4 * x + 3]
+        else:
+            zero = one.dtype.type(0)
+            for x in range(len(one)):
+                row[4 * x], row[4 * x + 1], row[4 * x + 2] = one[x], two[x], three[x]
+                row[4 * x + 3] = last[x] if four else zero
 
 
 @compiled

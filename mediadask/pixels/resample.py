@@ -167,7 +167,7 @@ def _taps(
     step = length / placed
     center = start + (np.arange(begin, end) + 0.5 - offset) * step - 0.5
     filled = slice(begin, begin + len(center))
-    if step == 1 and (start - offset) % 1 == 0:
+    if not len(center) or (step == 1 and (start - offset) % 1 == 0):
         # Pixels stay what they are, also under filters that would soften them.
         first = np.clip(np.round(center).astype(np.int64), 0, inputs - 1)
         inside = len(first) > 0 and first[-1] - first[0] == len(first) - 1

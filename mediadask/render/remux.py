@@ -61,10 +61,8 @@ class Kept:
     stop: int
     """The frame after the last they show: the range's end, or after it."""
 
-    @property
-    def opens(self) -> bool:
-        """Whether leading pictures of an open GOP had to be left out."""
-        return int(self.rows[-1] - self.rows[0]) >= len(self.rows)
+    opens: bool
+    """Whether leading pictures of an open GOP follow the key: they are left out."""
 
 
 def kept(index: FrameIndex, start: int, stop: int) -> Kept:
@@ -80,12 +78,13 @@ def kept(index: FrameIndex, start: int, stop: int) -> Kept:
     soonest = np.minimum.accumulate(index.pts[::-1])[::-1]
     while last < len(index.pts) and soonest[last] < latest[last - 1 - first]:
         last += 1
+    leading = index.pts < begin
     rows = np.arange(first, last)
-    rows = rows[index.pts[rows] >= begin]
+    rows = rows[~leading[rows]]
     times = index.pts[rows]
     before = int((times < index.pts[index.shown[start]]).sum())
     after = int((times > index.pts[index.shown[stop - 1]]).sum())
-    return Kept(rows, start - before, stop + after)
+    return Kept(rows, start - before, stop + after, bool(leading[first:].any()))
 
 
 def container_for(clip: Clip, keep: Kept) -> str:
@@ -94,7 +93,8 @@ def container_for(clip: Clip, keep: Kept) -> str:
     untimed = name == "avi" and not clip.index.intra_only  # AVI has no presentation times
     # MXF orders pictures by the numbers inside them, which do not begin with 0 in an open GOP.
     unordered = name == "mxf" and keep.opens
-    return "mov" if name not in _MUXERS or untimed or unordered else name
+    square = name != "mkv" or clip.header.pixel_aspect == 1  # PyAV cannot write Matroska's display size
+    return name if name in _MUXERS and square and not untimed and not unordered else "mov"
 
 
 def mark_tag(container: str) -> str:
@@ -170,6 +170,9 @@ def _picture_stream(output: Any, template: Any, clip: Clip, same: bool) -> Any:
     if same:
         stream.codec_context.codec_tag = template.codec_context.codec_tag
     stream.time_base, stream.codec_context.framerate = clip.index.time_base, clip.header.frame_rate
+    stream.codec_context.sample_aspect_ratio = (
+        clip.header.pixel_aspect
+    )  # the container's, often not the codec's
     stream.metadata.update(_tags(template))
     return stream
 

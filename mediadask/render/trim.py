@@ -134,9 +134,8 @@ def trim_clip(clip: Clip, start: int, stop: int, output: Output) -> Trimmed:
         with output.making(output.url, read_mark) as path, open(path, "w+b", buffering=0) as file:
             remux(file, clip, keep, str(output.mark))
     output.clear()
-    return Trimmed(
-        output.url, keep.stop - keep.start, start=keep.start, notes=_notes(clip, start, stop, keep)
-    )
+    notes = _notes(clip, start, stop, keep)
+    return Trimmed(output.url, keep.stop - keep.start, source=clip.url, start=keep.start, notes=notes)
 
 
 def _notes(clip: Clip, start: int, stop: int, keep: Kept) -> tuple[str, ...]:
@@ -185,10 +184,8 @@ def _copy_group(clip: Clip, start: int, stop: int, place: str) -> Group:
         )
         for some in (files[row : row + _FILES_A_UNIT] for row in range(0, len(files), _FILES_A_UNIT))
     )
-    name = split_layer(clip.url)[0].rpartition("/")[2]
-    return Group(
-        output.name, units, Unit(finish_copy, (output, name, start, stop), name=output.name, kind="join")
-    )
+    finish = Unit(finish_copy, (clip, output, start, stop), name=output.name, kind="join")
+    return Group(output.name, units, finish)
 
 
 def copy_files(files: Sequence[FileStamp], output: Output) -> None:

@@ -38,8 +38,8 @@ def find_media(
     Parameters
     ----------
     where
-        Folders, files, globs or URLs, one or several. A ``.json`` is what ``mediadask info --json`` printed: its
-        clips are taken as listed there, without opening them, which for thousands of clips is what takes time.
+        Folders, files, globs or URLs, one or several. A ``.json`` is what ``mediadask info --json`` printed:
+        its clips are taken as listed there and not opened, which for thousands is what takes time.
     on_error
         Called with what cannot be listed, and the search goes on. Without it the error is raised.
 

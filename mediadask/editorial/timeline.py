@@ -29,6 +29,8 @@ __all__ = ["Timeline", "read_timeline"]
 _MOST_BYTES = 256 << 20
 """A feature's EDL of 20,000 events has 4 MB, its XML 100: what is larger is something else."""
 
+_COMPOUND_FILE = bytes.fromhex("d0cf11e0a1b11ae1")
+
 
 @dataclass(frozen=True)
 class Timeline:
@@ -145,6 +147,8 @@ def _read_xml(data: bytes, where: str) -> Timeline:
 
 
 def _read_aaf(data: bytes, where: str) -> Timeline:
+    if not data.startswith(_COMPOUND_FILE):
+        raise UnreadableMedia("is no AAF", where=where, do="export it again")
     with tempfile.TemporaryDirectory() as folder:
         path = os.path.join(folder, "timeline.aaf")  # its reader wants a local file
         with open(path, "wb") as file:
@@ -157,15 +161,15 @@ def _adapted(where: str, adapter: str, source: str, *, from_file: bool = False) 
 
     from mediadask.editorial.interchange import timeline_events
 
-    read: Callable[..., Any] = otio.adapters.read_from_file if from_file else otio.adapters.read_from_string
-    try:
-        found = read(source, adapter_name=adapter)
-    except otio.exceptions.AdapterDoesntExistError as error:
+    if adapter not in otio.adapters.available_adapter_names():
         raise UnsupportedMedia(
             f"is read by an OpenTimelineIO adapter that is not installed ({adapter})",
             where=where,
             do="pip install 'mediadask[aaf]'",
-        ) from error
+        )
+    read: Callable[..., Any] = otio.adapters.read_from_file if from_file else otio.adapters.read_from_string
+    try:
+        found = read(source, adapter_name=adapter)
     except Exception as error:  # adapters let through whatever a file they did not foresee makes Python raise
         what = " ".join(str(error).split()) or type(error).__name__
         raise UnreadableMedia(f"is no timeline that can be read ({what[:200]})", where=where) from error

@@ -215,7 +215,10 @@ def test_line_ends_of_every_system(end: str) -> None:
 
 
 def test_the_same_as_opentimelineio_where_that_reads_a_list() -> None:
-    text = f"TITLE: T\n{LINE}* FROM CLIP NAME: one\n*ASC_SOP (1.1 1 1) (0 0 0) (1 1 1)\n* LOC: 10:00:00:05 RED NOTE\n"
+    text = (
+        f"TITLE: T\n{LINE}* FROM CLIP NAME: one\n"
+        "*ASC_SOP (1.1 1 1) (0 0 0) (1 1 1)\n* LOC: 10:00:00:05 RED NOTE\n"
+    )
     theirs = next(iter(otio.adapters.read_from_string(text, "cmx_3600").find_clips()))
     ours = one(text)
     first, frames = ours.source.at(Fraction(24))

@@ -1,0 +1,290 @@
+"""Every kind of list reads to the same events; hostile ones to one line."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from itertools import pairwise
+from typing import TYPE_CHECKING, Any
+
+import opentimelineio as otio
+import pytest
+
+from mediadask.editorial import Timeline, match_events, read_timeline
+from mediadask.errors import InvalidRequest, MediaError, MissingMedia, UnreadableMedia, UnsupportedMedia
+from mediadask.pixels.cdl import Cdl
+from tests.editorial.conftest import ReadList, clip
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+EDL = "001  A001C001 V     C        01:00:01:00 01:00:02:00 10:00:00:00 10:00:01:00\n* FROM CLIP NAME: é\n"
+HOUR = 3600 * 24
+
+
+def time(frames: float, rate: float = 24) -> otio.opentime.RationalTime:
+    return otio.opentime.RationalTime(frames, rate)
+
+
+def used(first: float, frames: float, rate: float = 24) -> otio.opentime.TimeRange:
+    return otio.opentime.TimeRange(time(first, rate), time(frames, rate))
+
+
+def edit(*items: Any, start: float = 10 * HOUR) -> otio.schema.Timeline:
+    timeline = otio.schema.Timeline("DAY 12", global_start_time=time(start))
+    track = otio.schema.Track("V1", kind=otio.schema.TrackKind.Video)
+    track.extend(items)
+    timeline.tracks.append(track)
+    return timeline
+
+
+def shot(reel: str, first: float = HOUR + 24, frames: float = 24, **how: Any) -> otio.schema.Clip:
+    reference = otio.schema.ExternalReference(f"file:///card/{reel}.mov", used(HOUR, 240))
+    return otio.schema.Clip(reel, reference, used(first, frames), **how)
+
+
+def frames_of(timeline: Timeline, *media: Any) -> list[tuple[str | None, int, int] | str]:
+    plan = match_events(timeline, media or [clip("A001C001"), clip("A001C002")])
+    return [(one.url, one.start, one.stop) if one.ok else one.problems[0] for one in plan]
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        EDL.encode(),
+        b"\xef\xbb\xbf" + EDL.encode(),
+        EDL.encode("utf-16"),
+        "\ufeff".encode("utf-16-be") + EDL.encode("utf-16-be"),
+        EDL.encode("latin-1"),
+        EDL.replace("\n", "\r\n").encode(),
+    ],
+    ids=["utf-8", "utf-8 mark", "utf-16", "utf-16-be", "latin-1", "crlf"],
+)
+def test_text_in_every_encoding_that_editing_systems_write(data: bytes, read_list: ReadList) -> None:
+    (event,) = read_list(data)
+    assert (event.reel, event.clip_name) == ("A001C001", "é")
+
+
+def test_the_title_is_the_files_name_where_it_has_none(read_list: ReadList) -> None:
+    assert read_list(EDL).name == "turnover"
+    assert read_list("TITLE: DAY 12\n" + EDL).name == "DAY 12"
+
+
+@pytest.mark.parametrize(
+    "rate", ["23.976", "23.98", 23.976, 24000 / 1001, Fraction(24000, 1001), "24000/1001"]
+)
+def test_a_rate_in_its_many_spellings(rate: Any, read_list: ReadList) -> None:
+    assert read_list(EDL, rate=rate).rate == Fraction(24000, 1001)
+
+
+@pytest.mark.parametrize("rate", ["fast", 0, -24, "1/0", float("nan"), float("inf")])
+def test_what_is_no_rate_is_refused(rate: Any, read_list: ReadList) -> None:
+    with pytest.raises(InvalidRequest, match="is no frame rate"):
+        read_list(EDL, rate=rate)
+
+
+def test_otio(read_list: ReadList) -> None:
+    metadata = {
+        "cmx_3600": {"reel": "A001C002"},
+        "cdl": {"asc_sop": {"slope": [1.1, 1, 1], "offset": [0, 0, 0], "power": [1, 1, 1]}, "asc_sat": 0.9},
+    }
+    second = shot("clip two", metadata=metadata, markers=[otio.schema.Marker("ABC_010")])
+    dissolve = otio.schema.Transition("x", "SMPTE_Dissolve", time(4), time(6))
+    timeline = edit(shot("A001C001"), dissolve, second, otio.schema.Gap(duration=time(12)), shot("A001C001"))
+    found = read_list(timeline.to_json_string(), ".otio")
+    assert (found.name, found.rate, len(found)) == ("DAY 12", 24, 3)
+    one, two, _ = found
+    assert (one.reel or one.clip_name, two.reel) == ("A001C001", "A001C002")
+    assert (one.tail and one.tail.beyond, two.head and two.head.beyond) == (6, 4)
+    assert two.cdl == Cdl((1.1, 1.0, 1.0), saturation=0.9)
+    assert two.markers == ("ABC_010",)
+    assert [event.record and event.record.start for event in found] == [
+        10 * HOUR,
+        10 * HOUR + 24,
+        10 * HOUR + 60,
+    ]
+    assert frames_of(found) == [
+        ("/card/A001C001.mov", 24, 54),
+        ("/card/A001C002.mov", 20, 48),
+        ("/card/A001C001.mov", 24, 48),
+    ]
+
+
+def test_retimes_of_otio(read_list: ReadList) -> None:
+    fast = shot("A001C001", effects=[otio.schema.LinearTimeWarp(time_scalar=2)])
+    frozen = shot("A001C001", effects=[otio.schema.FreezeFrame()])
+    ramp = shot("A001C001", effects=[otio.schema.TimeEffect("ramp")])
+    found = read_list(edit(fast, frozen, ramp).to_json_string(), ".otio")
+    assert frames_of(found)[:2] == [("/card/A001C001.mov", 24, 24 + 47), ("/card/A001C001.mov", 24, 25)]
+    assert "speed changes as it plays" in str(frames_of(found)[2])
+
+
+def test_what_asks_for_no_camera_picture_is_skipped_and_nested_sequences_are_listed(
+    read_list: ReadList,
+) -> None:
+    generated = otio.schema.Clip("bars", otio.schema.GeneratorReference("bars", "SMPTEBars"), used(0, 24))
+    disabled = shot("A001C001")
+    disabled.enabled = False
+    nested = otio.schema.Stack("compound", [shot("A001C001")])
+    timeline = edit(generated, disabled, nested, shot("A001C002"))
+    timeline.tracks.append(otio.schema.Track("A1", kind=otio.schema.TrackKind.Audio))
+    found = read_list(timeline.to_json_string(), ".otio")
+    assert len(found.skipped) == 3
+    assert ["sequence in the sequence" in "".join(event.problems) for event in found] == [True, False]
+
+
+def test_final_cut_7_xml(read_list: ReadList) -> None:
+    text = otio.adapters.write_to_string(edit(shot("A001C001"), shot("A001C002")), "fcp_xml")
+    text = text.replace('<?xml version="1.0" ?>', '<?xml version="1.0" encoding="UTF-8"?>\n<!DOCTYPE xmeml>')
+    found = read_list(text, ".xml")
+    assert found.rate == 24
+    assert frames_of(found) == [("/card/A001C001.mov", 24, 48), ("/card/A001C002.mov", 24, 48)]
+
+
+XMEML = """<?xml version="1.0" encoding="UTF-8"?>
+<!DOCTYPE xmeml>
+<xmeml version="5"><sequence id="s"><name>DAY 12</name>
+<rate><timebase>24</timebase><ntsc>TRUE</ntsc></rate>
+<timecode><rate><timebase>24</timebase><ntsc>TRUE</ntsc></rate><string>10:00:00:00</string>
+<frame>864000</frame></timecode>
+<media><video><track><clipitem id="c1"><name>x</name><start>0</start><end>24</end>
+<in>{first}</in><out>{last}</out>
+<rate><timebase>24</timebase><ntsc>TRUE</ntsc></rate>
+<file id="f1"><name>x.mov</name><duration>240</duration><rate><timebase>24</timebase><ntsc>TRUE</ntsc></rate>
+<timecode><rate><timebase>24</timebase><ntsc>TRUE</ntsc></rate><string>01:00:00:00</string>
+<frame>86400</frame>
+<reel><name>A001_C001_0101AB</name></reel></timecode></file>{filters}</clipitem></track></video></media>
+</sequence></xmeml>
+"""
+REMAP = """<filter><effect><name>Time Remap</name><effectid>timeremap</effectid>
+<parameter><parameterid>speed</parameterid><value>{speed}</value></parameter>
+<parameter><parameterid>reverse</parameterid><value>{reverse}</value></parameter></effect></filter>"""
+
+
+@pytest.mark.parametrize(
+    ("first", "filters", "frames"),
+    [
+        (24, "", (24, 48)),
+        (24, REMAP.format(speed=200, reverse="FALSE"), (48, 48 + 47)),
+        (24, REMAP.format(speed=50, reverse="FALSE"), (12, 12 + 12)),
+        (24, REMAP.format(speed=100, reverse="TRUE"), (240 - 48, 240 - 24)),
+        (24, REMAP.format(speed=-100, reverse="FALSE"), (240 - 48, 240 - 24)),
+    ],
+)
+def test_retimes_of_final_cut_count_in_the_retimed_clips_frames(
+    first: int, filters: str, frames: tuple[int, int], read_list: ReadList
+) -> None:
+    found = read_list(XMEML.format(first=first, last=first + 24, filters=filters), ".xml")
+    assert found.events[0].reel == "A001_C001_0101AB"
+    assert found.rate == Fraction(24000, 1001)
+    media = clip("A001_C001_0101AB", rate=Fraction(24000, 1001), path="/card/a.mov")
+    assert frames_of(found, media) == [("/card/a.mov", *frames)]
+
+
+def test_a_speed_that_may_be_a_factor_or_per_cent_is_not_guessed(read_list: ReadList) -> None:
+    filters = REMAP.format(speed=0.25, reverse="FALSE")
+    found = read_list(XMEML.format(first=0, last=24, filters=filters), ".xml")
+    assert "0.25 %" in found.events[0].problems[0]
+
+
+def test_final_cut_x_xml(read_list: ReadList) -> None:
+    text = otio.adapters.write_to_string(edit(shot("A001C001"), start=0), "fcpx_xml")
+    assert frames_of(read_list(text, ".fcpxml")) == [("/card/A001C001.mov", 24, 48)]
+
+
+def test_aaf(tmp_path: Path) -> None:
+    pytest.importorskip("otio_aaf_adapter")
+    item = shot("A001C001")
+    mob = "urn:smpte:umid:060a2b34.01010105.01010f10.13000000.060e2b34.{:08}.080046a5.09bc4f1d"
+    item.media_reference.metadata["AAF"] = {"MobID": mob.format(1)}
+    item.metadata["AAF"] = {"SourceID": mob.format(1)}
+    otio.adapters.write_to_file(edit(item, start=0), str(tmp_path / "day12.aaf"))
+    assert frames_of(read_timeline(tmp_path / "day12.aaf")) == [("/card/A001C001.mov", 24, 48)]
+
+
+ALE = """Heading
+FIELD_DELIM\tTABS
+VIDEO_FORMAT\t1080
+FPS\t29.97
+
+Column
+Name\tTape\tStart\tEnd\tASC_SOP\tASC_SAT\tShot
+
+Data
+12A-1\tA001C001\t01:01:00:02\t01:01:00:12\t(1.1 1 1)(0 0 0)(1 1 1)\t0.9\tABC_010
+12A-2\tA001C001\t01:00:00:00
+12A-3\tA001C009\t01:00:00:00\t01:00:01:00
+"""
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
+def test_ale(end: str, read_list: ReadList) -> None:
+    found = read_list(ALE.replace("\n", end), ".ale")
+    assert found.rate == Fraction(30000, 1001)
+    one, two, three = found
+    assert (one.reel, one.clip_name, one.markers) == ("A001C001", "12A-1", ("ABC_010",))
+    assert one.cdl == Cdl((1.1, 1.0, 1.0), saturation=0.9)
+    assert two.problems == ("line 11 has no Start and End",)
+    assert not three.problems
+    # Written with colons, but the clip counts drop-frame.
+    media = clip("A001C001", "01:00:59;28", 60, rate=Fraction(30000, 1001), path="/card/a.mov")
+    assert frames_of(found, media)[0] == ("/card/a.mov", 2, 12)
+
+
+LAUGHS = "".join(f'<!ENTITY {name} "{f"&{before};" * 10}">' for before, name in pairwise("abcdefgh"))
+BOMB = (
+    f'<!DOCTYPE x [<!ENTITY a "ha">{LAUGHS}]><xmeml version="5"><sequence><name>&h;</name></sequence></xmeml>'
+)
+
+
+@pytest.mark.parametrize(
+    ("name", "data", "message"),
+    [
+        ("x.xml", BOMB, "entit"),
+        ("x.fcpxml", BOMB, "entit"),
+        ("x.xml", '<!DOCTYPE xmeml SYSTEM "file:///etc/passwd"><xmeml/>', "entities"),
+        ("x.xml", '<!DOCTYPE x [<!ENTITY e SYSTEM "/etc/passwd">]><xmeml>&e;</xmeml>', "entities"),
+        ("x.xml", "<xmeml>" + "<a>" * 100_000, "XML"),
+        ("x.xml", "<xmeml>", "not well-formed"),
+        ("x.xml", "\0\1\2", "not well-formed"),
+        ("x.xml", "<html/>", "another kind"),
+        ("x.xml", "<xmeml/>", "no timeline"),
+        ("x.otio", '{"a":' * 100_000 + "1" + "}" * 100_000, "nested deeper"),
+        ("x.otio", '{"OTIO_SCHEMA": "Timeline.1"', "is no JSON"),
+        ("x.otio", '{"OTIO_SCHEMA": "Clip.1"}', "holds 0 timelines"),
+        ("x.otio", '{"OTIO_SCHEMA": "Nothing.1"}', "holds 0 timelines"),
+        ("x.otio", "[]", "holds 0 timelines"),
+        ("x.aaf", "no compound file", "is no AAF"),
+        ("x.edl", b"\x7fELF\0\0\0\0", "is binary"),
+        ("x.edl", b"\xff\xfe\0\xd8", "is binary"),
+        ("x.edl", "a shopping list\n", "no picture events"),
+        ("x.edl", "", "empty"),
+        ("x.ale", "Heading\nFPS\tmany\n", "line 2: 'many' is no frame rate"),
+        ("x.ale", "Column\nName\tTape\n", "line 2 has no column Start"),
+        ("x.ale", "Heading\n", "no picture events"),
+        ("x.txt", EDL, "no kind of timeline"),
+        ("timeline", EDL, "no kind of timeline"),
+    ],
+)  # fmt: skip
+def test_what_is_no_timeline_is_one_line(name: str, data: str | bytes, message: str, tmp_path: Path) -> None:
+    path = tmp_path / name
+    path.write_bytes(data if isinstance(data, bytes) else data.encode())
+    with pytest.raises(MediaError, match=message) as caught:
+        read_timeline(path)
+    line = str(caught.value)
+    assert line.startswith(str(path))
+    assert "\n" not in line
+    assert len(line) < 600
+
+
+def test_a_giant_file_is_not_read(tmp_path: Path) -> None:
+    with open(tmp_path / "x.edl", "wb") as file:
+        file.truncate(1 << 40)
+    with pytest.raises(UnreadableMedia, match="too much for a timeline"):
+        read_timeline(tmp_path / "x.edl")
+
+
+def test_a_timeline_that_is_not_there(tmp_path: Path) -> None:
+    with pytest.raises(MissingMedia):
+        read_timeline(tmp_path / "x.edl")
+    with pytest.raises(UnsupportedMedia):
+        read_timeline(tmp_path / "x.doc")

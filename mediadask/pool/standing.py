@@ -134,18 +134,18 @@ def up(spec: Path | None = None, *, workers: int | None = None, port: int = 0) -
             )
     words = [name, log, workers or 0, port, json.dumps(settings)]
     command = [sys.executable, "-m", __name__, *map(str, words)]
+    # The shell leaves it to itself, so that it is nobody's child; its one line ends when it has answered.
+    detached = ["/bin/sh", "-c", '"$@" &', "sh", *command]
     with log.open("a") as output:
-        process = subprocess.Popen(
-            command,
+        started = subprocess.run(
+            detached,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=output,
             start_new_session=True,
-            text=True,
+            check=True,
         )
-    assert process.stdout is not None
-    with process.stdout as said:
-        answer = json.loads(said.readline() or "{}")
+    answer = json.loads(started.stdout or b"{}")
     if "error" in answer:
         raise MediaError(answer["error"])
     if not answer:
@@ -212,8 +212,8 @@ async def _stay(name: str, log: str, workers: int | None, port: int, starter: IO
         scheduler = await Scheduler(
             host="127.0.0.1", port=port, dashboard_address=f"127.0.0.1:{_DASHBOARD_PORT}", dashboard=False
         )
-    except OSError as error:
-        if error.errno != errno.EADDRINUSE:
+    except RuntimeError as error:  # "Scheduler failed to start." because of that
+        if not isinstance(error.__cause__, OSError) or error.__cause__.errno != errno.EADDRINUSE:
             raise
         raise InvalidRequest("the port is taken", where=port, do="give --port another") from None
     foreman = Foreman(config, local=True, at_once=workers or 0)

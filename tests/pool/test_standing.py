@@ -1,0 +1,206 @@
+"""A pool that stays, in a process of its own: found by others, drained, killed, up again with its jobs."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+from sqlalchemy import select
+
+import mediadask as md
+from mediadask.errors import InvalidRequest, MediaError
+from mediadask.pool import Pool, standing, tables
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+WAIT = 60
+COMMAND = str(Path(sys.executable).with_name("mediadask"))
+
+
+def eventually(condition: Callable[[], object]) -> None:
+    give_up = time.monotonic() + WAIT
+    while not condition():
+        assert time.monotonic() < give_up, "it did not come true"
+        time.sleep(0.02)
+
+
+def mediadask(*words: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run([COMMAND, *words], capture_output=True, text=True, timeout=120, check=False)
+
+
+@pytest.fixture(autouse=True)
+def _own_folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    for name in ("XDG_RUNTIME_DIR", "XDG_STATE_HOME", "XDG_CACHE_HOME"):
+        (tmp_path / name).mkdir(mode=0o700)
+        monkeypatch.setenv(name, str(tmp_path / name))
+    monkeypatch.delenv("MEDIADASK_POOL", raising=False)
+    yield
+    for lock in (tmp_path / "XDG_RUNTIME_DIR").rglob("*.json"):
+        os.kill(json.loads(lock.read_text())["pid"], signal.SIGTERM)
+        standing.wait_until_gone(lock.stem)
+
+
+def committed(folder: Path, number: int) -> str:
+    """A unit as renders are: what is there is not made again; waits for `go` before it is committed."""
+    made = folder / f"out {number}"
+    with (folder / "ran").open("a") as ran:
+        ran.write(f"{number}\n")
+    if made.exists():
+        return "found"
+    while number > 1 and not (folder / "go").exists():
+        time.sleep(0.005)
+        md.checkpoint()
+    with (folder / "made").open("a") as log:
+        log.write(f"{number}\n")
+    made.touch()
+    return "made"
+
+
+def test_a_pool_stays_for_other_commands_until_it_is_told_to_go(tmp_path: Path) -> None:
+    nothing = mediadask("pool", "status")
+    assert nothing.returncode == 2
+    assert nothing.stderr == (
+        "mediadask: local: no pool of this name is up; start it with `mediadask pool up`\n"
+    )
+    up = mediadask("pool", "up", "--workers", "1", "--json")
+    assert (up.returncode, up.stderr) == (0, "")
+    told = json.loads(up.stdout)
+    again = mediadask("pool", "up")
+    assert (again.returncode, again.stdout) == (2, "")
+    assert "local: the pool is up already" in again.stderr
+
+    with Pool.connect("local") as pool:
+        assert pool.address == told["address"]
+        job = pool.submit(md.delivery(partial(committed, tmp_path), [0, 1], name="first"), show="SHOW")
+        assert job.result(WAIT).results == ["made", "made"]
+        late = pool.submit(md.delivery(partial(committed, tmp_path), [2], name="late"))
+        status = json.loads(mediadask("pool", "status", "--json").stdout)
+        assert [each["name"] for each in status["jobs"]] == ["late"]
+        assert status["tiers"][0]["workers"] == 1
+        assert status["turnaround"][0]["jobs"] == 1
+        assert "SHOW" in {each["show"] for each in status["costs"]}
+        assert "first" not in mediadask("pool", "status").stdout
+
+        pool.down()
+        with pytest.raises(InvalidRequest, match="takes no more jobs"):
+            pool.submit(md.delivery(abs, [1], name="too late"))
+        assert late.progress.status in ("waiting", "running")
+        (tmp_path / "go").touch()
+        assert late.result(WAIT).results == ["made"], "what runs ends, and who waits for it gets it"
+    standing.wait_until_gone("local")
+    with pytest.raises(InvalidRequest, match="no pool of this name is up"):
+        Pool.connect("local")
+
+
+def test_killed_in_the_middle_of_a_job_it_goes_on_when_it_is_up_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    url = str(tmp_path / "ledger.sqlite")
+    monkeypatch.setenv("MEDIADASK_LEDGER", url)
+    first = standing.up(workers=2)
+    with Pool.connect("local") as pool:
+        job = pool.submit(md.delivery(partial(committed, tmp_path), range(6), name="long"), priority="urgent")
+        eventually(lambda: job.progress.units_running == 2 and job.progress.units_done == 2)
+        engine = tables.open_database(url)
+
+        def begun() -> bool:
+            with engine.connect() as connection:
+                return len(connection.execute(select(tables.attempts)).all()) == 4
+
+        eventually(begun)
+        os.kill(first.pid, signal.SIGKILL)
+        with pytest.raises(MediaError, match="the pool is gone; jobs of a pool with a name go on"):
+            job.wait()
+    stale = mediadask("pool", "status")
+    assert stale.returncode == 2
+    assert f"local: the pool (process {first.pid}) has died; `mediadask pool up` goes on" in stale.stderr
+
+    second = standing.up(workers=2)
+    assert second.pid != first.pid
+    with Pool.connect("local") as pool:
+        resumed = pool.job("long")
+        assert (resumed.id, resumed.priority) == (job.id, "urgent")
+        (tmp_path / "go").touch()
+        assert resumed.result(WAIT).results == ["found", "found", "made", "made", "made", "made"]
+        assert resumed.turnaround > 0
+        pool.down()
+    standing.wait_until_gone("local")
+    made = (tmp_path / "made").read_text().split()
+    assert sorted(made) == list("012345"), "nothing is made twice"
+    with engine.connect() as connection:
+        jobs = connection.execute(select(tables.jobs)).all()
+        attempts = connection.execute(select(tables.attempts)).all()
+        leases = connection.execute(select(tables.leases)).all()
+    engine.dispose()
+    assert [(each.job, each.status, each.payload) for each in jobs] == [(job.id, "done", None)]
+    lost = [attempt for attempt in attempts if attempt.outcome == "lost"]
+    assert {attempt.error for attempt in lost} == {"pool died"}
+    assert len(lost) == 2
+    assert sorted(lease.reason == "pool died" for lease in leases) == [False, False, True, True]
+
+
+def test_told_to_go_at_once_its_jobs_wait_for_the_next(tmp_path: Path) -> None:
+    standing.up(workers=1)
+    with Pool.connect("local") as pool:
+        job = pool.submit(md.delivery(partial(committed, tmp_path), [5], name="long"))
+        eventually(lambda: job.progress.units_running == 1)
+    down = mediadask("pool", "down", "--now")
+    assert (down.returncode, down.stdout) == (0, "pool local is down\n")
+    standing.up(workers=1)
+    with Pool.connect("local") as pool:
+        (tmp_path / "go").touch()
+        assert pool.job("long").result(WAIT).results == ["made"]
+    assert (tmp_path / "made").read_text().split() == ["5"]
+
+
+def test_what_is_wrong_with_a_spec_or_a_port_is_said_in_a_line(tmp_path: Path) -> None:
+    spec = tmp_path / "house.yaml"
+    for text, said in (
+        ("mediadask: {tiers: {local: {prise-per-hour: 1}}}", "did you mean price-per-hour?"),
+        (
+            "mediadsk: {grace: 1s}",
+            "has no section `mediadask`; did you mean mediadask where it says mediadsk?",
+        ),
+        (
+            "mediadask: {tiers: {local: null, spot: {kind: on-demand, price-per-hour: 1}}}",
+            "no tier is of this",
+        ),
+        ("{", "is not YAML"),
+    ):
+        spec.write_text(text)
+        refused = mediadask("pool", "up", "--spec", str(spec))
+        assert (refused.returncode, refused.stdout) == (2, "")
+        assert refused.stderr.count("\n") == 1
+        assert said in refused.stderr
+    missing = mediadask("pool", "up", "--spec", str(tmp_path / "none.yaml"))
+    assert "none.yaml: cannot be read: No such file or directory" in missing.stderr
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        refused = mediadask("pool", "up", "--port", str(port))
+        assert (refused.returncode, refused.stderr) == (
+            2,
+            f"mediadask: {port}: the port is taken; give --port another\n",
+        )
+
+
+def test_the_name_in_a_spec_is_the_pool_s(tmp_path: Path) -> None:
+    spec = tmp_path / "house.yaml"
+    spec.write_text("mediadask: {name: house, tiers: {local: {maximum: 1, price-per-hour: 2}}}")
+    up = mediadask("pool", "up", "--spec", str(spec))
+    assert (up.returncode, up.stderr) == (0, "")
+    assert up.stdout.startswith("pool house is up at tcp://127.0.0.1:")
+    status = json.loads(mediadask("pool", "status", "--pool", "house", "--json").stdout)
+    assert (status["name"], status["tiers"][0]["price_per_hour"]) == ("house", 2.0)
+    assert mediadask("pool", "down", "--pool", "house").stdout == "pool house is down\n"

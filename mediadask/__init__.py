@@ -19,6 +19,7 @@ from mediadask.errors import (
 if TYPE_CHECKING:
     from mediadask.clips import Clip
     from mediadask.dataset import open_clip
+    from mediadask.editorial.pull import pull
     from mediadask.editorial.trim import trim
     from mediadask.metadata import ClipMetadata, inspect, inspect_many
     from mediadask.pool import Job, Pool
@@ -48,6 +49,7 @@ __all__ = [
     "inspect_many",
     "open_clip",
     "proxy",
+    "pull",
     "sheet",
     "still",
     "trim",
@@ -69,6 +71,7 @@ _HOMES = {
     "archive": "render",
     "open_clip": "dataset",
     "proxy": "render",
+    "pull": "editorial.pull",
     "sheet": "render",
     "still": "render",
     "trim": "editorial.trim",

@@ -10,7 +10,7 @@ from typing import Annotated, Any
 
 import typer
 
-from mediadask.cli import deliveries, info, pool, reports, trim, work
+from mediadask.cli import deliveries, info, pool, pull, reports, trim, work
 from mediadask.cli.terminal import printable
 from mediadask.errors import MediaError
 
@@ -30,6 +30,7 @@ app.command()(info.info)
 app.command()(deliveries.proxy)
 app.command()(deliveries.sheet)
 app.command()(deliveries.archive)
+app.command()(pull.pull)
 app.command()(trim.trim)
 app.command()(reports.jobs)
 app.command()(reports.turnaround)

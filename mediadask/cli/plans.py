@@ -12,7 +12,7 @@ from mediadask.errors import MissingMedia
 
 if TYPE_CHECKING:
     from mediadask.cli.work import Work
-    from mediadask.editorial import TurnoverPlan
+    from mediadask.editorial import PlateName, TurnoverPlan
 
 __all__ = [
     "HandlesOption",
@@ -46,7 +46,12 @@ PlanOption = Annotated[
 
 
 def turnover_plan(
-    timeline: str, media: list[str], handles: int, rate: str | None, where: Work
+    timeline: str,
+    media: list[str],
+    handles: int,
+    rate: str | None,
+    where: Work,
+    name: PlateName | None = None,
 ) -> TurnoverPlan:
     """The plan of a timeline over the clips in some folders; clips that cannot be read are listed on stderr.
 
@@ -63,7 +68,7 @@ def turnover_plan(
     work.ended(report)
     if not report.results:
         raise MissingMedia("holds no clips", where=", ".join(media), do="name a folder or files with clips")
-    return match_events(edit, report.results, handles=handles)
+    return match_events(edit, report.results, handles=handles, name=name)
 
 
 def show_plan(plan: TurnoverPlan, names: list[str | None], json: bool) -> None:

@@ -119,7 +119,9 @@ class PlateOptions:
         except ValidationError as error:
             first = error.errors()[0]
             where = str(first["loc"][-1]) if first["loc"] else "options"
-            raise InvalidRequest(f"{first['input']!r} is none ({first['msg']})", where=where) from None
+            raise InvalidRequest(
+                f"{first['input']!r} cannot be", where=where, do=first["msg"].lower()
+            ) from None
         found._check()
         return found
 

@@ -95,6 +95,9 @@ class PullGroups(Sequence[Group]):
     def __len__(self) -> int:
         return len(self._plan)
 
+    def __getstate__(self) -> dict[str, Any]:
+        return {**self.__dict__, "_planned": {}}  # whoever runs it plans again: what is there may change
+
     @property
     def is_done(self) -> bool:
         """Whether nothing is left to be rendered."""

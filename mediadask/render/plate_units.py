@@ -357,7 +357,8 @@ def _thumbnail(movie: str) -> bytes:
     with open_file(movie) as file, av.open(file, "r") as container:
         stream = container.streams.video[0]
         container.seek((stream.duration or 0) // 2, stream=stream)
-        image: Image.Image = next(container.decode(stream)).to_image()
+        frame: Any = next(container.decode(stream))
+        image: Image.Image = frame.to_image()
     image.thumbnail((_THUMBNAIL_COLUMNS, _THUMBNAIL_COLUMNS), Image.Resampling.BOX)
     buffer = io.BytesIO()
     image.save(buffer, "jpeg", quality=82)

@@ -1,0 +1,188 @@
+"""`mediadask pull`: plates of a timeline, as a VFX vendor is sent them."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from mediadask.cli import plans, work
+from mediadask.cli.inputs import option_pairs
+from mediadask.cli.terminal import printable
+
+if TYPE_CHECKING:
+    from mediadask.delivery import Outcome
+
+__all__ = ["pull"]
+
+_NAMES, _PICTURE = "Names", "Picture"
+
+
+def pull(
+    timeline: plans.TimelineArgument,
+    media: plans.MediaOption,
+    out: Annotated[str, typer.Option("--out", "-o", metavar="DIR", help="Where they go.")],
+    handles: plans.HandlesOption = 8,
+    rate: plans.RateOption = None,
+    plan: plans.PlanOption = False,
+    name: Annotated[
+        str | None,
+        typer.Option(
+            metavar="TEMPLATE",
+            help="{show}_{episode}_{sequence}_{shot}_{plate}_v{version:03}.{frame:04}.exr and the like.",
+            rich_help_panel=_NAMES,
+        ),
+    ] = None,
+    field: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="FIELD=VALUE",
+            help="For names: episode=104, sequence=065. Repeatable.",
+            rich_help_panel=_NAMES,
+        ),
+    ] = None,
+    shot: Annotated[
+        str | None,
+        typer.Option(
+            "--shot",
+            metavar="PATTERN",
+            help="A regular expression that finds the shot in markers, clip names and comments.",
+            rich_help_panel=_NAMES,
+        ),
+    ] = None,
+    number: Annotated[
+        int, typer.Option("--plate-version", min=0, help="Of the plates.", rich_help_panel=_NAMES)
+    ] = 1,
+    first_frame: Annotated[
+        int, typer.Option(min=0, help="Number of a plate's first frame.", rich_help_panel=_NAMES)
+    ] = 1001,
+    cut_frame: Annotated[
+        int | None,
+        typer.Option(
+            min=0, help="Instead: number of the first frame after the handle.", rich_help_panel=_NAMES
+        ),
+    ] = None,
+    input_space: Annotated[
+        str | None,
+        typer.Option(help="Color space of the clips. Default: as they say.", rich_help_panel=_PICTURE),
+    ] = None,
+    color_space: Annotated[
+        str | None,
+        typer.Option(
+            help="Of the plates. Default: ACES2065-1; of DPX and ProRes the clip's.",
+            rich_help_panel=_PICTURE,
+        ),
+    ] = None,
+    config: Annotated[
+        str | None,
+        typer.Option(metavar="FILE", help="An OpenColorIO config. Default: ACES.", rich_help_panel=_PICTURE),
+    ] = None,
+    fdl: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="FILE", help="An ASC FDL with the framing. Repeatable.", rich_help_panel=_PICTURE
+        ),
+    ] = None,
+    fdl_template: Annotated[
+        str | None,
+        typer.Option(metavar="ID", help="Its canvas template; none only crops.", rich_help_panel=_PICTURE),
+    ] = None,
+    fdl_intent: Annotated[
+        str | None, typer.Option(metavar="ID", help="Its framing intent.", rich_help_panel=_PICTURE)
+    ] = None,
+    cdl: Annotated[
+        str | None,
+        typer.Option(metavar="FILE", help="The grade of events without one.", rich_help_panel=_PICTURE),
+    ] = None,
+    lut: Annotated[
+        str | None,
+        typer.Option(metavar="FILE", help="A LUT for the reviews.", rich_help_panel=_PICTURE),
+    ] = None,
+    format: Annotated[
+        str, typer.Option(help="exr, dpx10, dpx16 or prores4444.", rich_help_panel=_PICTURE)
+    ] = "exr",
+    compression: Annotated[
+        str,
+        typer.Option(help="Of EXR: none, zip, zips, piz, dwaa or htj2k.", rich_help_panel=_PICTURE),
+    ] = "zip",
+    float32: Annotated[
+        bool, typer.Option("--float", help="EXR of floats instead of halves.", rich_help_panel=_PICTURE)
+    ] = False,
+    review: Annotated[
+        bool, typer.Option(help="A review with burn-ins beside each plate.", rich_help_panel=_PICTURE)
+    ] = True,
+    on_corrupt: Annotated[
+        str,
+        typer.Option(
+            help="What a frame that does not decode becomes: fail, hold or black.", rich_help_panel=_PICTURE
+        ),
+    ] = "fail",
+    json: work.JsonOption = False,
+    pool: work.PoolOption = None,
+    workers: work.WorkersOption = None,
+    show: work.ShowOption = "",
+    priority: work.PriorityOption = None,
+    deadline: work.DeadlineOption = None,
+) -> None:
+    """Make plates of every event of a timeline: OpenEXR, ACES2065-1, with handles.
+
+    Beside each plate stand its AMF, CDL, a review with burn-ins and a manifest with hashes. What is there
+    already is not made again.
+    """
+    from mediadask.editorial import PlateName
+    from mediadask.editorial.names import DEFAULT_TEMPLATE
+    from mediadask.editorial.plates import PlateOptions
+    from mediadask.editorial.pull import PullGroups, pull_plan
+
+    given = {
+        "input_space": input_space,
+        "color_space": color_space,
+        "config": config,
+        "fdl": fdl,
+        "fdl_template": fdl_template,
+        "fdl_intent": fdl_intent,
+        "cdl": cdl,
+        "lut": lut,
+        "format": format,
+        "compression": compression,
+        "sample": "float" if float32 else "half",
+        "review": review,
+        "on_corrupt": on_corrupt,
+    }
+    options = PlateOptions.of({key: value for key, value in given.items() if value is not None})
+    fields = {"show": show, **option_pairs(field or [])} if show else option_pairs(field or [])
+    names = PlateName(name or DEFAULT_TEMPLATE, fields, shot, number, first_frame, cut_frame)
+    where = work.Work(pool, workers, show, priority, deadline)
+    turnover = plans.turnover_plan(timeline, media, handles, rate, where, names)
+    if plan:
+        plans.show_plan(turnover, [one.name for one in turnover], json)
+    delivery = pull_plan(turnover, out, options)
+    groups = delivery.groups
+    report = work.run(delivery, where, light=isinstance(groups, PullGroups) and groups.is_done)
+    if json:
+        import json as json_module
+
+        print(json_module.dumps([_row(outcome) for outcome in report.outcomes], indent=2, ensure_ascii=False))
+    else:
+        for made in report.results:
+            print(printable(made.url))
+    for made in report.results:
+        if made.stand_ins:
+            numbers = ", ".join(map(str, made.stand_ins))
+            print(f"{made.url}: did not decode, and stand-ins are shown: frames {numbers}", file=sys.stderr)
+    raise typer.Exit(work.ended(report))
+
+
+def _row(outcome: Outcome) -> dict[str, object]:
+    made = outcome.value
+    return {
+        "name": outcome.name,
+        "event": made.event if made else None,
+        "output": made.url if made else None,
+        "first_frame": made.first_number if made else None,
+        "frames": made.frames if made else None,
+        "written": made.written if made else None,
+        "stand_ins": list(made.stand_ins) if made else [],
+        "error": outcome.failure.error if outcome.failure else None,
+    }

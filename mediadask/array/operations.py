@@ -64,18 +64,16 @@ def map_pictures(
             data,
             function=function,
             shape=shape,
+            kind=np.dtype(dtype),
             dtype=np.dtype(dtype),
             chunks=(*data.chunks[:-3], *((length,) for length in shape)),
             meta=np.empty((0,) * frames.ndim, dtype),
         )
     else:
-        mapped = _map(frames.data, function=function, shape=shape, dtype=np.dtype(dtype))
-    resized = [
-        dim for dim, length in zip(_PICTURE, shape, strict=True) if length != frames.sizes[dim]
-    ]  # positions of other pixels
-    result = dataset.drop_vars(
-        ["frames", *(name for name, place in dataset.coords.items() if set(resized) & set(place.dims))]
-    ).assign(frames=(frames.dims, mapped, frames.attrs))
+        mapped = _map(frames.data, function=function, shape=shape, kind=np.dtype(dtype))
+    resized = {dim for dim, length in zip(_PICTURE, shape, strict=True) if length != frames.sizes[dim]}
+    misplaced = [name for name, coordinate in dataset.coords.items() if resized & set(coordinate.dims)]
+    result = dataset.drop_vars(["frames", *misplaced]).assign(frames=(frames.dims, mapped, frames.attrs))
     result.attrs = {**dataset.attrs, **(attrs or {})}
     result.encoding = dict(dataset.encoding)
     source = frames.encoding.get("source")
@@ -89,12 +87,12 @@ def _map(
     *,
     function: Callable[[npt.NDArray[Any]], npt.NDArray[Any]],
     shape: tuple[int, int, int],
-    dtype: np.dtype[Any],
+    kind: np.dtype[Any],
 ) -> npt.NDArray[Any]:
     before = pictures.shape[:-3]
     height, width, channels = shape
     # Planar memory, as the pictures come and as the next step likes them.
-    out = np.moveaxis(np.empty((*before, channels, height, width), dtype), -3, -1)
+    out = np.moveaxis(np.empty((*before, channels, height, width), kind), -3, -1)
     for index in np.ndindex(before):
         out[index] = function(pictures[index])
     return out

@@ -48,9 +48,9 @@ def read_fdl(url: str | os.PathLike[str]) -> dict[str, Any]:
     with open_file(where) as file:
         content = file.read()
     try:
-        document = fdl.FDL.parse(content)
-        document.validate()
-        return cast("dict[str, Any]", json.loads(content, parse_float=Fraction))
+        document = json.loads(content, parse_float=Fraction)
+        with fdl.FDL.parse(json.dumps(_as_schema_has_it(document), default=float).encode()) as checked:
+            checked.validate()
     except fdl.FDLError as error:
         problems = str(error).splitlines()[1:] or [str(error)]
         more = f", and {len(problems) - 1} more" if len(problems) > 1 else ""
@@ -59,6 +59,32 @@ def read_fdl(url: str | os.PathLike[str]) -> dict[str, Any]:
         ) from error
     except (ValueError, RecursionError) as error:
         raise UnreadableMedia(f"is no ASC FDL ({error})", where=where) from error
+    return cast("dict[str, Any]", document)
+
+
+def _as_schema_has_it(document: Any) -> Any:
+    """The document without the zeros that the specification allows and asc-fdl 1.0.2 does not.
+
+    They are a template's squeeze that keeps the source's (7.4.5), and a target length that is found (7.4.4).
+    """
+    templates = document.get("canvas_templates") if isinstance(document, dict) else None
+    if not isinstance(templates, list):
+        return document
+    fields = ("target_anamorphic_squeeze", "target_dimensions")
+    return document | {
+        "canvas_templates": [
+            one | {name: _not_zero(one[name]) for name in fields if name in one}
+            if isinstance(one, dict)
+            else one
+            for one in templates
+        ]
+    }
+
+
+def _not_zero(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {name: _not_zero(inner) for name, inner in value.items()}
+    return 1 if value == 0 else value
 
 
 def place_by_fdl(

@@ -7,6 +7,7 @@ positions its siting gives, edges repeated: it cannot overshoot, and it is what 
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
@@ -18,7 +19,7 @@ from mediadask.pixels.matrix import chroma_siting, code_range, luma_weights
 if TYPE_CHECKING:
     import numpy.typing as npt
 
-    from mediadask.clips.frame import Frame
+    from mediadask.clips.frame import ColorTags, Frame, PixelFormat
 
 __all__ = ["SampleType", "contiguous_rows", "to_rgb"]
 
@@ -81,7 +82,8 @@ def _fill(out: npt.NDArray[Any], frame: Frame, first: int, peak: np.float32) -> 
     planes = [contiguous_rows(plane) for plane in frame.planes]
     full, limited = _gains(frame.format.bits, frame.format.is_float)
     if frame.format.model == "yuv":
-        ycbcr_to_rgb(*planes[:3], out[:3], first, *_coefficients(frame), peak)
+        coefficients = _coefficients(frame.format, frame.color, frame.height)
+        ycbcr_to_rgb(*planes[:3], out[:3], first, *coefficients, peak)
         done = 3
     else:
         done = len(frame.format.channels) - frame.format.alpha
@@ -104,19 +106,20 @@ def _gains(bits: int, is_float: bool) -> tuple[tuple[np.float32, np.float32], tu
     )
 
 
-def _coefficients(frame: Frame) -> tuple[npt.NDArray[np.float32], ...]:
+@lru_cache
+def _coefficients(format: PixelFormat, color: ColorTags, height: int) -> tuple[npt.NDArray[np.float32], ...]:
     """What `ycbcr_to_rgb` takes: gains, and chroma phases across and down."""
-    red, blue = luma_weights(frame.color, frame.height)
+    red, blue = luma_weights(color, height)
     green = 1 - red - blue
-    codes = 2.0 ** (frame.format.bits - 8)
-    if code_range(frame.format, frame.color) == "full":
+    codes = 2.0 ** (format.bits - 8)
+    if code_range(format, color) == "full":
         luma, offset, chroma = 1 / (256 * codes - 1), 0.0, 256 * codes - 1
     else:
         luma, offset, chroma = 1 / (219 * codes), -16 / 219, 224 * codes
     r, b = 2 * (1 - red) / chroma, 2 * (1 - blue) / chroma
     gain = np.array([luma, offset, 128 * codes, r, -b * blue / green, -r * red / green, b], np.float32)
-    siting = chroma_siting(frame.format, frame.color)
-    return gain, _phases(frame.format.chroma[0], siting.x), _phases(frame.format.chroma[1], siting.y)
+    siting = chroma_siting(format, color)
+    return gain, _phases(format.chroma[0], siting.x), _phases(format.chroma[1], siting.y)
 
 
 def _phases(step: int, siting: float) -> npt.NDArray[np.float32]:
@@ -133,6 +136,8 @@ def contiguous_rows(plane: npt.NDArray[Any]) -> npt.NDArray[Any]:
     """
     if plane.dtype == np.float16:
         plane = plane.astype(np.float32)
+    if plane.flags.c_contiguous and not plane.flags.writeable:
+        return plane
     stride, item = plane.strides[0], plane.itemsize
     if plane.strides[1] != item or stride % item or stride < plane.shape[1] * item:
         plane = np.ascontiguousarray(plane)

@@ -89,6 +89,7 @@ def _halved(frame: Frame) -> tuple[npt.NDArray[np.uint16], ...]:
         half = np.empty((frame.height // 2, frame.width // 2), np.uint16)
         rows = contiguous_rows(plane)
         halve(rows, half, plane.shape[1], down, across, np.float32(factor), np.float32(offset + 0.5))
+        half.flags.writeable = False
         planes.append(half)
     return tuple(planes)
 

@@ -25,7 +25,7 @@ from mediadask.render.cut_sound import sound_packets
 from mediadask.timecode import Timecode
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Set
 
     import numpy.typing as npt
 
@@ -37,13 +37,13 @@ _MUXERS = {"mov": "mov", "mp4": "mp4", "mkv": "matroska", "mxf": "mxf", "avi": "
 _PRIMING_SECONDS = Fraction(1, 10)
 """What a transform codec's overlap needs before its first good sample."""
 
-_DERIVED = {
-    "encoder", "major_brand", "minor_version", "compatible_brands", "timecode", "reel_name", "duration",
-    "operational_pattern_ul", "uid", "generation_uid", "product_uid", "material_package_umid",
-    "toolkit_version_num", "product_version_num", "product_version", "application_platform", "company_name",
-    "product_name", "file_package_umid", "reel_umid", "vendor_id",
+_OF_THE_FILE = {
+    "encoder", "major_brand", "minor_version", "compatible_brands", "operational_pattern_ul", "uid",
+    "generation_uid", "product_uid", "material_package_umid", "toolkit_version_num", "product_version_num",
+    "application_platform",
 }  # fmt: skip
-"""Tags that say what the file is and who wrote it: of the copy its writer says them."""
+_OF_THE_RANGE = {"timecode", "reel_name", "duration", "file_package_umid", "reel_umid"}
+"""Tags that the copy's writer says anew."""
 
 _PACKETS_A_CHECKPOINT = 64
 
@@ -126,7 +126,9 @@ def remux(file: IO[bytes], clip: Clip, keep: Kept, mark: str) -> None:
     with ExitStack() as stack:
         source = stack.enter_context(opened(parts(clip)[0].url))
         output = stack.enter_context(av.open(file, "w", format=_MUXERS[name], options=options))
-        output.metadata.update(_tags(source))
+        output.metadata.update(_tags(source, _OF_THE_FILE | _OF_THE_RANGE))
+        if date := source.metadata.get("modification_date"):  # what FFmpeg calls the date in an MXF
+            output.metadata["creation_time"] = date
         output.metadata[mark_tag(name)] = mark
         try:
             stream = _picture_stream(output, source.streams[header.stream], clip, name == header.container)
@@ -137,7 +139,7 @@ def remux(file: IO[bytes], clip: Clip, keep: Kept, mark: str) -> None:
             for number, sound in enumerate(header.audio):
                 track = source.streams[sound.index]
                 copied = output.add_stream_from_template(track)
-                copied.metadata.update(_tags(track))
+                copied.metadata.update(_tags(track, _OF_THE_RANGE))
                 # An edit list lets sound begin before the picture and play from the picture's first frame on.
                 early = _PRIMING_SECONDS if quicktime else Fraction(0)
                 lanes.append(sound_packets(clip, number, *_span(clip, keep), copied, early=early))
@@ -173,7 +175,7 @@ def _picture_stream(output: Any, template: Any, clip: Clip, same: bool) -> Any:
     stream.codec_context.sample_aspect_ratio = (
         clip.header.pixel_aspect
     )  # the container's, often not the codec's
-    stream.metadata.update(_tags(template))
+    stream.metadata.update(_tags(template, _OF_THE_RANGE))
     return stream
 
 
@@ -185,8 +187,9 @@ def _name(place: Any, clip: Clip, keep: Kept) -> None:
         place.metadata["reel_name"] = header.reel
 
 
-def _tags(place: Any) -> dict[str, str]:
-    return {name: value for name, value in place.metadata.items() if name.lower() not in _DERIVED}
+def _tags(place: Any, derived: Set[str]) -> dict[str, str]:
+    said = place.metadata.items()
+    return {name: value for name, value in said if name.lower() not in derived}
 
 
 def _pictures(clip: Clip, keep: Kept, stream: Any) -> Iterator[tuple[Fraction, Any]]:

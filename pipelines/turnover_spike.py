@@ -1,11 +1,11 @@
 #!/usr/bin/env python
-"""A quiet pool, a turnover, and who ran when: background proxies fill every slot, then an urgent job arrives.
+"""A turnover, and who ran when: background proxies fill every slot of the pool, then an urgent pull arrives.
 
     python pipelines/turnover_spike.py --plot spike.html
-    python pipelines/turnover_spike.py /cards/A001 --out /dailies/A001 --plot spike.png --workers 8
+    python pipelines/turnover_spike.py /cards/A001 --turnover vfx.edl --out /dailies/A001 --plot spike.png
 
 Without clips it shoots its own. The plot is drawn from the ledger: every stretch that a unit ran or stood
-aside, by worker slot, and when the urgent job was submitted and done. A .png needs a browser.
+aside, by worker slot, and when the pull was submitted and done. A .png needs a browser.
 """
 
 from __future__ import annotations
@@ -13,7 +13,6 @@ from __future__ import annotations
 import argparse
 import sys
 import tempfile
-import time
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -26,19 +25,19 @@ from mediadask.pool.reports import history
 from mediadask.pool.schedule import schedule
 from mediadask.pool.tables import open_database
 
-CLIPS, FRAMES = 6, 150
+CLIPS, FRAMES, SHOTS = 6, 144, 4
 
 
 def main() -> int:
-    """Fill the pool, send the urgent job, draw what happened."""
+    """Fill the pool, send the urgent pull, draw what happened."""
     arguments = _arguments()
     if arguments.plot.suffix not in (".html", ".png"):
         print(f"{arguments.plot}: a plot is a page or a picture; name it .html or .png", file=sys.stderr)
         return 2
     with ExitStack() as stack:
-        folder = arguments.out or stack.enter_context(tempfile.TemporaryDirectory())
+        out = arguments.out or stack.enter_context(tempfile.TemporaryDirectory())
         try:
-            jobs = _spike(arguments, folder)
+            jobs = _spike(arguments, Path(out))
             _draw([job.id for job in jobs], arguments.plot)
         except md.MediaError as error:
             print(error, file=sys.stderr)
@@ -46,46 +45,61 @@ def main() -> int:
     return int(any(job.status == "failed" for job in jobs))
 
 
-def _spike(arguments: argparse.Namespace, folder: str) -> list[md.Job]:
+def _spike(arguments: argparse.Namespace, out: Path) -> list[md.Job]:
     with md.Pool.local(arguments.workers) as pool:
-        clips = list(find_clips(arguments.clips)) if arguments.clips else _shoot(pool, Path(folder))
-        background = pool.submit(
-            md.proxy(clips, f"{folder}/proxies", size="540p"),
-            name="proxies", show="DAILIES", priority="background",
-        )  # fmt: skip
-        frames = sum(len(md.Clip.open(clip)) for clip in clips)
-        while background.status == "running" and background.progress.frames < frames / 4:
-            time.sleep(0.05)
-        urgent = pool.submit(
-            md.sheet(clips[:3], f"{folder}/turnover", frames=20),
-            name="turnover",
-            show="VFX",
-            priority="urgent",
+        clips, turnover = list(find_clips(arguments.clips)), arguments.turnover
+        if not clips:
+            clips, turnover = _shoot(pool, out / "card"), _turnover(out / "vfx.edl")
+        pull = md.pull(
+            turnover, clips, out / "plates", handles=0, input_space=arguments.input_space, review=False
         )
+        background = pool.submit(
+            md.proxy(clips, out / "proxies", size="540p"),
+            name="proxies",
+            show="DAILIES",
+            priority="background",
+        )
+        enough = sum(len(md.Clip.open(clip)) for clip in clips) / 4
+        while background.progress.frames < enough and not background.wait(timeout=0.05):
+            pass
+        urgent = pool.submit(pull, name="turnover", show="VFX", priority="urgent")
         for job in (urgent, background):
-            print(job.result(), f"in {job.turnaround:.1f} s")
+            report = job.result()
+            print(f"{report} in {job.turnaround:.1f} s")
+            for failed in report.failures:
+                print(failed.failure.error, file=sys.stderr)
         return [urgent, background]
 
 
 def _shoot(pool: md.Pool, folder: Path) -> list[str]:
     def take(number: int) -> str:
         path = footage.write_clip(
-            folder / f"A001C{number:03}.mov", codec="libx264", frames=FRAMES, size=(1920, 1080),
-            options={"preset": "ultrafast", "g": "24"}, timecode="10:00:00:00", scene=number,
+            folder / f"A001C{number:03}.mov", codec="libx264", frames=FRAMES, size=(1920, 1080), scene=number,
+            options={"preset": "ultrafast", "g": "24"}, timecode="10:00:00:00", reel=f"A001C{number:03}",
         )  # fmt: skip
         return str(path)
 
+    folder.mkdir(parents=True)
     shoot = md.delivery(take, range(1, CLIPS + 1), name="shoot", seconds=10)
     return list(pool.submit(shoot).result().results)
+
+
+def _turnover(path: Path) -> Path:
+    """An edit of half a second of some clips."""
+    events = [
+        f"{n:03}  A001C{n:03}  V  C  10:00:02:00 10:00:02:12 01:00:{n:02}:00 01:00:{n:02}:12"
+        for n in range(1, SHOTS + 1)
+    ]
+    path.write_text("\n".join(["TITLE: VFX", *events]))
+    return path
 
 
 def _draw(jobs: list[str], path: Path) -> None:
     engine = open_database()
     known = history(engine)
-    known = known[known["job"].isin(jobs)]
     table = schedule(engine, load_config(), jobs)
     engine.dispose()
-    save(schedule_plot(table, known[known["priority"] == "urgent"]), path)
+    save(schedule_plot(table, known[known["job"] == jobs[0]]), path)
     aside = table[table["state"] == "aside"]
     seconds = (aside["ended"] - aside["started"]).dt.total_seconds().sum()
     print(f"{len(aside)} units stood aside, {seconds:.1f} s in all; {path}")
@@ -96,10 +110,15 @@ def _arguments() -> argparse.Namespace:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("clips", nargs="*", help="folders, files or patterns; by default it shoots some")
-    parser.add_argument("--out", help="where proxies and stills go; by default nowhere")
+    parser.add_argument("--turnover", metavar="EDL", help="what is pulled of them")
+    parser.add_argument("--input-space", default="Camera Rec.709", help="the clips' color space")
+    parser.add_argument("--out", help="where proxies and plates go; by default nowhere")
     parser.add_argument("--plot", type=Path, default=Path("spike.html"), help="a .html or a .png file")
     parser.add_argument("--workers", type=int)
-    return parser.parse_args()
+    arguments = parser.parse_args()
+    if bool(arguments.clips) != bool(arguments.turnover):
+        parser.error("give clips and a --turnover of them, or neither")
+    return arguments
 
 
 if __name__ == "__main__":

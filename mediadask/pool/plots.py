@@ -148,9 +148,8 @@ def schedule_plot(table: pd.DataFrame, marked: pd.DataFrame) -> Any:
             plot.add_layout(
                 Span(location=moment, dimension="height", line_color="#333333", line_dash="dashed")
             )
-            side = {"text_align": "right", "x_offset": -4} if what == "submitted" else {"x_offset": 4}
             plot.add_layout(
-                Label(x=moment, y=0.5, text=f"{job['name']} {what}", text_font_size="9pt", **side)
+                Label(x=moment, y=0.5, x_offset=4, text=f"{job['name']} {what}", text_font_size="9pt")
             )
     plot.y_range.start, plot.y_range.end = 0.4 - len(slots), 0.85
     plot.add_tools(

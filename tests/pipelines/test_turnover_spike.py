@@ -12,8 +12,6 @@ from mediadask.pool.reports import delays
 from mediadask.pool.tables import open_database
 
 if TYPE_CHECKING:
-    import pytest
-
     from tests.conftest import MakeClip
 
 SCRIPT = Path(__file__).parents[2] / "pipelines" / "turnover_spike.py"
@@ -31,18 +29,21 @@ def spike(ledger: Path, *words: object) -> subprocess.CompletedProcess[str]:
 
 
 def test_proxies_step_aside_for_the_turnover_and_both_are_delivered(
-    make_clip: MakeClip, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    make_clip: MakeClip, tmp_path: Path
 ) -> None:
     clips = [
-        make_clip(f"A00{number}.mov", codec="mpeg4", size=(1280, 720), frames=150, scene=number)
+        make_clip(
+            f"A00{number}.mov", codec="mpeg4", size=(1280, 720), frames=120, scene=number,
+            timecode="10:00:00:00", reel=f"A00{number}",
+        )
         for number in range(2)
-    ]
-    ledger, page, out = tmp_path / "ledger.sqlite", tmp_path / "spike.html", tmp_path / "out"
-    done = spike(ledger, *clips, "--out", out, "--plot", page, "--workers", 2)
-    assert (done.returncode, done.stderr) == (0, "")
-    assert sorted(path.name for path in out.rglob("*.*") if path.is_file()) == [
-        "A000.jpg", "A000.mp4", "A001.jpg", "A001.mp4",
     ]  # fmt: skip
+    ledger, page, out, edl = (tmp_path / name for name in ("ledger.sqlite", "spike.html", "out", "vfx.edl"))
+    edl.write_text("TITLE: VFX\n001  A001  V  C  10:00:01:00 10:00:01:08 01:00:00:00 01:00:00:08\n")
+    done = spike(ledger, *clips, "--turnover", edl, "--out", out, "--plot", page, "--workers", 2)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert sorted(path.name for path in (out / "proxies").glob("*.*")) == ["A000.mp4", "A001.mp4"]
+    assert len(list((out / "plates").rglob("*.exr"))) == 8
     assert "turnover submitted" in page.read_text()
     engine = open_database(str(ledger))
     made_way = delays(engine)

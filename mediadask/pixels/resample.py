@@ -20,11 +20,14 @@ Filter = Literal["box", "triangle", "cubic", "mitchell", "lanczos3", "blackman-h
 """``triangle`` is linear, ``cubic`` Catmull-Rom. All widen with the reduction, so that nothing aliases."""
 
 
-_BAND_ROWS = 128
+_BAND_ROWS = 64
 """Planes that are not as `_resample` likes them are brought into that form so many output rows at a time."""
 
 _LANES = 32
 """So many rows are resampled side by side: a few vectors for each column, and a band stays in the cache."""
+
+_TILE = 64
+"""Columns of a band whose sums are turned back at a time, while the cache still has them."""
 
 
 @dataclass(frozen=True)
@@ -92,14 +95,17 @@ def place(
     out = np.zeros((len(planes), height, width), dtype)
     if down.copied and across.copied and picture.dtype == out.dtype:
         out[:, down.outputs, across.outputs] = planes[:, down.copied, across.copied]
-    elif out.dtype == np.float16:
-        canvas = np.zeros((1, height, width), np.float32)
-        for plane, result in zip(planes, out, strict=True):
-            _place_plane(plane, canvas[0], down, across)
+        return out.transpose(1, 2, 0)
+    # New memory for each band of each channel would cost more than the work.
+    longest = max((high - low for _, low, high in down.bands()), default=0)
+    strip = np.empty((longest, planes.shape[2]), np.float32)
+    canvas = np.zeros((1, height, width), np.float32)
+    for plane, result in zip(planes, out, strict=True):
+        if out.dtype == np.float32:
+            _place_plane(plane, result, down, across, strip)
+        else:
+            _place_plane(plane, canvas[0], down, across, strip)
             to_half(canvas, canvas.view(np.uint32), result[None].view(np.uint16), 0)
-    else:
-        for plane, result in zip(planes, out, strict=True):
-            _place_plane(plane, result, down, across)
     return out.transpose(1, 2, 0)
 
 
@@ -115,30 +121,28 @@ def check_placing(source: Rectangle, target: Rectangle, size: tuple[int, int], f
 
 
 def _place_plane(
-    plane: npt.NDArray[Any], canvas: npt.NDArray[np.float32], down: _Taps, across: _Taps
+    plane: npt.NDArray[Any],
+    canvas: npt.NDArray[np.float32],
+    down: _Taps,
+    across: _Taps,
+    strip: npt.NDArray[np.float32],
 ) -> None:
     weights = down.weights
     if plane.dtype.kind in "ui":
         weights = weights * np.float32(1 / np.iinfo(plane.dtype).max)
     top, left = down.outputs.start, across.outputs.start
-    ready = plane.dtype.kind in "ui" or plane.dtype == np.float32
-    if ready and plane.flags.c_contiguous:
+    if plane.flags.c_contiguous and (plane.dtype.kind in "ui" or plane.dtype == np.float32):
         _resample(plane, canvas, top, left, down.first, weights, across.first, across.weights)
         return
-    for start in range(0, len(down.first), _BAND_ROWS):
-        first = down.first[start : start + _BAND_ROWS]
-        low, high = int(first.min()), int(first.max()) + weights.shape[1]
-        strip = np.ascontiguousarray(plane[low:high]) if ready else _floats(plane[low:high])
-        taps = weights[start : start + _BAND_ROWS]
-        _resample(strip, canvas, top + start, left, first - low, taps, across.first, across.weights)
-
-
-def _floats(values: npt.NDArray[Any]) -> npt.NDArray[np.float32]:
-    if values.dtype != np.float16:
-        return np.ascontiguousarray(values, np.float32)
-    out = np.empty(values.shape, np.float32)
-    _from_half(np.ascontiguousarray(values).view(np.uint16), out, out.view(np.uint32))
-    return out
+    for part, low, high in down.bands():
+        rows = strip[: high - low]
+        if plane.dtype == np.float16:
+            bits = np.ascontiguousarray(plane[low:high]).view(np.uint16)
+            _from_half(bits, rows, rows.view(np.uint32))
+        else:
+            rows[:] = plane[low:high]
+        first = down.first[part] - low
+        _resample(rows, canvas, top + part.start, left, first, weights[part], across.first, across.weights)
 
 
 @dataclass(frozen=True, eq=False)
@@ -156,6 +160,12 @@ class _Taps:
 
     weights: npt.NDArray[np.float32]
     """(outputs, taps), each row summing to 1."""
+
+    def bands(self) -> list[tuple[slice, int, int]]:
+        """Outputs, `_BAND_ROWS` at a time, and the inputs they take: where those begin and end."""
+        parts = [slice(start, start + _BAND_ROWS) for start in range(0, len(self.first), _BAND_ROWS)]
+        taps = self.weights.shape[1]
+        return [(part, int(self.first[part].min()), int(self.first[part].max()) + taps) for part in parts]
 
 
 @lru_cache(maxsize=64)
@@ -255,14 +265,15 @@ def _resample(
     taps = column_weights.shape[1]
     begin = columns.min()
     width = columns.max() + taps - begin
-    lines = np.empty((_LANES, width), np.float32)
+    # Longer by a cache line and a sample: columns of a power of two would crowd each other out of the cache.
+    lines = np.empty((_LANES, width + 17), np.float32)
     # The samples of a column side by side: they share its weight.
     turned = np.zeros((width, _LANES), np.float32)
-    sums = np.empty((wide, _LANES), np.float32)
+    sums = np.empty((_TILE, _LANES), np.float32)
     for band in range(0, height, _LANES):
         count = min(_LANES, height - band)
         for lane in range(count):
-            _weigh_rows(plane, rows[band + lane], row_weights[band + lane], begin, lines[lane])
+            _weigh_rows(plane, rows[band + lane], row_weights[band + lane], begin, lines[lane, :width])
         if taps == 1:
             for lane in range(count):
                 for x in range(wide):
@@ -271,11 +282,13 @@ def _resample(
         for x in range(width):
             for lane in range(_LANES):
                 turned[x, lane] = lines[lane, x]
-        for x in range(wide):
-            _weigh_rows(turned, columns[x] - begin, column_weights[x], 0, sums[x])
-        for lane in range(count):
-            for x in range(wide):
-                out[top + band + lane, left + x] = sums[x, lane]
+        for tile in range(0, wide, _TILE):
+            stop = min(tile + _TILE, wide)
+            for x in range(tile, stop):
+                _weigh_rows(turned, columns[x] - begin, column_weights[x], 0, sums[x - tile])
+            for lane in range(count):
+                for x in range(tile, stop):
+                    out[top + band + lane, left + x] = sums[x - tile, lane]
 
 
 @partial(compiled, in_order=True)

@@ -122,7 +122,7 @@ def _read_look(element: etree._Element, where: object) -> LookTransform:
     applied, description = _applied(element), _text(element, "description")
     space = child(element, "cdlWorkingSpace")
     reference = child(element, "ColorCorrectionRef")
-    graded = child(element, "SOPNode", "ASC_SOP", "SatNode", "ASC_SAT") is not None
+    graded = child(element, "SOPNode", "ASC_SOP", "SatNode", "ASC_SAT", "SATNode") is not None
     if space is None and reference is None and not graded:
         return LookTransform(applied, _read_transform(element, where), description=description)
     there, back = (

@@ -104,8 +104,8 @@ class Cdl:
         UnreadableMedia
             If its numbers are none.
         """
-        # Files name both nodes in two ways: the schema's, and the EDL's (ASC CDL 1.2, 9.1 and annex A).
-        sop, sat = child(element, "SOPNode", "ASC_SOP"), child(element, "SatNode", "ASC_SAT")
+        # The schema's names, those of early AMFs, and one that much software writes.
+        sop, sat = child(element, "SOPNode", "ASC_SOP"), child(element, "SatNode", "ASC_SAT", "SATNode")
         if sop is None and sat is None:
             raise UnreadableMedia("a color correction holds neither SOPNode nor SatNode", where=where)
         try:
@@ -129,8 +129,9 @@ class Cdl:
         InvalidRequest
             If the name ends in none of the three.
         """
+        data = self.document(os.path.splitext(os.fspath(path))[1])
         with open(path, "wb") as file:
-            file.write(self.document(os.path.splitext(os.fspath(path))[1]))
+            file.write(data)
 
     def document(self, kind: str) -> bytes:
         """The XML of a ``.cc``, ``.ccc`` or ``.cdl`` file."""

@@ -118,17 +118,18 @@ def named_space(config: ocio.Config, name: str, where: str) -> str:
     """
     space = config.getColorSpace(name)
     if space is None:
-        choices = [alias for one in config.getColorSpaces() for alias in (one.getName(), *one.getAliases())]
-        raise InvalidRequest(f"has no color space {name!r}", where=where, do=nearest(name, choices))
+        aliases = [alias for one in config.getColorSpaces() for alias in one.getAliases()]
+        raise InvalidRequest(
+            f"has no color space {name!r}", where=where, do=nearest(name, spaces(config), aliases)
+        )
     return str(space.getName())
 
 
-def nearest(name: str, choices: Iterable[str]) -> str:
-    """What to do about a name there is none of: ``did you mean …``."""
-    folded = {choice.casefold(): choice for choice in choices}
+def nearest(name: str, names: Iterable[str], aliases: Iterable[str] = ()) -> str:
+    """What to do about a name there is none of: take one that is like it, or any of the names."""
+    known = list(names)
+    folded = {choice.casefold(): choice for choice in (*aliases, *known)}
     close = difflib.get_close_matches(name.casefold(), folded, n=3, cutoff=0.5)
-    return (
-        f"did you mean {' or '.join(folded[one] for one in close)}?"
-        if close
-        else "name one of the config's own"
-    )
+    if close:
+        return f"did you mean {' or '.join(folded[one] for one in close)}?"
+    return f"use one of {', '.join(known)}"

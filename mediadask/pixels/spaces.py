@@ -1,18 +1,50 @@
-"""What color space a clip's picture is in, by the config's name: never guessed."""
+"""What color space a clip's picture is in, by a config's own name: what is said, never what is guessed."""
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from mediadask.errors import InvalidRequest
 from mediadask.pixels.config import CONFIG, config_url, named_space, open_config, spaces
+from mediadask.pixels.transform_ids import is_transform_id, space_named_by
 
 if TYPE_CHECKING:
     import os
 
+    import PyOpenColorIO as ocio
+
     from mediadask.metadata import ClipMetadata
 
 __all__ = ["input_space"]
+
+# What cameras call their encodings, letters and digits only, to OpenColorIO's names of curve and gamut.
+# A curve whose maker has several gamuts says nothing.
+_CAMERA_WORDS = {
+    "logc": "ARRI LogC3 (EI800)",
+    "logc3": "ARRI LogC3 (EI800)",
+    "logc3awg3": "ARRI LogC3 (EI800)",
+    "awg3logc3": "ARRI LogC3 (EI800)",
+    "logc4": "ARRI LogC4",
+    "logc4awg4": "ARRI LogC4",
+    "awg4logc4": "ARRI LogC4",
+    "vlog": "V-Log V-Gamut",
+    "vlogvgamut": "V-Log V-Gamut",
+    "applelog": "Apple Log",
+}
+
+# What files say in FFmpeg's words: (primaries, transfer). The tag bt709 is not here: recorders write it on
+# log footage too, and a matrix alone looks the same.
+_TAGGED = {
+    ("bt2020", "smpte2084"): "Rec.2100-PQ - Display",
+    ("bt2020", "arib-std-b67"): "Rec.2100-HLG - Display",
+    ("bt709", "iec61966-2-1"): "sRGB Encoded Rec.709 (sRGB)",
+    ("bt709", "linear"): "Linear Rec.709 (sRGB)",
+    ("bt2020", "linear"): "Linear Rec.2020",
+    ("smpte432", "linear"): "Linear P3-D65",
+    ("ap0", "linear"): "ACES2065-1",
+    ("ap1", "linear"): "ACEScg",
+}
 
 
 def input_space(
@@ -33,20 +65,31 @@ def input_space(
     Raises
     ------
     InvalidRequest
-        If the user's name is none of the config's, or neither the user nor the clip says what it is.
+        If the user's name is none of the config's; or if nobody says what the clip is in, or only half of it:
+        a curve without a gamut, an exposure index that changes the curve, or the tag ``bt709``, which log
+        footage carries too.
     """
     url = config_url(config)
     opened = open_config(url)
     if name is not None:
-        return named_space(opened, name, url)
+        return named_space(opened, space_named_by(name, url) if is_transform_id(name) else name, url)
     said = metadata.color_space
-    if said and opened.getColorSpace(said):
-        return named_space(opened, said, url)
-    what = (
-        f"is in color space {said!r}, which is none of the config's"
-        if said
-        else "does not say its color space"
-    )
-    raise InvalidRequest(
-        what, where=metadata.path, do=f"name it with --input-space: {', '.join(spaces(opened))}"
-    )
+    meant = said and _meant(said, opened)
+    if meant == "ARRI LogC3 (EI800)" and metadata.iso not in (None, 800):
+        what = f"is LogC3 at EI {metadata.iso}, and the config has its curve at EI 800 only"
+        raise InvalidRequest(what, where=metadata.path, do="name it with --input-space if that will do")
+    if meant:
+        return meant
+    half = f"is said to be {said!r}, which is not enough to know its color space"
+    what = half if said else "does not say its color space"
+    choices = ", ".join(spaces(opened))
+    raise InvalidRequest(what, where=metadata.path, do=f"name it with --input-space, one of {choices}")
+
+
+def _meant(said: str, config: ocio.Config) -> str | None:
+    """The config's own name of what a clip says; None where it says too little or the config has it not."""
+    parts = said.split("/")
+    words = re.sub(r"[^a-z0-9]", "", said.casefold())
+    name = _CAMERA_WORDS.get(words) or (_TAGGED.get((parts[0], parts[1])) if len(parts) > 1 else None)
+    space = config.getColorSpace(name or said)
+    return str(space.getName()) if space else None

@@ -100,7 +100,7 @@ def processor_of(step: Step) -> ocio.Processor:
         If the config has no such view or look, or the step has no inverse.
     """
     if isinstance(step, Grade):
-        return ocio.Config.CreateRaw().getProcessor(_cdl(step.cdl), _direction(step))
+        return _grade(step)
     if isinstance(step, Lut):
         return _lut(step)
     config = open_config(step.config, step.digest)
@@ -123,14 +123,18 @@ def _direction(step: Step) -> ocio.TransformDirection:
     return ocio.TRANSFORM_DIR_INVERSE if back else ocio.TRANSFORM_DIR_FORWARD
 
 
-def _cdl(cdl: Cdl) -> ocio.CDLTransform:
-    transform = ocio.CDLTransform()
+def _grade(step: Grade) -> ocio.Processor:
+    cdl, transform = step.cdl, ocio.CDLTransform()
     transform.setStyle(ocio.CDL_NO_CLAMP)
     transform.setSlope(cdl.slope)
     transform.setOffset(cdl.offset)
     transform.setPower(cdl.power)
     transform.setSat(cdl.saturation)
-    return transform
+    if step.inverse and not (all(cdl.slope) and cdl.saturation):
+        raise InvalidRequest(
+            f"{f'CDL {cdl.id}'.strip()} cannot be undone: a slope or its saturation is 0", do="go without"
+        )
+    return ocio.Config.CreateRaw().getProcessor(transform, _direction(step))
 
 
 def _lut(step: Lut) -> ocio.Processor:

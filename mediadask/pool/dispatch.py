@@ -327,6 +327,13 @@ class Dispatch:
                 self._forget(bundle)
                 self._back(bundle)
 
+    def restarted(self) -> None:
+        """Dask has forgotten all tasks and restarts its workers: everything begins again."""
+        for _, bundle in sorted(self.bundles.items()):  # as in `recall`
+            self._close_current(bundle, "rescheduled")
+            self._forget(bundle)
+            self._back(bundle)
+
     # What the workers tell.
 
     def report(self, worker: str, bundle: str, events: Iterable[list[Any]]) -> None:

@@ -68,7 +68,7 @@ class JobSubmitted:
     """How many outputs it makes; of its units the pool may not know the number before it has fed them."""
 
     kind: str = ""
-    """The kind of its units, where they share one."""
+    """What it makes: its delivery's name, such as ``proxy``."""
 
     payload: bytes | None = field(default=None, repr=False)
     """The delivery, pickled, so that a restarted scheduler can go on with it; dropped when the job ends."""
@@ -101,9 +101,6 @@ class JobEnded:
 
     groups_done: int = 0
     groups_failed: int = 0
-    groups_skipped: int = 0
-    """Of those done, how many were there already from an earlier run."""
-
     error: str = ""
     """The first failure, one line."""
 

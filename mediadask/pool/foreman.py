@@ -10,11 +10,12 @@ methods run in the scheduler's event loop; what may take long (loading a deliver
 from __future__ import annotations
 
 import asyncio
-from collections import Counter
+from collections import Counter, deque
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from datetime import datetime
 from importlib import import_module
+from itertools import count
 from logging import CRITICAL
 from time import monotonic
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -23,7 +24,7 @@ from distributed import Client, SchedulerPlugin
 from distributed.protocol.pickle import dumps, loads
 
 from mediadask.delivery import Failure
-from mediadask.errors import InvalidRequest
+from mediadask.errors import InvalidRequest, MediaError
 from mediadask.pool.backlog import JobRecord, Ticket, next_job
 from mediadask.pool.bundle import BUNDLE_UNITS, Bundle, take_bundle
 from mediadask.pool.config import load_config
@@ -52,6 +53,13 @@ _OWN_CLIENTS = 2
 """The foreman's, and that of whoever takes the pool down."""
 
 _LOOK_SECONDS = 0.05
+_KEPT_JOBS = 1000
+_KEPT_BYTES = 128 << 20
+"""Of the results of jobs that have ended; those of the latest are kept whatever their size."""
+
+_VALUE_BYTES = 50
+"""What Python needs to hold one, besides itself."""
+
 _PAGE_BYTES = 4 << 20
 _LAST = 1 << 30
 
@@ -101,11 +109,15 @@ class Foreman(SchedulerPlugin):
         self.scheduler, self.config = scheduler, config
         self.jobs: dict[str, JobRecord] = {}
         self._open: dict[str, JobRecord] = {}
+        self._ended: deque[tuple[JobRecord, int]] = deque()
+        self._kept_bytes = 0
+        self._numbers = count()
         self._shared: dict[str, Ticket] = {}
         self._in_flight: Counter[tuple[int, str]] = Counter()
         self._planners = ThreadPoolExecutor(4, thread_name_prefix="mediadask-plan")
         self._tasks: set[asyncio.Task[None]] = set()
         self._round_due = self._draining = False
+        self._generation = 0
         self._name = config.name or scheduler.address
         # With 1.0 no unit is sent to a worker before its slot is free; at Dask's 1.1 every thread
         # holds one more low unit than it runs, and an urgent one waits for it.
@@ -202,7 +214,7 @@ class Foreman(SchedulerPlugin):
             order=self.config.classes[priority].order,
             deadline=deadline,
             delivery=delivery,
-            number=len(self.jobs),
+            number=next(self._numbers),
             submitted_at=monotonic() - max(0.0, (utc_now() - submitted).total_seconds()),
         )
         self.jobs[job.id] = self._open[job.id] = job
@@ -240,16 +252,23 @@ class Foreman(SchedulerPlugin):
 
     async def describe(self, jobs: list[str] | None = None) -> list[dict[str, Any]]:
         """What is known of these jobs, or of all, first come first."""
-        names = self.jobs if jobs is None else [job for job in jobs if job in self.jobs]
-        return [self._described(self.jobs[job]) for job in names]
+        return [
+            self._described(job) for job in (self.jobs.values() if jobs is None else map(self._job, jobs))
+        ]
 
-    async def wait(self, job: str, timeout: float) -> dict[str, Any] | None:
-        """Its description when it has ended, or after `timeout` seconds; None where it is not known."""
+    def _job(self, job: str) -> JobRecord:
         if job not in self.jobs:
-            return None
+            raise MediaError(
+                "the pool no longer keeps this job", where=job, do="`mediadask jobs` tells its end"
+            )
+        return self.jobs[job]
+
+    async def wait(self, job: str, timeout: float) -> dict[str, Any]:
+        """Its description when it has ended, or after `timeout` seconds."""
+        record = self._job(job)
         with suppress(TimeoutError):
-            await asyncio.wait_for(self.jobs[job].ended.wait(), timeout)
-        return self._described(self.jobs[job])
+            await asyncio.wait_for(record.ended.wait(), timeout)
+        return self._described(record)
 
     def _described(self, job: JobRecord) -> dict[str, Any]:
         scaler, described = self._steward.scaler, job.description()
@@ -268,7 +287,7 @@ class Foreman(SchedulerPlugin):
     async def values(self, job: str, start: int) -> bytes:
         """Pickled: groups' values from `start` on, as many as fit a message, each bytes or a `Failure`."""
         page, size = [], 0
-        for value in self.jobs[job].values[start:]:
+        for value in self._job(job).values[start:]:
             page.append(value)
             size += len(value) if isinstance(value, bytes) else 200
             if size > _PAGE_BYTES:
@@ -277,11 +296,11 @@ class Foreman(SchedulerPlugin):
 
     async def delivery(self, job: str) -> bytes:
         """The delivery itself, for a client that did not submit it."""
-        return bytes(dumps(self.jobs[job].delivery))
+        return bytes(dumps(self._job(job).delivery))
 
     async def cancel(self, job: str) -> None:
         """Nothing of it starts any more, and what runs stops at its next checkpoint."""
-        record = self.jobs[job]
+        record = self._job(job)
         if record.status == "running":
             self._end(record, "cancelled")
             self._drop(record.in_flight)
@@ -291,7 +310,7 @@ class Foreman(SchedulerPlugin):
         self, job: str, priority: str | None, deadline: str | None, reason: str = ""
     ) -> None:
         """Another class or deadline, at once: units in Dask's queue are called back, running ones stay."""
-        record = self.jobs[job]
+        record = self._job(job)
         if priority is not None:
             record.priority = self.config.class_named(priority)
         if deadline is not None:
@@ -374,6 +393,12 @@ class Foreman(SchedulerPlugin):
         """A worker has come."""
         self.round_soon()
 
+    def restart(self, scheduler: Scheduler) -> None:
+        """Some client had Dask forget everything: jobs are not among it."""
+        self._generation = self._dispatch.client.generation + 1
+        self._dispatch.restarted()
+        self.round_soon()
+
     def remove_worker(self, scheduler: Scheduler, worker: str, **kwargs: Any) -> None:
         """A worker is gone."""
         self._dispatch.remove_worker(worker)
@@ -424,6 +449,7 @@ class Foreman(SchedulerPlugin):
     def _end(self, job: JobRecord, status: Any) -> None:
         job.status, job.seconds = status, monotonic() - job.submitted_at
         del self._open[job.id]
+        self._keep(job)
         job.planned.clear()
         job.first.clear()
         job.ended.set()
@@ -438,6 +464,17 @@ class Foreman(SchedulerPlugin):
                 error=job.error,
             )
         )
+
+    def _keep(self, ended: JobRecord) -> None:
+        """Results stay until they are too many: the oldest are dropped with their jobs."""
+        size = sum(len(value) if isinstance(value, bytes) else 0 for value in ended.values)
+        size += _VALUE_BYTES * len(ended.values)
+        self._ended.append((ended, size))
+        self._kept_bytes += size
+        while len(self._ended) > _KEPT_JOBS or (self._kept_bytes > _KEPT_BYTES and len(self._ended) > 1):
+            oldest, size = self._ended.popleft()
+            self._kept_bytes -= size
+            del self.jobs[oldest.id]
 
     # Rounds: whatever happened, look at everything once, soon.
 
@@ -470,13 +507,15 @@ class Foreman(SchedulerPlugin):
 
     def _feed(self) -> None:
         """Fill the window: every class has one that only it and more urgent classes fill."""
+        if self._dispatch.client.generation < self._generation:
+            return  # it would drop what is entered before it hears of the restart
         batch: list[Bundle] = []
         allowed = self._allowed()
-        count = self._dispatch.count
+        counted = self._dispatch.count
         while (job := next_job(allowed, self._in_flight)) is not None:
             ahead = sum(
                 number
-                for (state, order), number in count.items()
+                for (state, order), number in counted.items()
                 if state in ("sent", "queued") and order <= job.order
             )
             if ahead + len(batch) >= self._window or (not batch and ahead > self._window // 2):

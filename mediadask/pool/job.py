@@ -123,7 +123,7 @@ class Job:
             left = _POLL_SECONDS if until is None else min(_POLL_SECONDS, until - monotonic())
             if left < 0:
                 return False
-            self._described = self._known(self._pool.ask("wait", job=self.id, timeout=left))
+            self._described = self._pool.ask("wait", job=self.id, timeout=left)
             if trouble := self._described["trouble"]:
                 raise MediaError(trouble, where=self.name, do=_WITHOUT_WORKERS)
         return True
@@ -147,12 +147,6 @@ class Job:
         values: list[Any] = []
         while len(values) < len(self._delivery):
             page = loads(self._pool.ask("values", job=self.id, start=len(values)))
-            if not page:
-                raise MediaError(
-                    "its results are no longer kept",
-                    where=self.name,
-                    do="look for its outputs where they went",
-                )
             values += [value if isinstance(value, Failure) else loads(value) for value in page]
         return self._delivery.report(values)
 
@@ -172,18 +166,8 @@ class Job:
     def _describe(self) -> dict[str, Any]:
         # Of a cancelled job some units may still be on their way to their next frame.
         if any(self._described[key] for key in ("units_running", "units_paused")) or self._is_open:
-            described = self._pool.ask("describe", jobs=[self.id])
-            self._described = self._known(described[0] if described else None)
+            (self._described,) = self._pool.ask("describe", jobs=[self.id])
         return self._described
-
-    def _known(self, described: dict[str, Any] | None) -> dict[str, Any]:
-        if described is None:
-            raise MediaError(
-                "the pool no longer knows this job",
-                where=self.name,
-                do="`mediadask jobs` says what became of it",
-            )
-        return described
 
     @property
     def _is_open(self) -> bool:

@@ -63,7 +63,7 @@ class LocalWorkers:
         try:
             await nanny
         except Exception as error:
-            _logger.warning("worker %s does not start: %s", name, error)
+            _logger.info("worker %s does not start: %s", name, error)
             self._workers[tier].pop(name, None)
             await nanny.close()
             if monotonic() >= self._not_before:  # of several started together the first to fail counts

@@ -88,7 +88,6 @@ def _rows(event: Event, pool: str, session: str) -> Iterator[tuple[Table, Row]]:
                     "running_seconds": event.running_seconds,
                     "groups_done": event.groups_done,
                     "groups_failed": event.groups_failed,
-                    "groups_skipped": event.groups_skipped,
                     "error": _clean(event.error),
                     "payload": None,
                 },

@@ -111,7 +111,6 @@ jobs = Table(
     Column("running_seconds", Float),
     Column("groups_done", BigInteger),
     Column("groups_failed", BigInteger),
-    Column("groups_skipped", BigInteger),
     Column("error", String),
     Index("jobs_submitted", "submitted"),
 )

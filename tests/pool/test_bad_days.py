@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
+import sys
 import time
 from functools import partial
 from typing import TYPE_CHECKING
@@ -11,6 +13,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 import mediadask as md
+from mediadask.errors import MediaError
 from mediadask.pool import Pool
 
 if TYPE_CHECKING:
@@ -117,6 +120,72 @@ def test_a_job_outlives_its_client(pool: Pool, tmp_path: Path) -> None:
         gone.submit(md.delivery(partial(until_exists, tmp_path), range(5), name="orphan"))
     (tmp_path / "go").touch()
     assert pool.job("orphan").result(WAIT).results == list(range(5))
+
+
+def test_a_restart_of_dask_loses_no_job(pool: Pool, tmp_path: Path) -> None:
+    job = pool.submit(md.delivery(partial(until_exists, tmp_path), range(12), name="work"))
+    see(job, units_running=2)
+    while not (pids(tmp_path, 0) and pids(tmp_path, 1)):
+        time.sleep(0.005)
+    before = {*pids(tmp_path, 0), *pids(tmp_path, 1)}
+    pool.client.restart(timeout=WAIT)
+    see(job, units_running=2)
+    while len(pids(tmp_path, 0)) < 2:
+        time.sleep(0.005)
+    assert before.isdisjoint(pids(tmp_path, 0)[1:]), "in new processes"
+    (tmp_path / "go").touch()
+    assert job.result(WAIT).results == list(range(12))
+    assert pool.submit(md.delivery(short, range(9), name="after")).result(WAIT).failures == []
+
+
+def large(number: int) -> bytes:
+    return bytes(1 << 20)
+
+
+def test_results_of_ended_jobs_are_kept_for_a_while_only(pool: Pool, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("mediadask.pool.foreman._KEPT_BYTES", 5 << 20)
+    jobs = [pool.submit(md.delivery(large, [number], name=f"large {number}")) for number in range(8)]
+    for job in jobs:
+        assert job.wait(WAIT)
+    assert [job.name for job in pool.jobs()] == [f"large {number}" for number in range(4, 8)]
+    assert len(jobs[-1].result().results[0]) == 1 << 20
+    with pytest.raises(MediaError, match="the pool no longer keeps this job; `mediadask jobs` tells its end"):
+        jobs[0].result()
+
+
+UNGUARDED = """
+import mediadask as md
+with md.Pool.local(workers=2) as pool:
+    print(pool.submit(md.delivery(abs, [1], name="x")).result())
+"""
+
+
+def test_a_script_whose_workers_would_run_it_again_is_told_so(tmp_path: Path) -> None:
+    script = tmp_path / "script.py"
+    script.write_text(UNGUARDED)
+    done = subprocess.run(
+        [sys.executable, script], capture_output=True, text=True, timeout=WAIT, check=False, cwd=tmp_path
+    )
+    assert done.returncode == 1
+    last = done.stderr.splitlines()[-1]
+    assert last.startswith(
+        "mediadask.errors.MediaError: x: worker processes of this machine end as they start"
+    )
+    assert last.endswith('in a script, start the pool under `if __name__ == "__main__":`')
+    assert done.stderr.count("Traceback") == 1, "the script's own, and none of its workers'"
+
+
+def test_a_program_that_comes_on_standard_input_works(tmp_path: Path) -> None:
+    done = subprocess.run(
+        [sys.executable],
+        input=UNGUARDED,
+        capture_output=True,
+        text=True,
+        timeout=WAIT,
+        check=False,
+        cwd=tmp_path,
+    )
+    assert (done.returncode, done.stdout) == (0, "x: 1 done, 0 failed\n"), done.stderr
 
 
 def test_a_worker_that_is_retired_hands_its_units_on(pool: Pool, tmp_path: Path) -> None:

@@ -17,6 +17,8 @@ from mediadask.pool.costs import costs
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from mediadask.pool import Job
+
 
 def burn(seconds: float) -> float:
     until = time.monotonic() + seconds
@@ -83,6 +85,14 @@ def test_what_a_pool_did_is_in_its_ledger(priced: str) -> None:
     assert (lease.tier, lease.reason != "") == ("local", True)
     assert kinds == {"chore", "pull"}
     engine.dispose()
+
+
+def see_nothing_of(job: Job) -> None:
+    """Wait until no unit of it runs, or waits in Dask for a slot."""
+    give_up = time.monotonic() + 60
+    while job.progress.units_running or job.progress.units_queued:
+        assert time.monotonic() < give_up, job
+        time.sleep(0.01)
 
 
 @pytest.mark.parametrize("action", ["hold", "background"])

@@ -12,7 +12,19 @@ from rich.console import Console
 from benchmarks.measure import Failed
 from benchmarks.report import Row, as_json, machine, table
 
-FIGURES = ("planes", "decode", "random_access", "opening", "proxy", "memory", "displacement", "day")
+FIGURES = (
+    "planes",
+    "decode",
+    "random_access",
+    "opening",
+    "proxy",
+    "framing",
+    "memory",
+    "displacement",
+    "day",
+    "overhead",
+    "backlog",
+)
 
 
 def main(

@@ -269,16 +269,17 @@ class Dispatch:
         state.suspicious = self.scheduler.allowed_failures
         self._move(bundle, "running")
         self.drop(ticket for ticket in bundle.left.values() if not ticket.wanted)
-        self._began(bundle)
+        self._to_next(bundle)
+        self._began(bundle, bundle.left[0])
 
-    def _began(self, bundle: Bundle) -> None:
-        """Its next unit runs from now on."""
-        ticket = bundle.current
+    def _to_next(self, bundle: Bundle) -> None:
+        """What is measured from now on is its next unit's."""
         bundle.since = bundle.progress_at = monotonic()
         bundle.run_seconds = bundle.paused_seconds = 0.0
-        if ticket is not None:
-            ticket.attempt = new_id()
-            self.owner.record(AttemptStarted(**_attempt(bundle, ticket)))
+
+    def _began(self, bundle: Bundle, ticket: Ticket) -> None:
+        ticket.attempt = new_id()
+        self.owner.record(AttemptStarted(**_attempt(bundle, ticket)))
 
     def _slot_freed(self, bundle: Bundle) -> None:
         self._release(bundle.stint)
@@ -352,6 +353,8 @@ class Dispatch:
         match event, *what:
             case "frames", position, frames if position in bundle.left:
                 bundle.left[position].frames, bundle.progress_at = frames, monotonic()
+            case "began", position if position in bundle.left:
+                self._began(bundle, bundle.left[position])
             case "alone", position:
                 self._give_back_behind(bundle, position)
             case "paused", position:
@@ -390,8 +393,7 @@ class Dispatch:
                 self._end(bundle, ticket, Failure(each.error, each.kind), each.transient)
             else:
                 self._give_back(bundle, ticket)
-        if ended:
-            self._began(bundle)
+        self._to_next(bundle)
 
     def _give_back_behind(self, bundle: Bundle, position: int) -> None:
         for ticket in reversed([ticket for place, ticket in bundle.left.items() if place > position]):

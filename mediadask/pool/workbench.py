@@ -1,10 +1,10 @@
 """The worker's side of a pool: runs units, pauses them between frames, reports to the `Foreman`.
 
-Units run in *stints*. A stint is one Dask task: it takes one of the worker's slots from the start of the first
-unit of a bundle (or the resume of one that stood aside) until the last has ended or one steps aside. Between
-two stints the unit keeps its thread, its decoder and its place in the picture, but no slot, so Dask's own
-count of who is busy is always right, however often a unit is displaced. (`distributed.rejoin` would not do:
-after it the scheduler still takes the slot for free.)
+Units run in *stints*. A stint is one Dask task: it takes a slot of the worker from the start of a bundle's
+first unit (or the resume of one that stood aside) until its last has ended or one steps aside. Between two
+stints the unit keeps its thread, its decoder and its place in the picture, but no slot, so Dask's own count
+of who is busy is always right, however often a unit is displaced. (`distributed.rejoin` would not do: after
+it the scheduler still takes the slot for free.)
 
 What becomes of short units is reported a tenth of a second's worth at a time.
 """
@@ -97,6 +97,10 @@ class Seat:
     alone: bool = False
     """Whether those behind it were given back."""
 
+    runs: bool = False
+    told: bool = True
+    """Whether the foreman knows that it began; of the first it does anyway."""
+
     since: float = 0.0
     """When it began, monotonic."""
 
@@ -145,10 +149,24 @@ class Seat:
         with self.changed:
             if self.frames != self.frames_told:
                 self.frames_told = self.frames
-                self.events.append(("frames", self.position, self.frames))
+                self._note_running("frames", self.position, self.frames)
             if not self.alone and self.position >= 0 and monotonic() - self.since > _PATIENCE_SECONDS:
                 self.alone = True
-                self.events.append(("alone", self.position))
+                self._note_running("alone", self.position)
+
+    def take_events(self) -> list[tuple[Any, ...]]:
+        """What is to be reported now."""
+        with self.changed:
+            self._note_running()
+            events, self.events = self.events, []
+            return events
+
+    def _note_running(self, *event: Any) -> None:
+        if self.runs and not self.told:
+            self.told = True
+            self.events.append(("began", self.position))
+        if event:
+            self.events.append(event)
 
     @property
     def is_cancelled(self) -> bool:
@@ -163,14 +181,21 @@ class Seat:
             if position and (self.alone or self.order != "run"):
                 return False
             self.position, self.since = position, monotonic()
+            self.runs, self.told = True, position == 0
             self.frames, self.frames_told, self.paused_seconds = 0, 0, 0.0
             return True
 
-    def note(self, *event: Any) -> bool:
+    def end(self, ended: UnitEnded) -> bool:
         """Keep what is to be reported; True if it is the first."""
         with self.changed:
-            self.events.append(event)
+            self.runs = False
+            self.events.append(("ended", *ended))
             return len(self.events) == 1
+
+    def note(self, *event: Any) -> None:
+        """Keep what is to be reported."""
+        with self.changed:
+            self.events.append(event)
 
     def step_aside(self) -> bool:
         """Pause, if that is still asked for."""
@@ -178,7 +203,7 @@ class Seat:
             self.paused = self.order == "pause"
             if self.paused:
                 self.alone = True
-                self.events.append(("paused", self.position))
+                self._note_running("paused", self.position)
             return self.paused
 
     def wait_aside(self) -> None:
@@ -240,9 +265,7 @@ class Workbench(WorkerPlugin):
         return None
 
     def _report(self, seat: Seat) -> None:
-        with seat.changed:
-            events, seat.events = seat.events, []
-        if events:
+        if events := seat.take_events():
             self.worker.batched_send({"op": REPORT, "bundle": seat.bundle, "events": events})
 
     async def _look_after_units(self) -> None:
@@ -269,7 +292,7 @@ class Workbench(WorkerPlugin):
             for position, call in enumerate(_calls(payload, units)):
                 if not seat.begin(position):
                     break
-                if seat.note("ended", *_attempt(seat, call)):
+                if seat.end(_attempt(seat, call)):
                     loop.call_soon_threadsafe(loop.call_later, _REPORT_SECONDS, self._report, seat)
         with self.worker.active_threads_lock:
             del self.worker.active_threads[ident]

@@ -90,7 +90,7 @@ def rows(quick: bool, rounds: int) -> Iterator[Row]:
         "day",
         case,
         "share of the day in which workers matched the work",
-        _followed(submitted, tried, told, length),
+        followed(submitted, tried, told, length),
         at_least(0.95),
         ours=f"{len(told)} workers came and went",
         note=f"{_allowed_seconds(told):.1f} s to come or go allowed",
@@ -138,7 +138,7 @@ def _allowed_seconds(told: pd.DataFrame) -> float:
     return float(max(GRACE_SECONDS, told["startup_seconds"].max())) + 2.0
 
 
-def _followed(submitted: pd.DataFrame, tried: pd.DataFrame, told: pd.DataFrame, length: float) -> float:
+def followed(submitted: pd.DataFrame, tried: pd.DataFrame, told: pd.DataFrame, length: float) -> float:
     """The share of the day in which there were no more workers than had just been of use, and where work had
     been waiting for all of them, no fewer."""
     begin = submitted["submitted"].min()

@@ -58,13 +58,19 @@ def ffmpeg() -> str:
 
 
 def rendition(
-    codec: str, *, frames: int, size: tuple[int, int], bitrate: str | None = None, suffix: str | None = None
+    codec: str,
+    *,
+    frames: int,
+    size: tuple[int, int],
+    bitrate: str | None = None,
+    suffix: str | None = None,
+    filters: str = "null",
 ) -> Path:
     """A clip as a camera of this codec writes it: ``ProRes``, ``DNxHR``, ``H.264``, ``HEVC``."""
     own, options = _ENCODERS[codec]
     if bitrate:
         options += f" -b:v {bitrate} -maxrate {bitrate} -bufsize {bitrate}"
-    return clip(suffix or own, options, frames=frames, size=size)
+    return clip(suffix or own, options, frames=frames, size=size, filters=filters)
 
 
 def clip(suffix: str, options: str, *, frames: int, size: tuple[int, int], filters: str = "null") -> Path:

@@ -1,0 +1,134 @@
+"""Plates framed by an ASC FDL: size, black, squeeze and bits; clips that the FDL is not for fail alone."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import dask
+import numpy as np
+import OpenEXR
+import pytest
+
+from mediadask.clips import Clip
+from mediadask.editorial.pull import pull
+from mediadask.pixels import Color, Framing, to_rgb
+
+if TYPE_CHECKING:
+    import mediadask as md
+    from tests.conftest import MakeClip
+
+EDL = """TITLE: T
+FCM: NON-DROP FRAME
+
+001  A001 V     C        01:00:00:04 01:00:00:06 00:00:00:00 00:00:00:02
+* LOC: 00:00:00:00 RED     ABC_101_010_010
+002  B001 V     C        02:00:00:04 02:00:00:06 00:00:00:02 00:00:00:04
+* LOC: 00:00:00:02 RED     ABC_101_010_020
+"""
+
+
+@pytest.fixture
+def rushes(make_clip: MakeClip, tmp_path: Path) -> Path:
+    """A camera of 192x108 and one of 160x90."""
+    folder = tmp_path / "rushes"
+    folder.mkdir()
+    for reel, start, size in (("A001", "01:00:00:00", (192, 108)), ("B001", "02:00:00:00", (160, 90))):
+        made = make_clip(
+            f"{reel}.mov",
+            codec="prores_ks",
+            pixel_format="yuv444p10le",
+            frames=10,
+            size=size,
+            timecode=start,
+            reel=reel,
+        )
+        (folder / made.name).write_bytes(made.read_bytes())
+    return folder
+
+
+@pytest.fixture
+def fdl(tmp_path: Path) -> Path:
+    """Of 192x108 recorded 2:1 squeezed, 100x90 at 50.5, 10 for a width of 160 on a canvas of 160x100."""
+    decision = {
+        "id": "A-1",
+        "framing_intent_id": "1",
+        "dimensions": {"width": 100, "height": 90},
+        "anchor_point": {"x": 50.5, "y": 10},
+    }
+    canvas = {
+        "id": "A",
+        "source_canvas_id": "A",
+        "dimensions": {"width": 192, "height": 108},
+        "anamorphic_squeeze": 2.0,
+        "framing_decisions": [decision],
+    }
+    template = {
+        "id": "VFX",
+        "target_dimensions": {"width": 160, "height": 100},
+        "target_anamorphic_squeeze": 1.0,
+        "fit_source": "framing_decision.dimensions",
+        "fit_method": "width",
+        "maximum_dimensions": {"width": 160, "height": 100},
+        "pad_to_maximum": True,
+    }
+    document = {
+        "uuid": "BCD142EB-3BAA-4EA8-ADD8-A46AE8DC4D97",
+        "version": {"major": 2, "minor": 0},
+        "framing_intents": [{"id": "1", "aspect_ratio": {"width": 20, "height": 9}}],
+        "contexts": [{"canvases": [canvas]}],
+        "canvas_templates": [template],
+    }
+    path = tmp_path / "show.fdl"
+    path.write_text(json.dumps(document))
+    return path
+
+
+def pulled(rushes: Path, out: Path, **options: Any) -> md.Report:
+    edl = out.with_suffix(".edl")
+    edl.write_text(EDL)
+    delivery = pull(edl, rushes, out, handles=0, input_space="ARRI LogC4", review=False, **options)
+    (report,) = dask.compute(delivery)
+    return report
+
+
+def pixels(path: Path) -> Any:
+    return OpenEXR.File(str(path)).channels()["RGB"].pixels
+
+
+def test_a_plate_is_framed_and_what_the_fdl_is_not_for_fails_alone(
+    rushes: Path, fdl: Path, tmp_path: Path
+) -> None:
+    report = pulled(rushes, tmp_path / "out", fdl=fdl)
+    (failed,) = report.failures
+    assert failed.failure is not None
+    assert "canvas 'A' of 192x108, the clip is 160x90" in failed.failure.error
+    assert "\n" not in failed.failure.error
+    plates = sorted((tmp_path / "out").glob("*.exr"))
+    assert [path.name[:15] for path in plates] == ["ABC_101_010_010"] * 2
+    picture = pixels(plates[0])
+    assert picture.shape == (100, 160, 3)
+    # 100 squeezed columns are 200 wide and 90 high: scaled by 0.8, 72 rows in the middle of 100.
+    assert np.flatnonzero(picture.any(axis=(1, 2)))[[0, -1]].tolist() == [14, 85]
+    assert OpenEXR.File(str(plates[0])).header()["pixelAspectRatio"] == 1
+
+
+def test_light_is_resampled_and_the_array_gives_the_same_bits(
+    rushes: Path, fdl: Path, tmp_path: Path
+) -> None:
+    pulled(rushes, tmp_path / "out", fdl=fdl, sample="float")
+    clip = Clip.open(rushes / "A001.mov")
+    framing = Framing.of_fdl(fdl, clip.header)
+    color = Color.convert("ARRI LogC4", "ACES2065-1")
+    for row, frame in enumerate(clip.frames(4, 6)):
+        plate = sorted((tmp_path / "out").glob("*.exr"))[row]
+        expected = framing.apply(color.apply(to_rgb(frame, "float32")))
+        assert np.array_equal(pixels(plate), expected)
+
+
+def test_without_an_fdl_every_pixel_is_kept(rushes: Path, tmp_path: Path) -> None:
+    report = pulled(rushes, tmp_path / "out")
+    assert not report.failures
+    sizes = [pixels(path).shape[:2] for path in sorted((tmp_path / "out").glob("*.exr"))]
+    assert sizes == [(108, 192)] * 2 + [(90, 160)] * 2

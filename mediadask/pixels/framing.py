@@ -107,9 +107,9 @@ class Framing:
         )
         return cls(_rectangle(found.source), _rectangle(found.placed), found.size, float(found.squeeze))
 
-    def using(self, filter: Filter, *, linear: bool = True) -> Framing:
-        """The same framing by another filter, or on other values."""
-        return replace(self, filter=filter, linear=linear)
+    def using(self, filter: Filter | None = None, *, linear: bool | None = None) -> Framing:
+        """The same framing by another filter, or of other values; None leaves what it is."""
+        return replace(self, filter=filter or self.filter, linear=self.linear if linear is None else linear)
 
     def on_canvas(self, x: float, y: float) -> tuple[float, float]:
         """Where a point of the clip's picture lies on the canvas, in pixels from its top left corner."""

@@ -53,6 +53,12 @@ def test_a_squeeze_is_kept_or_undone() -> None:
     assert odd.placed.x == pytest.approx(0.05)
 
 
+def test_what_is_not_said_stays() -> None:
+    assert SOME.using() == SOME
+    assert SOME.using("box") == replace(SOME, filter="box")
+    assert SOME.using(linear=True) == replace(SOME, linear=True)
+
+
 def test_points_go_where_their_pixels_go() -> None:
     assert SOME.on_canvas(1.5, 2) == (-1, 0.25)
     assert SOME.on_canvas(61.5, 42) == (89, 60.25)

@@ -66,6 +66,9 @@ class Placement:
 class Template:
     """A canvas template; sections of the specification name the fields."""
 
+    name: str
+    """Its id."""
+
     target: tuple[int, int]
     """7.4.4; 0 on an axis that `fit_method` leaves open."""
 

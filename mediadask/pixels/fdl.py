@@ -22,6 +22,11 @@ __all__ = ["NO_TEMPLATE", "place_by_fdl", "read_fdl"]
 NO_TEMPLATE = "none"
 """In a template's place: the framing decision is cropped, nothing is scaled."""
 
+_LARGEST = 1e15
+
+_MOST_PIXELS = 1_000_000
+"""Of a canvas's side; what is larger is a slip of the pen, or meant to fill a memory."""
+
 _ALIGN = {
     None: Fraction(1, 2),
     "left": Fraction(0),
@@ -48,7 +53,7 @@ def read_fdl(url: str | os.PathLike[str]) -> dict[str, Any]:
     with open_file(where) as file:
         content = file.read()
     try:
-        document = json.loads(content, parse_float=Fraction)
+        document = json.loads(content, parse_float=_exact)
         with fdl.FDL.parse(json.dumps(_as_schema_has_it(document), default=float).encode()) as checked:
             checked.validate()
     except fdl.FDLError as error:
@@ -60,6 +65,14 @@ def read_fdl(url: str | os.PathLike[str]) -> dict[str, Any]:
     except (ValueError, RecursionError) as error:
         raise UnreadableMedia(f"is no ASC FDL ({error})", where=where) from error
     return cast("dict[str, Any]", document)
+
+
+def _exact(text: str) -> Fraction:
+    size = abs(float(text))
+    if size > _LARGEST:
+        raise ValueError(f"the number {text[:40]} is too large")
+    # Below that nothing is meant, and an exponent of a million would be worked out digit by digit.
+    return Fraction(text) if size > 1 / _LARGEST else Fraction(0)
 
 
 def _as_schema_has_it(document: Any) -> Any:
@@ -146,7 +159,14 @@ def place_by_fdl(
                 where=where,
                 do="choose another canvas or template",
             )
-    return apply_template(layers, squeeze, chosen)
+    placement = apply_template(layers, squeeze, chosen)
+    if max(*placement.size, *map(abs, placement.placed)) > _MOST_PIXELS:
+        raise InvalidRequest(
+            f"canvas template {chosen.name!r} asks for more than {_MOST_PIXELS:,} pixels a side",
+            where=where,
+            do="correct its sizes",
+        )
+    return placement
 
 
 def _canvas(
@@ -232,6 +252,7 @@ def _template(document: dict[str, Any], where: str, name: str | None) -> Templat
         )
     rounding = found.get("round", {})
     return Template(
+        name=found["id"],
         target=target,
         squeeze=Fraction(found["target_anamorphic_squeeze"]),
         fit_source=found["fit_source"],

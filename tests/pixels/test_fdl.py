@@ -327,7 +327,7 @@ def test_an_odd_maximum_goes_before_even_sizes() -> None:
     """7.4.10: never above the maximum; 7.4.12: padded to it, rounding has no effect."""
     whole = Area(Fraction(0), Fraction(0), Fraction(4000), Fraction(3000))
     layers: dict[Layer, Area] = {"canvas.dimensions": whole}
-    rules = Template((2001, 1501), Fraction(1), "canvas.dimensions", "fill", maximum=(2001, 1499))
+    rules = Template("T", (2001, 1501), Fraction(1), "canvas.dimensions", "fill", maximum=(2001, 1499))
     assert apply_template(layers, Fraction(1), rules).size == (2000, 1498)
     padded = replace(rules, target=(1001, 751), fit_method="width", maximum=(2001, 1501), pad=True)
     assert apply_template(layers, Fraction(1), padded).size == (2001, 1501)
@@ -474,6 +474,20 @@ def test_documents_that_are_none(tmp_path: Path) -> None:
         place_by_fdl(tmp_path / "none.fdl", 320, 240)
     with pytest.raises(InvalidRequest, match="has no canvas; "):
         place_by_fdl(write(tmp_path, document()), 320, 240)
+
+
+def test_hostile_numbers_are_one_line_at_once(tmp_path: Path) -> None:
+    source = canvas("1", (320, 240), decision("1", "1", (0, 0, 300, 200)))
+    text = json.dumps(document(context(source), templates=[template()]))
+    for number in ("1e400", "1e999999999", "9" * 5000, "NaN"):
+        with pytest.raises(UnreadableMedia) as caught:
+            place_by_fdl(write(tmp_path, text.replace("3840", number)), 320, 240)
+        assert len(str(caught.value).splitlines()) == 1
+    tiny = text.replace('"x": 0', '"x": 1e-999999999')
+    assert place_by_fdl(write(tmp_path, tiny), 320, 240).source.x == 0
+    vast = write(tmp_path, text.replace("3840", "1" + "0" * 15))
+    with pytest.raises(InvalidRequest, match="'VFX' asks for more than 1,000,000 pixels a side"):
+        place_by_fdl(vast, 320, 240)
 
 
 def test_fdl_validate_accepts_what_these_tests_write(two_modes: Path) -> None:

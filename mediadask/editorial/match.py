@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from itertools import chain
@@ -63,8 +64,12 @@ class _Source:
 
     def __init__(self, clip: ClipMetadata) -> None:
         self.url, self.frames, self.reel = clip.path, clip.frames, clip.reel
-        self.rate = None if clip.rate is None else exact_rate(clip.rate)
-        self.start = Timecode.parse(clip.start_timecode, self.rate or 24) if clip.start_timecode else None
+        self.rate: Fraction | None = None
+        self.start: Timecode | None = None
+        # What a clip says of itself may be impossible; then it says nothing, and stops no other.
+        with suppress(InvalidRequest):
+            self.rate = None if clip.frame_rate is None else exact_rate(clip.frame_rate)
+            self.start = Timecode.parse(clip.start_timecode, self.rate or 24) if clip.start_timecode else None
 
     def __str__(self) -> str:
         if self.start is None:

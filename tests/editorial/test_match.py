@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import pickle
+from dataclasses import replace
 from fractions import Fraction
 from typing import TYPE_CHECKING
 
@@ -157,6 +158,14 @@ def test_a_clip_without_timecode_is_counted_from_its_first_frame() -> None:
     assert (found.start, found.stop, found.timecode) == (5, 10, None)
     assert "no timecode" in found.notes[0]
     assert "without timecode" in planned(event(("01:00:00:00", "01:00:01:00")), media).problems[0]
+
+
+def test_a_clip_that_says_what_cannot_be_stops_no_other() -> None:
+    odd = [clip("A001C001", "01:00:00:99"), clip("A001C002", "01:00:00;00"), clip("A001C003", rate=5000)]
+    one = event(("01:00:01:00", "01:00:02:00"), "A001C004")
+    assert planned(one, *odd, clip("A001C004")).ok
+    for reel in ("A001C001", "A001C002"):
+        assert "without timecode" in planned(replace(one, reel=reel), *odd).problems[0]
 
 
 def test_a_rate_that_does_not_match_is_refused_with_both() -> None:

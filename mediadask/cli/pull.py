@@ -91,6 +91,17 @@ def pull(
     fdl_intent: Annotated[
         str | None, typer.Option(metavar="ID", help="Its framing intent.", rich_help_panel=_PICTURE)
     ] = None,
+    squeeze: Annotated[
+        float | None,
+        typer.Option(help="Anamorphic squeeze where no FDL says it.", rich_help_panel=_PICTURE),
+    ] = None,
+    filter: Annotated[
+        str,
+        typer.Option(
+            help="Of scaling: lanczos3, mitchell, cubic, triangle, box or blackman-harris.",
+            rich_help_panel=_PICTURE,
+        ),
+    ] = "lanczos3",
     cdl: Annotated[
         str | None,
         typer.Option(metavar="FILE", help="The grade of events without one.", rich_help_panel=_PICTURE),
@@ -142,6 +153,8 @@ def pull(
         "fdl": fdl,
         "fdl_template": fdl_template,
         "fdl_intent": fdl_intent,
+        "squeeze": squeeze,
+        "filter": filter,
         "cdl": cdl,
         "lut": lut,
         "format": format,

@@ -15,7 +15,7 @@ from mediadask.clips import Clip, OnCorrupt
 from mediadask.clips.storage import is_local, normalize
 from mediadask.errors import InvalidRequest, MediaError
 from mediadask.metadata import describe
-from mediadask.pixels import Color, Framing
+from mediadask.pixels import Color, Filter, Framing
 from mediadask.pixels.amf import Amf, AmfClip
 from mediadask.pixels.cdl import Cdl
 from mediadask.pixels.config import CONFIG, config_url, named_space, open_config
@@ -76,6 +76,12 @@ class PlateOptions:
     fdl_intent: str | None = None
     """A framing intent's or decision's id or label, where an FDL has several."""
 
+    squeeze: float | None = None
+    """The clips' anamorphic squeeze where no FDL says it, whatever they say themselves: 2.0."""
+
+    filter: Filter = "lanczos3"
+    """What plates are resampled with, where they are: `mediadask.pixels.Filter`."""
+
     cdl: str | None = None
     """A ``.cc``, ``.ccc`` or ``.cdl`` file with the grade of events that have none of their own."""
 
@@ -131,6 +137,8 @@ class PlateOptions:
         for name in (self.input_space, self.color_space):
             if name is not None:
                 named_space(config, name, self.config)
+        if self.squeeze is not None and self.squeeze <= 0:
+            raise InvalidRequest(f"a squeeze of {self.squeeze:g}", do="give a positive one, such as 2.0")
         if self.cdl:
             Cdl.read(self.cdl)
         if self.lut:
@@ -159,7 +167,7 @@ def plate_order(planned: PlannedEvent, options: PlateOptions, out: str, made: da
     linear = open_config(config).getColorSpace(space).getEncoding() == "scene-linear"
     framing = _framing(clip, metadata, options)
     recipe = PlateRecipe(
-        framing.using(framing.filter, linear=linear),
+        framing.using(options.filter, linear=linear),
         Color() if source == space else Color.convert(source, space, config),
         space,
         planned.rate or clip.header.frame_rate,
@@ -213,7 +221,8 @@ def _framing(clip: Clip, metadata: ClipMetadata, options: PlateOptions) -> Frami
                 f"none of the {len(refused)} FDLs is for it", where=clip.url, do=str(refused[0])
             )
         )
-    squeeze = float(header.pixel_aspect) if header.pixel_aspect != 1 else metadata.squeeze or 1.0
+    said = float(header.pixel_aspect) if header.pixel_aspect != 1 else metadata.squeeze or 1.0
+    squeeze = options.squeeze or said
     return Framing.full(header.width, header.height, squeeze)
 
 

@@ -13,6 +13,7 @@ import pytest
 
 from mediadask.clips import Clip
 from mediadask.editorial.pull import pull
+from mediadask.errors import InvalidRequest
 from mediadask.pixels import Color, Framing, to_rgb
 
 if TYPE_CHECKING:
@@ -132,3 +133,21 @@ def test_without_an_fdl_every_pixel_is_kept(rushes: Path, tmp_path: Path) -> Non
     assert not report.failures
     sizes = [pixels(path).shape[:2] for path in sorted((tmp_path / "out").glob("*.exr"))]
     assert sizes == [(108, 192)] * 2 + [(90, 160)] * 2
+
+
+def test_the_filter_and_the_squeeze_are_options(rushes: Path, fdl: Path, tmp_path: Path) -> None:
+    pulled(rushes, tmp_path / "sharp", fdl=fdl)
+    pulled(rushes, tmp_path / "soft", fdl=fdl, filter="blackman-harris")
+    first = [min((tmp_path / name).glob("*.exr")) for name in ("sharp", "soft")]
+    assert pixels(first[0]).shape == pixels(first[1]).shape
+    assert not np.array_equal(pixels(first[0]), pixels(first[1]))
+    pulled(rushes, tmp_path / "whole", squeeze=1.8)
+    whole = min((tmp_path / "whole").glob("*.exr"))
+    assert OpenEXR.File(str(whole)).header()["pixelAspectRatio"] == pytest.approx(1.8)
+    assert pixels(whole).shape == (108, 192, 3)
+    for wrong, message in (
+        ({"filter": "sinc"}, "filter: 'sinc' cannot be"),
+        ({"squeeze": 0}, "squeeze of 0"),
+    ):
+        with pytest.raises(InvalidRequest, match=message):
+            pulled(rushes, tmp_path / "none", **wrong)

@@ -160,7 +160,7 @@ def place_by_fdl(
                 do="choose another canvas or template",
             )
     placement = apply_template(layers, squeeze, chosen)
-    if max(*placement.size, *map(abs, placement.placed)) > _MOST_PIXELS:
+    if any(abs(length) > _MOST_PIXELS for length in (*placement.size, *placement.placed)):
         raise InvalidRequest(
             f"canvas template {chosen.name!r} asks for more than {_MOST_PIXELS:,} pixels a side",
             where=where,

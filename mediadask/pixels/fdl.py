@@ -160,7 +160,8 @@ def place_by_fdl(
                 do="choose another canvas or template",
             )
     placement = apply_template(layers, squeeze, chosen)
-    if any(abs(length) > _MOST_PIXELS for length in (*placement.size, *placement.placed)):
+    lengths = [*map(Fraction, placement.size), *placement.placed]
+    if max(map(abs, lengths)) > _MOST_PIXELS:
         raise InvalidRequest(
             f"canvas template {chosen.name!r} asks for more than {_MOST_PIXELS:,} pixels a side",
             where=where,

@@ -6,6 +6,7 @@ import json
 import os
 import pickle
 import shutil
+import threading
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -96,6 +97,7 @@ def decoded(monkeypatch: pytest.MonkeyPatch) -> Decoded:
     class Counting:
         def __init__(self, context: Any) -> None:
             self._context = context
+            self.flush_buffers = context.flush_buffers
 
         def decode(self, packet: Any) -> Any:
             count.packets += packet is not None
@@ -106,6 +108,7 @@ def decoded(monkeypatch: pytest.MonkeyPatch) -> Decoded:
         return Counting(real(*args, **options))
 
     monkeypatch.setattr(decode, "open_decoder", counting)
+    monkeypatch.setattr(decode, "_thread", threading.local())  # decoders that other tests have left
     return count
 
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import threading
 from collections import deque
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import av
 import numpy as np
+from av.packet import PacketSideData
 
 from mediadask.clips.frame import BadFrame, Frame
 from mediadask.clips.planes import pixel_format, planes_of
@@ -21,6 +23,10 @@ __all__ = ["Packets", "decode", "open_decoder"]
 
 Packets: TypeAlias = "Callable[[Clip, int, int], Iterable[tuple[int, Any]]]"
 """Called with the first and last packet wanted; gives them in decode order as (row, PyAV packet)."""
+
+_NEW_EXTRADATA = 1  # AV_PKT_DATA_NEW_EXTRADATA
+
+_thread = threading.local()
 
 _CONCEALING = {"h264", "mpeg1video", "mpeg2video", "mpeg4"}  # these say which pictures they have patched up
 
@@ -100,6 +106,7 @@ class _Pass:
         self._open = set(self._coming)  # packets whose fate is not known yet
         self._known = self._first  # that of all packets below is
         self._damaged: dict[int, str] = {}
+        self._whole = True  # nothing was wrong so far
         self._held: deque[tuple[int, Any]] = deque()
 
     def frames(self, packets: Packets, threads: int) -> Iterator[Frame | BadFrame]:
@@ -116,18 +123,39 @@ class _Pass:
 
     def _decoded(self, packets: Packets, threads: int) -> Iterator[tuple[int, Any]]:
         """Pictures as they come out, in presentation order, each with its packet's row."""
+        context, used = self._decoder(threads)
+        extradata = self._clip.header.extradata
+        try:
+            for row, packet in packets(self._clip, self._first, self._last):
+                if row in self._fed:
+                    packet.pts = packet.dts = row  # comes out again on the picture
+                    if used and extradata and not self._clip.index.intra_only:
+                        # Parameter sets that the stream replaced elsewhere are as they were at the beginning.
+                        packet.set_sidedata(_side_data(extradata), move=True)
+                    used = False
+                    yield from self._out(context, row, packet)
+            yield from self._out(context, self._last, None)
+        finally:
+            if self._whole and self._lends(threads):
+                context.flush_buffers()
+                _thread.lent = self._clip.identity, context
+
+    def _decoder(self, threads: int) -> tuple[Any, bool]:
+        """A decoder, and whether it was in use before: this thread's last, if it is of the same clip.
+
+        A new one maps all its memory anew, a tenth of what a frame alone costs.
+        """
+        identity, context = _thread.__dict__.pop("lent", (None, None))
+        if identity == self._clip.identity and self._lends(threads):
+            return context, True
         index, codec = self._clip.index, self._clip.header.codec
-        context = open_decoder(
-            self._clip.header,
-            threads=threads,
-            reorder=index.reorder if codec == "h264" and not index.intra_only else 0,
-            lenient=not self._strict and codec in _CONCEALING,
-        )
-        for row, packet in packets(self._clip, self._first, self._last):
-            if row in self._fed:
-                packet.pts = packet.dts = row  # comes out again on the picture
-                yield from self._out(context, row, packet)
-        yield from self._out(context, self._last, None)
+        reorder = index.reorder if codec == "h264" and not index.intra_only else 0
+        lenient = not self._strict and codec in _CONCEALING
+        return open_decoder(self._clip.header, threads=threads, reorder=reorder, lenient=lenient), False
+
+    def _lends(self, threads: int) -> bool:
+        again = self._clip.index.intra_only or self._clip.header.codec in ("h264", "hevc")
+        return self._strict and threads == 1 and again
 
     def _out(self, context: Any, row: int, packet: Any) -> Iterator[tuple[int, Any]]:
         try:
@@ -151,6 +179,7 @@ class _Pass:
             self._held.append((row, picture))
 
     def _damage(self, row: int, reason: str) -> None:
+        self._whole = False
         if self._strict:
             raise _DoubtError
         self._damaged.setdefault(row, reason)
@@ -173,6 +202,12 @@ class _Pass:
     def _cut_off(self, row: int) -> bool:
         index = self._clip.index
         return bool(index.offset[row] + index.size[row] > self._clip.size_bytes)
+
+
+def _side_data(extradata: bytes) -> PacketSideData:
+    side: Any = PacketSideData(_NEW_EXTRADATA, len(extradata))  # type: ignore[call-arg]
+    side.update(extradata)
+    return side
 
 
 def _frame(clip: Clip, number: int, picture: Any) -> Frame | BadFrame:

@@ -100,12 +100,15 @@ class Decodes:
     """Counts the packets that decoders are given."""
 
     def __init__(self) -> None:
-        self.packets = 0
+        self.packets = self.opened = 0
 
     def open(self, header: Any, **how: Any) -> Any:
         counter, context = self, open_decoder(header, **how)
+        counter.opened += 1
 
         class Counted:
+            flush_buffers = context.flush_buffers
+
             def decode(self, packet: Any) -> Any:
                 counter.packets += packet is not None
                 return context.decode(packet)
@@ -120,7 +123,22 @@ open_decoder = decode.open_decoder
 def decodes(monkeypatch: pytest.MonkeyPatch) -> Decodes:
     counter = Decodes()
     monkeypatch.setattr(decode, "open_decoder", counter.open)
+    monkeypatch.setattr(decode, "_thread", threading.local())  # decoders that other tests have left
     return counter
+
+
+@pytest.mark.parametrize("how", [PRORES, H264, OPEN], ids=["intra", "closed", "open"])
+def test_single_frames_of_a_clip_come_from_one_decoder_exactly(
+    how: dict[str, Any], make_clip: MakeClip, decodes: Decodes
+) -> None:
+    clip = Clip.open(make_clip("a.mov", **how))
+    whole = [frame.planes[0].copy() for frame in clip.frames()]
+    decodes.opened = 0
+    for number in (17, 3, 4, 23, 0, 11, 5):
+        frame = next(clip.frames(number, number + 1, threads=1))
+        assert frame.number == number
+        assert np.array_equal(frame.planes[0], whole[number])
+    assert decodes.opened == 1
 
 
 @pytest.mark.parametrize("name", ["a.mp4", "a.mov", "a.mkv", "a.ts", "a.avi"])

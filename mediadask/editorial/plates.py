@@ -19,6 +19,8 @@ from mediadask.pixels import Color, Filter, Framing
 from mediadask.pixels.amf import Amf, AmfClip
 from mediadask.pixels.cdl import Cdl
 from mediadask.pixels.config import CONFIG, config_url, named_space, open_config
+from mediadask.pixels.fdl import choose_by_fdl
+from mediadask.pixels.plate_fdl import plate_fdl
 from mediadask.pixels.spaces import input_space
 from mediadask.render.burnin import review_framing
 from mediadask.render.exr import Compression, ExrSample
@@ -31,6 +33,7 @@ if TYPE_CHECKING:
 
     from mediadask.editorial.plan import PlannedEvent
     from mediadask.metadata import ClipMetadata
+    from mediadask.pixels.fdl import Choice
 
 __all__ = ["PlateOptions", "plate_order", "turnover_time"]
 
@@ -165,7 +168,7 @@ def plate_order(planned: PlannedEvent, options: PlateOptions, out: str, made: da
     wanted = options.color_space or ("ACES2065-1" if options.format == "exr" else source)
     space = named_space(open_config(config), wanted, config)
     linear = open_config(config).getColorSpace(space).getEncoding() == "scene-linear"
-    framing = _framing(clip, metadata, options)
+    framing, choice = _framing(clip, metadata, options)
     recipe = PlateRecipe(
         framing.using(options.filter, linear=linear),
         Color() if source == space else Color.convert(source, space, config),
@@ -190,7 +193,7 @@ def plate_order(planned: PlannedEvent, options: PlateOptions, out: str, made: da
     if options.review:
         color = _review_color(source, cdl, options.lut, config)
         review = Review(review_framing(framing, *_REVIEW_BOX), color, stem.rpartition("/")[2])
-    documents, notes = _documents(plate, source, cdl, config, made)
+    documents, notes = _documents(plate, source, cdl, choice, config, made)
     return PlateOrder(plate, stem, review, documents, _facts(planned, plate, source, notes))
 
 
@@ -199,18 +202,21 @@ def _opened(url: str) -> Clip:
     return Clip.open(url)
 
 
-def _framing(clip: Clip, metadata: ClipMetadata, options: PlateOptions) -> Framing:
+def _framing(clip: Clip, metadata: ClipMetadata, options: PlateOptions) -> tuple[Framing, Choice | None]:
+    """The framing, and what of which FDL says so."""
     header = clip.header
     refused: list[MediaError] = []
     for fdl in options.fdl:
         try:
-            return Framing.of_fdl(
+            choice = choose_by_fdl(
                 fdl,
-                header,
+                header.width,
+                header.height,
                 clip_name=clip.name.rpartition(".")[0] or clip.name,
                 template=options.fdl_template,
                 intent=options.fdl_intent,
             )
+            return Framing.of_placement(choice.placement), choice
         except MediaError as error:
             refused.append(error)
     if refused:
@@ -223,7 +229,7 @@ def _framing(clip: Clip, metadata: ClipMetadata, options: PlateOptions) -> Frami
         )
     said = float(header.pixel_aspect) if header.pixel_aspect != 1 else metadata.squeeze or 1.0
     squeeze = options.squeeze or said
-    return Framing.full(header.width, header.height, squeeze)
+    return Framing.full(header.width, header.height, squeeze), None
 
 
 def _attributes(metadata: ClipMetadata, planned: PlannedEvent) -> tuple[tuple[str, str | int | float], ...]:
@@ -247,11 +253,13 @@ def _review_color(source: str, cdl: Cdl | None, lut: str | None, config: str) ->
 
 
 def _documents(
-    plate: Plate, source: str, cdl: Cdl | None, config: str, made: datetime
+    plate: Plate, source: str, cdl: Cdl | None, choice: Choice | None, config: str, made: datetime
 ) -> tuple[tuple[tuple[str, bytes], ...], tuple[str, ...]]:
     """The small files beside the frames, and why one is missing."""
     documents = [] if cdl is None else [(suffix, cdl.document(suffix)) for suffix in (".cc", ".cdl")]
     name = _stem(plate.pattern).rpartition("/")[2]
+    if choice is not None:
+        documents.append((".fdl", plate_fdl(choice, name)))
     first, last = plate.number(plate.start), plate.number(plate.stop - 1)
     file = plate.pattern.rpartition("/")[2]
     pattern = f"{name}.mov" if not plate.is_files else _hashes(file)

@@ -6,6 +6,7 @@ asc-fdl reads and validates; `mediadask.pixels.canvas` does the arithmetic.
 from __future__ import annotations
 
 import json
+from dataclasses import dataclass
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any, cast
 
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
     import os
     from collections.abc import Iterable
 
-__all__ = ["NO_TEMPLATE", "place_by_fdl", "read_fdl"]
+__all__ = ["NO_TEMPLATE", "Choice", "choose_by_fdl", "place_by_fdl", "read_fdl"]
 
 NO_TEMPLATE = "none"
 """In a template's place: the framing decision is cropped, nothing is scaled."""
@@ -100,7 +101,19 @@ def _not_zero(value: Any) -> Any:
     return 1 if value == 0 else value
 
 
-def place_by_fdl(
+@dataclass(frozen=True)
+class Choice:
+    """The parts of a document that are meant for a clip, and what they make of it."""
+
+    document: dict[str, Any]
+    canvas: dict[str, Any]
+    decision: dict[str, Any] | None
+    """None where the canvas has none."""
+
+    placement: Placement
+
+
+def choose_by_fdl(
     url: str | os.PathLike[str],
     width: int,
     height: int,
@@ -112,8 +125,8 @@ def place_by_fdl(
     template: str | None = None,
     templates: str | os.PathLike[str] | None = None,
     desqueeze: bool = True,
-) -> Placement:
-    """What a document says becomes of a clip of `width` x `height`.
+) -> Choice:
+    """What a document says becomes of a clip of `width` x `height`, and by which of its parts.
 
     Parameters
     ----------
@@ -151,7 +164,7 @@ def place_by_fdl(
     chosen = _template(source, where if templates is None else normalize(templates), template)
     if chosen is None:
         innermost = layers.get("framing_decision.dimensions", layers["canvas.dimensions"])
-        return crop(innermost, squeeze, desqueeze=desqueeze)
+        return Choice(document, found, decision, crop(innermost, squeeze, desqueeze=desqueeze))
     for layer in (chosen.fit_source, chosen.preserve):
         if layer is not None and layer not in layers:
             raise InvalidRequest(
@@ -167,7 +180,12 @@ def place_by_fdl(
             where=where,
             do="correct its sizes",
         )
-    return placement
+    return Choice(document, found, decision, placement)
+
+
+def place_by_fdl(url: str | os.PathLike[str], width: int, height: int, **choice: Any) -> Placement:
+    """What a document says becomes of a clip; arguments and errors are those of `choose_by_fdl`."""
+    return choose_by_fdl(url, width, height, **choice).placement
 
 
 def _canvas(

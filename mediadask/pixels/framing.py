@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
     from mediadask.clips import ClipHeader
-    from mediadask.pixels.canvas import Area
+    from mediadask.pixels.canvas import Area, Placement
 
 __all__ = ["Framing"]
 
@@ -105,7 +105,13 @@ class Framing:
             templates=templates,
             desqueeze=desqueeze,
         )
-        return cls(_rectangle(found.source), _rectangle(found.placed), found.size, float(found.squeeze))
+        return cls.of_placement(found)
+
+    @classmethod
+    def of_placement(cls, placement: Placement) -> Framing:
+        """The same as fractions have it."""
+        source, placed = _rectangle(placement.source), _rectangle(placement.placed)
+        return cls(source, placed, placement.size, float(placement.squeeze))
 
     def using(self, filter: Filter | None = None, *, linear: bool | None = None) -> Framing:
         """The same framing by another filter, or of other values; None leaves what it is."""

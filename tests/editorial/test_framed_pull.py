@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -113,6 +115,18 @@ def test_a_plate_is_framed_and_what_the_fdl_is_not_for_fails_alone(
     # 100 squeezed columns are 200 wide and 90 high: scaled by 0.8, 72 rows in the middle of 100.
     assert np.flatnonzero(picture.any(axis=(1, 2)))[[0, -1]].tolist() == [14, 85]
     assert OpenEXR.File(str(plates[0])).header()["pixelAspectRatio"] == 1
+
+
+def test_the_plates_own_fdl_stands_beside_it(rushes: Path, fdl: Path, tmp_path: Path) -> None:
+    pulled(rushes, tmp_path / "out", fdl=fdl)
+    (path,) = (tmp_path / "out").glob("*.fdl")
+    assert path.stem == "ABC_101_010_010_PL01_v001"
+    command = Path(sys.executable).with_name("fdl-validate")
+    assert subprocess.run([command, path], capture_output=True).returncode == 0
+    framing = Framing.of_fdl(path, Clip.open(tmp_path / "out").header)
+    assert framing.size == (160, 72)
+    manifest = json.loads((tmp_path / "out" / f"{path.stem}.json").read_text())
+    assert path.name in json.dumps(manifest)
 
 
 def test_light_is_resampled_and_the_array_gives_the_same_bits(

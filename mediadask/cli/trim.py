@@ -20,6 +20,7 @@ def trim(
     handles: plans.HandlesOption = 0,
     rate: plans.RateOption = None,
     plan: plans.PlanOption = False,
+    otio: plans.OtioOption = None,
     json: work.JsonOption = False,
     pool: work.PoolOption = None,
     workers: work.WorkersOption = None,
@@ -32,13 +33,14 @@ def trim(
     Timecode, reel, tags and sound are kept; image sequences are copied. Long-GOP material is cut at its keys,
     and what that adds is said. The timeline comes along as OTIO, relinked to the trims.
     """
-    from mediadask.editorial.trim import trim_names, trim_plan
+    from mediadask.editorial.trim import noted, trim_names, trim_plan
 
     where = work.Work(pool, workers, show, priority, deadline)
     turnover = plans.turnover_plan(timeline, media, handles, rate, where)
     if plan:
+        turnover = noted(turnover)
         names = iter(trim_names(turnover.good))
-        plans.show_plan(turnover, [next(names) if one.ok else None for one in turnover], json)
+        plans.show_plan(turnover, [next(names) if one.ok else None for one in turnover], json, otio)
     report = work.run(trim_plan(turnover, out), where)
     if json:
         import json as json_module

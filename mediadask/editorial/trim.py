@@ -10,19 +10,21 @@ from fractions import Fraction
 from functools import partial
 from typing import TYPE_CHECKING
 
+from mediadask.clips import Clip
 from mediadask.clips.storage import normalize
 from mediadask.delivery import Delivery, Failure, Outcome, Report
 from mediadask.editorial.match import match_events
 from mediadask.editorial.media import Media, inspected
 from mediadask.editorial.timeline import Timeline, read_timeline
+from mediadask.errors import MediaError
 from mediadask.render.output import Mark, Output, join_url
 from mediadask.render.plan import clip_stem
-from mediadask.render.trim import Cut, Trimmed, trim_ranges
+from mediadask.render.trim import Cut, Trimmed, trim_notes, trim_ranges
 
 if TYPE_CHECKING:
     from mediadask.editorial.plan import PlannedEvent, TurnoverPlan
 
-__all__ = ["trim", "trim_names", "trim_plan"]
+__all__ = ["noted", "trim", "trim_names", "trim_plan"]
 
 
 def trim(
@@ -73,6 +75,21 @@ def trim_plan(plan: TurnoverPlan, out: str | os.PathLike[str]) -> Delivery:
     cuts = [Cut(str(one.url), one.start, one.stop, name) for one, name in zip(plan.good, names, strict=True)]
     trims = trim_ranges(cuts, out)
     return Delivery("trim", trims.groups, finish=partial(_finish, plan, normalize(out)))
+
+
+def noted(plan: TurnoverPlan) -> TurnoverPlan:
+    """The plan with what is known of its trims beforehand, such as which begin early, at their key."""
+    clips: dict[str, Clip] = {}
+
+    def note(one: PlannedEvent) -> PlannedEvent:
+        url = str(one.url)
+        try:
+            clip = clips[url] = clips.get(url) or Clip.open(url)
+        except MediaError as error:
+            return replace(one, problems=(*one.problems, str(error)))
+        return replace(one, notes=(*one.notes, *trim_notes(clip, one.start, one.stop)))
+
+    return replace(plan, events=tuple(note(one) if one.ok else one for one in plan.events))
 
 
 def trim_names(events: Sequence[PlannedEvent]) -> list[str]:

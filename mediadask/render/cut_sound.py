@@ -55,9 +55,8 @@ def sound_packets(
             if size:
                 cut = _samples(container, track, said.rate, size, zero, start, (low, high), begin)
             else:
-                cut = _whole(
-                    container, track, zero - start, (low - early if low == begin else low, high), begin
-                )
+                opening = low - early if low == begin else low
+                cut = _whole(container, track, zero - start, (opening, high), begin)
             for packet in cut:
                 packet.stream = stream
                 yield packet.pts * packet.time_base, packet
@@ -74,6 +73,10 @@ def _sample_bytes(said: AudioStream, track: Any) -> int:
     return int(bits[1]) * said.channels // 8 if bits and exact else 0
 
 
+def _timed(container: Any, track: Any) -> Iterator[Any]:
+    return (packet for packet in only(container, track) if packet.pts is not None)
+
+
 def _samples(
     container: Any,
     track: Any,
@@ -87,7 +90,7 @@ def _samples(
     """PCM. A part's samples are counted from its own first frame, as `Clip.audio` counts them."""
     moved = round(start * rate)
     first, last = (round(edge * rate) - moved for edge in span)
-    for packet in only(container, track):
+    for packet in _timed(container, track):
         at = round((packet.pts * packet.time_base - zero) * rate)
         if at >= last:
             return
@@ -105,7 +108,7 @@ def _whole(
     container: Any, track: Any, zero: Fraction, span: tuple[Fraction, Fraction], begin: Fraction
 ) -> Iterator[Any]:
     """Packets that begin inside the span."""
-    for packet in only(container, track):
+    for packet in _timed(container, track):
         at = packet.pts * packet.time_base - zero
         if at >= span[1]:
             return

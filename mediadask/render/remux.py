@@ -144,7 +144,10 @@ def remux(file: IO[bytes], clip: Clip, keep: Kept, mark: str) -> None:
                 early = _PRIMING_SECONDS if quicktime else Fraction(0)
                 lanes.append(sound_packets(clip, number, *_span(clip, keep), copied, early=early))
             output.start_encoding()
-        except (ValueError, av.error.FFmpegError) as error:
+        except (
+            ValueError,
+            av.error.PatchWelcomeError,
+        ) as error:  # how FFmpeg refuses; a full disk is neither
             raise UnsupportedMedia(
                 f"cannot be copied as it is into {name} ({getattr(error, 'strerror', None) or error})",
                 where=clip.url,
@@ -172,9 +175,8 @@ def _picture_stream(output: Any, template: Any, clip: Clip, same: bool) -> Any:
     if same:
         stream.codec_context.codec_tag = template.codec_context.codec_tag
     stream.time_base, stream.codec_context.framerate = clip.index.time_base, clip.header.frame_rate
-    stream.codec_context.sample_aspect_ratio = (
-        clip.header.pixel_aspect
-    )  # the container's, often not the codec's
+    # Of the container: many codecs have no place for it.
+    stream.codec_context.sample_aspect_ratio = clip.header.pixel_aspect
     stream.metadata.update(_tags(template, _OF_THE_RANGE))
     return stream
 
@@ -237,11 +239,8 @@ def _packets(clip: Clip, rows: npt.NDArray[np.int64]) -> Iterator[Any]:
 def _span(clip: Clip, keep: Kept) -> tuple[Fraction, Fraction]:
     """When the copy's first frame begins and its last one ends, in seconds from the clip's first frame."""
     index = clip.index
-    times = index.pts[keep.rows]
-    first, last = int(times.min()), int(times.max())
-    after = index.frame_pts[index.frame_pts > last]
-    end = (
-        int(after[0]) * index.time_base if len(after) else last * index.time_base + 1 / clip.header.frame_rate
-    )
-    zero = int(index.frame_pts[0]) * index.time_base
-    return first * index.time_base - zero, end - zero
+    times = index.pts[keep.rows] - index.frame_pts[0]
+    begin, last = int(times.min()) * index.time_base, int(times.max()) * index.time_base
+    if keep.stop < len(index):
+        return begin, int(index.frame_pts[keep.stop] - index.frame_pts[0]) * index.time_base
+    return begin, last + 1 / clip.header.frame_rate

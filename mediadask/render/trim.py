@@ -21,13 +21,13 @@ from mediadask.delivery import Delivery, Group, Unit
 from mediadask.errors import CorruptFrame, InvalidRequest
 from mediadask.render.output import Mark, Output, Rendered, exists, join_url
 from mediadask.render.plan import Plan, Source, output_places
-from mediadask.render.remux import Kept, container_for, kept, left_out, mark_tag, remux
+from mediadask.render.remux import container_for, kept, left_out, mark_tag, remux
 
 if TYPE_CHECKING:
     from mediadask.clips import Clip
     from mediadask.clips.storage import FileStamp
 
-__all__ = ["Cut", "Trimmed", "trim_ranges"]
+__all__ = ["Cut", "Trimmed", "trim_notes", "trim_ranges"]
 
 _FILES_A_UNIT = 24
 _COPY_BYTES = 8 << 20
@@ -134,11 +134,15 @@ def trim_clip(clip: Clip, start: int, stop: int, output: Output) -> Trimmed:
         with output.making(output.url, read_mark) as path, open(path, "w+b", buffering=0) as file:
             remux(file, clip, keep, str(output.mark))
     output.clear()
-    notes = _notes(clip, start, stop, keep)
+    notes = trim_notes(clip, start, stop)
     return Trimmed(output.url, keep.stop - keep.start, source=clip.url, start=keep.start, notes=notes)
 
 
-def _notes(clip: Clip, start: int, stop: int, keep: Kept) -> tuple[str, ...]:
+def trim_notes(clip: Clip, start: int, stop: int) -> tuple[str, ...]:
+    """In what a trim differs from the range that is asked for, and from its source."""
+    if clip.reader.name == "sequence":
+        return ()
+    keep = kept(clip.index, start, stop)
     notes = [f"begins {_frames(start - keep.start)} early, at its key"] if keep.start < start else []
     notes += [f"ends {_frames(keep.stop - stop)} late, with its group"] if keep.stop > stop else []
     if (container := container_for(clip, keep)) != clip.header.container:

@@ -66,6 +66,7 @@ def test_a_plan_makes_nothing(show: Path, capsys: pytest.CaptureFixture[str]) ->
     assert run([*words, "--plan", "--json"]) == 1
     good, bad = json.loads(capsys.readouterr().out)
     assert (good["name"], good["start"], good["stop"], good["head"]) == ("A001_001", 2, 10, 2)
+    assert good["notes"][0] == "begins 2 frames early, at its key"
     assert bad["name"] is None
     assert bad["problems"]
     assert not (show / "out").exists()

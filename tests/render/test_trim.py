@@ -9,13 +9,14 @@ from typing import TYPE_CHECKING, Any
 
 import av
 import dask
+import fsspec
 import numpy as np
 import pytest
 
 import mediadask as md
 from mediadask import footage
 from mediadask.render import Cut, trim_ranges
-from mediadask.render.remux import kept
+from mediadask.render.remux import kept, remux
 from mediadask.timecode import Timecode
 
 if TYPE_CHECKING:
@@ -66,7 +67,7 @@ def original(request: pytest.FixtureRequest, make_clip: MakeClip) -> md.Clip:
     return md.Clip.open(make_clip(request.param, frames=36, size=(320, 180), first_number=500, **how))
 
 
-def cut(clip: md.Clip | Path, start: int, stop: int, out: Path, name: str | None = None) -> Trimmed:
+def cut(clip: md.Clip | Path | str, start: int, stop: int, out: Path, name: str | None = None) -> Trimmed:
     (report,) = dask.compute(trim_ranges([Cut(clip, start, stop, name)], out), scheduler="sync")
     assert not report.failures, report.failures[0].failure
     (trimmed,) = report.results
@@ -214,18 +215,29 @@ def test_turned_and_interlaced_pictures_stay_so(tmp_path: Path) -> None:
     assert after.field_order == before.field_order == "top"
 
 
-def test_tags_of_the_camera_are_kept(tmp_path: Path) -> None:
-    with av.open(str(tmp_path / "A.mov"), "w", options={"movflags": "use_metadata_tags"}) as container:
-        container.metadata.update(
-            {"com.arri.camera.CameraModel": "ALEXA", "comment": "slate 7", "make": "ARRI"}
-        )
-        stream: Any = container.add_stream("prores_aw", rate=24)
-        stream.width, stream.height, stream.pix_fmt = 320, 180, "yuv422p10le"
+@pytest.mark.parametrize(
+    ("name", "codec", "pixel_format", "tags"),
+    [
+        ("A.mov", "prores_aw", "yuv422p10le", {"com.arri.camera.CameraModel": "ALEXA", "make": "ARRI"}),
+        ("A.mxf", "mpeg2video", "yuv422p", {"company_name": "ARRI", "product_name": "ALEXA 35"}),
+        ("A.mkv", "mpeg2video", "yuv422p", {"MAKE": "ARRI"}),
+    ],
+)
+def test_tags_of_the_camera_are_kept(
+    name: str, codec: str, pixel_format: str, tags: dict[str, str], tmp_path: Path
+) -> None:
+    day = {"creation_time": "2026-11-22T10:00:00.000000Z"}
+    comment = {"comment_scene" if name.endswith("mxf") else "comment": "slate 7"}
+    options = {"movflags": "use_metadata_tags"} if name.endswith("mov") else {}
+    with av.open(str(tmp_path / name), "w", options=options) as container:
+        container.metadata.update({**tags, **day, **comment})
+        stream: Any = container.add_stream(codec, rate=24, options={"g": "1"})
+        stream.width, stream.height, stream.pix_fmt = 320, 180, pixel_format
         write_pictures(container, stream)
-    after = md.Clip.open(cut(tmp_path / "A.mov", 1, 3, tmp_path / "out").url).header
-    said = {tag.name: tag.value for tag in after.tags if tag.source == "mov"}
-    assert said["com.arri.camera.CameraModel"] == "ALEXA"
-    assert (said["comment"], said["make"]) == ("slate 7", "ARRI")
+    with av.open(cut(tmp_path / name, 1, 3, tmp_path / "out").url) as container:
+        said = {key.lower(): value for key, value in container.metadata.items()}
+    assert {key: said[key.lower()] for key in (*tags, *comment)} == {**tags, **comment}
+    assert "2026-11-22T10:00:00.000000Z" in said.values()
 
 
 def write_pictures(container: Any, stream: Any) -> None:
@@ -355,3 +367,41 @@ def test_a_range_outside_its_clip_fails_alone(plates: Path, tmp_path: Path) -> N
     (report,) = dask.compute(trim_ranges(cuts, tmp_path), scheduler="sync")
     assert [len(report.results), len(report.failures)] == [1, 2]
     assert "the clip has 6" in report.failures[0].failure.error
+
+
+def test_originals_and_trims_on_an_object_store(
+    plates: Path, make_clip: MakeClip, bucket: str, tmp_path: Path
+) -> None:
+    source = make_clip("A.mov", codec="prores_aw", pixel_format="yuv422p10le", frames=8, size=(320, 180))
+    store = fsspec.filesystem("s3")
+    store.put_file(str(source), f"{bucket}/A.mov")
+    for path in plates.parent.iterdir():
+        store.put_file(str(path), f"{bucket}/plate/{path.name}")
+    cuts = [Cut(f"{bucket}/A.mov", 2, 6), Cut(f"{bucket}/plate/plate.%04d.exr", 1, 3, "P")]
+    for _ in range(2):
+        (report,) = dask.compute(trim_ranges(cuts, f"{bucket}/out"), scheduler="sync")
+        assert [made.url for made in report.results] == [
+            f"{bucket}/out/A.mov",
+            f"{bucket}/out/P/plate.%04d.exr",
+        ]
+    numbers = [footage.read_number(frame.planes[0]) for frame in md.Clip.open(f"{bucket}/out/A.mov").frames()]
+    assert numbers == [2, 3, 4, 5]
+    assert store.cat(f"{bucket}/out/P/plate.1002.exr") == (plates.parent / "plate.1002.exr").read_bytes()
+    cut(f"{bucket}/plate/plate.%04d.exr", 1, 3, tmp_path / "here", "P")
+    assert (tmp_path / "here" / "P" / "plate.1003.exr").exists()
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="needs /dev/full")
+def test_a_full_disk_is_named_as_such(make_clip: MakeClip) -> None:
+    clip = md.Clip.open(make_clip("A.mov", codec="prores_aw", pixel_format="yuv422p10le", frames=8))
+    with open("/dev/full", "r+b", buffering=0) as full, pytest.raises(OSError, match="No space left"):
+        remux(full, clip, kept(clip.index, 0, 8), "mark")
+
+
+def test_what_no_container_takes_is_one_line(make_clip: MakeClip, tmp_path: Path) -> None:
+    source = make_clip("A.ts", codec="libx264", sound="libopus", frames=12, size=(320, 180))
+    (report,) = dask.compute(trim_ranges([Cut(source, 0, 6)], tmp_path), scheduler="sync")
+    (failed,) = report.failures
+    assert "cannot be copied as it is into mov" in failed.failure.error
+    assert failed.failure.error.endswith("copy the whole file")
+    assert not list(tmp_path.rglob("*.mov"))

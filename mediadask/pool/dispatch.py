@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from mediadask.pool.backlog import Ticket
     from mediadask.pool.bundle import BundleState
 
-__all__ = ["Dispatch"]
+__all__ = ["Dispatch", "dask_priority"]
 
 _PATIENCE_SECONDS = 1.0
 """A unit asked to step aside that has made no checkpoint for so long is not counted on: another is asked."""
@@ -330,7 +330,8 @@ class Dispatch:
 
     def restarted(self) -> None:
         """Dask has forgotten all tasks and restarts its workers: everything begins again."""
-        for _, bundle in sorted(self.bundles.items()):  # as in `recall`
+        # As in `recall`, and in front of all what ran: Dask has taken it off its slots already.
+        for bundle in sorted(self.bundles.values(), key=lambda each: (each.state == "sent", each.id)):
             self._close_current(bundle, "rescheduled")
             self._forget(bundle)
             self._back(bundle)
@@ -496,9 +497,13 @@ def _attempt(bundle: Bundle, ticket: Ticket) -> dict[str, Any]:
     }
 
 
-def _priority(bundle: Bundle) -> float:
+def dask_priority(order: int, deadline: float) -> float:
     """For Dask, where more goes first: by class, then by deadline."""
-    return -(bundle.order * _BEFORE_ANY_DEADLINE + bundle.deadline)
+    return -(order * _BEFORE_ANY_DEADLINE + deadline)
+
+
+def _priority(bundle: Bundle) -> float:
+    return dask_priority(bundle.order, bundle.deadline)
 
 
 def _killer(ticket: Ticket, hangs: str) -> Failure:

@@ -30,6 +30,7 @@ from mediadask.pool.bundle import BUNDLE_UNITS, Bundle, take_bundle
 from mediadask.pool.config import load_config
 from mediadask.pool.dispatch import Dispatch
 from mediadask.pool.events import Event, JobEnded, JobReprioritized, JobSubmitted, new_id, utc_now
+from mediadask.pool.graphs import Computation, Graphs
 from mediadask.pool.local_workers import LocalWorkers
 from mediadask.pool.workbench import REPORT, Workbench
 
@@ -130,6 +131,7 @@ class Foreman(SchedulerPlugin):
             name=self.name,
         )
         self._dispatch = Dispatch(scheduler, client, self)
+        self._graphs = Graphs(scheduler, client, self)
         # Workers import this package too, and have no use for databases.
         steward = await self._in_thread(import_module, "mediadask.pool.steward")
         self._steward = await steward.Steward.attach(
@@ -271,7 +273,7 @@ class Foreman(SchedulerPlugin):
         return self._described(record)
 
     def _described(self, job: JobRecord) -> dict[str, Any]:
-        scaler, described = self._steward.scaler, job.description()
+        scaler, described = self._steward.scaler, {**job.description(), **self._graphs.described(job)}
         if job.status != "running":
             return {**described, "notice": "", "trouble": ""}
         begun = any(
@@ -304,6 +306,7 @@ class Foreman(SchedulerPlugin):
         if record.status == "running":
             self._end(record, "cancelled")
             self._drop(record.in_flight)
+            self._graphs.drop(record)
         self.round_soon()
 
     async def reprioritize(
@@ -315,12 +318,13 @@ class Foreman(SchedulerPlugin):
             record.priority = self.config.class_named(priority)
         if deadline is not None:
             record.deadline = datetime.fromisoformat(deadline)
+        record.order = self.config.classes[record.priority].order
+        self._graphs.reorder(record)
         self.record(
             JobReprioritized(job=job, priority=record.priority, deadline=record.deadline, reason=reason)
         )
         self._dispatch.recall(list(record.in_flight))
         self._count(record.in_flight, -1)
-        record.order = self.config.classes[record.priority].order
         self._dispatch.reorder([*record.in_flight, *record.first, *record.planned])
         self._count(record.in_flight, +1)
         self.round_soon()
@@ -383,6 +387,8 @@ class Foreman(SchedulerPlugin):
         """A Dask task changed its state."""
         if self._dispatch.transition(key, start, finish):
             self.round_soon()
+        else:
+            self._graphs.transition(key, start, finish, kwargs)
 
     def report(self, worker: str, bundle: str, events: list[Any]) -> None:
         """A workbench tells what became of units."""
@@ -419,6 +425,17 @@ class Foreman(SchedulerPlugin):
         self._drop(unwanted)
         for job in ticket.jobs:
             self._end_if_settled(job)
+
+    def computed(self, job: JobRecord, value: bytes | Failure) -> None:
+        """A graph has ended."""
+        if job.status != "running":
+            return
+        job.values = [value]
+        if isinstance(value, Failure):
+            job.groups_failed, job.error = 1, value.error
+        else:
+            job.groups_done = 1
+        self._end_if_settled(job)
 
     def came_back(self, ticket: Ticket) -> None:
         """A unit is off Dask without a result: it goes first when its job is next, if anybody wants it."""
@@ -491,7 +508,9 @@ class Foreman(SchedulerPlugin):
         waiting = min((job.order for job in self._allowed() if job.has_ready), default=_LAST)
         self._dispatch.displace(waiting)
         self._dispatch.send_orders()
-        for job in self._open.values():
+        for job in self._allowed():
+            if isinstance(job.delivery, Computation) and not job.fully_planned:
+                self._graphs.begin(job)
             if not job.planning and not job.fully_planned and len(job.planned) < self._window * job.bundled:
                 job.planning = True
                 self._spawn(self._plan(job))

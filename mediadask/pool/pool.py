@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any, Self
 
 import dask
+from dask.base import is_dask_collection
 from dask.utils import parse_timedelta
 from distributed import Client, LocalCluster
 from distributed.client import ClosedClientError
@@ -16,6 +17,7 @@ from mediadask.errors import InvalidRequest, MediaError
 from mediadask.pool import standing
 from mediadask.pool.config import load_config
 from mediadask.pool.foreman import Foreman
+from mediadask.pool.graphs import Computation
 from mediadask.pool.job import Job
 from mediadask.pool.signals import leave_unless_main, workers_without_interrupts
 
@@ -165,6 +167,33 @@ class Pool:
             payload=dumps(delivery),
         )
         return Job(self, described, delivery)
+
+    def compute(
+        self,
+        collection: Any,
+        *,
+        name: str = "compute",
+        show: str = "",
+        priority: str | None = None,
+        deadline: datetime | None = None,
+    ) -> Job:
+        """Have the pool compute a Dask collection: an array, a bag, a delayed value, an xarray object.
+
+        It is a job like any: ordered by class and deadline, with turnaround and cost. Its tasks are Dask's
+        own, so one that runs is not displaced before it ends. `Job.result` gives the computed object.
+
+        Raises
+        ------
+        InvalidRequest
+            It is no Dask collection, or there is no such class.
+        """
+        if not is_dask_collection(collection):
+            kind = type(collection).__name__
+            raise InvalidRequest(
+                f"a {kind} is no Dask collection", do="open it with chunks, or submit a delivery"
+            )
+        computation = Computation(name, collection)
+        return self.submit(computation, show=show, priority=priority, deadline=deadline)
 
     def jobs(self) -> list[Job]:
         """The jobs the pool knows, first come first."""

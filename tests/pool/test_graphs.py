@@ -1,0 +1,128 @@
+"""Dask collections as jobs of a pool: computed where they are, ordered by class, booked like all work."""
+
+from __future__ import annotations
+
+import time
+from functools import partial
+from typing import TYPE_CHECKING
+
+import dask
+import dask.array
+import numpy as np
+import pytest
+import xarray as xr
+from dask import delayed
+
+import mediadask as md
+from mediadask.errors import InvalidRequest, MediaError
+from mediadask.pool import Pool
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from mediadask.pool import Job
+
+WAIT = 60
+
+
+@pytest.fixture(scope="module")
+def pool() -> Iterator[Pool]:
+    with Pool.local(workers=2) as pool:
+        yield pool
+
+
+def see(job: Job, **what: int) -> None:
+    until = time.monotonic() + WAIT
+    while any(getattr(job.progress, name) != value for name, value in what.items()):
+        assert time.monotonic() < until, job
+        time.sleep(0.005)
+
+
+def until_exists(gate: Path, number: int) -> int:
+    while not gate.exists():
+        time.sleep(0.005)
+    return number
+
+
+def note(folder: Path, number: int) -> int:
+    with (folder / "ran").open("a") as ran:
+        ran.write(f"{number}\n")
+    return number
+
+
+def fail() -> None:
+    raise ZeroDivisionError("by nothing")
+
+
+def test_arrays_and_datasets_come_back_computed(pool: Pool) -> None:
+    pixels = dask.array.random.default_rng(1).random((64, 64), chunks=16)
+    job = pool.compute(pixels.T @ pixels, name="covariance", show="LAB", priority="background")
+    assert (job.name, job.show, job.priority) == ("covariance", "LAB", "background")
+    np.testing.assert_allclose(job.result(WAIT), (pixels.T @ pixels).compute(scheduler="sync"))
+    assert job.status == "done"
+    assert job.progress.units_done == job.progress.units > 16
+    dataset = xr.Dataset({"a": ("x", np.arange(100))}).chunk(x=10)
+    xr.testing.assert_identical(
+        pool.compute(dataset.sum()).result(WAIT), dataset.sum().compute(scheduler="sync")
+    )
+
+
+def test_it_is_in_turnaround_and_cost_and_found_by_others(pool: Pool) -> None:
+    work = [delayed(time.sleep)(0.05) for _ in range(8)]
+    job = pool.compute(delayed(list)(work), name="naps", show="NAPS")
+    assert job.wait(WAIT)
+    with Pool.connect(pool.address) as other:
+        assert other.job("naps").result(WAIT) == [None] * 8
+    hours = pool.costs().set_index("show").loc["NAPS", "compute_hours"]
+    assert hours * 3600 >= 8 * 0.05
+    assert pool.turnaround("kind").set_index("kind").loc["naps", "jobs"] == 1
+
+
+def test_classes_order_graphs_among_deliveries(pool: Pool, tmp_path: Path) -> None:
+    gate = tmp_path / "gate"
+    block = pool.submit(md.delivery(partial(until_exists, gate), range(2), name="block"), priority="urgent")
+    see(block, units_running=2)
+    each = partial(delayed(note, pure=False), tmp_path)
+    low = pool.compute(delayed(list)([each(number) for number in range(10)]), priority="background")
+    see(low, units_queued=10)
+    high = pool.compute(delayed(list)([each(number) for number in range(20, 30)]), priority="urgent")
+    see(high, units_queued=10)
+    middle = pool.submit(md.delivery(partial(note, tmp_path), range(10, 20), name="middle"))
+    while not middle.progress.units_queued:
+        time.sleep(0.005)
+    raised = pool.compute(delayed(list)([each(number) for number in range(30, 40)]), priority="background")
+    see(raised, units_queued=10)
+    raised.reprioritize("urgent")
+    gate.touch()
+    for job in (low, high, middle, raised):
+        assert job.wait(WAIT)
+    order = [int(line) // 10 for line in (tmp_path / "ran").read_text().split()]
+    assert set(order[:19]) == {2, 3}
+    assert order[21:29].count(1) >= 7, "two slots run side by side, so neighbors may swap"
+    assert order[-8:].count(0) >= 7
+
+
+def test_what_fails_says_why_and_what_is_cancelled_stops(pool: Pool, tmp_path: Path) -> None:
+    failed = pool.compute(delayed(fail)(), name="broken")
+    with pytest.raises(MediaError, match="broken: ZeroDivisionError: by nothing"):
+        failed.result(WAIT)
+    assert failed.status == "failed"
+    endless = pool.compute(
+        delayed(list)([delayed(until_exists)(tmp_path / "go", number) for number in range(20)])
+    )
+    see(endless, units_running=2)
+    endless.cancel()
+    assert endless.status == "cancelled"
+    (tmp_path / "go").touch()
+    assert pool.compute(delayed(sum)([1, 2])).result(WAIT) == 3
+    with pytest.raises(InvalidRequest, match="a list is no Dask collection"):
+        pool.compute([1, 2])
+
+
+def test_a_restart_of_dask_begins_it_again(pool: Pool, tmp_path: Path) -> None:
+    job = pool.compute(delayed(until_exists)(tmp_path / "go", 7))
+    see(job, units_running=1)
+    pool.client.restart(timeout=WAIT)
+    (tmp_path / "go").touch()
+    assert job.result(WAIT) == 7

@@ -83,7 +83,7 @@ def command(*words: str, exit_code: int = 0) -> Sample:
 
 
 def write_card(card: Path, clips: int) -> list[tuple[str, str]]:
-    """Clips in folders by roll, the same pictures under reels and timecodes of their own: their (reel, start)."""
+    """Clips by roll, the same pictures under reels and timecodes of their own: their (reel, start)."""
     card.mkdir()
     picture = footage.write_clip(
         card / "picture.mov", codec="mjpeg", pixel_format="yuvj420p", frames=TAKE_FRAMES, size=(64, 36)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import html
 from base64 import b64encode
 from fractions import Fraction
+from functools import partial
 from io import BytesIO
 from typing import TYPE_CHECKING
 
@@ -17,7 +18,9 @@ from mediadask.clips import Clip
 from mediadask.clips.notebook import facts_html
 from mediadask.errors import InvalidRequest, MediaError
 from mediadask.metadata import ClipMetadata, inspect
-from mediadask.pixels import Filter, Framing, to_rgb
+from mediadask.pixels import Color, Filter, Framing, to_rgb
+from mediadask.pixels import input_space as find_space
+from mediadask.pixels.config import CONFIG
 from mediadask.pixels.resample import Rectangle
 
 if TYPE_CHECKING:
@@ -27,6 +30,7 @@ if TYPE_CHECKING:
 
 __all__ = ["MediaAccessor", "clip_html"]
 
+_CODE_FACTS = ("color_primaries", "color_transfer", "color_matrix", "color_range", "color_chroma_location")
 _STRIP_FRAMES = 5
 _STRIP_HEIGHT = 90
 
@@ -100,6 +104,48 @@ class MediaAccessor:
             ).using(filter)
         attrs = {"pixel_aspect": str(Fraction(framing.pixel_aspect).limit_denominator(1000))}
         return map_pictures(self._dataset, framing.apply, size=framing.size, attrs=attrs)
+
+    def color(
+        self,
+        target: str | Color,
+        *,
+        input_space: str | None = None,
+        config: str | os.PathLike[str] = CONFIG,
+    ) -> xr.Dataset:
+        """The clip in another color space, lazy, chunk by chunk; ``frames`` become float32.
+
+        Open the clip with ``dtype="float32"`` to have what a plate has, bit for bit: integers are rounded and
+        clipped before they get here.
+
+        Parameters
+        ----------
+        target
+            A color space's name in the config, or `mediadask.pixels.Color` steps to be done to values as
+            they are.
+        input_space
+            The color space the frames are in, where the clip does not say: see
+            `mediadask.pixels.input_space`.
+        config
+            A config's path, or ``ocio://`` and a name.
+
+        Raises
+        ------
+        InvalidRequest
+            If nobody says what color space the clip is in, or the config has no such one.
+        """
+        attrs: dict[str, str] = {}
+        if isinstance(target, Color):
+            color = target
+        else:
+            source = self._dataset.attrs.get("color_space")
+            if source is None or input_space is not None:
+                source = find_space(self.metadata, input_space, config)
+            color = Color.convert(source, target, config)
+            attrs = {"color_space": target}
+        made = map_pictures(self._dataset, partial(color.apply, dtype="float32"), attrs=attrs)
+        # What the file's tags say of its codes is true no longer.
+        made.attrs = {name: fact for name, fact in made.attrs.items() if name not in _CODE_FACTS}
+        return made
 
     def resize(self, width: int, height: int, filter: Filter = "lanczos3") -> xr.Dataset:
         """Every picture at another size, lazy, chunk by chunk; ``frames`` become float32, 1.0 = white.

@@ -49,7 +49,7 @@ class Amf:
     """What was done before, for the record."""
 
     version: int = 2
-    url: str = field(default="", compare=False)
+    url: str = field(default="", compare=False, repr=False)
     """Where it was read from: the files it names are beside it."""
 
     @classmethod
@@ -127,12 +127,13 @@ class Amf:
         input = _input(source, space, config)
         looks: tuple[LookTransform, ...] = ()
         if cdl:
-            back = Transform(id=_required(id_of_space(working, config), working, config))
+            back = Transform(id=_required(id_of_space(working, config, input=False), working, config))
             looks = (LookTransform(False, cdl=replace(cdl, id=""), from_working=back, description=cdl.id),)
         output = None
         if view:
             through = Transform(id=_required(id_of_view(*view, config), " on ".join(reversed(view)), config))
-            output = OutputTransform(False, (through,))
+            # In ACES 1 the rendering and the device are two transforms.
+            output = OutputTransform(False, (_RRT, through) if ":ODT." in through.id else (through,))
         came = f"from {source}" if input is None or space != ACES else ""
         return cls(
             info,
@@ -171,8 +172,7 @@ class Amf:
     ) -> Amf:
         """What to ship with a picture that has had everything up to and including a stage.
 
-        The pipeline as it was is kept among the archived. LUTs are named as files beside the AMF: ship
-        `files` with it.
+        The pipeline as it was is kept among the archived.
 
         Parameters
         ----------
@@ -194,19 +194,20 @@ class Amf:
         when = made.isoformat(timespec="seconds")
         info = Info(when, when, self.info.description, self.info.authors)
         done = replace(done, info=replace(self.pipeline.info, modified=when, uuid=""))
-        return replace(
-            self, info=info, pipeline=_beside(done), clip=clip, archived=(self.pipeline, *self.archived)
-        )
+        archived = (self.pipeline, *self.archived)
+        # Version 1 has no input transform that is a conversion from a working space.
+        version = self.version if space == ACES else 2
+        return replace(self, info=info, pipeline=done, clip=clip, archived=archived, version=version)
 
     @property
     def files(self) -> tuple[str, ...]:
-        """The files that what remains of it needs, LUTs and CDLs: they belong beside it."""
+        """The files that what remains of it needs, LUTs and CDLs: they are shipped beside it."""
         parts = [part for part in (self.pipeline.input, *self.pipeline.looks, self.pipeline.output) if part]
         named = [transform for part in parts if not part.applied for transform in _transforms(part)]
         return tuple(dict.fromkeys(one.location(self.url) for one in named if one.file))
 
     def write(self, path: str | os.PathLike[str]) -> None:
-        """Write it.
+        """Write it. The `files` it names are named as lying beside it.
 
         Raises
         ------
@@ -223,22 +224,27 @@ class Amf:
             raise InvalidRequest(
                 "an AMF of version 1 needs an output transform", where=self.url or None, do="write version 2"
             )
+        names = [posixpath.basename(file) for file in self.files]
+        if len(set(names)) < len(names):
+            raise InvalidRequest(
+                "names two files alike, which cannot lie beside it",
+                where=self.url,
+                do=f"rename one of {', '.join(self.files)}",
+            )
         writer = Writer(self.version)
-        named = replace(
-            self,
-            info=_identified(self.info, self),
-            pipeline=replace(self.pipeline, info=_identified(self.pipeline.info, self.pipeline)),
-        )
         root = writer.element(
             "acesMetadataFile",
-            writer.element("amfInfo", *writer.info(named.info)),
-            *([writer.clip(named.clip)] if named.clip else []),
-            writer.pipeline(named.pipeline),
-            *(writer.pipeline(one, "archivedPipeline") for one in named.archived),
+            writer.element("amfInfo", *writer.info(_identified(self.info, self))),
+            *([writer.clip(self.clip)] if self.clip else []),
+            writer.pipeline(_identified_pipeline(_beside(self.pipeline))),
+            *(writer.pipeline(_identified_pipeline(one), "archivedPipeline") for one in self.archived),
             version=f"{self.version}.0",
         )
         etree.cleanup_namespaces(root, keep_ns_prefixes=["aces", "cdl"])
         return bytes(etree.tostring(root, xml_declaration=True, encoding="UTF-8", pretty_print=True))
+
+
+_RRT = Transform("urn:ampas:aces:transformId:v1.5:RRT.a1.0.3")
 
 
 def _input(source: str, space: str, config: str) -> InputTransform | None:
@@ -266,6 +272,10 @@ def _aces(config: str) -> tuple[int, int, int]:
 def _identified(info: Info, content: object) -> Info:
     """With a UUID: where there is none, one that the same content has again."""
     return info if info.uuid else replace(info, uuid=uuid.uuid5(uuid.NAMESPACE_OID, repr(content)).urn)
+
+
+def _identified_pipeline(pipeline: Pipeline) -> Pipeline:
+    return replace(pipeline, info=_identified(pipeline.info, pipeline))
 
 
 def _transforms(part: InputTransform | LookTransform | OutputTransform) -> list[Transform]:

@@ -149,9 +149,8 @@ def _read_transform(element: etree._Element, where: object) -> Transform:
         None if hash is None else (hash.get("algorithm", ""), (hash.text or "").strip()),
     )
     if not (found.id or found.file or found.uuid):
-        raise UnreadableMedia(
-            f"has a {local_name(element)} that names none", where=where, do="correct the AMF"
-        )
+        what = f"has a {local_name(element)} that names no transform"
+        raise UnreadableMedia(what, where=where, do="correct the AMF")
     return found
 
 

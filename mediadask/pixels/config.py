@@ -47,7 +47,6 @@ def digest_of(url: str) -> str:
         return hashlib.sha256(file.read()).hexdigest()
 
 
-@lru_cache(maxsize=16)
 def open_config(url: str, digest: str | None = None) -> ocio.Config:
     """A config, read once a process.
 
@@ -56,7 +55,7 @@ def open_config(url: str, digest: str | None = None) -> ocio.Config:
     url
         As `config_url` gives it.
     digest
-        What `digest_of` gave when the work was planned; None takes the file as it is.
+        What `digest_of` gave when the work was planned; None takes the file as it is now.
 
     Raises
     ------
@@ -67,7 +66,12 @@ def open_config(url: str, digest: str | None = None) -> ocio.Config:
     MediaChanged
         If it is not the file of the digest.
     """
-    if digest and digest_of(url) != digest:
+    return _opened(url, digest_of(url) if digest is None else digest)
+
+
+@lru_cache(maxsize=16)
+def _opened(url: str, digest: str) -> ocio.Config:
+    if digest_of(url) != digest:
         raise MediaChanged("has changed since the work was planned", where=url, do="submit the work again")
     if url.startswith("ocio://"):
         return _built_in(url)

@@ -8,14 +8,15 @@ from __future__ import annotations
 import platform
 from typing import Any
 
+import numba
 import numpy as np
 from llvmlite import binding, ir
 from numba import types
 from numba.extending import intrinsic
 
-from mediadask.pixels.kernels import compiled
-
 __all__ = ["by_arithmetic", "by_instruction", "half_bits"]
+
+_scalar = numba.njit(nogil=True, error_model="numpy")
 
 
 @intrinsic  # type: ignore[untyped-decorator]
@@ -26,13 +27,13 @@ def _truncated(typing: Any, value: Any) -> Any:
     return types.uint16(types.float32), build
 
 
-@compiled
+@_scalar
 def by_instruction(value: Any) -> Any:
     """The bits of the half nearest to a float32, even where two are."""
     return _truncated(value)  # type: ignore[call-arg]  # the compiler passes the first
 
 
-@compiled
+@_scalar
 def by_arithmetic(value: Any) -> Any:
     """The same, for processors that have no instruction for it."""
     infinity, too_big, normal = np.uint32(0x7F800000), np.uint32(0x47800000), np.uint32(0x38800000)

@@ -105,7 +105,7 @@ def place(
             _place_plane(plane, result, down, across, strip)
         else:
             _place_plane(plane, canvas[0], down, across, strip)
-            to_half(canvas, canvas.view(np.uint32), result[None].view(np.uint16), 0)
+            to_half(canvas, result[None].view(np.uint16), 0)
     return out.transpose(1, 2, 0)
 
 

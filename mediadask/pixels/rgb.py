@@ -70,7 +70,7 @@ def to_rgb(
         halves = np.empty(shape, np.float16) if out is None else out
         for top in range(first, stop, _HALF_ROWS):
             strip = to_rgb(frame, "float32", slice(top, min(top + _HALF_ROWS, stop))).transpose(2, 0, 1)
-            to_half(strip, strip.view(np.uint32), halves.view(np.uint16), top - first)
+            to_half(strip, halves.view(np.uint16), top - first)
         return halves.transpose(1, 2, 0)
     picture = np.empty(shape, name) if out is None else out
     if shape[1]:

@@ -13,7 +13,7 @@ import numpy as np
 import PyOpenColorIO as ocio
 
 from mediadask.pixels.halves import half_bits
-from mediadask.pixels.kernels import compiled, interleave
+from mediadask.pixels.kernels import compiled
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -114,37 +114,70 @@ def _described(strip: npt.NDArray[Any]) -> ocio.PackedImageDesc:
 
 def _pack(planes: npt.NDArray[Any], strip: npt.NDArray[Any]) -> bool:
     """Fill the strip; whether all colors are where the table reaches."""
-    if planes.dtype == np.float32:
-        return bool(_pack_floats(planes, strip, np.float32(_LOW), np.float32(_HIGH)))
+    floats = planes.dtype == np.float32
     if planes.dtype == np.float16:  # halves are only moved: as bits, since compiled code has no half floats
         planes, strip = planes.view(np.uint16), strip.view(np.uint16)
-    interleave(planes, strip, False)
-    return False
+    _pack_codes(planes, strip)
+    return floats and not _outside(planes, np.float32(_LOW), np.float32(_HIGH))
 
 
 def _unpack(strip: npt.NDArray[Any], planes: npt.NDArray[Any]) -> None:
     if planes.dtype == np.float16:
         _unpack_halves(strip, planes.view(np.uint16))
     else:
-        interleave(planes, strip, True)
+        _unpack_codes(strip, planes)
 
 
 @compiled
-def _pack_floats(planes: Any, strip: Any, low: float, high: float) -> Any:
-    outside = 0
+def _pack_codes(planes: Any, strip: Any) -> None:
+    """(3 or 4, rows, columns) to (rows, columns, 4)."""
+    four = planes.shape[0] == 4
     for y in range(planes.shape[1]):
-        for channel in range(planes.shape[0]):
-            for x in range(planes.shape[2]):
-                value = planes[channel, y, x]
-                strip[y, x, channel] = value
-                if channel < 3:
-                    outside += not low <= value <= high  # no number is outside too
-    return outside == 0
+        one, two, three, last = planes[0, y], planes[1, y], planes[2, y], planes[-1, y]
+        row = strip[y].reshape(-1)  # of known step: the loops below become moves of whole registers
+        for x in range(len(one)):
+            row[4 * x], row[4 * x + 1], row[4 * x + 2] = one[x], two[x], three[x]
+        if four:
+            for x in range(len(one)):
+                row[4 * x + 3] = last[x]
+
+
+@compiled
+def _unpack_codes(strip: Any, planes: Any) -> None:
+    """And back."""
+    four = planes.shape[0] == 4
+    for y in range(planes.shape[1]):
+        one, two, three, last = planes[0, y], planes[1, y], planes[2, y], planes[-1, y]
+        row = strip[y].reshape(-1)
+        for x in range(len(one)):
+            one[x], two[x], three[x] = row[4 * x], row[4 * x + 1], row[4 * x + 2]
+        if four:
+            for x in range(len(one)):
+                last[x] = row[4 * x + 3]
 
 
 @compiled
 def _unpack_halves(strip: Any, planes: Any) -> None:
+    """And back, float32 to the bits of halves."""
+    four = planes.shape[0] == 4
     for y in range(planes.shape[1]):
-        for channel in range(planes.shape[0]):
-            for x in range(planes.shape[2]):
-                planes[channel, y, x] = half_bits(strip[y, x, channel])
+        one, two, three, last = planes[0, y], planes[1, y], planes[2, y], planes[-1, y]
+        row = strip[y].reshape(-1)
+        for x in range(len(one)):
+            one[x], two[x] = half_bits(row[4 * x]), half_bits(row[4 * x + 1])
+            three[x] = half_bits(row[4 * x + 2])
+        if four:
+            for x in range(len(one)):
+                last[x] = half_bits(row[4 * x + 3])
+
+
+@compiled
+def _outside(planes: Any, low: float, high: float) -> Any:
+    """How many colors are out of a range; what is no number is."""
+    count = 0
+    for y in range(planes.shape[1]):
+        for channel in range(3):
+            plane = planes[channel, y]
+            for x in range(len(plane)):
+                count += not low <= plane[x] <= high
+    return count

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from mediadask.errors import InvalidRequest
 from mediadask.pixels.color import Color
-from mediadask.pixels.config import CONFIG, config_url, open_config
+from mediadask.pixels.config import CONFIG, config_url, digest_of, open_config
 
 if TYPE_CHECKING:
     import os
@@ -89,15 +89,17 @@ def space_named_by(id: str, config: str | os.PathLike[str] = CONFIG) -> str:
     return known.space
 
 
-def id_of_space(space: str, config: str | os.PathLike[str] = CONFIG) -> str | None:
-    """The ID of the transform from a color space of a config to ACES2065-1; None where it has none."""
+def id_of_space(space: str, config: str | os.PathLike[str] = CONFIG, *, input: bool = True) -> str | None:
+    """The ID of the transform from a color space of a config to ACES2065-1; None where it has none.
+
+    Of a camera's space ACES 1 has two: one for `input` transforms, one for conversions between spaces.
+    """
     ids = [
         known.id
         for known in _table(config_url(config)).values()
         if known.space == space and known.view_transform is None and not known.inverse
     ]
-    # An input transform before a conversion that happens to do the same: only that may be an AMF 1's input.
-    return min(ids, key=lambda id: ("IDT." not in id, ids.index(id)), default=None)
+    return min(ids, key=lambda id: (("IDT." in id) != input, ids.index(id)), default=None)
 
 
 def id_of_view(display: str, view: str, config: str | os.PathLike[str] = CONFIG) -> str | None:
@@ -120,10 +122,14 @@ def _find(id: str, config: str | os.PathLike[str]) -> tuple[str, _Known]:
     )
 
 
-@lru_cache(maxsize=8)
 def _table(url: str) -> dict[str, _Known]:
     """Every ID a config carries, folded, to what it is there."""
-    config = open_config(url)
+    return _read_table(url, digest_of(url))
+
+
+@lru_cache(maxsize=8)
+def _read_table(url: str, digest: str) -> dict[str, _Known]:
+    config = open_config(url, digest)
     found: dict[str, dict[str, str]] = {}
     for field, items in (
         ("space", config.getColorSpaces()),

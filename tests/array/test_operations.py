@@ -15,7 +15,7 @@ import mediadask as md
 from mediadask.array.operations import map_pictures
 from mediadask.clips import Clip
 from mediadask.errors import InvalidRequest
-from mediadask.pixels import Framing, resize, to_rgb
+from mediadask.pixels import Cdl, Color, Framing, resize, to_rgb
 from mediadask.pixels.resample import Rectangle
 
 if TYPE_CHECKING:
@@ -155,3 +155,38 @@ def test_bad_requests_are_refused_before_any_work(path: Path) -> None:
         dataset.media.resize(64, 36, "sinc")
     with pytest.raises(InvalidRequest, match="no frames"):
         map_pictures(xr.Dataset(), _negative)
+
+
+@pytest.mark.parametrize("chunk", [1, 5, 12])
+def test_color_is_what_a_unit_does(path: Path, chunk: int) -> None:
+    dataset = md.open_clip(path, chunks={"frame": chunk}, dtype="float32")
+    colored = dataset.media.color("ACEScg", input_space="ARRI LogC4")
+    color = Color.convert("ARRI LogC4", "ACEScg")
+    expected = np.stack([color.apply(to_rgb(frame)) for frame in Clip.open(path).frames()])
+    assert colored["frames"].dtype == np.float32
+    assert np.array_equal(colored["frames"].values, expected)
+    assert colored.attrs["color_space"] == "ACEScg"
+    assert "color_primaries" not in colored.attrs
+
+
+def test_color_goes_on_from_where_it_is(path: Path) -> None:
+    dataset = md.open_clip(path, dtype="float32").isel(frame=[3])
+    twice = dataset.media.color("ACES2065-1", input_space="ARRI LogC4").media.color("ARRI LogC4")
+    np.testing.assert_allclose(twice["frames"].values, dataset["frames"].values, atol=1e-4)
+    graded = dataset.media.color(Color.cdl(Cdl(offset=(0.1, 0.1, 0.1))))
+    np.testing.assert_allclose(graded["frames"].values, dataset["frames"].values + 0.1, atol=1e-6)
+    assert "color_space" not in graded.attrs
+
+
+def test_a_color_space_nobody_says_is_refused_before_anything_is_decoded(path: Path) -> None:
+    with pytest.raises(InvalidRequest, match=r"o\.mov.*--input-space"):
+        md.open_clip(path).media.color("ACEScg")
+    with pytest.raises(InvalidRequest, match="no color space 'ACESx'"):
+        md.open_clip(path).media.color("ACESx", input_space="ACEScct")
+
+
+def test_equal_colors_are_equal_to_dask(path: Path) -> None:
+    dataset = md.open_clip(path)
+    targets = ("ACEScg", "ACEScg", "ACES2065-1")
+    names = [dataset.media.color(one, input_space="ACEScct")["frames"].data.name for one in targets]
+    assert names[0] == names[1] != names[2]

@@ -11,6 +11,7 @@ from mediadask.pixels.spaces import input_space
 from mediadask.pixels.ycbcr import strips_to_video_frame, to_video_frame
 
 __all__ = [
+    "Amf",
     "Cdl",
     "Color",
     "Filter",

@@ -19,7 +19,7 @@ __all__ = ["by_arithmetic", "by_instruction", "half_bits"]
 _scalar = numba.njit(nogil=True, error_model="numpy")
 
 
-@intrinsic  # type: ignore[untyped-decorator]
+@intrinsic
 def _truncated(typing: Any, value: Any) -> Any:
     def build(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         return builder.bitcast(builder.fptrunc(arguments[0], ir.HalfType()), ir.IntType(16))

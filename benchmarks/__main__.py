@@ -18,6 +18,7 @@ FIGURES = (
     "random_access",
     "opening",
     "proxy",
+    "pull",
     "framing",
     "color",
     "memory",

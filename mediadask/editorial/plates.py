@@ -19,7 +19,7 @@ from mediadask.pixels import Color, Filter, Framing
 from mediadask.pixels.amf import Amf, AmfClip
 from mediadask.pixels.cdl import Cdl
 from mediadask.pixels.config import CONFIG, config_url, named_space, open_config
-from mediadask.pixels.fdl import choose_by_fdl
+from mediadask.pixels.fdl import choose_by_fdl, read_fdl
 from mediadask.pixels.plate_fdl import plate_fdl
 from mediadask.pixels.spaces import input_space
 from mediadask.render.burnin import review_framing
@@ -142,6 +142,8 @@ class PlateOptions:
                 named_space(config, name, self.config)
         if self.squeeze is not None and self.squeeze <= 0:
             raise InvalidRequest(f"a squeeze of {self.squeeze:g}", do="give a positive one, such as 2.0")
+        for fdl in self.fdl:
+            read_fdl(fdl)
         if self.cdl:
             Cdl.read(self.cdl)
         if self.lut:

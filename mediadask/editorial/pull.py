@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from mediadask.editorial.media import Media
     from mediadask.editorial.plan import PlannedEvent, TurnoverPlan
 
-__all__ = ["pull", "pull_plan"]
+__all__ = ["PullGroups", "pull", "pull_plan", "units_of"]
 
 
 def pull(
@@ -126,10 +126,11 @@ class PullGroups(Sequence[Group]):
         done = finished_plate(order)
         if done is not None:
             return Group(order.name, (Unit(as_it_is, (done,), name=order.name, kind="done"),))
-        return _units(order)
+        return units_of(order)
 
 
-def _units(order: PlateOrder) -> Group:
+def units_of(order: PlateOrder) -> Group:
+    """The group that makes a plate."""
     plate, recipe = order.plate, order.plate.recipe
     header = plate.clip.header
     width, height = recipe.framing.size

@@ -172,7 +172,9 @@ def finished_plate(order: PlateOrder) -> PulledPlate | None:
         return None
     known = read_receipts(manifest.url, "files")
     folder = manifest.url.rpartition("/")[0]
-    frames = [order.plate.output(frame).name for frame in range(order.plate.start, order.plate.stop)]
+    plate = order.plate
+    numbers = range(plate.start, plate.stop) if plate.is_files else ()
+    frames = [plate.output(number).name for number in numbers]
     there = set(known) >= set(frames) and all(
         receipt.is_untouched(join_url(folder, name)) for name, receipt in known.items()
     )

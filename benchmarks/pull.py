@@ -1,0 +1,267 @@
+"""Plates of 4K ProRes 4444 in ACES, against ffmpeg and an OpenImageIO loop; where the time goes.
+
+All three crop the picture, take LogC4 to ACES2065-1, scale it and write half-float EXRs with ZIP compression.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from fractions import Fraction
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+import mediadask as md
+from benchmarks import footage
+from benchmarks.measure import CORES, Failed, Meter, Sample, in_turn, isolated, median_of, ratio, run
+from benchmarks.report import Row, at_least, at_most
+from mediadask.clips import Clip
+from mediadask.editorial.pull import units_of
+from mediadask.pixels import Color, Framing, to_rgb
+from mediadask.pixels.resample import Rectangle
+from mediadask.pool import Pool
+from mediadask.render.exr import exr_bytes
+from mediadask.render.plate import Plate, PlateRecipe
+from mediadask.render.plate_units import PlateOrder, render_frames
+from mediadask.timecode import Timecode
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+LOG, ACES = "ARRI LogC4", "ACES2065-1"
+_4444 = "-c:v prores_ks -profile:v 4444 -vendor apl0 -pix_fmt yuv444p10le -timecode 01:00:00:00"
+
+
+def framing(width: int, height: int) -> tuple[Framing, tuple[int, int], tuple[int, int]]:
+    """A 2.14:1 part of the picture at nine tenths of its size; the part's and the plate's (width, height)."""
+    part = width, height * 5 // 6 // 2 * 2
+    size = width * 9 // 10 // 2 * 2, part[1] * 9 // 10 // 2 * 2
+    source = Rectangle(0, (height - part[1]) / 2, *part)
+    return Framing(source, Rectangle(0, 0, *size), size), part, size
+
+
+def order(clip: Clip, out: str) -> PlateOrder:
+    recipe = PlateRecipe(
+        framing(clip.header.width, clip.header.height)[0],
+        Color.convert(LOG, ACES),
+        ACES,
+        Fraction(24),
+        clip.header.timecode,
+    )
+    plate = Plate(clip, recipe, f"{out}/plate.%04d.exr", 0, len(clip), 1001)
+    return PlateOrder(plate, f"{out}/plate", None, (), ())
+
+
+def delivery(clip: str, out: str) -> md.Delivery:
+    """As `mediadask.pull` plans it, for one event."""
+    return md.Delivery("pull", [units_of(order(Clip.open(clip), out))])
+
+
+def by_mediadask(clip: str, out: str, workers: int = CORES) -> Sample:
+    shutil.rmtree(out, ignore_errors=True)
+    small = footage.clip("mov", _4444, frames=8, size=(320, 180))
+    with Pool.local(workers=workers) as pool:
+        for number in range(2 * workers):
+            pool.submit(delivery(str(small), f"{out}-warm{number}"), name="warm", show="bench").wait()
+        with Meter() as meter:
+            report = pool.submit(delivery(clip, out), name="pull", show="bench").result()
+    if report.failures:
+        raise Failed(str(report.failures[0].failure))
+    return meter.sample(_bytes(out))
+
+
+def by_ffmpeg(clip: str, out: str, cube: str, size: tuple[int, int]) -> Sample:
+    shutil.rmtree(out, ignore_errors=True)
+    Path(out).mkdir(parents=True)
+    _, part, plate = framing(*size)
+    filters = (
+        f"crop={part[0]}:{part[1]},format=gbrpf32le,lut3d={cube}:interp=tetrahedral,"
+        f"scale={plate[0]}:{plate[1]}:flags=lanczos"
+    )
+    command = (
+        f"{footage.ffmpeg()} -v error -y -i {clip} -vf {filters} -c:v exr -compression zip16 -format half"
+    )
+    taken = run([*command.split(), f"{out}/plate.%04d.exr"])
+    return Sample(taken.wall_seconds, taken.cpu_seconds, taken.peak_bytes, _bytes(out))
+
+
+def by_openimageio(clip: str, out: str) -> Sample:
+    """Decoded by PyAV, since OpenImageIO's wheel reads no movies; every step on all cores."""
+    import av
+    import OpenImageIO as oiio
+
+    shutil.rmtree(out, ignore_errors=True)
+    Path(out).mkdir(parents=True)
+    config = "ocio://studio-config-v5.0.0_aces-v2.1_ocio-v2.6"
+    with Meter() as meter, av.open(clip) as container:
+        stream = container.streams.video[0]
+        stream.thread_type = "AUTO"
+        for number, frame in enumerate(container.decode(stream)):
+            _, part, plate = framing(frame.width, frame.height)
+            rgb = frame.reformat(format="gbrpf32le").to_ndarray().astype(np.float32)
+            picture = oiio.ImageBuf(np.ascontiguousarray(rgb))
+            top = (frame.height - part[1]) // 2
+            picture = oiio.ImageBufAlgo.cut(picture, oiio.ROI(0, part[0], top, top + part[1]))
+            picture = oiio.ImageBufAlgo.colorconvert(picture, LOG, ACES, colorconfig=config)
+            picture = oiio.ImageBufAlgo.resize(picture, "lanczos3", roi=oiio.ROI(0, plate[0], 0, plate[1]))
+            picture.set_write_format("half")
+            picture.specmod().attribute("compression", "zip")
+            if picture.has_error or not picture.write(f"{out}/plate.{1001 + number}.exr"):
+                raise Failed(picture.geterror())
+    return meter.sample(_bytes(out))
+
+
+def _bytes(folder: str) -> int:
+    return sum(path.stat().st_size for path in Path(folder).glob("*.exr"))
+
+
+def cube(folder: str) -> str:
+    """LogC4 to ACES2065-1 as a table, for ffmpeg: 65 points, the most its readers share."""
+    axis = np.linspace(0, 1, 65, dtype=np.float32)
+    blue, green, red = np.meshgrid(axis, axis, axis, indexing="ij")
+    light = Color.convert(LOG, ACES).apply(np.stack([red, green, blue], -1).reshape(65 * 65, 65, 3))
+    path = Path(folder) / "aces.cube"
+    lines = "\n".join(" ".join(f"{value:.6g}" for value in row) for row in light.reshape(-1, 3))
+    path.write_text(f"LUT_3D_SIZE 65\n{lines}\n")
+    return str(path)
+
+
+def stages(clip: str, out: str) -> dict[str, float]:
+    """CPU seconds a frame of each stage alone, and of the unit that does them all, on one thread."""
+    opened = Clip.open(clip)
+    frame = next(opened.frames(threads=1))
+    order_ = order(opened, out)
+    recipe = order_.plate.recipe
+    rgb = to_rgb(frame, "float32")
+    light = recipe.color.apply(rgb)
+    framed = recipe.framing.apply(light)
+    path = Path(out) / "stage.exr"
+
+    def decode() -> None:
+        for _ in opened.frames(threads=1):
+            pass
+
+    def write() -> None:
+        data = exr_bytes(framed, {})
+        path.write_bytes(data)
+        hashlib.sha256(data).hexdigest()
+
+    def unit() -> None:
+        for old in Path(out).glob("plate.*.exr"):
+            old.unlink()
+        shutil.rmtree(Path(out) / ".mediadask", ignore_errors=True)
+        render_frames(order_, 0, len(opened))
+
+    alone: dict[str, Callable[[], object]] = {
+        "convert": lambda: to_rgb(frame, "float32"),
+        "color": lambda: recipe.color.apply(rgb),
+        "scale": lambda: recipe.framing.apply(light),
+        "write": write,
+    }
+    taken = {"decode": _cpu(decode, 1) / len(opened)}
+    taken |= {name: _cpu(call, len(opened)) for name, call in alone.items()}
+    taken["whole"] = _cpu(unit, 1) / len(opened)
+    return taken
+
+
+def _cpu(call: Callable[[], object], times: int) -> float:
+    call()
+    begun = time.process_time()
+    for _ in range(times):
+        call()
+    return (time.process_time() - begun) / times
+
+
+def rerun(folder: str, frames: int) -> Sample:
+    """``mediadask pull`` of a finished turnover, from starting the process to its end."""
+    events, length = 10, frames // 10
+    clip = footage.clip("mov", _4444, frames=frames, size=(320, 180))
+    media = Path(folder) / "media"
+    media.mkdir()
+    (media / "A001C001.mov").symlink_to(clip)
+    edl = ["TITLE: RERUN", "FCM: NON-DROP FRAME", ""]
+    start = Timecode.parse("01:00:00:00", 24)
+    for number in range(events):
+        first, last = str(start + number * length), str(start + (number + 1) * length)
+        edl += [f"{number + 1:03}  AX  V  C  {first} {last} {first} {last}", "* FROM CLIP NAME: A001C001.mov"]
+    (Path(folder) / "rerun.edl").write_text("\n".join(edl) + "\n")
+    command = [str(Path(sys.executable).with_name("mediadask")), "pull", f"{folder}/rerun.edl"]
+    command += ["--media", str(media), "--out", f"{folder}/out", "--handles", "0", "--input-space", LOG]
+    command += ["--no-review"]
+    first_run = subprocess.run([*command, "--json"], capture_output=True, text=True, check=False)
+    if first_run.returncode or sum(row["frames"] for row in json.loads(first_run.stdout)) != events * length:
+        raise Failed(first_run.stderr.strip().splitlines()[-1] if first_run.stderr else "no frames")
+    before = {path: path.stat().st_mtime_ns for path in Path(folder, "out").iterdir()}
+    taken = run(command)
+    if before != {path: path.stat().st_mtime_ns for path in Path(folder, "out").iterdir()}:
+        raise Failed("the rerun rewrote something")
+    return taken
+
+
+def rows(quick: bool, rounds: int) -> Iterator[Row]:
+    frames, times = (4, 1) if quick else (12, 4)
+    size = (1280, 720) if quick else (3840, 2160)
+    short = footage.clip("mov", _4444, frames=frames, size=size)
+    clip = footage.looped(short, times) if times > 1 else short
+    count = frames * times
+    case = f"ProRes 4444 {size[1]}p → ACES half EXR ZIP, crop, scale"
+    with tempfile.TemporaryDirectory() as folder:
+        sides = {
+            "mediadask": partial(isolated, by_mediadask, str(clip), f"{folder}/ours"),
+            "ffmpeg": partial(by_ffmpeg, str(clip), f"{folder}/ffmpeg", cube(folder), size),
+            "OpenImageIO": partial(isolated, by_openimageio, str(clip), f"{folder}/oiio"),
+        }
+        samples = in_turn(sides, rounds)
+        fps = {name: f"{count / median_of(side, 'wall_seconds'):.2f} fps" for name, side in samples.items()}
+        for peer, bound in (("ffmpeg", 3), ("OpenImageIO", 2)):
+            cpu = ratio(samples[peer], samples["mediadask"], "cpu_seconds")
+            larger = samples["mediadask"][-1].value / samples[peer][-1].value
+            yield Row(
+                "pull",
+                case,
+                f"speed over {peer}'s",
+                ratio(samples[peer], samples["mediadask"], "wall_seconds"),
+                at_least(bound),
+                fps["mediadask"],
+                fps[peer],
+                f"CPU {cpu:.2f}× less, files {larger:.2f}× the size",
+                dict(samples),
+            )
+        Path(folder, "stages").mkdir()
+        taken = isolated(stages, str(short), f"{folder}/stages")
+        whole = taken.pop("whole")
+        listed = ", ".join(f"{name} {seconds * 1000:.0f}" for name, seconds in taken.items())
+        yield Row(
+            "pull",
+            case,
+            "sum of the stages over the whole",
+            sum(taken.values()) / whole,
+            at_least(0.9),
+            f"{whole * 1000:.0f} ms a frame",
+            note=f"ms: {listed}",
+            samples=taken,
+        )
+        peaks = {
+            name: isolated(by_mediadask, str(one), f"{folder}/{name}", 1).peak_bytes
+            for name, one in (("short", short), ("long", clip))
+        }
+        yield Row(
+            "pull",
+            case,
+            "peak of a worker, GB",
+            peaks["long"] / 1e9,
+            at_most(1.5),
+            note=f"{peaks['short'] / 1e9:.2f} GB for {frames} frames, {peaks['long'] / 1e9:.2f} for {count}",
+        )
+    with tempfile.TemporaryDirectory() as folder:
+        again = 100 if quick else 1000
+        taken_again = rerun(folder, again)
+        yield Row("pull", f"{again} frames that are there", "rerun, s", taken_again.wall_seconds, at_most(2))

@@ -1,0 +1,84 @@
+"""`mediadask pull`: what it makes, plans, lists and returns."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tests.cli.conftest import Run
+
+EDL = """TITLE: T
+001  A001 V  C  10:00:00:01 10:00:00:04 01:00:00:00 01:00:00:03
+"""
+NOBODY = "002  B001 V  C  10:00:00:01 10:00:00:04 01:00:00:03 01:00:00:06\n"
+PULL = ["--handles", "1", "--show", "ABC", "--field", "episode=104"]
+LOGC4 = ["--input-space", "ARRI LogC4"]
+
+
+@pytest.fixture
+def edl(tmp_path: Path) -> Path:
+    path = tmp_path / "t.edl"
+    path.write_text(EDL)
+    return path
+
+
+def test_plates_are_made_and_a_rerun_finds_them(run: Run, good: Path, edl: Path, tmp_path: Path) -> None:
+    command = ["pull", edl, "--media", good.parent, "--out", "out", *PULL, *LOGC4]
+    done = run(*command, "--workers", "1")
+    plate = tmp_path / "out" / "ABC_104_0010_PL01_v001.%04d.exr"
+    assert (done.returncode, done.stdout, done.stderr) == (0, f"{plate}\n", "")
+    frames = sorted((tmp_path / "out").glob("*.exr"))
+    assert [path.name.split(".")[1] for path in frames] == ["1001", "1002", "1003", "1004", "1005"]
+    times = [path.stat().st_mtime_ns for path in frames]
+    again = run(*command, "--json")
+    (row,) = json.loads(again.stdout)
+    assert (row["frames"], row["written"], row["first_frame"], row["error"]) == (5, 0, 1001, None)
+    assert [path.stat().st_mtime_ns for path in frames] == times
+
+
+def test_a_plan_makes_nothing(run: Run, good: Path, edl: Path, tmp_path: Path) -> None:
+    edl.write_text(EDL + NOBODY)
+    done = run("pull", edl, "--media", good.parent, "--out", "out", "--plan", "--json", *PULL)
+    first, second = json.loads(done.stdout)
+    assert done.returncode == 1
+    assert first["name"] == "ABC_104_0010_PL01_v001.%04d.exr"
+    assert second["problems"]
+    assert not (tmp_path / "out").exists()
+
+
+def test_the_event_nobody_shot_is_listed_and_the_rest_delivered(
+    run: Run, good: Path, edl: Path, tmp_path: Path
+) -> None:
+    edl.write_text(EDL + NOBODY)
+    command = ["pull", edl, "--media", good.parent, "--out", "out", "--no-review", *PULL, *LOGC4]
+    done = run(*command, "--workers", "1")
+    assert done.returncode == 1
+    assert len(done.stderr.splitlines()) == 1
+    assert "B001" in done.stderr
+    assert len(list((tmp_path / "out").glob("*.exr"))) == 5
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["--compression", "lzw"], "compression: 'lzw' cannot be"),
+        (["--name", "/etc/{shot}.{frame:04}.exr"], "absolute"),
+        (["--field", "episode"], "--option episode"),
+        (["--fdl", "none.fdl"], "none.fdl"),
+        (["--config", "none.ocio"], "none.ocio"),
+        ([], "ARRI LogC4"),
+    ],
+)
+def test_what_makes_no_sense_is_bad_input(
+    run: Run, good: Path, edl: Path, tmp_path: Path, words: list[str], said: str
+) -> None:
+    done = run("pull", edl, "--media", good.parent, "--out", "out", *PULL, *words, "--workers", "1")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert said in done.stderr
+    assert len(done.stderr.splitlines()) == 1
+    assert not (tmp_path / "out").exists()

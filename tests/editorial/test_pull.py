@@ -1,0 +1,499 @@
+"""Pulls: what stands in the folder afterwards, read by others; reruns, longer handles, bad days."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+from fractions import Fraction
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import av
+import dask
+import numpy as np
+import OpenEXR
+import OpenImageIO as oiio
+import PyOpenColorIO as ocio
+import pytest
+from distributed import Client, LocalCluster
+
+import mediadask as md
+from mediadask import footage
+from mediadask.clips import Clip
+from mediadask.editorial import PlateName
+from mediadask.editorial.pull import pull
+from mediadask.pixels import Cdl, Color, to_rgb
+from mediadask.pixels.amf import Amf
+
+if TYPE_CHECKING:
+    from tests.conftest import MakeClip
+
+RATE = Fraction(30000, 1001)
+CAMERA: dict[str, Any] = {
+    "codec": "prores_ks",
+    "pixel_format": "yuv444p10le",
+    "size": (192, 108),
+    "rate": RATE,
+    "frames": 40,
+}
+EDL = """TITLE: EP104 TURNOVER 1
+FCM: DROP FRAME
+
+001  A001C001_240101_R1AB V     C        00:59:59;20 00:59:59;28 01:00:00;00 01:00:00;08
+* ASC_SOP (1.1 1.0 0.9) (0.01 0 -0.01) (1 1.1 1)
+* ASC_SAT 0.9
+* LOC: 01:00:00;00 RED     ABC_104_065_010
+002  A001C002_240101_R1AB V     C        02:00:00;04 02:00:00;10 01:00:00;08 01:00:00;14
+* LOC: 01:00:00;08 RED     ABC_104_065_020
+"""
+NOBODY = "003  B007C001_240101_R1AB V     C        02:00:00;04 02:00:00;10 01:00:00;14 01:00:00;20\n"
+HOW: dict[str, Any] = {"handles": 2, "input_space": "ARRI LogC4", "review": False}
+
+
+@pytest.fixture
+def rushes(make_clip: MakeClip, tmp_path: Path) -> Path:
+    folder = tmp_path / "rushes"
+    folder.mkdir()
+    starts = {"A001C001": "00:59:59;10", "A001C002": "02:00:00;00"}
+    for number, (name, start) in enumerate(starts.items()):
+        made = make_clip(
+            f"{name}.mov",
+            **CAMERA,
+            timecode=start,
+            reel=f"{name}_240101_R1AB",
+            scene=number,
+            first_number=1000 * number,
+        )
+        shutil.copy(made, folder)
+    return folder
+
+
+@pytest.fixture
+def edl(tmp_path: Path) -> Path:
+    path = tmp_path / "turnover.edl"
+    path.write_text(EDL)
+    return path
+
+
+def run(*args: Any, **how: Any) -> md.Report:
+    (report,) = dask.compute(pull(*args, **{**HOW, **how}), num_workers=2)
+    return report
+
+
+def made(*args: Any, **how: Any) -> md.Report:
+    report = run(*args, **how)
+    assert not report.failures, report.failures
+    return report
+
+
+def numbers(out: Path, plate: str) -> list[tuple[int, int]]:
+    """The number in every frame's name, and the one burnt into its picture."""
+    found = []
+    for path in sorted(out.glob(f"{plate}.*.exr")):
+        pixels = OpenEXR.File(str(path)).channels()["RGB"].pixels.astype(np.float32)
+        found.append((int(path.name.split(".")[-2]), footage.read_number(pixels)))
+    return found
+
+
+def state(folder: Path) -> dict[str, tuple[int, int, bytes]]:
+    return {
+        path.name: (path.stat().st_ino, path.stat().st_mtime_ns, path.read_bytes())
+        for path in sorted(folder.iterdir())
+        if path.is_file()
+    }
+
+
+ONE, TWO = "ABC_104_065_010_PL01_v001", "ABC_104_065_020_PL01_v001"
+
+
+def test_every_frame_of_every_event_is_the_one_that_was_asked_for(
+    edl: Path, rushes: Path, tmp_path: Path
+) -> None:
+    report = made(edl, rushes, tmp_path / "out")
+    assert [(plate.frames, plate.first_number) for plate in report.results] == [(12, 1001), (10, 1001)]
+    assert numbers(tmp_path / "out", ONE) == [(1001 + row, 8 + row) for row in range(12)]
+    assert numbers(tmp_path / "out", TWO) == [(1001 + row, 1002 + row) for row in range(10)]
+
+
+def test_headers_are_complete(edl: Path, rushes: Path, tmp_path: Path) -> None:
+    made(edl, rushes, tmp_path / "out")
+    for row, label in ((0, "00:59:59;18"), (10, "00:59:59;28"), (11, "00:59:59;29")):
+        header = OpenEXR.File(str(tmp_path / "out" / f"{ONE}.{1001 + row}.exr")).header()
+        code = header["timeCode"]
+        shown = f"{code.hours:02}:{code.minutes:02}:{code.seconds:02};{code.frame:02}"
+        assert (shown, bool(code.dropFrame)) == (label, True)
+        assert header["framesPerSecond"] == RATE
+        assert header["reelName"] == "A001C001_240101_R1AB"
+        assert (header["sourceClip"], header["sourceFrame"]) == ("A001C001.mov", 8 + row)
+        assert header["chromaticities"] == pytest.approx(
+            (0.7347, 0.2653, 0, 1, 0.0001, -0.077, 0.32168, 0.33767)
+        )
+        assert header["colorInteropID"] == "lin_ap0_scene"
+        assert "acesImageContainerFlag" not in header, "ST 2065-4 knows no compression"
+        assert len(json.loads(header["mediadask"])["mediadask"]) == 20
+        assert header["compression"] == OpenEXR.ZIP_COMPRESSION
+
+
+def test_what_the_camera_said_is_in_the_header(rushes: Path, tmp_path: Path, edl: Path) -> None:
+    folder = tmp_path / "sequence"
+    folder.mkdir()
+    facts = {"cameraMake": "ARRI", "cameraModel": "ALEXA 35", "isoSpeed": ("float", 800.0)}
+    footage.write_sequence(
+        folder / "A001C001.%04d.exr",
+        frames=40,
+        size=(96, 54),
+        rate=RATE,
+        timecode="00:59:59;10",
+        reel="A001C001_240101_R1AB",
+        attributes=facts,
+    )
+    (report,) = dask.compute(
+        pull(edl, folder, tmp_path / "out", **{**HOW, "input_space": "Linear Rec.709 (sRGB)"})
+    )
+    assert len(report.results) == 1
+    header = OpenEXR.File(str(tmp_path / "out" / f"{ONE}.1001.exr")).header()
+    said = md.inspect(folder / "A001C001.%04d.exr")
+    assert (header["cameraMake"], header["cameraModel"]) == (said.camera_make, said.camera_model)
+    assert header["cameraModel"] == "ALEXA 35"
+
+
+def test_pixels_are_those_of_opencolorio(edl: Path, rushes: Path, tmp_path: Path) -> None:
+    made(edl, rushes, tmp_path / "out", sample="float")
+    clip = Clip.open(rushes / "A001C001.mov")
+    (frame,) = clip.frames(8, 9)
+    expected = np.ascontiguousarray(to_rgb(frame, "float32"))
+    config = ocio.Config.CreateFromFile("ocio://studio-config-v5.0.0_aces-v2.1_ocio-v2.6")
+    processor = config.getProcessor("ARRI LogC4", "ACES2065-1")
+    processor.getOptimizedCPUProcessor(ocio.OPTIMIZATION_LOSSLESS).applyRGB(expected)
+    pixels = OpenEXR.File(str(tmp_path / "out" / f"{ONE}.1001.exr")).channels()["RGB"].pixels
+    np.testing.assert_allclose(pixels, expected, rtol=2e-4, atol=1e-6)
+
+
+def test_the_array_gives_the_same_bits(edl: Path, rushes: Path, tmp_path: Path) -> None:
+    made(edl, rushes, tmp_path / "out", sample="float")
+    clip = Clip.open(rushes / "A001C001.mov")
+    (frame,) = clip.frames(8, 9)
+    expected = Color.convert("ARRI LogC4", "ACES2065-1").apply(to_rgb(frame, "float32"))
+    pixels = OpenEXR.File(str(tmp_path / "out" / f"{ONE}.1001.exr")).channels()["RGB"].pixels
+    np.testing.assert_array_equal(pixels, expected)
+
+
+def test_what_stands_beside_a_plate(edl: Path, rushes: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    made(edl, rushes, out, review=True)
+    beside = {path.name for path in out.iterdir() if path.suffix != ".exr"}
+    assert beside == {
+        *(f"{ONE}{suffix}" for suffix in (".amf", ".cc", ".cdl", ".json", ".mp4")),
+        *(f"{TWO}{suffix}" for suffix in (".amf", ".json", ".mp4")),
+        "turnover.edl",
+        "turnover.html",
+    }
+    assert (out / "turnover.edl").read_text() == EDL
+    grade = Cdl.read(out / f"{ONE}.cc")
+    assert (grade.slope, grade.saturation) == ((1.1, 1.0, 0.9), 0.9)
+    assert Cdl.read(out / f"{ONE}.cdl") == grade
+    amf = Amf.read(out / f"{ONE}.amf")
+    assert amf.clip is not None
+    assert (amf.clip.file, amf.clip.frames) == (f"{ONE}.####.exr", (1001, 1012))
+    assert amf.pipeline.input is not None
+    assert amf.pipeline.input.applied
+    assert not amf.pipeline.looks[0].applied
+    page = (out / "turnover.html").read_text()
+    assert page.count("data:image/jpeg") == 2
+    assert ONE in page
+    with av.open(str(out / f"{ONE}.mp4")) as container:
+        pictures = [frame.to_ndarray(format="gray") for frame in container.decode(video=0)]
+    assert [footage.read_number(image) for image in pictures] == list(range(8, 20))
+    assert Clip.open(out / f"{ONE}.mp4").header.timecode == "00:59:59;18"
+
+
+def test_the_review_shows_name_reel_timecode_and_number(edl: Path, rushes: Path, tmp_path: Path) -> None:
+    from mediadask.render.burnin import burn_in
+
+    gray = np.full((270, 480, 3), 0.5, np.float32)
+    marked = burn_in(gray.copy(), {"top left": "SHOT", "bottom left": "A001", "bottom right": "1001"})
+    touched = np.abs(marked - gray).max(axis=2) > 0.1
+    assert touched[10:40, 10:100].any()
+    assert touched[-40:-10, 10:100].any()
+    assert touched[-40:-10, -100:-10].any()
+    assert not touched[10:40, 240:].any()
+    assert not touched[60:200].any()
+
+
+def test_a_manifest_lists_every_file_with_its_hash(edl: Path, rushes: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    made(edl, rushes, out, review=True)
+    manifest = json.loads((out / f"{ONE}.json").read_text())
+    listed = {entry["name"]: entry for entry in manifest["files"]}
+    there = {path.name for path in out.iterdir() if path.name.startswith(ONE)} - {f"{ONE}.json"}
+    assert set(listed) == there
+    for name, entry in listed.items():
+        content = (out / name).read_bytes()
+        assert (entry["sha256"], entry["bytes"]) == (hashlib.sha256(content).hexdigest(), len(content))
+    assert (manifest["first_frame"], manifest["cut_in"], manifest["cut_out"]) == (1001, 1003, 1010)
+    assert manifest["source_timecode"] == "00:59:59;18"
+
+
+def test_a_rerun_rewrites_nothing(edl: Path, rushes: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    made(edl, rushes, out, review=True)
+    before = state(out)
+    delivery = pull(edl, rushes, out, **{**HOW, "review": True})
+    assert [len(group.units) for group in delivery.groups] == [1, 1], "there is nothing to do"
+    (report,) = dask.compute(delivery)
+    assert [plate.written for plate in report.results] == [0, 0]
+    assert state(out) == before
+    assert not (out / ".mediadask").exists()
+
+
+def test_only_what_is_missing_or_altered_is_made_again(edl: Path, rushes: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    made(edl, rushes, out)
+    before = state(out)
+    (out / f"{ONE}.1003.exr").unlink()
+    altered = bytearray((out / f"{ONE}.1005.exr").read_bytes())
+    altered[-1] ^= 1
+    (out / f"{ONE}.1005.exr").write_bytes(altered)
+    shutil.copyfile(out / f"{ONE}.1007.exr", tmp_path / "copy")
+    (tmp_path / "copy").replace(out / f"{ONE}.1007.exr")  # the same content, another time
+    report = made(edl, rushes, out)
+    assert [plate.written for plate in report.results] == [2, 0]
+    after = state(out)
+    assert {name: value[2] for name, value in after.items() if name.endswith(".exr")} == {
+        name: value[2] for name, value in before.items() if name.endswith(".exr")
+    }
+    kept = [name for name in before if name.endswith(".exr") and before[name][:2] == after[name][:2]]
+    assert len(kept) == 22 - 3
+
+
+def test_longer_handles_render_only_the_new_frames(edl: Path, rushes: Path, tmp_path: Path) -> None:
+    out, whole = tmp_path / "out", tmp_path / "whole"
+    made(edl, rushes, out, review=True)
+    report = made(edl, rushes, out, review=True, handles=4)
+    assert [plate.written for plate in report.results] == [4, 4]
+    made(edl, rushes, whole, review=True, handles=4)
+    assert numbers(out, ONE) == [(1001 + row, 6 + row) for row in range(16)]
+    for path in whole.glob("*.exr"):
+        assert (out / path.name).read_bytes() == path.read_bytes()
+    report = made(edl, rushes, out, review=True, handles=1)
+    assert [plate.written for plate in report.results] == [0, 0]
+    assert numbers(out, ONE) == [(1001 + row, 9 + row) for row in range(10)], "and no frame too many"
+
+
+def test_numbers_may_begin_at_the_cut(edl: Path, rushes: Path, tmp_path: Path) -> None:
+    out, name = tmp_path / "out", PlateName(cut_frame=1001)
+    made(edl, rushes, out, name=name)
+    before = state(out)
+    report = made(edl, rushes, out, name=name, handles=4)
+    assert [plate.written for plate in report.results] == [4, 4]
+    after = state(out)
+    frames = [file for file in before if file.endswith(".exr")]
+    assert {file: after[file][:2] for file in frames} == {file: before[file][:2] for file in frames}
+
+
+def test_a_bad_event_fails_alone(edl: Path, rushes: Path, tmp_path: Path) -> None:
+    edl.write_text(EDL + NOBODY)
+    (rushes / "A001C002.mov").write_bytes((rushes / "A001C002.mov").read_bytes()[:-200])
+    report = run(edl, rushes, tmp_path / "out")
+    assert numbers(tmp_path / "out", ONE)
+    reasons = [outcome.failure.error for outcome in report.failures if outcome.failure]
+    assert any("B007C001_240101_R1AB" in reason and "line" in reason for reason in reasons)
+    assert "B007C001" in (tmp_path / "out" / "turnover.html").read_text()
+
+
+def test_an_unknown_color_space_is_refused_with_the_choices(edl: Path, rushes: Path, tmp_path: Path) -> None:
+    report = run(edl, rushes, tmp_path / "out", input_space=None)
+    assert len(report.failures) == 2
+    for outcome in report.failures:
+        assert outcome.failure is not None
+        assert "A001C00" in outcome.failure.error
+        assert "ARRI LogC4" in outcome.failure.error
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ({"compression": "lzw"}, "lzw"),
+        ({"format": "jpeg"}, "jpeg"),
+        ({"input_space": "LogD"}, "LogD"),
+        ({"colour_space": "ACEScg"}, "colour_space"),
+        ({"cdl": "/none.cc"}, "none.cc"),
+        ({"lut": "/none.cube"}, "none.cube"),
+        ({"name": "../{shot}.{frame:04}.exr"}, "climbs out"),
+    ],
+)
+def test_options_that_make_no_sense_are_one_line(
+    edl: Path, rushes: Path, tmp_path: Path, options: dict[str, Any], said: str
+) -> None:
+    try:
+        failures = run(edl, rushes, tmp_path / "out", **options).failures
+        lines = [outcome.failure.error for outcome in failures if outcome.failure]
+    except md.MediaError as error:
+        lines = [str(error)]
+    assert lines
+    assert all(said in line and "\n" not in line for line in lines)
+    assert not list(tmp_path.rglob("*.exr"))
+
+
+def test_what_was_not_made_here_is_never_overwritten(edl: Path, rushes: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    out.mkdir()
+    foreign = out / f"{ONE}.1004.exr"
+    footage.write_sequence(out / f"{ONE}.%04d.exr", first=1004, frames=1, size=(64, 36))
+    content = foreign.read_bytes()
+    report = run(edl, rushes, out)
+    (failed,) = report.failures
+    assert failed.failure is not None
+    assert f"{foreign}: is there already and was not made here" in failed.failure.error
+    assert foreign.read_bytes() == content
+    assert len(report.results) == 1
+
+
+def test_the_same_bytes_whatever_the_number_of_workers(edl: Path, rushes: Path, tmp_path: Path) -> None:
+    made(edl, rushes, tmp_path / "threads", review=True)
+    with LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=None) as cluster, Client(cluster):
+        (report,) = dask.compute(pull(edl, rushes, tmp_path / "processes", **{**HOW, "review": True}))
+    assert not report.failures
+    for path in sorted((tmp_path / "threads").iterdir()):
+        if path.suffix != ".json":  # which holds times of files
+            assert (tmp_path / "processes" / path.name).read_bytes() == path.read_bytes(), path.name
+
+
+KILLED = """
+import os, signal, sys
+from mediadask.checkpoint import checkpoints_call
+from mediadask.editorial.pull import pull
+left = int(sys.argv[4])
+def count():
+    global left
+    left -= 1
+    if left == 0:
+        os.kill(os.getpid(), signal.SIGKILL)
+with checkpoints_call(count):
+    for group in pull(sys.argv[1], sys.argv[2], sys.argv[3], handles=2, input_space="ARRI LogC4").groups:
+        group.finish([unit() for unit in group.units])
+"""
+
+
+def test_a_kill_leaves_no_half_file_and_the_next_run_finishes(
+    edl: Path, rushes: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "out"
+    died = subprocess.run([sys.executable, "-c", KILLED, edl, rushes, out, "5"], check=False)
+    assert died.returncode == -signal.SIGKILL
+    assert [name for name, _ in numbers(out, ONE)] == [1001, 1002, 1003, 1004, 1005]
+    before = state(out)
+    report = made(edl, rushes, out, review=True)
+    assert [plate.written for plate in report.results] == [7, 10]
+    after = state(out)
+    assert {name: after[name] for name in before} == before
+    assert not (out / ".mediadask").exists()
+
+
+FULL = """
+import sys
+import dask
+from mediadask.editorial.pull import pull
+delivery = pull(*sys.argv[1:4], handles=2, input_space="ARRI LogC4", compression="none", review=False)
+(report,) = dask.compute(delivery, scheduler="sync")
+for outcome in report.outcomes:
+    print(outcome.failure and (outcome.failure.kind + ": " + outcome.failure.error))
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() != 0, reason="mounts a small disk")
+def test_a_full_disk_is_one_line_and_the_rerun_finishes(edl: Path, rushes: Path, tmp_path: Path) -> None:
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", disk], check=False).returncode:
+        pytest.skip("no small disk can be mounted")
+    try:
+        command = [sys.executable, "-c", FULL, edl, rushes, disk / "out"]
+        lines = subprocess.run(command, check=True, capture_output=True, text=True).stdout.splitlines()
+        assert lines[0].startswith("OutputFailed: ")
+        assert "No space left on device" in lines[0]
+        assert not list(disk.rglob("*.part*"))
+        written = numbers(disk / "out", ONE)
+        assert written == [(1001 + row, 8 + row) for row in range(len(written))]
+        subprocess.run(["mount", "-o", "remount,size=16m", disk], check=True)
+        report = made(edl, rushes, disk / "out", compression="none")
+        assert report.results[0].written == 12 - len(written)
+    finally:
+        subprocess.run(["umount", disk], check=False)
+
+
+def test_frames_that_do_not_decode_are_stood_in_for_and_reported(
+    edl: Path, rushes: Path, tmp_path: Path
+) -> None:
+    clip = rushes / "A001C001.mov"
+    data, index = bytearray(clip.read_bytes()), Clip.open(clip).index
+    at = int(index.offset[12])
+    data[at : at + 64] = bytes(64)
+    clip.write_bytes(data)
+    (failed,) = run(edl, rushes, tmp_path / "strict").failures
+    assert failed.failure is not None
+    assert "A001C001.mov frame 12" in failed.failure.error
+    report = made(edl, rushes, tmp_path / "held", on_corrupt="hold")
+    assert report.results[0].stand_ins == (12,)
+    assert numbers(tmp_path / "held", ONE)[4] == (1005, 11)
+
+
+@pytest.mark.parametrize(("format", "bits"), [("dpx10", 10), ("dpx16", 16)])
+def test_dpx_plates(edl: Path, rushes: Path, tmp_path: Path, format: str, bits: int) -> None:
+    out = tmp_path / "out"
+    made(edl, rushes, out, format=format)
+    paths = sorted(out.glob(f"{ONE}.*.dpx"))
+    assert len(paths) == 12
+    image = oiio.ImageInput.open(str(paths[1]))
+    spec = image.spec()
+    assert spec.get_int_attribute("oiio:BitsPerSample", 16) == bits
+    assert spec.get_string_attribute("dpx:InputDevice") == "A001C001_240101_R1AB"
+    (frame,) = Clip.open(rushes / "A001C001.mov").frames(9, 10)
+    log = np.clip(to_rgb(frame, "float32"), 0, 1)
+    read = image.read_image("uint16").astype(np.float64) / 65535
+    assert np.abs(read - log).max() < 0.53 / (2**bits - 1), "log as the camera recorded it"
+    assert Clip.open(out / f"{ONE}.%04d.dpx").header.timecode == "00:59:59;18"
+    before = state(out)
+    made(edl, rushes, out, format=format)
+    assert state(out) == before
+
+
+def test_prores_plates(edl: Path, rushes: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    made(edl, rushes, out, format="prores4444")
+    clip = Clip.open(out / f"{ONE}.mov")
+    assert (clip.header.codec, clip.header.timecode, len(clip)) == ("prores", "00:59:59;18", 12)
+    assert clip.header.reel == "A001C001_240101_R1AB"
+    assert clip.header.pixel_format.chroma == (1, 1)
+    seen = [footage.read_number(to_rgb(frame, "uint8")) for frame in clip.frames()]
+    assert seen == list(range(8, 20))
+    before = state(out)
+    made(edl, rushes, out, format="prores4444")
+    assert state(out) == before
+
+
+@pytest.mark.parametrize("compression", ["none", "piz", "htj2k"])
+def test_compressions(edl: Path, rushes: Path, tmp_path: Path, compression: str) -> None:
+    made(edl, rushes, tmp_path / "zip")
+    made(edl, rushes, tmp_path / "other", compression=compression)
+    one, other = (OpenEXR.File(str(tmp_path / where / f"{ONE}.1001.exr")) for where in ("zip", "other"))
+    np.testing.assert_array_equal(one.channels()["RGB"].pixels, other.channels()["RGB"].pixels)
+    assert ("acesImageContainerFlag" in other.header()) == (compression == "none")
+
+
+def test_object_stores(edl: Path, rushes: Path) -> None:
+    import fsspec
+
+    made(edl, rushes, "memory://pull/day1")
+    files, root = fsspec.url_to_fs("memory://pull/day1")
+    assert sum(name.endswith(".exr") for name in files.find(root)) == 22
+    assert not [name for name in files.find(root) if ".mediadask" in name]
+    delivery = pull(edl, rushes, "memory://pull/day1", **HOW)
+    assert [len(group.units) for group in delivery.groups] == [1, 1]
+    assert [group.finish for group in delivery.groups] == [None, None]

@@ -126,7 +126,7 @@ def _proxy_group(recipe: ProxyRecipe, clip: Clip, url: str) -> Group:
         frames=len(clip),
         seconds=1 + len(clip) * 1e-4,
     )
-    return Group(name, tuple(units), finish)
+    return Group(name, () if output.is_done(read_mark(url)) else tuple(units), finish)
 
 
 def render_part(clip: Clip, recipe: ProxyRecipe, output: Output, part: Part) -> tuple[int, ...]:

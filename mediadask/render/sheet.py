@@ -122,7 +122,7 @@ def _sheet_group(
     finish = Unit(
         finish_sheet, (clip, numbers, parts, columns, width, output), name=output.name, kind="sheet"
     )
-    return Group(output.name, units, finish)
+    return Group(output.name, () if output.is_done(read_mark(url)) else units, finish)
 
 
 def _numbers(clip: Clip, which: int | tuple[int, ...]) -> tuple[int, ...]:

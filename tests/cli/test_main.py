@@ -127,3 +127,15 @@ def test_help_waits_for_nothing_heavy() -> None:
 
 def test_info_of_one_clip_needs_no_cluster(good: Path) -> None:
     assert not loaded("info", str(good)) & {"distributed", "xarray", "pandas", "zarr"}
+
+
+def test_a_rerun_with_nothing_left_to_do_starts_no_pool(good: Path, tmp_path: Path) -> None:
+    for words in (
+        ("proxy", str(good), "--out", str(tmp_path)),
+        ("sheet", str(good), "--out", f"{tmp_path}/s.jpg"),
+    ):
+        assert "distributed" in loaded(*words)
+        assert "distributed" not in loaded(*words)
+    (tmp_path / "s.jpg").unlink()
+    assert "distributed" in loaded(*words)
+    assert (tmp_path / "s.jpg").exists()

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from mediadask.cli.terminal import printable
-from mediadask.errors import MissingMedia
+from mediadask.errors import MissingMedia, OutputFailed
 
 if TYPE_CHECKING:
     from mediadask.cli.work import Work
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 __all__ = [
     "HandlesOption",
     "MediaOption",
+    "OtioOption",
     "PlanOption",
     "RateOption",
     "TimelineArgument",
@@ -29,7 +31,12 @@ TimelineArgument = Annotated[
 ]
 MediaOption = Annotated[
     list[str],
-    typer.Option("--media", "-m", metavar="DIR", help="Where the camera originals are. Repeatable."),
+    typer.Option(
+        "--media",
+        "-m",
+        metavar="DIR",
+        help="Where the camera originals are, or a .json of them from info --json. Repeatable.",
+    ),
 ]
 HandlesOption = Annotated[
     int, typer.Option("--handles", min=0, metavar="FRAMES", help="On either side of each cut.")
@@ -42,6 +49,9 @@ RateOption = Annotated[
 ]
 PlanOption = Annotated[
     bool, typer.Option("--plan", help="Say what would be delivered and what not, and make nothing.")
+]
+OtioOption = Annotated[
+    str | None, typer.Option("--otio", metavar="FILE", help="With --plan: write it as an OTIO timeline, too.")
 ]
 
 
@@ -64,21 +74,34 @@ def turnover_plan(
     from mediadask.editorial import find_media, match_events, read_timeline
 
     edit = read_timeline(timeline, rate=rate)
-    report = work.run(find_media(media), where, light=True)
+    found = find_media(media)
+    clips = sum(unit.frames for group in found.groups for unit in group.units)
+    report = work.run(found, where, light=clips <= _LIGHT_CLIPS)
     work.ended(report)
     if not report.results:
         raise MissingMedia("holds no clips", where=", ".join(media), do="name a folder or files with clips")
     return match_events(edit, report.results, handles=handles, name=name)
 
 
-def show_plan(plan: TurnoverPlan, names: list[str | None], json: bool) -> None:
+# A clip takes 5 ms of one core where its index is not cached: this many are done while processes start.
+_LIGHT_CLIPS = 1000
+
+
+def show_plan(plan: TurnoverPlan, names: list[str | None], json: bool, otio: str | None = None) -> None:
     """Print every event with what it matches, and end: 1 where some cannot be delivered.
 
     Parameters
     ----------
     names
         Of what would be delivered, one for each event, None for those that cannot be.
+    otio
+        A file to write it to as an OpenTimelineIO timeline.
     """
+    if otio is not None:
+        try:
+            Path(otio).write_text(plan.to_otio().to_json_string(), encoding="utf-8")
+        except OSError as error:
+            raise OutputFailed(f"cannot be written ({error.strerror})", where=otio) from error
     if json:
         import json as json_module
 

@@ -26,6 +26,7 @@ def pull(
     handles: plans.HandlesOption = 8,
     rate: plans.RateOption = None,
     plan: plans.PlanOption = False,
+    otio: plans.OtioOption = None,
     name: Annotated[
         str | None,
         typer.Option(
@@ -169,7 +170,7 @@ def pull(
     where = work.Work(pool, workers, show, priority, deadline)
     turnover = plans.turnover_plan(timeline, media, handles, rate, where, names)
     if plan:
-        plans.show_plan(turnover, [one.name for one in turnover], json)
+        plans.show_plan(turnover, [one.name for one in turnover], json, otio)
     delivery = pull_plan(turnover, out, options)
     groups = delivery.groups
     report = work.run(delivery, where, light=isinstance(groups, PullGroups) and groups.is_done)

@@ -66,6 +66,9 @@ class _Graph:
     following: asyncio.Task[None] | None = None
     dropping: asyncio.Task[None] | None = None
     states: dict[Hashable, str] = field(default_factory=dict)
+    count: Counter[str] = field(default_factory=Counter)
+    """How many of its tasks are in each state."""
+
     attempts: dict[Hashable, AttemptStarted] = field(default_factory=dict)
 
 
@@ -124,16 +127,35 @@ class Graphs:
                 if waits:
                     self.scheduler.queued.add(state)
 
-    def transition(self, key: Hashable, start: str, finish: str, what: dict[str, Any]) -> None:
-        """Follow a key through Dask's states, if it is a graph's."""
+    def waiting(self) -> list[tuple[int, str]]:
+        """The class orders and job ids of tasks without a slot, of each job no more than all slots."""
+        slots = self.scheduler.total_nthreads
+        return [
+            (graph.job.order, graph.job.id)
+            for graph in self._graphs.values()
+            for _ in range(min(self._without_slot(graph), slots))
+        ]
+
+    def _without_slot(self, graph: _Graph) -> int:
+        queued = graph.count["queued"] + graph.count["no-worker"]
+        # Dask sends tasks that need others' results to a worker at once; there they wait for a thread.
+        tasks = map(self.scheduler.tasks.get, graph.attempts)
+        workers = {task.processing_on for task in tasks if task is not None and task.processing_on}
+        return queued + sum(max(0, len(worker.processing) - worker.nthreads) for worker in workers)
+
+    def transition(self, key: Hashable, start: str, finish: str, what: dict[str, Any]) -> bool:
+        """Follow a key through Dask's states; False if it is no graph's."""
         if not self._graphs or (state := self.scheduler.tasks.get(key)) is None:
-            return
+            return False
         graph = self._graphs.get((state.annotations or {}).get(_ANNOTATION, ""))
         if graph is None:
-            return
+            return False
         if key not in graph.states:
             graph.job.units_planned += 1
+        else:
+            graph.count[graph.states[key]] -= 1
         graph.states[key] = finish
+        graph.count[finish] += 1
         if finish == "processing":
             worker = state.processing_on.server_id
             kind = f"{graph.job.delivery.name} {state.prefix.name}"
@@ -147,6 +169,7 @@ class Graphs:
             outcomes: dict[str, Outcome] = {"memory": "done", "erred": "failed"}
             self._end(graph, key, outcomes.get(finish, "lost"), seconds)
             graph.job.units_done += finish == "memory"
+        return True
 
     def _end(self, graph: _Graph, key: Hashable, outcome: Outcome, seconds: float) -> None:
         begun = graph.attempts.pop(key)
@@ -167,5 +190,5 @@ class Graphs:
         """How many of its tasks are in which state, in the words of a job's description."""
         if (graph := self._graphs.get(job.id)) is None:
             return {}
-        states = Counter(graph.states.values())
-        return {"units_running": states["processing"], "units_queued": states["queued"] + states["no-worker"]}
+        count = graph.count
+        return {"units_running": count["processing"], "units_queued": count["queued"] + count["no-worker"]}

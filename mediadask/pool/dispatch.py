@@ -19,7 +19,7 @@ from mediadask.pool.events import AttemptEnded, AttemptStarted, Displaced, Event
 from mediadask.pool.workbench import ORDERS, Order, UnitEnded, stint
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable
+    from collections.abc import Collection, Iterable, Sequence
     from datetime import datetime
 
     from distributed import Client, Future, Scheduler
@@ -176,27 +176,34 @@ class Dispatch:
 
     # Displacement.
 
-    def displace(self, most_urgent: int) -> None:
+    def displace(self, most_urgent: int, guests: Sequence[tuple[int, str]] = ()) -> None:
         """Have lower classes step aside for those that wait for a slot, and resume whom nobody waits for.
 
-        `most_urgent` is the order of the most urgent class that is still to be sent.
+        Parameters
+        ----------
+        most_urgent
+            The order of the most urgent class that is still to be sent.
+        guests
+            The orders and jobs of tasks that are no bundles and wait for a slot, too.
         """
         orders = sorted({order for (_, order), number in self.count.items() if number})
-        waiting = [order for order in orders if self.count["queued", order]]
+        expected = {order for order, _ in guests}
+        waiting = sorted(expected.union(order for order in orders if self.count["queued", order]))
         occupied = [order for order in orders if self._on_slots(order)]
         if waiting and occupied and waiting[0] < occupied[-1]:
-            self._ask(waiting[0], occupied[-1])
+            self._ask(waiting[0], occupied[-1], guests)
         if any(self.count[state, order] for state in ("paused", "resuming", "asked") for order in orders):
             arriving = [order for order in orders if self.count["queued", order] or self.count["sent", order]]
-            self._let_go_on(min([most_urgent, *arriving]))
+            self._let_go_on(min([most_urgent, *arriving, *expected]))
 
     def _on_slots(self, order: int) -> int:
         return self.count["running", order] + self.count["resuming", order]
 
-    def _ask(self, highest: int, lowest: int) -> None:
+    def _ask(self, highest: int, lowest: int, guests: Sequence[tuple[int, str]]) -> None:
         now = monotonic()
         queued = [each for each in self.bundles.values() if each.state == "queued" and each.order < lowest]
         queued.sort(key=_priority, reverse=True)
+        waiting = [(bundle.order, bundle.tickets[0].jobs[0].id) for bundle in queued] + list(guests)
         asked = [
             bundle.order
             for bundle in self.bundles.values()
@@ -206,8 +213,8 @@ class Dispatch:
         running = [
             bundle for bundle in self.bundles.values() if bundle.state == "running" and bundle.order > highest
         ]
-        for victim, position in choose_victims([bundle.order for bundle in queued], asked, running):
-            victim.displaced_for = queued[position].tickets[0].jobs[0].id
+        for victim, position in choose_victims([order for order, _ in waiting], asked, running):
+            victim.displaced_for = waiting[position][1]
             self._move(victim, "asked")
             self._tell(victim, "pause")
         # One that is called back while it waits on its worker for a slot frees none by that.

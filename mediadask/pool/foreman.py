@@ -385,10 +385,9 @@ class Foreman(SchedulerPlugin):
 
     def transition(self, key: str, start: str, finish: str, *args: Any, **kwargs: Any) -> None:
         """A Dask task changed its state."""
-        if self._dispatch.transition(key, start, finish):
+        ours = self._dispatch.transition(key, start, finish)
+        if ours or self._graphs.transition(key, start, finish, kwargs):
             self.round_soon()
-        else:
-            self._graphs.transition(key, start, finish, kwargs)
 
     def report(self, worker: str, bundle: str, events: list[Any]) -> None:
         """A workbench tells what became of units."""
@@ -506,7 +505,7 @@ class Foreman(SchedulerPlugin):
         self._dispatch.drop_unwanted()
         self._feed()
         waiting = min((job.order for job in self._allowed() if job.has_ready), default=_LAST)
-        self._dispatch.displace(waiting)
+        self._dispatch.displace(waiting, self._graphs.waiting())
         self._dispatch.send_orders()
         for job in self._allowed():
             if isinstance(job.delivery, Computation) and not job.fully_planned:

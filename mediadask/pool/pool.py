@@ -179,8 +179,9 @@ class Pool:
     ) -> Job:
         """Have the pool compute a Dask collection: an array, a bag, a delayed value, an xarray object.
 
-        It is a job like any: ordered by class and deadline, with turnaround and cost. Its tasks are Dask's
-        own, so one that runs is not displaced before it ends. `Job.result` gives the computed object.
+        It is a job like any: ordered by class and deadline, units of lower classes step aside for it, and it
+        has turnaround and cost. Its own tasks are Dask's: one that runs is not displaced before it ends.
+        `Job.result` gives the computed object.
 
         Raises
         ------

@@ -174,9 +174,11 @@ class Scaler(SchedulerPlugin):
         await self._retire(snapshot)
         before = {name for names in there.values() for name in names}
         await adjust(self.actuator, self.wish)
-        for names in (await self.actuator.state()).values():
-            for name in set(names) - before:
-                self.books.requested_at.setdefault(name, monotonic())
+        listed = {name for names in (await self.actuator.state()).values() for name in names}
+        for name in listed - before:
+            self.books.requested_at.setdefault(name, monotonic())
+        for never_came in self.books.requested_at.keys() - listed:
+            del self.books.requested_at[never_came]
 
     def _snapshot(self, there: Any) -> Snapshot:
         now, kept = monotonic(), set(self._kept())

@@ -103,6 +103,26 @@ def test_classes_order_graphs_among_deliveries(pool: Pool, tmp_path: Path) -> No
     assert order[-8:].count(0) >= 7
 
 
+def patient(gate: Path, number: int) -> int:
+    while not gate.exists():
+        time.sleep(0.005)
+        md.checkpoint()
+    return number
+
+
+def test_units_of_a_lower_class_step_aside_for_a_graph(pool: Pool, tmp_path: Path) -> None:
+    behind = pool.submit(
+        md.delivery(partial(patient, tmp_path / "go"), range(2), name="behind"), priority="background"
+    )
+    see(behind, units_running=2)
+    pixels = dask.array.ones((40, 40), chunks=10)
+    # Only by stepping aside can they let it pass: they wait for a file that is written after it.
+    assert pool.compute(pixels.sum(), priority="urgent").result(WAIT) == 1600
+    assert behind.status == "running"
+    (tmp_path / "go").touch()
+    assert behind.result(WAIT).results == [0, 1]
+
+
 def test_what_fails_says_why_and_what_is_cancelled_stops(pool: Pool, tmp_path: Path) -> None:
     failed = pool.compute(delayed(fail)(), name="broken")
     with pytest.raises(MediaError, match="broken: ZeroDivisionError: by nothing"):

@@ -74,6 +74,9 @@ class Bundle:
     progress_at: float = 0.0
     """When that unit began or last reported a checkpoint, monotonic."""
 
+    begun: bool = False
+    """Whether its worker has told that it is at work on it."""
+
     displacement: str = ""
     displaced_for: str = ""
     """The id of the job it steps aside for."""
@@ -91,6 +94,7 @@ class Bundle:
 
     def begin(self) -> None:
         """Start with what is left of it."""
+        self.begun = False
         self.left = dict(enumerate(self.left.values()))
         for position, ticket in self.left.items():
             ticket.bundle, ticket.position, ticket.frames = self, position, 0

@@ -119,6 +119,7 @@ class PoolConfig(_Settings):
     window: int = Field(ge=1)
     grace: Seconds
     hang_factor: float = Field(gt=1)
+    hang_after: Seconds
     seconds_per_frame: dict[str, Annotated[float, Field(gt=0)]]
 
     @model_validator(mode="after")

@@ -15,11 +15,20 @@ from distributed.protocol.pickle import dumps
 from mediadask.delivery import Failure
 from mediadask.pool.bundle import Bundle
 from mediadask.pool.displacement import choose_resumed, choose_victims
-from mediadask.pool.events import AttemptEnded, AttemptStarted, Displaced, Event, Outcome, new_id, utc_now
+from mediadask.pool.events import (
+    AttemptEnded,
+    AttemptFlagged,
+    AttemptStarted,
+    Displaced,
+    Event,
+    Outcome,
+    new_id,
+    utc_now,
+)
 from mediadask.pool.workbench import ORDERS, Order, UnitEnded, stint
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Sequence
+    from collections.abc import Iterable, Sequence
     from datetime import datetime
 
     from distributed import Client, Future, Scheduler
@@ -159,12 +168,19 @@ class Dispatch:
     def _tell(self, bundle: Bundle, order: Order) -> None:
         self._orders.setdefault(bundle.worker, {})[bundle.id] = order
 
-    def leave(self, workers: Collection[str]) -> None:
-        """These workers go: their units give their work back at their next checkpoint."""
-        for bundle in self.bundles.values():
-            if bundle.worker in workers:
-                self._tell(bundle, "leave")
+    def leave(self, bundles: Iterable[Bundle]) -> None:
+        """Their worker goes: they give their work back at their next checkpoint."""
+        for bundle in bundles:
+            self._tell(bundle, "leave")
         self.send_orders()
+
+    def flag(self, bundle: Bundle, reason: str) -> None:
+        """The unit that runs is taken to hang; where its worker ends now, it is to blame."""
+        bundle.hangs = reason
+        if (ticket := bundle.current) is not None:
+            if not ticket.attempt:
+                self._began(bundle, ticket)
+            self.owner.record(AttemptFlagged(**_attempt(bundle, ticket), reason=reason))
 
     def send_orders(self) -> None:
         """Pass all orders on, one message for each worker."""
@@ -252,7 +268,7 @@ class Dispatch:
         if bundle.stint != key or bundle.id not in self.bundles:
             if start == "processing" and finish != "memory" and (state := self.scheduler.tasks.get(key)):
                 # Its worker left with its units given back already: where Dask sends it now it does nothing.
-                state.run_spec = Task(key, stint, bundle.id, 0, None)
+                state.run_spec = _empty_stint(bundle)
             self._release(key)  # of a bundle that has ended: off its slot now, or called back
             return True
         first = bundle.stints == 1
@@ -280,7 +296,7 @@ class Dispatch:
         self._began(bundle, bundle.left[0])
 
     def _to_next(self, bundle: Bundle) -> None:
-        """What is measured from now on is its next unit's."""
+        """What is measured from now on is of its next unit."""
         bundle.since = bundle.progress_at = monotonic()
         bundle.run_seconds = bundle.paused_seconds = 0.0
 
@@ -318,6 +334,10 @@ class Dispatch:
 
     def _lost_its_worker(self, bundle: Bundle) -> None:
         """Its worker left in order, and Dask queues the task again: with what is left of the bundle."""
+        if bundle.hangs:
+            self.scheduler.tasks[bundle.stint].run_spec = _empty_stint(bundle)
+            self._killed(bundle)
+            return
         self._close_current(bundle, "rescheduled")
         bundle.worker = ""
         bundle.begin()
@@ -328,7 +348,8 @@ class Dispatch:
         """A worker is gone: what stood aside there, or had resumed, begins again elsewhere."""
         for bundle in [bundle for bundle in self.bundles.values() if bundle.worker == worker]:
             state = self.scheduler.tasks.get(bundle.stint)
-            if bundle.state in ("running", "asked") and state is not None and state.suspicious:
+            died = state is not None and state.suspicious
+            if bundle.state in ("running", "asked") and (died or bundle.hangs):
                 self._killed(bundle)
             else:
                 self._close_current(bundle, "lost", "its worker died")
@@ -362,7 +383,9 @@ class Dispatch:
             case "frames", position, frames if position in bundle.left:
                 bundle.left[position].frames, bundle.progress_at = frames, monotonic()
             case "began", position if position in bundle.left:
-                self._began(bundle, bundle.left[position])
+                bundle.begun, bundle.progress_at = True, monotonic()
+                if not bundle.left[position].attempt:  # of the first, getting the slot was its start
+                    self._began(bundle, bundle.left[position])
             case "alone", position:
                 self._give_back_behind(bundle, position)
             case "paused", position:
@@ -489,6 +512,10 @@ def _first_stint(bundle: Bundle) -> Task:
     calls = [(ticket.unit, ticket.results) for ticket in bundle.left.values()]
     # A data producer waits in the scheduler's queue, even in a graph as small as this.
     return Task(bundle.id, stint, bundle.id, len(calls), dumps(calls), _data_producer=True)
+
+
+def _empty_stint(bundle: Bundle) -> Task:
+    return Task(bundle.stint, stint, bundle.id, 0, None)
 
 
 def _attempt(bundle: Bundle, ticket: Ticket) -> dict[str, Any]:

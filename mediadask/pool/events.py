@@ -17,6 +17,7 @@ from typing import Literal
 
 __all__ = [
     "AttemptEnded",
+    "AttemptFlagged",
     "AttemptStarted",
     "Displaced",
     "Event",
@@ -126,6 +127,21 @@ class AttemptStarted:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class AttemptFlagged:
+    """Something is wrong with an attempt that still runs."""
+
+    attempt: str
+    job: str
+    unit: str
+    kind: str
+    frames: int
+    worker: str
+    reason: str
+    number: int = 1
+    at: datetime = field(default_factory=utc_now)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class AttemptEnded:
     """An attempt ended; it says all that `AttemptStarted` said, so that it stands alone."""
 
@@ -223,6 +239,7 @@ Event = (
     | JobReprioritized
     | JobEnded
     | AttemptStarted
+    | AttemptFlagged
     | AttemptEnded
     | Displaced
     | WorkerJoined

@@ -32,6 +32,7 @@ from mediadask.pool.dispatch import Dispatch
 from mediadask.pool.events import Event, JobEnded, JobReprioritized, JobSubmitted, new_id, utc_now
 from mediadask.pool.graphs import Computation, Graphs
 from mediadask.pool.local_workers import LocalWorkers
+from mediadask.pool.watch import Watch
 from mediadask.pool.workbench import REPORT, Workbench
 
 if TYPE_CHECKING:
@@ -145,6 +146,7 @@ class Foreman(SchedulerPlugin):
             kept=self._dispatch.workers_with_units,
             evacuate=self._evacuate,
         )
+        self._watch = Watch(scheduler, self._dispatch, self._steward.books.predictor, config)
         for serve in (
             self.submit,
             self.describe,
@@ -175,6 +177,7 @@ class Foreman(SchedulerPlugin):
                 self._end(job, "cancelled")
         for task in self._tasks:
             task.cancel()
+        self._watch.close()
         self._planners.shutdown(wait=False, cancel_futures=True)
         await self._dispatch.client.close()
         await self._steward.close()
@@ -376,7 +379,7 @@ class Foreman(SchedulerPlugin):
 
     async def _evacuate(self, workers: Sequence[str]) -> None:
         """Have the units of these workers give their work back; return when they have, or cannot in time."""
-        self._dispatch.leave(workers)
+        self._dispatch.leave([each for each in self._dispatch.bundles.values() if each.worker in workers])
         give_up = monotonic() + _EVACUATION_SECONDS
         while self._dispatch.workers_with_units() & set(workers) and monotonic() < give_up:
             await asyncio.sleep(_LOOK_SECONDS)
@@ -599,6 +602,7 @@ class Foreman(SchedulerPlugin):
         while True:
             await asyncio.sleep(_PULSE_SECONDS)
             await self._heed_budgets()
+            self._watch.look()
             self.round_soon()
 
     async def _in_thread(self, function: Any, *args: Any) -> Any:

@@ -10,6 +10,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from mediadask.pool import tables
 from mediadask.pool.events import (
     AttemptEnded,
+    AttemptFlagged,
     AttemptStarted,
     Displaced,
     Event,
@@ -94,6 +95,8 @@ def _rows(event: Event, pool: str, session: str) -> Iterator[tuple[Table, Row]]:
             )
         case AttemptStarted():
             yield tables.attempts, {**_attempt(event), "started": event.at}
+        case AttemptFlagged():
+            yield tables.attempts, {**_attempt(event), "error": _clean(event.reason)}
         case AttemptEnded():
             yield (
                 tables.attempts,
@@ -160,7 +163,7 @@ def _rows(event: Event, pool: str, session: str) -> Iterator[tuple[Table, Row]]:
             )
 
 
-def _attempt(event: AttemptStarted | AttemptEnded) -> Row:
+def _attempt(event: AttemptStarted | AttemptFlagged | AttemptEnded) -> Row:
     return {
         "attempt": event.attempt,
         "job": event.job,

@@ -98,8 +98,8 @@ class Seat:
     """Whether those behind it were given back."""
 
     runs: bool = False
-    told: bool = True
-    """Whether the foreman knows that it began; of the first it does anyway."""
+    told: bool = False
+    """Whether it was reported that it began; of one that ends at once it never is."""
 
     since: float = 0.0
     """When it began, monotonic."""
@@ -181,7 +181,7 @@ class Seat:
             if position and (self.alone or self.order != "run"):
                 return False
             self.position, self.since = position, monotonic()
-            self.runs, self.told = True, position == 0
+            self.runs, self.told = True, False
             self.frames, self.frames_told, self.paused_seconds = 0, 0, 0.0
             return True
 

@@ -67,6 +67,7 @@ def urgent_starts(units: int, times: int) -> list[float]:
     """Seconds from the submission of an urgent unit to its start, on a pool that so many others fill."""
     seconds = []
     with Pool.local(workers=CORES) as pool:
+        pool.submit(md.delivery(moment, range(8 * CORES), name="pull")).result()
         behind = pool.submit(md.delivery(partial(clip, None, 40), range(units), name="behind"))
         while behind.progress.units_running < CORES:
             time.sleep(0.05)

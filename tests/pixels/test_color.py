@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import pickle
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -308,3 +310,35 @@ def test_a_show_s_own_config_is_read_by_its_path_and_noticed_when_it_changes(tmp
     assert changed.steps[0].digest != color.steps[0].digest
     with pytest.raises(MediaChanged, match=r"show\.ocio"):
         Color((replace(changed.steps[0], digest="0" * 64),)).apply(picture("float32"))
+
+
+CLF = """<?xml version="1.0" encoding="UTF-8"?>
+<ProcessList id="a" compCLFversion="3">
+    <Matrix inBitDepth="32f" outBitDepth="32f"><Array dim="3 3">0.8 0.1 0.1 0 1 0 0 0.2 0.7</Array></Matrix>
+    <ASC_CDL inBitDepth="32f" outBitDepth="32f" style="FwdNoClamp">
+        <SOPNode><Slope>1.1 1 0.9</Slope><Offset>0.02 0 -0.01</Offset><Power>1 1.1 1</Power></SOPNode>
+        <SatNode><Saturation>0.9</Saturation></SatNode>
+    </ASC_CDL>
+</ProcessList>"""
+THREE_DL = "0 256 512 768 1023\n" + "".join(
+    f"{1000 * r + 40} {950 * g} {900 * b + 9 * r}\n" for r in range(5) for g in range(5) for b in range(5)
+)
+
+
+@pytest.mark.parametrize("inverse", [False, True])
+@pytest.mark.parametrize("name", ["look.cube", "look.clf", "look.3dl", "look.cc"])
+def test_opencolorio_s_own_command_says_the_same(tmp_path: Path, name: str, inverse: bool) -> None:
+    path = tmp_path / name
+    cdl = Cdl((1.1, 1.0, 0.9), (0.02, 0.0, -0.01), (1.0, 1.1, 1.0), 0.9)
+    if name == "look.cube":
+        write_cube(path)
+    elif name == "look.cc":
+        cdl.write(path)
+    else:
+        path.write_text(CLF if name == "look.clf" else THREE_DL)
+    color = Color.cdl(cdl) if name == "look.cc" else Color.lut(path)
+    given = np.float32([0.31, 0.42, 0.53])
+    command = [Path(sys.executable).with_name("ociochecklut"), path, *map(str, given)]
+    said = subprocess.check_output([*command, *(["--inv"] if inverse else [])], text=True)
+    made = (color.inverse() if inverse else color).apply(np.broadcast_to(given, (3, 2, 3)))
+    assert made[1, 1] == pytest.approx([float(word) for word in said.split()], abs=2e-4)

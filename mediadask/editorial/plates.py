@@ -193,8 +193,8 @@ def plate_order(planned: PlannedEvent, options: PlateOptions, out: str, made: da
         cdl = replace(cdl, id=stem.rpartition("/")[2])
     review = None
     if options.review:
-        color = _review_color(source, cdl, options.lut, config)
-        review = Review(review_framing(framing, *_REVIEW_BOX), color, stem.rpartition("/")[2])
+        colors = _review_colors(source, cdl, options.lut, config)
+        review = Review(review_framing(framing, *_REVIEW_BOX), *colors, stem.rpartition("/")[2])
     documents, notes = _documents(plate, source, cdl, choice, config, made)
     return PlateOrder(plate, stem, review, documents, _facts(planned, plate, source, notes))
 
@@ -247,11 +247,18 @@ def _stem(pattern: str) -> str:
     return pattern[: pattern.rindex("%")].rstrip("._-") if "%" in pattern else pattern.rpartition(".")[0]
 
 
-def _review_color(source: str, cdl: Cdl | None, lut: str | None, config: str) -> Color:
-    grade = Color.cdl(cdl, source, _WORKING, config) if cdl else Color()
+def _review_colors(source: str, cdl: Cdl | None, lut: str | None, config: str) -> tuple[Color, Color]:
+    """From the clip's values to where the view begins, graded; and the view."""
     if lut:
-        return Color.chain(grade, Color.lut(lut))
-    return Color.chain(grade, Color.view(source, _DISPLAY, _VIEW, config))
+        grade = Color.cdl(cdl, source, _WORKING, config) if cdl else Color()
+        return Color.chain(grade, Color.lut(lut)), Color()
+    if config == CONFIG:
+        grade = Color.cdl(cdl) if cdl else Color()
+        log = Color.chain(Color.convert(source, _WORKING, config), grade)
+        return log, Color.view(_WORKING, _DISPLAY, _VIEW, config)
+    opened = open_config(config)
+    display = opened.getDefaultDisplay()
+    return Color.view(source, display, opened.getDefaultView(display), config), Color()
 
 
 def _documents(

@@ -63,6 +63,9 @@ class Review:
 
     framing: Framing
     color: Color
+    view: Color
+    """`mediadask.render.burnin.review_picture` says what the two are."""
+
     title: str
 
 
@@ -83,7 +86,7 @@ class Movie:
         plate, review = order.plate, order.review
         if self.shows == "plate" or review is None:
             return plate_picture(plate.recipe)
-        picture = review_picture(review.framing, review.color)
+        picture = review_picture(review.framing, review.color, review.view)
 
         def shown(frame: Frame) -> npt.NDArray[Any]:
             texts: dict[Corner, str] = {

@@ -48,7 +48,7 @@ _TAKES = (
         "B002C014_261122.mp4",
         footage.write_clip,
         {
-            "codec": "libx264", "options": {"preset": "veryfast", "crf": "18", "g": "48"}, "frames": 96,
+            "codec": "libx264", "options": {"preset": "veryfast", "crf": "18", "g": "24"}, "frames": 72,
             "size": _HD, "timecode": "10:01:12:00", "sound": "aac", "scene": 1,
         },
     ),
@@ -56,8 +56,8 @@ _TAKES = (
         "C003C002_261122.mp4",
         footage.write_clip,
         {
-            "codec": "libx265", "pixel_format": "yuv420p10le", "frames": 96, "size": (1280, 720), "rate": 25,
-            "options": {"preset": "ultrafast", "x265-params": "log-level=error:keyint=50"}, "scene": 3,
+            "codec": "libx265", "pixel_format": "yuv420p10le", "frames": 50, "size": (1280, 720), "rate": 25,
+            "options": {"preset": "ultrafast", "x265-params": "log-level=error:keyint=25"}, "scene": 3,
         },
     ),
     Take(

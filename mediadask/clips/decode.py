@@ -205,7 +205,7 @@ class _Pass:
 
 
 def _side_data(extradata: bytes) -> PacketSideData:
-    side: Any = PacketSideData(_NEW_EXTRADATA, len(extradata))  # type: ignore[call-arg]
+    side: PacketSideData = PacketSideData(_NEW_EXTRADATA, len(extradata))  # type: ignore[call-arg]
     side.update(extradata)
     return side
 

@@ -97,14 +97,11 @@ def _halved(frame: Frame) -> tuple[npt.NDArray[np.uint16], ...]:
 @cache
 def _taps(step: int, siting: float) -> npt.NDArray[np.float32]:
     """What `halve` takes for samples that `step` pixels share, the first of them at pixel `siting`."""
-    if step == 1:
-        distance = (np.arange(8) - 3.5) / 2
-    else:
-        distance = np.arange(-1, 3) - (0.5 - siting) / 2
-    near, far = np.minimum(np.abs(distance), 1), np.clip(np.abs(distance), 1, 2)
+    away = (np.arange(8) - 3.5) / 2 if step == 1 else np.arange(-1, 3) - (0.5 - siting) / 2
+    near, far = np.minimum(np.abs(away), 1), np.clip(np.abs(away), 1, 2)
     # FFmpeg's "bicubic": B = 0, C = 0.6.
     weights = (1.4 * near**3 - 2.4 * near**2 + 1) + (-0.6 * far**3 + 3 * far**2 - 4.8 * far + 2.4)
-    return (weights / weights.sum()).astype(np.float32)
+    return np.asarray(weights / weights.sum(), np.float32)
 
 
 def _scaled(frame: Frame, width: int, height: int, name: str) -> tuple[npt.NDArray[Any], ...]:

@@ -77,7 +77,7 @@ def strips_to_video_frame(
     planes = [_samples(plane, bits) for plane in frame.planes]
     top = 0
     for strip in strips:
-        rgb = strip.astype(np.float32) if strip.dtype == np.float16 else strip
+        rgb: npt.NDArray[Any] = strip.astype(np.float32) if strip.dtype == np.float16 else strip
         white = 1.0 if rgb.dtype.kind == "f" else float(np.iinfo(rgb.dtype).max)
         channels = rgb.transpose(2, 0, 1)
         luma, cb, cr = planes[0][top:], planes[1][top // step_y :], planes[2][top // step_y :]

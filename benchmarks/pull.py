@@ -100,7 +100,9 @@ def by_openimageio(clip: str, out: str) -> Sample:
 
     shutil.rmtree(out, ignore_errors=True)
     Path(out).mkdir(parents=True)
-    config = "ocio://studio-config-v5.0.0_aces-v2.1_ocio-v2.6"
+    config = (
+        "ocio://studio-config-v2.1.0_aces-v1.3_ocio-v2.3"  # its own OpenColorIO is older; LogC4 is the same
+    )
     with Meter() as meter, av.open(clip) as container:
         stream = container.streams.video[0]
         stream.thread_type = "AUTO"

@@ -26,7 +26,7 @@ __all__ = ["Corner", "burn_in", "review_framing", "review_picture"]
 
 Corner = Literal["top left", "top right", "bottom left", "bottom right"]
 
-_BOX, _INK = np.float32(0.45), np.float32(0.9)
+_BOX, _INK = np.float32(0.2), np.float32(0.9)
 """How much of the picture shows through the box behind a text, and how light the text is."""
 
 
@@ -100,7 +100,7 @@ def burn_in(picture: npt.NDArray[np.float32], texts: dict[Corner, str]) -> npt.N
     for corner, text in texts.items():
         if not text:
             continue
-        ink = _ink(text, max(height // 30, 10))[:, : width - 2 * gap]
+        ink = _ink(text, max(height // 22, 10))[:, : width - 2 * gap]
         rows, columns = ink.shape
         top = gap if corner.startswith("top") else height - gap - rows
         left = gap if corner.endswith("left") else width - gap - columns

@@ -33,7 +33,7 @@ def test_proxies_step_aside_for_the_turnover_and_both_are_delivered(
 ) -> None:
     clips = [
         make_clip(
-            f"A00{number}.mov", codec="mpeg4", size=(1280, 720), frames=120, scene=number,
+            f"A00{number}.mov", codec="mpeg4", size=(1280, 720), frames=240, scene=number,
             timecode="10:00:00:00", reel=f"A00{number}",
         )
         for number in range(2)

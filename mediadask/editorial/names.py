@@ -105,13 +105,22 @@ class PlateName:
     def _shot(self, event: Event, position: int) -> dict[str, str]:
         if self.shot_pattern is None:
             named = (found[0] for text in event.markers if (found := _SHOT.match(text.strip())))
-            return {"shot": next(named, self.fields.get("shot") or f"{position * 10:04}")}
+            return {"shot": self._bare(next(named, self.fields.get("shot") or f"{position * 10:04}"))}
         texts = (*event.markers, event.clip_name, *event.comments, event.reel, event.file)
         pattern = _compiled(self.shot_pattern)
         found = next((found for text in texts if text and (found := pattern.search(text))), None)
         if found is None:
             raise InvalidRequest(f"nothing of it matches the shot pattern {self.shot_pattern!r}")
         return {name: value or "" for name, value in found.groupdict().items()} or {"shot": found[0]}
+
+    def _bare(self, shot: str) -> str:
+        """``0010`` of a marker ``ABC_104_065_0010``, as far as the template says the rest by itself."""
+        for name in ("show", "episode", "sequence"):
+            said = self.fields.get(name, "")
+            begins = tuple(f"{said}{mark}".casefold() for mark in _SEPARATORS)
+            if said and f"{{{name}}}" in self.template and shot.casefold().startswith(begins):
+                shot = shot[len(said) + 1 :] or shot
+        return shot
 
     def path(self, fields: Mapping[str, str]) -> str:
         """The plate's path in the output folder, with ``/``, and ``%04d`` where the frame's number goes.

@@ -46,6 +46,16 @@ def test_the_shot_is_what_a_marker_begins_with() -> None:
     assert PlateName().event_fields(event(markers=("needs love",)), 7)["shot"] == "0070"
 
 
+def test_what_a_marker_repeats_stands_in_the_name_once() -> None:
+    one, show = event(markers=("ABC_104_065_010",)), {"show": "ABC"}
+    name = PlateName(fields=show)
+    assert name.path(name.event_fields(one, 1)) == "ABC_104_065_010_v001.%04d.exr"
+    name = PlateName(fields={**show, "episode": "104", "sequence": "065"})
+    assert name.path(name.event_fields(one, 1)) == "ABC_104_065_010_v001.%04d.exr"
+    assert PlateName("{shot}.exr", show).event_fields(one, 1)["shot"] == "ABC_104_065_010"
+    assert name.event_fields(event(markers=("ABCD_010",)), 1)["shot"] == "ABCD_010"
+
+
 def test_a_pattern_finds_fields_in_markers_names_and_comments() -> None:
     name = PlateName(fields={"show": "ABC"}, shot_pattern=r"(?P<sequence>\d{3})_(?P<shot>\d{3})")
     fields = name.event_fields(event(clip_name="12A-3", comments=("VFX: 065_010 paint",)), 1)

@@ -141,7 +141,8 @@ class Graphs:
         # Dask sends tasks that need others' results to a worker at once; there they wait for a thread.
         tasks = map(self.scheduler.tasks.get, graph.attempts)
         workers = {task.processing_on for task in tasks if task is not None and task.processing_on}
-        return queued + sum(max(0, len(worker.processing) - worker.nthreads) for worker in workers)
+        beyond: int = sum(max(0, len(worker.processing) - worker.nthreads) for worker in workers)
+        return queued + beyond
 
     def transition(self, key: Hashable, start: str, finish: str, what: dict[str, Any]) -> bool:
         """Follow a key through Dask's states; False if it is no graph's."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 from collections.abc import Sequence
@@ -11,13 +12,13 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from mediadask.clips import Clip
-from mediadask.clips.storage import normalize
+from mediadask.clips.storage import normalize, open_file
 from mediadask.delivery import Delivery, Failure, Outcome, Report
 from mediadask.editorial.match import match_events
 from mediadask.editorial.media import Media, inspected
 from mediadask.editorial.timeline import Timeline, read_timeline
 from mediadask.errors import MediaError
-from mediadask.render.output import Mark, Output, join_url
+from mediadask.render.output import Mark, Output, exists, join_url
 from mediadask.render.plan import clip_stem
 from mediadask.render.trim import Cut, Trimmed, trim_notes, trim_ranges
 
@@ -62,7 +63,8 @@ def trim(
     Raises
     ------
     MediaError
-        If the timeline or the media cannot be read.
+        If the timeline or the media cannot be read, or a timeline that was not made here is where the
+        relinked one goes.
     """
     if not isinstance(timeline, Timeline):
         timeline = read_timeline(timeline, rate=rate)
@@ -74,6 +76,8 @@ def trim_plan(plan: TurnoverPlan, out: str | os.PathLike[str]) -> Delivery:
     names = trim_names(plan.good)
     cuts = [Cut(str(one.url), one.start, one.stop, name) for one, name in zip(plan.good, names, strict=True)]
     trims = trim_ranges(cuts, out)
+    place = _timeline_place(plan, normalize(out))
+    Output.of(place, place).is_done(_read_mark(place))  # refused now, not when all is cut
     return Delivery("trim", trims.groups, finish=partial(_finish, plan, normalize(out)))
 
 
@@ -115,8 +119,7 @@ def _finish(plan: TurnoverPlan, out: str, report: Report) -> Report:
     if report.results:
         made = iter(report.outcomes)
         events = tuple(_relinked(one, next(made).value) if one.ok else one for one in plan.events)
-        name = re.sub(r"[^\w.-]+", "_", plan.timeline.name).strip("._") or "timeline"
-        _write(join_url(out, f"{name}.otio"), replace(plan, events=events).to_otio().to_json_string())
+        _write(_timeline_place(plan, out), replace(plan, events=events))
     return Report(report.name, (*report.outcomes, *bad))
 
 
@@ -128,8 +131,28 @@ def _relinked(one: PlannedEvent, made: Trimmed | None) -> PlannedEvent:
     return replace(one, url=made.url, start=start, stop=stop, clip_frames=made.frames, notes=notes)
 
 
-def _write(url: str, text: str) -> None:
-    output = Output.of(url, url)
-    with output.making(url, lambda _: Mark("", output.mark.source)) as path:
-        path.write_text(text, encoding="utf-8")
-    output.clear()
+def _timeline_place(plan: TurnoverPlan, out: str) -> str:
+    name = re.sub(r"[^\w.-]+", "_", plan.timeline.name).strip("._") or "timeline"
+    return join_url(out, f"{name}.otio")
+
+
+def _write(url: str, plan: TurnoverPlan) -> None:
+    """Write the timeline, unless it is there; one of an earlier cut is replaced, somebody else's never."""
+    timeline = plan.to_otio()
+    output = Output.of(url, url, timeline.to_json_string())
+    if not output.is_done(_read_mark(url)):
+        timeline.metadata["mediadask"] = str(output.mark)
+        with output.making(url, _read_mark) as path:
+            path.write_text(timeline.to_json_string(), encoding="utf-8")
+        output.clear()
+
+
+def _read_mark(url: str) -> Mark | None:
+    if not exists(url):
+        return None
+    with open_file(url) as file:
+        data = file.read()
+    try:
+        return Mark.parse(json.loads(data)["metadata"]["mediadask"])
+    except (ValueError, KeyError, TypeError, RecursionError):
+        return None

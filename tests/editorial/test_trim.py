@@ -123,6 +123,28 @@ def test_a_rerun_and_a_change_of_handles(edl: Path, card: Path, tmp_path: Path) 
     assert numbers(first.results[0].url) == list(range(106, 124))
 
 
+def test_the_relinked_timeline_replaces_its_own_alone(edl: Path, card: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    trim(edl, card, out)
+    linked = out / "DAY_12.otio"
+    before = linked.stat().st_mtime_ns
+    trim(edl, card, out)
+    assert linked.stat().st_mtime_ns == before
+    trim(edl, card, out, handles=1)
+    assert linked.stat().st_mtime_ns != before
+
+    ours = tmp_path / "edit" / "DAY_12.otio"  # a cut of the same name, in the folder it is to go to
+    ours.parent.mkdir()
+    cut = md.editorial.read_timeline(edl)
+    planned = md.editorial.match_events(cut, [md.inspect(normalize(path)) for path in card.glob("*.mov")])
+    otio.adapters.write_to_file(planned.to_otio(), str(ours))
+    content = ours.read_bytes()
+    with pytest.raises(md.InvalidRequest, match=r"DAY_12.otio: is there already and was not made here"):
+        md.trim(ours, card, ours.parent)
+    assert [path.name for path in ours.parent.iterdir()] == ["DAY_12.otio"]
+    assert ours.read_bytes() == content
+
+
 def test_nothing_to_deliver_leaves_no_timeline(edl: Path, tmp_path: Path, make_clip: MakeClip) -> None:
     other = make_clip("X.mov", codec="mpeg4", frames=4, size=(320, 180))
     report = trim(edl, other, tmp_path / "out")

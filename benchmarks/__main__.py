@@ -19,6 +19,8 @@ FIGURES = (
     "opening",
     "proxy",
     "pull",
+    "pull_memory",
+    "rerun",
     "framing",
     "color",
     "memory",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import html
 import os
 import re
@@ -32,6 +33,8 @@ td:nth-child(2) { color: #f0f0f2; } .failed td { color: #e85c50; } img { display
 def write_turnover(plan: TurnoverPlan, out: str, report: Report) -> Report:
     """Copy the timeline into the folder and write the summary beside it; the report as it was.
 
+    A copy of the timeline as it was before is replaced: the page beside it has its hash.
+
     Raises
     ------
     InvalidRequest
@@ -42,30 +45,42 @@ def write_turnover(plan: TurnoverPlan, out: str, report: Report) -> Report:
     name = os.path.basename(plan.timeline.url)
     with open_file(plan.timeline.url) as file:
         content = file.read()
-    _write(join_url(out, name), content)
     stem = re.sub(r"[^\w.-]+", "_", name.rpartition(".")[0]).strip("._") or "turnover"
-    page = summary_html(plan, report)
+    page = f"<!-- timeline {hashlib.sha256(content).hexdigest()} -->\n{summary_html(plan, report)}"
     output = Output.of(join_url(out, f"{stem}.html"), plan.timeline.url, page)
-    if not output.is_done(_read_mark(output.url)):
+    done = output.is_done(_read_mark(output.url))
+    _write(join_url(out, name), content, _copied(output.url))
+    if not done:
         with output.making(output.url, _read_mark) as path:
             path.write_text(f"<!-- {output.mark} -->\n{page}", encoding="utf-8")
         output.clear()
     return report
 
 
-def _write(url: str, content: bytes) -> None:
-    """A copy, which is only ever replaced by an equal one."""
+def _write(url: str, content: bytes, known: str) -> None:
+    """A copy, unless it is there; of what is there only the copy with the hash `known` is replaced."""
     output = Output.of(url, url)
     if exists(url):
         with open_file(url) as file:
-            if file.read() == content:
-                return
-        raise InvalidRequest(
-            "is another timeline of the same name", where=url, do="choose another folder, or move it"
-        )
-    with output.making(url, lambda _: None) as path:
+            there = file.read()
+        if there == content:
+            return
+        if hashlib.sha256(there).hexdigest() != known:
+            raise InvalidRequest(
+                "is another timeline of the same name", where=url, do="choose another folder, or move it"
+            )
+    with output.making(url, lambda _: Mark("", output.mark.source)) as path:
         path.write_bytes(content)
     output.clear()
+
+
+def _copied(page: str) -> str:
+    """The hash of the timeline that stands beside a page; empty where there is no page."""
+    if not exists(page):
+        return ""
+    with open_file(page) as file:
+        found = re.search(rb"<!-- timeline ([0-9a-f]{64}) -->", file.read(4096))
+    return found[1].decode() if found else ""
 
 
 def _read_mark(url: str) -> Mark | None:

@@ -306,6 +306,22 @@ def test_a_bad_event_fails_alone(edl: Path, rushes: Path, tmp_path: Path) -> Non
     assert "B007C001" in (tmp_path / "out" / "turnover.html").read_text()
 
 
+def test_a_corrected_list_goes_to_the_same_folder(edl: Path, rushes: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    edl.write_text(EDL + NOBODY)
+    assert len(run(edl, rushes, out).failures) == 1
+    edl.write_text(EDL)
+    report = made(edl, rushes, out)
+    assert [plate.written for plate in report.results] == [0, 0]
+    assert (out / "turnover.edl").read_text() == EDL
+    assert "B007C001" not in (out / "turnover.html").read_text()
+
+    (out / "turnover.edl").write_text("somebody's own")
+    with pytest.raises(md.InvalidRequest, match="is another timeline of the same name"):
+        made(edl, rushes, out)
+    assert (out / "turnover.edl").read_text() == "somebody's own"
+
+
 def test_an_unknown_color_space_is_refused_with_the_choices(edl: Path, rushes: Path, tmp_path: Path) -> None:
     report = run(edl, rushes, tmp_path / "out", input_space=None)
     assert len(report.failures) == 2

@@ -10,6 +10,7 @@ from time import monotonic, time
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from distributed import SchedulerPlugin
+from sqlalchemy.exc import SQLAlchemyError
 
 from mediadask.pool.actuator import adjust
 from mediadask.pool.policy import ScalingPolicy, Snapshot, TierState, Wish, Work, WorkerState
@@ -161,11 +162,7 @@ class Scaler(SchedulerPlugin):
     async def look(self) -> None:
         """Look at the pool, decide, act."""
         if self.books.config.budgets and monotonic() >= self._next_spent:
-            from mediadask.pool.costs import spent  # pandas: only pools that keep budgets need it
-
-            begun = monotonic()
-            self.spent = await asyncio.to_thread(spent, self.books.ledger.engine, self.books.config)
-            self._next_spent = monotonic() + (monotonic() - begun) / _SPENT_SHARE
+            await self._add_up()
         there = {} if self.actuator is None else await self.actuator.state()
         snapshot = self._snapshot(there)
         self.wish = self.policy.decide(snapshot)
@@ -179,6 +176,17 @@ class Scaler(SchedulerPlugin):
             self.books.requested_at.setdefault(name, monotonic())
         for never_came in self.books.requested_at.keys() - listed:
             del self.books.requested_at[never_came]
+
+    async def _add_up(self) -> None:
+        from mediadask.pool.costs import spent  # pandas: only pools that keep budgets need it
+
+        begun = monotonic()
+        try:
+            self.spent = await asyncio.to_thread(spent, self.books.ledger.engine, self.books.config)
+        except SQLAlchemyError as error:
+            # Workers come and go by what was known: the ledger itself says in the log that it is away.
+            _logger.debug("what was spent is not to be had: %s", error)
+        self._next_spent = monotonic() + (monotonic() - begun) / _SPENT_SHARE
 
     def _snapshot(self, there: Any) -> Snapshot:
         now, kept = monotonic(), set(self._kept())

@@ -44,9 +44,11 @@ class Bench:
 
 
 @asynccontextmanager
-async def bench(folder: Path, work: list[Work], **options) -> AsyncIterator[Bench]:
+async def bench(
+    folder: Path, work: list[Work], budgets: dict | None = None, **options
+) -> AsyncIterator[Bench]:
     tier = {"kind": "local", "price-per-hour": 1.0, "maximum": 2, "startup": 1}
-    config = load_config({"tiers": {"local": None, "it": tier}, "grace": 0.5})
+    config = load_config({"tiers": {"local": None, "it": tier}, "grace": 0.5, "budgets": budgets or {}})
     ledger = Ledger(str(folder / "ledger.sqlite"))
     async with Scheduler(port=0, dashboard_address=":0") as scheduler:
         books = Bookkeeper(config, ledger)
@@ -73,6 +75,18 @@ def test_workers_come_with_the_work_and_go_when_it_is_done(tmp_path: Path) -> No
             assert first.seconds > 0
             assert second.startup_seconds > 0
             assert not any((await pool.scaler.actuator.state()).values())
+
+    asyncio.run(run())
+
+
+def test_workers_come_while_nobody_knows_what_was_spent(tmp_path: Path) -> None:
+    async def run() -> None:
+        work: list[Work] = []
+        async with bench(tmp_path, work, budgets={"SHOW": {"amount": 5}}) as pool:
+            with pool.books.ledger.engine.begin() as connection:
+                connection.exec_driver_sql("ALTER TABLE leases RENAME TO away")
+            work.append(Work("urgent", 100, 1000.0, 10.0))
+            await until(lambda: len(pool.scheduler.workers) == 2, 20)
 
     asyncio.run(run())
 

@@ -52,7 +52,7 @@ _EVACUATION_SECONDS = 20.0
 
 _FAREWELL_SECONDS = 5.0
 _OWN_CLIENTS = 2
-"""The foreman's, and that of whoever takes the pool down."""
+"""The foreman's, and the one that a Dask scheduler always has for work that nobody waits for."""
 
 _LOOK_SECONDS = 0.05
 _KEPT_JOBS = 1000
@@ -442,8 +442,15 @@ class Foreman(SchedulerPlugin):
     def came_back(self, ticket: Ticket) -> None:
         """A unit is off Dask without a result: it goes first when its job is next, if anybody wants it."""
         self._land(ticket)
-        if ticket.wanted:
-            ticket.jobs[0].first.appendleft(ticket)
+        self._put_first(ticket)
+
+    def _put_first(self, ticket: Ticket) -> None:
+        """In front of the most urgent of the jobs that still wait for it: others may have been cancelled."""
+        if wanting := [place for place in ticket.places if place.is_open]:
+            ticket.places = wanting
+            self._dispatch.reorder([ticket])
+            job = min(ticket.jobs, key=lambda job: (self._is_held(job), job.order))
+            job.first.appendleft(ticket)
 
     def _land(self, ticket: Ticket) -> None:
         self._shared.pop(ticket.key, None)
@@ -470,7 +477,10 @@ class Foreman(SchedulerPlugin):
         del self._open[job.id]
         self._keep(job)
         job.planned.clear()
+        shared = list(job.first)
         job.first.clear()
+        for ticket in reversed(shared):
+            self._put_first(ticket)
         job.ended.set()
         self.record(
             JobEnded(
@@ -553,8 +563,10 @@ class Foreman(SchedulerPlugin):
 
     def _allowed(self) -> list[JobRecord]:
         """The open jobs whose shows' budgets do not hold them."""
-        state = self._steward.scaler.budget_state
-        return [job for job in self._open.values() if state(job.show) != "hold"]
+        return [job for job in self._open.values() if not self._is_held(job)]
+
+    def _is_held(self, job: JobRecord) -> bool:
+        return bool(self._steward.scaler.budget_state(job.show) == "hold")
 
     async def _heed_budgets(self) -> None:
         last = self.config.class_names[-1]

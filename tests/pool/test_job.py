@@ -53,6 +53,14 @@ def noted_after(gate: Path, number: int) -> int:
     return until_exists(gate, number)
 
 
+def one_long_frame(gate: Path, number: int) -> int:
+    note(gate.parent, number)
+    while not gate.exists():
+        time.sleep(0.005)
+    md.checkpoint()
+    return number
+
+
 def fails_until(folder: Path, tries: int) -> int:
     note(folder, 0)
     if len(ran(folder)) < tries:
@@ -117,6 +125,36 @@ def test_equal_units_of_two_jobs_run_once(pool: Pool, tmp_path: Path) -> None:
     see(jobs[1], units_running=2)
     gate.touch()
     assert [job.result(WAIT).results for job in jobs] == [list(range(6))] * 2
+    assert sorted(ran(tmp_path)) == list(range(6))
+
+
+def test_what_was_cancelled_may_be_submitted_again_at_once(pool: Pool, tmp_path: Path) -> None:
+    gate = tmp_path / "gate"
+    delivery = md.delivery(partial(one_long_frame, gate), [0, 1], name="again")
+    first = pool.submit(delivery)
+    see(first, units_running=2)
+    first.cancel()
+    again = pool.submit(delivery)
+    see(again, units_running=2)
+    gate.touch()
+    assert again.result(WAIT).results == [0, 1]
+    assert sorted(ran(tmp_path)) == [0, 0, 1, 1]
+
+
+def test_cancelling_one_of_two_jobs_leaves_the_other_their_units(pool: Pool, tmp_path: Path) -> None:
+    gate, front = tmp_path / "gate", tmp_path / "front"
+    delivery = md.delivery(partial(noted_after, gate), range(6), name="shared")
+    one, other = pool.submit(delivery), pool.submit(delivery)
+    see(one, units_running=2, units_queued=4)
+    see(other, units_running=2, units_queued=4)
+    urgent = pool.submit(md.delivery(partial(until_exists, front), range(30), name="f"), priority="urgent")
+    see(urgent, units_running=2)  # and the window is full of the others
+    other.reprioritize("background")
+    see(one, units_queued=0)
+    one.cancel()
+    front.touch()
+    gate.touch()
+    assert other.result(WAIT).results == list(range(6))
     assert sorted(ran(tmp_path)) == list(range(6))
 
 

@@ -5,8 +5,8 @@ from mediadask.pixels.cdl import Cdl
 from mediadask.pixels.color import Color
 from mediadask.pixels.framing import Framing
 from mediadask.pixels.resample import Filter, resize
-from mediadask.pixels.rgb import SampleType, to_rgb
-from mediadask.pixels.scale import display_frame, display_rgb
+from mediadask.pixels.rgb import SampleType, pack_rgb, to_rgb
+from mediadask.pixels.scale import display_frame, display_rgb, display_strips
 from mediadask.pixels.spaces import input_space
 from mediadask.pixels.ycbcr import strips_to_video_frame, to_video_frame
 
@@ -19,7 +19,9 @@ __all__ = [
     "SampleType",
     "display_frame",
     "display_rgb",
+    "display_strips",
     "input_space",
+    "pack_rgb",
     "resize",
     "strips_to_video_frame",
     "to_rgb",

@@ -184,6 +184,10 @@ class Color:
         target = np.dtype(dtype or rgb.dtype)
         return _program(self, rgb.dtype.name, target.name).apply(rgb, target)
 
+    def apply_packed(self, rgba: npt.NDArray[np.float32]) -> None:
+        """`apply` in place to (height, width, 4) float32, C-contiguous: nothing is moved for OpenColorIO."""
+        _program(self, "float32", "float32").apply_packed(rgba)
+
 
 def _of_config(config: str | os.PathLike[str], *names: str) -> tuple[str, str, tuple[str, ...]]:
     """A config's URL and digest, and its own names of color spaces."""

@@ -20,9 +20,11 @@ if TYPE_CHECKING:
 __all__ = [
     "compiled",
     "halve",
+    "packed_to_ycbcr",
     "rgb_to_ycbcr",
     "scale_plane",
     "to_half",
+    "ycbcr_to_packed",
     "ycbcr_to_rgb",
 ]
 
@@ -145,6 +147,24 @@ def ycbcr_to_rgb(
 
 
 @compiled
+def ycbcr_to_packed(luma: Any, cb: Any, cr: Any, out: Any, gain: Any) -> None:
+    """Y'CbCr with full chroma to (rows, columns, 4) float32 R'G'B' and zero; `gain` as in `ycbcr_to_rgb`."""
+    y_gain, y_offset, middle, r_cr, g_cb, g_cr, b_cb = gain
+    rows, columns, _ = out.shape
+    zero = np.float32(0)
+    for y in range(rows):
+        luma_row, cb_row, cr_row = luma[y], cb[y], cr[y]
+        row = out[y].reshape(-1)  # of known step, and filled without gaps: stores of whole registers
+        for x in range(columns):
+            value = np.float32(luma_row[x]) * y_gain + y_offset
+            b, r = np.float32(cb_row[x]) - middle, np.float32(cr_row[x]) - middle
+            row[4 * x] = value + r_cr * r
+            row[4 * x + 1] = value + (g_cb * b + g_cr * r)
+            row[4 * x + 2] = value + b_cb * b
+            row[4 * x + 3] = zero
+
+
+@compiled
 def rgb_to_ycbcr(
     rgb: Any, luma: Any, cb: Any, cr: Any, gain: Any, step_x: int, step_y: int, top: int
 ) -> None:
@@ -191,6 +211,41 @@ def rgb_to_ycbcr(
 
 
 @compiled
+def packed_to_ycbcr(
+    packed: Any, luma: Any, cb: Any, cr: Any, gain: Any, step_x: int, step_y: int, top: int
+) -> None:
+    """`rgb_to_ycbcr` of (rows, columns, 4) R'G'B' and something: as many rows at a time as share chroma."""
+    rows, columns, _ = packed.shape
+    lines = np.empty(3 * step_y * columns, np.float32)
+    for first in range(0, rows, step_y):
+        count = min(step_y, rows - first)
+        rgb = lines[: 3 * count * columns].reshape(3, count, columns)
+        for y in range(count):
+            red, green, blue = rgb[0, y], rgb[1, y], rgb[2, y]
+            row = packed[first + y].reshape(-1)
+            for x in range(columns):
+                red[x], green[x], blue[x] = row[4 * x], row[4 * x + 1], row[4 * x + 2]
+        chroma = first // step_y
+        rgb_to_ycbcr(rgb, luma[first:], cb[chroma:], cr[chroma:], gain, step_x, step_y, top)
+
+
+@compiled
+def _add_eight(
+    out: Any, a: Any, b: Any, c: Any, d: Any, e: Any, f: Any, g: Any, h: Any, weights: Any
+) -> None:
+    """Eight rows of codes to a row, weights the same from both ends: half the conversions and products."""
+    first, second, third, fourth = weights[0], weights[1], weights[2], weights[3]
+    for x in range(len(out)):
+        out[x] = (
+            np.float32(np.int32(a[x]) + np.int32(h[x])) * first
+            + np.float32(np.int32(b[x]) + np.int32(g[x])) * second
+        ) + (
+            np.float32(np.int32(c[x]) + np.int32(f[x])) * third
+            + np.float32(np.int32(d[x]) + np.int32(e[x])) * fourth
+        )
+
+
+@compiled
 def _add_four(out: Any, a: Any, b: Any, c: Any, d: Any, weights: Any) -> None:
     """Four weighted rows onto a row: as many as keep the sum in a register."""
     first, second, third, fourth = weights[0], weights[1], weights[2], weights[3]
@@ -201,18 +256,21 @@ def _add_four(out: Any, a: Any, b: Any, c: Any, d: Any, weights: Any) -> None:
 
 
 @compiled
-def halve(plane: Any, out: Any, columns: int, down: Any, across: Any, gain: float, offset: float) -> None:
-    """One plane of codes at half or its own size each way, as 16-bit codes ``code * gain + offset``.
+def halve(
+    plane: Any, out: Any, first: int, columns: int, down: Any, across: Any, gain: float, offset: float
+) -> None:
+    """Rows `first` and on of a plane of codes at half or its own size each way, as 16-bit codes.
 
-    Twice as fast as swscale on 4K, since one set of taps serves every sample.
+    They are ``code * gain + offset``. More than twice as fast as swscale on 4K, since one set of taps serves
+    every sample.
 
     Parameters
     ----------
     plane
         C-contiguous, perhaps wider than its `columns`.
     down, across
-        Taps each way: (8,) to halve, from three samples before the first of the two; (4,) to keep the size,
-        from the sample before. Edges repeat.
+        Taps each way: (8,) to halve, from three samples before the first of the two, the same from both ends;
+        (4,) to keep the size, from the sample before. Edges repeat.
     """
     rows, width = out.shape
     last = plane.shape[0] - 1
@@ -225,17 +283,16 @@ def halve(plane: Any, out: Any, columns: int, down: Any, across: Any, gain: floa
     total = np.empty(width, np.float32)
     zero, peak = np.float32(0), np.float32(65535)
     for y in range(rows):
-        inside[:] = 0
-        for tap in range(0, len(down), 4):
-            top = y * step_y - before_y + tap
-            _add_four(
-                inside,
-                plane[min(max(top, 0), last)],
-                plane[min(max(top + 1, 0), last)],
-                plane[min(max(top + 2, 0), last)],
-                plane[min(max(top + 3, 0), last)],
-                down[tap : tap + 4],
-            )
+        top = (first + y) * step_y - before_y
+        one, two = plane[min(max(top, 0), last)], plane[min(max(top + 1, 0), last)]
+        three, four = plane[min(max(top + 2, 0), last)], plane[min(max(top + 3, 0), last)]
+        if step_y == 1:
+            inside[:] = 0
+            _add_four(inside, one, two, three, four, down)
+        else:
+            five, six = plane[min(max(top + 4, 0), last)], plane[min(max(top + 5, 0), last)]
+            seven, eight = plane[min(max(top + 6, 0), last)], plane[min(max(top + 7, 0), last)]
+            _add_eight(inside, one, two, three, four, five, six, seven, eight, down)
         line[:edge], line[edge + columns :] = inside[0], inside[-1]
         # Samples that meet the same taps side by side: the loops below run over consecutive memory.
         if step_x == 1:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from mediadask.errors import InvalidRequest
-from mediadask.pixels.kernels import scale_plane, to_half, ycbcr_to_rgb
+from mediadask.pixels.kernels import scale_plane, to_half, ycbcr_to_packed, ycbcr_to_rgb
 from mediadask.pixels.matrix import chroma_siting, code_range, luma_weights
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from mediadask.clips.frame import ColorTags, Frame, PixelFormat
 
-__all__ = ["SampleType", "contiguous_rows", "to_rgb"]
+__all__ = ["SampleType", "contiguous_rows", "pack_rgb", "to_rgb"]
 
 SampleType = Literal["uint8", "uint16", "float16", "float32"]
 """``float16`` and ``float32``: 1.0 is reference white, nothing is clipped. ``uint8`` and ``uint16``: full
@@ -76,6 +76,12 @@ def to_rgb(
     if shape[1]:
         _fill(picture, frame, first, np.float32(_PEAK[name]))
     return picture.transpose(1, 2, 0)
+
+
+def pack_rgb(frame: Frame, out: npt.NDArray[np.float32]) -> None:
+    """A Y'CbCr frame with full chroma as (height, width, 4) R'G'B' and zero: OpenColorIO's fastest layout."""
+    gain, _, _ = _coefficients(frame.format, frame.color, frame.height)
+    ycbcr_to_packed(*(contiguous_rows(plane) for plane in frame.planes[:3]), out, gain)
 
 
 def _fill(out: npt.NDArray[Any], frame: Frame, first: int, peak: np.float32) -> None:

@@ -20,9 +20,13 @@ from mediadask.pixels.resample import resize
 from mediadask.pixels.rgb import SampleType, contiguous_rows, to_rgb
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     import numpy.typing as npt
 
-__all__ = ["display_frame", "display_rgb"]
+    from mediadask.clips import ColorTags
+
+__all__ = ["display_frame", "display_rgb", "display_strips"]
 
 _SCALERS_PER_THREAD = 4
 _thread = threading.local()
@@ -57,11 +61,49 @@ def display_frame(frame: Frame, width: int, height: int) -> Frame:
         picture = resize(to_rgb(frame, "float32"), width, height, "cubic")
         form = replace(frame.format, dtype="float32", chroma=(1, 1))
         return Frame(frame.number, tuple(picture.transpose(2, 0, 1)), form, frame.color, frame.valid)
-    halved = (frame.width, frame.height) == (2 * width, 2 * height) and max(frame.format.chroma) <= 2
-    planes = _halved(frame) if halved else _scaled(frame, width, height, name)
+    if _is_half(frame, width, height):
+        (halved,) = display_strips(frame, width, height, height)
+        return halved
+    planes = _scaled(frame, width, height, name)
+    return Frame(frame.number, planes, pixel_format(name), _tagged(frame), frame.valid)
+
+
+def display_strips(frame: Frame, width: int, height: int, rows: int) -> Iterator[Frame]:
+    """`display_frame` to another size from top to bottom: some rows at a time, as frames of their own.
+
+    Each may be in the memory of the one before. A UHD frame takes 7 ms, as a whole picture 10 ms or more, for
+    memory is written and read again.
+
+    Parameters
+    ----------
+    frame
+        Y'CbCr, R'G'B' or gray, not of the size asked for: chroma is full in every strip.
+    """
+    if not _is_half(frame, width, height):
+        whole = display_frame(frame, width, height)
+        for top in range(0, height, rows):
+            yield replace(whole, planes=tuple(plane[top : top + rows] for plane in whole.planes))
+        return
+    form, color = pixel_format(_TARGETS[frame.format.model, frame.format.alpha]), _tagged(frame)
+    sources = [(contiguous_rows(plane), plane.shape[1]) for plane in frame.planes]
+    halves, taps = [np.empty((rows, width), np.uint16) for _ in sources], _halving(frame)
+    for top in range(0, height, rows):
+        strips = [half[: height - top] for half in halves]
+        for (source, columns), strip, how in zip(sources, strips, taps, strict=True):
+            halve(source, strip, top, columns, *how)
+            strip.flags.writeable = False
+        yield Frame(frame.number, tuple(strips), form, color, frame.valid)
+
+
+def _is_half(frame: Frame, width: int, height: int) -> bool:
+    form = frame.format
+    codes = not form.is_float and (form.model, form.alpha) in _TARGETS and max(form.chroma) <= 2
+    return codes and (frame.width, frame.height) == (2 * width, 2 * height)
+
+
+def _tagged(frame: Frame) -> ColorTags:
     # What is assumed where tags say nothing depends on the height.
-    color = replace(frame.color, matrix=matrix_name(frame.color, frame.height))
-    return Frame(frame.number, planes, pixel_format(name), color, frame.valid)
+    return replace(frame.color, matrix=matrix_name(frame.color, frame.height))
 
 
 _TARGETS = {
@@ -73,7 +115,8 @@ _TARGETS = {
 }
 
 
-def _halved(frame: Frame) -> tuple[npt.NDArray[np.uint16], ...]:
+def _halving(frame: Frame) -> list[tuple[Any, Any, np.float32, np.float32]]:
+    """For every plane what `halve` takes: taps down and across, gain and offset."""
     form, siting = frame.format, chroma_siting(frame.format, frame.color)
     stretched, shifted = 65535 / ((1 << form.bits) - 1), float(1 << (16 - form.bits))
     gain = stretched if code_range(form, frame.color) == "full" else shifted
@@ -84,14 +127,9 @@ def _halved(frame: Frame) -> tuple[npt.NDArray[np.uint16], ...]:
         how[1] = how[2] = (down, across, gain, 32768 - gain * (1 << (form.bits - 1)))
     if form.alpha:
         how[-1] = (luma, luma, stretched, 0.0)
-    planes = []
-    for plane, (down, across, factor, offset) in zip(frame.planes, how, strict=True):
-        half = np.empty((frame.height // 2, frame.width // 2), np.uint16)
-        rows = contiguous_rows(plane)
-        halve(rows, half, plane.shape[1], down, across, np.float32(factor), np.float32(offset + 0.5))
-        half.flags.writeable = False
-        planes.append(half)
-    return tuple(planes)
+    return [
+        (down, across, np.float32(factor), np.float32(offset + 0.5)) for down, across, factor, offset in how
+    ]
 
 
 @cache

@@ -9,7 +9,7 @@ import av
 import numpy as np
 
 from mediadask.errors import InvalidRequest
-from mediadask.pixels.kernels import rgb_to_ycbcr, scale_plane
+from mediadask.pixels.kernels import packed_to_ycbcr, rgb_to_ycbcr, scale_plane
 from mediadask.pixels.matrix import LUMA
 
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ def to_video_frame(
     ----------
     rgb
         (height, width, 3 or 4) R'G'B'(A); floats with 1.0 = reference white, or full-range uint8 or uint16.
-        Planar memory, as `to_rgb` and `display_rgb` give it, is fastest.
+        Planar memory, as `to_rgb` and `display_rgb` give it, is fastest, or packed float32 R'G'B'A.
     pixel_format
         FFmpeg's name: ``yuv420p``, ``yuv422p10le``, ``yuva444p12le`` and the like, planar only.
     matrix, range
@@ -82,7 +82,10 @@ def strips_to_video_frame(
         channels = rgb.transpose(2, 0, 1)
         luma, cb, cr = planes[0][top:], planes[1][top // step_y :], planes[2][top // step_y :]
         gain = _gain(matrix, range, bits, white)
-        rgb_to_ycbcr(channels[:3], luma, cb, cr, gain, step_x, step_y, (1 << bits) - 1)
+        if rgb.shape[2] == 4 and rgb.dtype == np.float32 and rgb.flags.c_contiguous:
+            packed_to_ycbcr(rgb, luma, cb, cr, gain, step_x, step_y, (1 << bits) - 1)
+        else:
+            rgb_to_ycbcr(channels[:3], luma, cb, cr, gain, step_x, step_y, (1 << bits) - 1)
         if len(planes) == 4:
             opaque = np.full(rgb.shape[:2], white, rgb.dtype) if len(channels) == 3 else channels[3]
             peak = np.float32((1 << bits) - 1)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from mediadask.pixels import Color, display_frame, strips_to_video_frame, to_rgb
+from mediadask.pixels import Color, display_frame, display_strips, pack_rgb, strips_to_video_frame, to_rgb
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -36,13 +37,31 @@ def proxy_picture(
     clip: Clip, size: tuple[int, int], color: Color | None, pixel_format: str, tags: ColorTags
 ) -> Callable[[Frame], av.VideoFrame]:
     """A function from the clip's frames to pictures an encoder takes."""
-    strips = _display(clip, size, color)
+    header = clip.header
+    scaled = size != (header.width, header.height) and header.rotation == 0
+    packed = scaled and header.pixel_format.model == "yuv"
+    strips = partial(_packed, size=size, color=color) if packed else _display(clip, size, color)
     matrix, range = tags.matrix or "bt709", tags.range or "limited"
 
     def picture(frame: Frame) -> av.VideoFrame:
         return strips_to_video_frame(strips(frame), size, pixel_format, matrix, range)
 
     return picture
+
+
+def _packed(frame: Frame, size: tuple[int, int], color: Color | None) -> Iterator[npt.NDArray[np.float32]]:
+    """What `_display` gives of scaled Y'CbCr, as OpenColorIO is fastest at: (rows, width, 4), the last zero.
+
+    All strips are in one memory, in the processor's cache from the first sample scaled to the code encoded.
+    """
+    width, height = size
+    memory = np.empty((_PACKED_ROWS, width, 4), np.float32)
+    for part in display_strips(frame, width, height, _PACKED_ROWS):
+        rgba = memory[: part.height]
+        pack_rgb(part, rgba)
+        if color is not None:
+            color.apply_packed(rgba)
+        yield rgba
 
 
 def _display(
@@ -75,3 +94,4 @@ def _display(
 
 
 _STRIP_ROWS = 64
+_PACKED_ROWS = 16

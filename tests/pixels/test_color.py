@@ -180,6 +180,16 @@ def test_fast_paths_are_within_one_half_float_of_opencolorio_s_exact_one(source:
             assert random <= 1e-4
 
 
+@pytest.mark.parametrize("peak", [1, 4])
+def test_packed_pictures_are_changed_in_place_as_others_are(peak: float) -> None:
+    color = Color.convert("ARRI LogC3 (EI800)", "ACES2065-1", STUDIO)
+    given = picture("float32") * np.float32(peak)
+    packed = np.zeros((*given.shape[:2], 4), np.float32)
+    packed[..., :3] = given
+    color.apply_packed(packed)
+    assert np.array_equal(packed[..., :3], color.apply(given))
+
+
 def test_values_beyond_the_table_come_out_as_opencolorio_has_them() -> None:
     given = np.random.default_rng(0).random((64, 30, 3), np.float32)
     given[3, 4] = -0.4, 1.4, 0.5

@@ -10,7 +10,7 @@ import pytest
 
 from mediadask.clips import Clip, ColorTags, Frame, PixelFormat
 from mediadask.footage import read_number
-from mediadask.pixels import display_rgb, resize, to_rgb
+from mediadask.pixels import display_frame, display_rgb, display_strips, resize, to_rgb
 
 if TYPE_CHECKING:
     from tests.conftest import MakeClip
@@ -47,6 +47,26 @@ def test_display_keeps_white_and_black(level: tuple[int, float]) -> None:
     planes[0][:] = (16 + level[0]) * 4
     picture = display_rgb(Frame(0, planes, form, ColorTags("bt709", "limited")), 80, 60, "float32")
     assert np.abs(picture - level[1]).max() < 1e-4
+
+
+@pytest.mark.parametrize("size", [(32, 18), (24, 14)], ids=str)
+@pytest.mark.parametrize("chroma", [(1, 1), (2, 1), (2, 2)], ids=str)
+@pytest.mark.parametrize(("bits", "dtype"), [(8, "uint8"), (10, "uint16"), (16, "uint16")])
+def test_strips_are_the_picture(
+    chroma: tuple[int, int], bits: int, dtype: Any, size: tuple[int, int]
+) -> None:
+    sampled = {(1, 1): "444", (2, 1): "422", (2, 2): "420"}[chroma]
+    form = PixelFormat(f"yuv{sampled}p{'' if bits == 8 else f'{bits}le'}", "yuv", bits, dtype, chroma)
+    random = np.random.default_rng(0)
+    planes = tuple(random.integers(0, 1 << bits, shape, dtype) for shape in form.plane_shapes(36, 64))
+    frame = Frame(3, planes, form, ColorTags(range="limited"))
+    whole = display_frame(frame, *size)
+    copies = [[plane.copy() for plane in strip.planes] for strip in display_strips(frame, *size, rows=8)]
+    assert max(len(strip[0]) for strip in copies) == 8
+    for parts, plane in zip(zip(*copies, strict=True), whole.planes, strict=True):
+        assert np.array_equal(np.concatenate(parts), plane)
+    strip = next(display_strips(frame, *size, rows=8))
+    assert (strip.number, strip.format, strip.color) == (3, whole.format, whole.color)
 
 
 def test_display_at_its_own_size_is_exact() -> None:

@@ -63,6 +63,15 @@ def test_every_sample_type_is_taken(dtype: Any) -> None:
         assert np.abs(one.astype(int) - other).max() <= 1
 
 
+@pytest.mark.parametrize("name", ["yuv420p", "yuv422p10le", "yuv444p"])
+def test_packed_pictures_give_the_codes_that_planar_ones_give(name: str) -> None:
+    picture = np.random.default_rng(0).random((35, 49, 3), np.float32)
+    packed = np.dstack([picture, np.zeros((35, 49, 1), np.float32)])
+    given, planar = (planes_of(to_video_frame(one, name)) for one in (packed, picture))
+    for one, other in zip(given, planar, strict=True):
+        assert np.abs(one.astype(int) - other).max() <= 1
+
+
 def test_outside_the_codes_is_clipped() -> None:
     picture = np.array([[[9, 9, 9], [-9, -9, -9]]], np.float32)
     assert planes_of(to_video_frame(picture, "yuv444p10le"))[0].tolist() == [[1023, 0]]

@@ -18,7 +18,10 @@ import pytest
 
 import mediadask as md
 from mediadask import footage
-from mediadask.clips import Clip
+from mediadask.clips import Clip, ColorTags
+from mediadask.clips.planes import planes_of
+from mediadask.pixels import Color, display_rgb, to_video_frame
+from mediadask.render.picture import proxy_picture
 
 if TYPE_CHECKING:
     from tests.conftest import MakeClip
@@ -219,6 +222,21 @@ def test_size_and_lut_change_the_picture_and_nothing_else_does(camera: Path, tmp
     assert np.abs(swapped - plain[..., ::-1]).mean() < 4
     assert small.shape == (90, 160, 3)
     assert np.abs(small - plain.reshape(90, 2, 160, 2, 3).mean(axis=(1, 3))).mean() < 4
+
+
+@pytest.mark.parametrize("size", [(160, 90), (128, 72)], ids=str)
+def test_a_proxy_s_picture_is_the_display_s_to_a_code(
+    camera: Path, tmp_path: Path, size: tuple[int, int]
+) -> None:
+    table = tmp_path / "look.cube"
+    rows = "\n".join(f"{g} {b} {r * 0.5}" for b in (0, 1) for g in (0, 1) for r in (0, 1))
+    table.write_text(f"LUT_3D_SIZE 2\n{rows}\n")
+    clip, color = Clip.open(camera), Color.lut(table)
+    frame = next(clip.frames(7, 8))
+    given = proxy_picture(clip, size, color, "yuv420p", ColorTags("bt709", "limited"))(frame)
+    exact = to_video_frame(color.apply(display_rgb(frame, *size, "float32")), "yuv420p")
+    for one, other in zip(planes_of(given), planes_of(exact), strict=True):
+        assert np.abs(one.astype(int) - other).max() <= 1
 
 
 def test_white_is_white_and_black_is_black(tmp_path: Path) -> None:

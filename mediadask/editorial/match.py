@@ -302,12 +302,13 @@ def _named(planned: Iterable[PlannedEvent], name: PlateName, timeline: str) -> I
             number = name.first_frame if name.cut_frame is None else name.cut_frame - one.head
             if number < 0:
                 raise InvalidRequest(f"its first frame would have the number {number}", do="number higher")
-            if other := taken.get(path.casefold()):
+            stem = path.partition("%")[0].rstrip("._-").casefold()  # by it a plate's other files are named
+            if other := taken.get(stem):
                 raise InvalidRequest(
                     f"the name {path!r} is that of event {other} too",
-                    do="put {plate} or {event} into the template",
+                    do="put {plate} or {event} into the template, before {frame}",
                 )
-            taken[path.casefold()] = one.event.number
+            taken[stem] = one.event.number
         except InvalidRequest as error:
             yield replace(one, problems=(*one.problems, str(error)))
         else:

@@ -143,6 +143,12 @@ class PlateName:
             drop_next = not text and (not path or path[-1] == "/")
             path += text
         check_name(re.sub(r"%0?\d*d", "1001", path))
+        stem, number, rest = path.partition("%")
+        if number and ("/" in rest or not stem.rpartition("/")[2].strip(_SEPARATORS)):
+            raise InvalidRequest(
+                f"the name {path[:80]!r} has nothing before the frame's number to name other files by",
+                do="begin the file's name with {shot}",
+            )
         return path
 
     def _text(self, name: str, spec: str, fields: Mapping[str, str]) -> str:

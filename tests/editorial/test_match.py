@@ -250,8 +250,9 @@ def test_the_same_source_used_twice_makes_two_plates_of_distinct_names(plan: Tur
     ]
 
 
-def test_names_that_clash_are_refused_whatever_their_case(read_list: ReadList) -> None:
-    name = PlateName("{shot}.{frame:04}.exr")
+@pytest.mark.parametrize("template", ["{shot}.{frame:04}.exr", "{shot}.{frame:04}.{plate}.exr"])
+def test_names_that_clash_are_refused_whatever_their_case(read_list: ReadList, template: str) -> None:
+    name = PlateName(template)
     plan = match_events(read_list(LIST), [clip("A001C001")], name=name)
     assert plan.events[0].ok
     assert "is that of event 001 too" in plan.events[1].problems[0]

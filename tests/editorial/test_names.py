@@ -90,6 +90,14 @@ def test_names_that_are_not_safe_everywhere_are_refused(template: str, message: 
     assert "\n" not in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    "template", ["{shot}/{frame:04}.exr", "{frame}_{shot}.exr", "{frame}/{shot}.exr", "{reel}.{frame}.exr"]
+)
+def test_names_that_leave_none_for_the_files_beside_the_frames_are_refused(template: str) -> None:
+    with pytest.raises(InvalidRequest, match="has nothing before the frame's number"):
+        PlateName(template).path(FULL)
+
+
 @pytest.mark.parametrize("shot", ["../../etc/passwd", "a/b", "a\\b", "\x00", "a\nb", "shot:1", "%04d", ".."])
 def test_what_a_list_says_cannot_climb_out_either(shot: str) -> None:
     with pytest.raises(InvalidRequest):

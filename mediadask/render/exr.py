@@ -214,16 +214,15 @@ def packed_timecode(code: Timecode) -> int:
 
 
 def _fields(code: Timecode) -> tuple[int, int, int, int, int]:
-    """Hours, minutes, seconds, frame, and whether it is the second of a pair.
+    """Hours, minutes, seconds, frame, and whether it is of the second half of a pair or group.
 
-    There is no room for more than 39 frames a second: above that they count in pairs (ST 12-1, 12).
+    There is no room for more than 39 frames a second: above that they count in pairs (ST 12-1, 12), and above
+    60 in the larger groups of ST 12-3, of which there are 30 a second at most.
     """
     hours, minutes, seconds, frame = map(int, str(code).replace(";", ":").split(":"))
-    return (
-        (hours, minutes, seconds, *divmod(frame, 2))
-        if code.base > 39
-        else (hours, minutes, seconds, frame, 0)
-    )
+    base = code.base
+    group = 1 if base <= 39 else next(size for size in range(2, base + 1) if base / size in range(31))
+    return hours, minutes, seconds, frame // group, int(frame % group * 2 >= group > 1)
 
 
 def _by_openexr(

@@ -97,12 +97,21 @@ def test_headers_are_read_by_openexr_and_openimageio(tmp_path: Path, compression
     assert spec.get_string_attribute("compression") == {"htj2k": "htj2k256"}.get(compression, compression)
 
 
-@pytest.mark.parametrize(("label", "frame", "second"), [("01:00:00:00", 0, 0), ("01:00:00:59", 29, 1)])
+@pytest.mark.parametrize(
+    ("label", "rate", "frame", "second"),
+    [
+        ("01:00:00:00", 60, 0, 0),
+        ("01:00:00:59", 60, 29, 1),
+        ("01:00:00:95", 96, 23, 1),
+        ("01:00:00:97", 100, 24, 0),
+        ("01:00:00:119", 120, 29, 1),
+    ],
+)
 @pytest.mark.parametrize("compression", ["zip", "piz"])
-def test_high_rates_count_in_pairs(
-    tmp_path: Path, label: str, frame: int, second: int, compression: Compression
+def test_high_rates_count_in_pairs_and_fours(
+    tmp_path: Path, label: str, rate: int, frame: int, second: int, compression: Compression
 ) -> None:
-    data = exr_bytes(picture(), {"timeCode": Timecode.parse(label, 60)}, compression)
+    data = exr_bytes(picture(), {"timeCode": Timecode.parse(label, rate)}, compression)
     code = opened(data, tmp_path / "a.exr").header()["timeCode"]
     assert (code.frame, int(code.fieldPhase), bool(code.dropFrame)) == (frame, second, False)
 

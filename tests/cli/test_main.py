@@ -97,9 +97,14 @@ def test_interrupting_ends_it_at_once_and_quietly(tmp_path: Path) -> None:
         tmp_path / "long.mov", codec="prores_ks", pixel_format="yuv422p10le", frames=96, size=(640, 360)
     )
     words = ["proxy", clip, "--out", tmp_path / "out", "--workers", "1", "--option", "preset=placebo"]
-    # A group of its own: a terminal sends the signal to every process of the group.
+    # A group of its own: a terminal sends the signal to every process of the group. A shell that runs the
+    # tests in the background has them ignore it.
     process = subprocess.Popen(
-        [COMMAND, *map(str, words)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True
+        [COMMAND, *map(str, words)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        start_new_session=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
     while not list((tmp_path / "out").rglob("*")) and process.poll() is None:
         pass

@@ -33,14 +33,14 @@ def test_proxies_step_aside_for_the_turnover_and_both_are_delivered(
 ) -> None:
     clips = [
         make_clip(
-            f"A00{number}.mov", codec="mpeg4", size=(1280, 720), frames=240, scene=number,
+            f"A00{number}.mov", codec="mpeg4", size=(1280, 720), frames=300, scene=number,
             timecode="10:00:00:00", reel=f"A00{number}",
         )
         for number in range(2)
     ]  # fmt: skip
     ledger, page, out, edl = (tmp_path / name for name in ("ledger.sqlite", "spike.html", "out", "vfx.edl"))
     edl.write_text("TITLE: VFX\n001  A001  V  C  10:00:01:00 10:00:01:08 01:00:00:00 01:00:00:08\n")
-    done = spike(ledger, *clips, "--turnover", edl, "--out", out, "--plot", page, "--workers", 2)
+    done = spike(ledger, *clips, "--turnover", edl, "--out", out, "--plot", page, "--workers", 1)
     assert (done.returncode, done.stderr) == (0, "")
     assert sorted(path.name for path in (out / "proxies").glob("*.*")) == ["A000.mp4", "A001.mp4"]
     assert len(list((out / "plates").rglob("*.exr"))) == 8

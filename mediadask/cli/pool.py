@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from mediadask.cli import work
+from mediadask.errors import OutputFailed
 
 if TYPE_CHECKING:
     from mediadask.pool import Pool
@@ -60,9 +61,12 @@ def up(
 def status(pool: WhichOption = "local", json: work.JsonOption = False) -> None:
     """Show a pool's workers against the wish, its jobs, turnaround and spend."""
     with _connected(pool) as there:
-        told = there.status()
-        told["turnaround"] = there.turnaround().to_dict("records")
-        told["costs"] = there.costs().to_dict("records")
+        told = {**there.status(), "turnaround": [], "costs": []}
+        try:
+            told["turnaround"] = there.turnaround().to_dict("records")
+            told["costs"] = there.costs().to_dict("records")
+        except OutputFailed as error:
+            typer.echo(f"mediadask: {error}", err=True)
     if json:
         _print_json(told)
     else:

@@ -6,6 +6,9 @@ import asyncio
 from time import monotonic
 from typing import TYPE_CHECKING, Any, Self
 
+from sqlalchemy.exc import DBAPIError
+
+from mediadask.errors import OutputFailed
 from mediadask.pool.bookkeeping import Bookkeeper
 from mediadask.pool.ledger import Ledger
 from mediadask.pool.metrics import PoolMetrics
@@ -107,8 +110,22 @@ class Steward:
         add_page(self.scheduler, self.view)
 
     async def table(self, what: str, by: str) -> pd.DataFrame:
-        """``turnaround`` or ``costs``, of all that was recorded until now."""
-        return await asyncio.to_thread(self._table, what, by)
+        """``turnaround`` or ``costs``, of all that was recorded until now.
+
+        Raises
+        ------
+        OutputFailed
+            The ledger's database is away.
+        """
+        try:
+            return await asyncio.to_thread(self._table, what, by)
+        except DBAPIError as error:
+            reason = " ".join(str(error.orig).split())
+            raise OutputFailed(
+                f"the ledger's database does not answer: {reason}",
+                where=what,
+                do="jobs go on; ask again when it is back",
+            ) from None
 
     def _table(self, what: str, by: Any) -> pd.DataFrame:
         # Imported here: tables need pandas, which a pool does not while nobody asks for one.

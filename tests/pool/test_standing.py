@@ -102,6 +102,17 @@ def test_a_pool_stays_for_other_commands_until_it_is_told_to_go(tmp_path: Path) 
         Pool.connect("local")
 
 
+def test_a_pool_shows_itself_while_the_ledger_s_database_is_away() -> None:
+    standing.up(workers=1)
+    with tables.open_database().begin() as connection:
+        connection.exec_driver_sql("ALTER TABLE jobs RENAME TO away")
+    status = mediadask("pool", "status", "--json")
+    assert status.returncode == 0
+    assert status.stderr.count("\n") == 1
+    assert "the ledger's database does not answer: no such table: jobs; jobs go on" in status.stderr
+    assert json.loads(status.stdout)["tiers"][0]["tier"] == "local"
+
+
 def test_killed_in_the_middle_of_a_job_it_goes_on_when_it_is_up_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

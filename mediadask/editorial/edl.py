@@ -92,10 +92,16 @@ def parse_edl(text: str) -> EditList:
             _let_out(events, event, before)
         if statement.nothing:
             skipped.append(f"{statement.where}: event {statement.number} is {statement.nothing}")
-        elif event.problems or event.head or event.source.start != event.source.stop:
+        elif event.problems or event.head or _has_length(event):
             events.append(replace(event, reel=reels.get(event.reel or "", event.reel)))
         # Else it is the first line of a transition: it names what is left, and asks for nothing itself.
     return EditList(title, tuple(events), tuple(skipped))
+
+
+def _has_length(event: Event) -> bool:
+    """In the source or, of a frozen frame, in the timeline alone."""
+    spans = (span for span in (event.source, event.record) if span is not None)
+    return any(span.start != span.stop for span in spans)
 
 
 def _statements(text: str) -> tuple[str, dict[str, str], list[_Statement]]:

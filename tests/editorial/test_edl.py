@@ -10,6 +10,7 @@ import pytest
 
 from mediadask.editorial import Span, Transition
 from mediadask.editorial.edl import parse_edl
+from mediadask.editorial.retime import source_use
 from mediadask.pixels.cdl import Cdl
 
 if TYPE_CHECKING:
@@ -123,6 +124,17 @@ def test_speeds_are_printed_with_one_decimal(fps: str, rate: Fraction, speed: in
 
 def test_a_frozen_frame() -> None:
     assert one(LINE + "* FROM CLIP NAME: x FF\n* * FREEZE FRAME\n").speed_at(Fraction(24)) == 0
+
+
+def test_a_frozen_frame_of_no_length_in_the_source_is_an_event() -> None:
+    found = parse_edl(
+        "001  A001 V     C        01:00:00:04 01:00:00:04 01:00:00:00 01:00:02:00\n"
+        "M2   A001       000.0    01:00:00:04\n"
+    )
+    (event,) = found.events
+    assert event.speed_at(Fraction(24)) == 0
+    use = source_use(event, Fraction(24), Fraction(24), drop=False)
+    assert (str(use.first), use.frames) == ("01:00:00:04", 1)
 
 
 def test_a_broken_retime_is_the_events_problem() -> None:

@@ -70,13 +70,13 @@ def test_arrays_and_datasets_come_back_computed(pool: Pool) -> None:
 
 def test_it_is_in_turnaround_and_cost_and_found_by_others(pool: Pool) -> None:
     work = [delayed(time.sleep)(0.05) for _ in range(8)]
-    job = pool.compute(delayed(list)(work), name="naps", show="NAPS")
+    job = pool.compute(delayed(list)(work), name="naps of a graph", show="NAPS")
     assert job.wait(WAIT)
     with Pool.connect(pool.address) as other:
-        assert other.job("naps").result(WAIT) == [None] * 8
+        assert other.job("naps of a graph").result(WAIT) == [None] * 8
     hours = pool.costs().set_index("show").loc["NAPS", "compute_hours"]
     assert hours * 3600 >= 8 * 0.05
-    assert pool.turnaround("kind").set_index("kind").loc["naps", "jobs"] == 1
+    assert pool.turnaround("kind").set_index("kind").loc["naps of a graph", "jobs"] == 1
 
 
 def test_classes_order_graphs_among_deliveries(pool: Pool, tmp_path: Path) -> None:

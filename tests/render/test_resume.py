@@ -22,6 +22,7 @@ from distributed import Client, LocalCluster
 import mediadask as md
 from mediadask import footage
 from mediadask.checkpoint import checkpoints_call
+from mediadask.render import recipe
 
 if TYPE_CHECKING:
     from tests.conftest import MakeClip
@@ -95,6 +96,17 @@ def test_another_recipe_or_a_changed_clip_is_rendered_anew(clips: list[Path], tm
     shutil.copy(clips[1], source)
     render(source, out)
     assert state(out)["A.mp4"][2] not in (first["A.mp4"][2], b"")
+
+
+def test_what_an_older_version_rendered_is_made_anew(
+    clips: list[Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    render(clips[0], tmp_path)
+    before = state(tmp_path)
+    monkeypatch.setattr(recipe, "RENDER_VERSION", recipe.RENDER_VERSION + 1)
+    assert not render(clips[0], tmp_path).failures
+    assert before.keys() == state(tmp_path).keys()
+    assert before != state(tmp_path)
 
 
 def test_finished_segments_of_a_broken_run_are_used(clips: list[Path], tmp_path: Path) -> None:

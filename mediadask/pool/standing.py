@@ -119,10 +119,12 @@ def up(spec: Path | None = None, *, workers: int | None = None, port: int = 0) -
     Raises
     ------
     MediaError
-        It is up already, or does not come up.
+        Its name cannot be one, it is up already, or it does not come up.
     """
     settings = read_spec(spec)
     name = load_config(settings.get("mediadask")).name or DEFAULT_NAME
+    if {*name} & {"/", ":"}:  # what has a colon is an address to `Pool.connect`
+        raise InvalidRequest("no name for a pool that stays", where=name, do="use one without / and :")
     log = Path(platformdirs.user_log_dir("mediadask")) / f"pool-{name}.log"
     _folder().mkdir(parents=True, exist_ok=True, mode=0o700)
     log.parent.mkdir(parents=True, exist_ok=True)

@@ -186,6 +186,7 @@ def test_what_is_wrong_with_a_spec_or_a_port_is_said_in_a_line(tmp_path: Path) -
             "mediadask: {tiers: {local: null, spot: {kind: on-demand, price-per-hour: 1}}}",
             "no tier is of this",
         ),
+        ("mediadask: {name: 'house:2'}", "house:2: no name for a pool that stays"),
         ("{", "is not YAML"),
     ):
         spec.write_text(text)

@@ -50,12 +50,6 @@ def short(number: int) -> int:
     return number
 
 
-def stubborn(folder: Path, number: int) -> int:
-    while not (folder / "go").exists():
-        time.sleep(0.002)
-    return number
-
-
 def pids(folder: Path, number: int) -> list[int]:
     path = folder / f"pids {number}"
     return [int(pid) for pid in path.read_text().split()] if path.exists() else []

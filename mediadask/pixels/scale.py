@@ -71,7 +71,7 @@ def display_frame(frame: Frame, width: int, height: int) -> Frame:
 def display_strips(frame: Frame, width: int, height: int, rows: int) -> Iterator[Frame]:
     """`display_frame` to another size from top to bottom: some rows at a time, as frames of their own.
 
-    Each may be in the memory of the one before. Halving a UHD frame so takes a third less time than as a whole
+    Each may be in the memory of the one before. Halving a UHD frame so takes a third less than as a whole
     picture, which is written to memory that is new.
 
     Parameters

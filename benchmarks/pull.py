@@ -192,7 +192,7 @@ def _cpu(call: Callable[[], object], times: int, before: Callable[[], object] = 
 
 
 def rows(quick: bool, rounds: int) -> Iterator[Row]:
-    count, size = (4, (1280, 720)) if quick else (12, (3840, 2160))
+    count, size = (4, (1280, 720)) if quick else (6, (3840, 2160))
     clip = footage.clip("mov", PRORES_4444, frames=count, size=size)
     case = case_of(size)
     with tempfile.TemporaryDirectory() as folder:

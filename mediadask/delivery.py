@@ -46,7 +46,7 @@ class Unit:
     @cached_property
     def key(self) -> str:
         """Deterministic: equal calls have equal keys in every process."""
-        return f"{self.kind.split()[0]}-{tokenize(self.function, self.args)}"
+        return f"{self.kind.partition(' ')[0] or 'unit'}-{tokenize(self.function, self.args)}"
 
     def __call__(self, *before: Any) -> Any:
         """Run it; a group's finish gets the group's results as its first argument."""

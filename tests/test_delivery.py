@@ -35,6 +35,11 @@ def test_any_function_is_a_delivery() -> None:
     assert str(report) == "halves: 3 done, 0 failed"
 
 
+def test_a_delivery_needs_no_name() -> None:
+    (report,) = dask.compute(md.delivery(half, [1], name=""))
+    assert report.results == [0.5]
+
+
 @pytest.mark.parametrize("scheduler", ["synchronous", "threads", "processes"])
 def test_units_are_joined_on_any_scheduler(scheduler: str) -> None:
     delivery = Delivery("weights", [joined(1, 2), joined(4)])

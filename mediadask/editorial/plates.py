@@ -185,7 +185,7 @@ def plate_order(planned: PlannedEvent, options: PlateOptions, out: str, made: da
     )
     pattern = join_url(out, str(planned.name))
     if options.format != "exr":
-        pattern = pattern.removesuffix(".exr") + ".dpx"
+        pattern = pattern.removesuffix(".exr").removesuffix(".dpx") + ".dpx"
     plate = Plate(clip, recipe, pattern, planned.start, planned.stop, planned.first_number)
     stem = _stem(pattern)
     cdl = planned.cdl or (Cdl.read(options.cdl) if options.cdl else None)
@@ -244,7 +244,10 @@ def _attributes(metadata: ClipMetadata, planned: PlannedEvent) -> tuple[tuple[st
 
 def _stem(pattern: str) -> str:
     """The files' name without number and suffix."""
-    return pattern[: pattern.rindex("%")].rstrip("._-") if "%" in pattern else pattern.rpartition(".")[0]
+    folder, _, name = pattern.rpartition("/")
+    return join_url(
+        folder, name[: name.rindex("%")].rstrip("._-") if "%" in name else name.rpartition(".")[0]
+    )
 
 
 def _review_colors(source: str, cdl: Cdl | None, lut: str | None, config: str) -> tuple[Color, Color]:

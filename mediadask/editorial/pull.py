@@ -23,6 +23,7 @@ from mediadask.render.plate_units import PlateOrder, PulledPlate, finish_plate, 
 if TYPE_CHECKING:
     from mediadask.editorial.media import Media
     from mediadask.editorial.plan import PlannedEvent, TurnoverPlan
+    from mediadask.render.plate import PlateFormat
 
 __all__ = ["PullGroups", "pull", "pull_plan", "units_of"]
 
@@ -80,8 +81,17 @@ def pull(
 
 def pull_plan(plan: TurnoverPlan, out: str | os.PathLike[str], options: PlateOptions) -> Delivery:
     """The same from a plan."""
+    _check_template(plan.name.template, options.format)
     where = normalize(out)
     return Delivery("pull", PullGroups(plan, where, options), finish=partial(write_turnover, plan, where))
+
+
+def _check_template(template: str, format: PlateFormat) -> None:
+    suffix = {"exr": ".exr", "prores4444": ".mov"}.get(format, ".dpx")
+    if not template.endswith((suffix, ".exr")):  # the default's .exr stands for whatever is made
+        raise InvalidRequest(f"does not end in {suffix}", where=template, do=f"write {suffix} at its end")
+    if format != "prores4444" and "{frame" not in template:
+        raise InvalidRequest("has no {frame}", where=template, do=f"write .{{frame:04}}{suffix} at its end")
 
 
 class PullGroups(Sequence[Group]):

@@ -178,10 +178,9 @@ class JobRecord:
             index = self.next_group
             self.next_group += 1
             try:
-                group = self.delivery.groups[index]
+                tickets += self._tickets(index, self.delivery.groups[index])
             except Exception as error:
-                group = Group.failed(f"{self.name} {index}", error)
-            tickets += self._tickets(index, group)
+                tickets += self._tickets(index, Group.failed(f"{self.name} {index}", error))
         return tickets
 
     def _tickets(self, index: int, group: Group) -> list[Ticket]:

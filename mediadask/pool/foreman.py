@@ -10,13 +10,13 @@ methods run in the scheduler's event loop; what may take long (loading a deliver
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections import Counter, deque
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from datetime import datetime
 from importlib import import_module
 from itertools import count
-from logging import CRITICAL
 from time import monotonic
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -46,6 +46,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Foreman", "dask_setup"]
 
+_logger = logging.getLogger(__name__)
 _PULSE_SECONDS = 0.5
 _EVACUATION_SECONDS = 20.0
 """A unit that makes no checkpoint for so long is lost with its worker, and begins again elsewhere."""
@@ -93,7 +94,7 @@ class Foreman(SchedulerPlugin):
         starting = scheduler.extensions[self.name] = asyncio.Event()
         config = load_config() if self._given is None else self._given
         workers = LocalWorkers(
-            scheduler.address, config.tiers, security=scheduler.security, silence_logs=CRITICAL
+            scheduler.address, config.tiers, security=scheduler.security, silence_logs=logging.CRITICAL
         )
         try:
             await self._start(scheduler, config, workers if self._local else None)
@@ -134,7 +135,7 @@ class Foreman(SchedulerPlugin):
         self._dispatch = Dispatch(scheduler, client, self)
         self._graphs = Graphs(scheduler, client, self)
         # Workers import this package too, and have no use for databases.
-        steward = await self._in_thread(import_module, "mediadask.pool.steward")
+        steward = await asyncio.to_thread(import_module, "mediadask.pool.steward")
         self._steward = await steward.Steward.attach(
             scheduler,
             self.config,
@@ -195,7 +196,7 @@ class Foreman(SchedulerPlugin):
         if self._draining:
             raise InvalidRequest("the pool takes no more jobs: it is going down", where=self._name)
         priority = self.config.class_named(priority)
-        delivery = await self._in_thread(loads, payload)
+        delivery = await asyncio.to_thread(loads, payload)
         due = datetime.fromisoformat(deadline) if deadline else None
         job = self._begin(new_id(), name, show, priority, due, delivery, payload, utc_now())
         return self._described(job)
@@ -244,7 +245,7 @@ class Foreman(SchedulerPlugin):
         """Go on with a job that a pool of this name left unfinished. What it has committed is found again."""
         priority = orphan.priority if orphan.priority in self.config.classes else self.config.default_class
         try:
-            delivery = await self._in_thread(loads, orphan.payload)
+            delivery = await asyncio.to_thread(loads, orphan.payload)
         except Exception as error:
             reason = f"the restarted pool cannot read it: {Failure.of(error).error}"
             seconds = max(0.0, (utc_now() - orphan.submitted).total_seconds())
@@ -374,7 +375,7 @@ class Foreman(SchedulerPlugin):
 
     async def dashboard(self) -> None:
         """Serve the dashboard from now on."""
-        await self._in_thread(import_module, "mediadask.pool.dashboard")
+        await asyncio.to_thread(import_module, "mediadask.pool.dashboard")
         self._steward.show_page()
 
     async def _evacuate(self, workers: Sequence[str]) -> None:
@@ -602,7 +603,9 @@ class Foreman(SchedulerPlugin):
         return owned
 
     async def _plan(self, job: JobRecord) -> None:
-        tickets = await self._in_thread(job.plan, 2 * self._window * job.bundled)
+        # In threads of its own: where planning waits for a slow disk, nobody's submission does.
+        many = 2 * self._window * job.bundled
+        tickets = await asyncio.get_running_loop().run_in_executor(self._planners, job.plan, many)
         job.planning = False
         if job.status == "running":
             job.units_planned += len(tickets)
@@ -613,12 +616,12 @@ class Foreman(SchedulerPlugin):
     async def _pulse(self) -> None:
         while True:
             await asyncio.sleep(_PULSE_SECONDS)
-            await self._heed_budgets()
-            self._watch.look()
+            try:
+                await self._heed_budgets()
+                self._watch.look()
+            except Exception:  # the pool goes on, and looks again
+                _logger.exception("budgets or hanging units could not be looked at")
             self.round_soon()
-
-    async def _in_thread(self, function: Any, *args: Any) -> Any:
-        return await asyncio.get_running_loop().run_in_executor(self._planners, function, *args)
 
     def _spawn(self, work: Any) -> None:
         task = asyncio.get_running_loop().create_task(work)

@@ -23,7 +23,7 @@ from mediadask.pixels import Color, to_rgb
 from mediadask.pixels.framing import Framing
 from mediadask.render import dpx, exr
 from mediadask.render.exr import Attribute, Compression, ExrSample
-from mediadask.render.output import Mark, Output, committed, exists, output_errors
+from mediadask.render.output import Mark, Output, committed, exists, join_url, output_errors
 from mediadask.render.receipt import Receipt
 from mediadask.timecode import Timecode
 
@@ -126,7 +126,8 @@ class Plate:
 
     def output(self, frame: int) -> Output:
         """Where a frame of the clip goes, and what it is made from: nothing that depends on the range."""
-        url = self.pattern % self.number(frame)
+        folder, _, name = self.pattern.rpartition("/")  # a folder's name may hold a % of its own
+        url = join_url(folder, name % self.number(frame))
         return Output.of(url, self.clip.url, "plate", self.clip.identity, frame, self._recipe_json)
 
     def timecode(self, frame: int) -> Timecode | None:

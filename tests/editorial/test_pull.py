@@ -342,6 +342,9 @@ def test_an_unknown_color_space_is_refused_with_the_choices(edl: Path, rushes: P
         ({"cdl": "/none.cc"}, "none.cc"),
         ({"lut": "/none.cube"}, "none.cube"),
         ({"name": "../{shot}.{frame:04}.exr"}, "climbs out"),
+        ({"name": "{shot}.exr"}, "has no {frame}"),
+        ({"name": "{shot}.{frame:04}.tif"}, "does not end in .exr"),
+        ({"name": "{shot}.{frame:04}.mov", "format": "dpx10"}, "does not end in .dpx"),
     ],
 )
 def test_options_that_make_no_sense_are_one_line(
@@ -492,6 +495,14 @@ def test_prores_plates(edl: Path, rushes: Path, tmp_path: Path) -> None:
     before = state(out)
     made(edl, rushes, out, format="prores4444")
     assert state(out) == before
+
+
+@pytest.mark.parametrize("format", ["exr", "prores4444"])
+def test_a_folder_may_have_a_percent_sign(edl: Path, rushes: Path, tmp_path: Path, format: str) -> None:
+    out = tmp_path / "50% done"
+    made(edl, rushes, out, format=format, review=False)
+    assert (out / (f"{ONE}.1001.exr" if format == "exr" else f"{ONE}.mov")).exists()
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["50% done", "rushes", "turnover.edl"]
 
 
 @pytest.mark.parametrize("compression", ["none", "piz", "htj2k"])

@@ -91,6 +91,18 @@ def test_results_come_in_order_and_a_failure_stays_alone(pool: Pool) -> None:
     assert (failed.name, failed.failure.error) == ("7", "7: is a seven")
 
 
+class Nameless:
+    def __dask_tokenize__(self) -> None:
+        raise RuntimeError("has no name")
+
+
+def test_a_unit_that_cannot_be_named_fails_alone(pool: Pool) -> None:
+    groups = [Group("odd", (Unit(double, (Nameless(),)),)), Group("good", (Unit(double, (2,)),))]
+    report = pool.submit(Delivery("names", groups)).result(WAIT)
+    assert report.results == [4]
+    assert "has no name" in report.failures[0].failure.error
+
+
 def test_the_pool_gives_what_dask_gives(pool: Pool) -> None:
     groups = [
         Group(f"sum {start}", tuple(Unit(double, (n,)) for n in range(start, start + 3)), Unit(total, (100,)))

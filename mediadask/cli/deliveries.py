@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import sys
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
 from mediadask.cli import work
 from mediadask.cli.inputs import ClipsArgument, Found, find, option_pairs
-from mediadask.cli.terminal import printable
 from mediadask.errors import InvalidRequest
 
 if TYPE_CHECKING:
@@ -109,17 +107,7 @@ def archive(
 def _deliver(found: Found, delivery: Delivery, where: work.Work, json: bool) -> None:
     """Run it, print what was made, list what was not, and end with the code that says which."""
     report = work.run(delivery, where)
-    if json:
-        import json as json_module
-
-        print(json_module.dumps([_row(outcome) for outcome in report.outcomes], indent=2, ensure_ascii=False))
-    else:
-        for made in report.results:
-            print(printable(made.url))
-    for made in report.results:
-        if made.stand_ins:
-            numbers = ", ".join(map(str, made.stand_ins))
-            print(f"{made.url}: did not decode, and stand-ins are shown: frames {numbers}", file=sys.stderr)
+    work.show_made(report, _row if json else None)
     raise typer.Exit(work.ended(report, found.failures))
 
 

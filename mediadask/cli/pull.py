@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import sys
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from mediadask.cli import plans, work
 from mediadask.cli.inputs import option_pairs
-from mediadask.cli.terminal import printable
 
 if TYPE_CHECKING:
     from mediadask.delivery import Outcome
@@ -174,17 +172,7 @@ def pull(
     delivery = pull_plan(turnover, out, options)
     groups = delivery.groups
     report = work.run(delivery, where, light=isinstance(groups, PullGroups) and groups.is_done)
-    if json:
-        import json as json_module
-
-        print(json_module.dumps([_row(outcome) for outcome in report.outcomes], indent=2, ensure_ascii=False))
-    else:
-        for made in report.results:
-            print(printable(made.url))
-    for made in report.results:
-        if made.stand_ins:
-            numbers = ", ".join(map(str, made.stand_ins))
-            print(f"{made.url}: did not decode, and stand-ins are shown: frames {numbers}", file=sys.stderr)
+    work.show_made(report, _row if json else None)
     raise typer.Exit(work.ended(report))
 
 

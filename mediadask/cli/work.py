@@ -27,6 +27,7 @@ __all__ = [
     "WorkersOption",
     "ended",
     "run",
+    "show_made",
 ]
 
 _PANEL = "Where and when"
@@ -153,6 +154,21 @@ def _on_threads(delivery: Delivery, workers: int | None, show_fraction: Callable
         # Not by its name, "threads": for a name Dask imports distributed, to ask whether a cluster is up.
         (report,) = dask.compute(delivery, scheduler=dask.threaded.get, num_workers=workers or os.cpu_count())
     return report
+
+
+def show_made(report: Report, row: Callable[[Outcome], dict[str, object]] | None) -> None:
+    """Print where outputs are, or a JSON list of what `row` says of each; stand-ins are told on stderr."""
+    if row is not None:
+        import json
+
+        print(json.dumps([row(outcome) for outcome in report.outcomes], indent=2, ensure_ascii=False))
+    else:
+        for made in report.results:
+            print(printable(made.url))
+    for made in report.results:
+        if made.stand_ins:
+            numbers = ", ".join(map(str, made.stand_ins))
+            print(f"{made.url}: did not decode, and stand-ins are shown: frames {numbers}", file=sys.stderr)
 
 
 def ended(report: Report, beforehand: Sequence[Outcome] = ()) -> int:

@@ -261,8 +261,7 @@ def halve(
 ) -> None:
     """Rows `first` and on of a plane of codes at half or its own size each way, as 16-bit codes.
 
-    They are ``code * gain + offset``. More than twice as fast as swscale on 4K, since one set of taps serves
-    every sample.
+    They are ``code * gain + offset``. One set of taps serves every sample, which is where the speed is.
 
     Parameters
     ----------

@@ -96,10 +96,9 @@ def test_ranges_are_the_packets_to_the_byte(mxf: Any, name: str) -> None:
     assert [data[at : at + size] for at, size in zip(index.offset, index.size, strict=True)] == packets
 
 
-@pytest.mark.parametrize("name", CLIPS)
+# The one in segments has too small a picture to read a number from.
+@pytest.mark.parametrize("name", [name for name in CLIPS if "segments" not in name])
 def test_any_frame_is_the_one_asked_for(mxf: Any, name: str) -> None:
-    if "segments" in name:
-        pytest.skip("too small a picture to read a number from")
     clip = Clip.open(mxf(name))
     for number in random.Random(name).sample(range(len(clip)), 4):
         (frame,) = clip.frames(number, number + 1)

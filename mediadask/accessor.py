@@ -20,7 +20,7 @@ from mediadask.errors import InvalidRequest, MediaError
 from mediadask.metadata import ClipMetadata, inspect
 from mediadask.pixels import Color, Filter, Framing, to_rgb
 from mediadask.pixels import input_space as find_space
-from mediadask.pixels.config import CONFIG
+from mediadask.pixels.color.config import CONFIG
 from mediadask.pixels.resample import Rectangle
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ from PIL import Image, ImageDraw
 
 from mediadask.footage import picture
 from mediadask.pixels import Framing, resize
-from mediadask.pixels.fdl import place_by_fdl
+from mediadask.pixels.framing.fdl import place_by_fdl
 from mediadask.pixels.resample import Rectangle
 
 HERE = Path(__file__).parent

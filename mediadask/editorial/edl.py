@@ -16,7 +16,7 @@ from typing import Any
 
 from mediadask.editorial.events import Event, Span, Transition
 from mediadask.errors import InvalidRequest
-from mediadask.pixels.cdl import Cdl
+from mediadask.pixels.color.cdl import Cdl
 
 __all__ = ["EditList", "cdl_of", "parse_edl"]
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from mediadask.timecode import Timecode
 
 if TYPE_CHECKING:
-    from mediadask.pixels.cdl import Cdl
+    from mediadask.pixels.color.cdl import Cdl
 
 __all__ = ["Event", "Span", "Transition"]
 

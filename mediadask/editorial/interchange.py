@@ -14,7 +14,7 @@ import opentimelineio as otio
 from mediadask.editorial.events import Event, Span, Transition
 from mediadask.editorial.rates import exact_rate
 from mediadask.errors import InvalidRequest
-from mediadask.pixels.cdl import Cdl
+from mediadask.pixels.color.cdl import Cdl
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

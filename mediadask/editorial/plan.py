@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from mediadask.editorial.events import Event
     from mediadask.editorial.names import PlateName
     from mediadask.editorial.timeline import Timeline
-    from mediadask.pixels.cdl import Cdl
+    from mediadask.pixels.color.cdl import Cdl
 
 __all__ = ["PlannedEvent", "TurnoverPlan"]
 

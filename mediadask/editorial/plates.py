@@ -16,12 +16,12 @@ from mediadask.clips.storage import is_local, normalize
 from mediadask.errors import InvalidRequest, MediaError
 from mediadask.metadata import describe
 from mediadask.pixels import Color, Filter, Framing
-from mediadask.pixels.amf import Amf, AmfClip
-from mediadask.pixels.cdl import Cdl
-from mediadask.pixels.config import CONFIG, config_url, named_space, open_config
-from mediadask.pixels.fdl import choose_by_fdl, read_fdl
-from mediadask.pixels.plate_fdl import plate_fdl
-from mediadask.pixels.spaces import input_space
+from mediadask.pixels.color.amf import Amf, AmfClip
+from mediadask.pixels.color.cdl import Cdl
+from mediadask.pixels.color.config import CONFIG, config_url, named_space, open_config
+from mediadask.pixels.color.spaces import input_space
+from mediadask.pixels.framing.fdl import choose_by_fdl, read_fdl
+from mediadask.pixels.framing.plate_fdl import plate_fdl
 from mediadask.render.burnin import review_framing
 from mediadask.render.exr import Compression, ExrSample
 from mediadask.render.output import join_url
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
     from mediadask.editorial.plan import PlannedEvent
     from mediadask.metadata import ClipMetadata
-    from mediadask.pixels.fdl import Choice
+    from mediadask.pixels.framing.fdl import Choice
 
 __all__ = ["PlateOptions", "plate_order", "turnover_time"]
 

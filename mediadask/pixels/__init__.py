@@ -1,13 +1,10 @@
-"""Picture math on one frame, NumPy in and NumPy out: Y'CbCr and R'G'B', color, scaling."""
+"""Picture math on one frame, NumPy in and NumPy out: Y'CbCr and R'G'B', framing, color, scaling."""
 
-from mediadask.pixels.amf import Amf
-from mediadask.pixels.cdl import Cdl
-from mediadask.pixels.color import Color
+from mediadask.pixels.color import Amf, Cdl, Color, input_space
 from mediadask.pixels.framing import Framing
 from mediadask.pixels.resample import Filter, resize
 from mediadask.pixels.rgb import SampleType, pack_rgb, to_rgb
 from mediadask.pixels.scale import display_frame, display_rgb, display_strips
-from mediadask.pixels.spaces import input_space
 from mediadask.pixels.ycbcr import strips_to_video_frame, to_video_frame
 
 __all__ = [

@@ -11,9 +11,9 @@ import PyOpenColorIO as ocio
 from PIL import Image, ImageDraw, ImageFont
 
 from mediadask.pixels import Color, to_rgb
-from mediadask.pixels.framing import Framing
+from mediadask.pixels.color.strips import Program
+from mediadask.pixels.framing.layout import Framing
 from mediadask.pixels.resample import Rectangle
-from mediadask.pixels.strips import Program
 
 if TYPE_CHECKING:
     from collections.abc import Callable

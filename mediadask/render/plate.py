@@ -20,7 +20,7 @@ from pydantic import TypeAdapter
 from mediadask.clips import Clip, OnCorrupt
 from mediadask.clips.storage import open_file
 from mediadask.pixels import Color, to_rgb
-from mediadask.pixels.framing import Framing
+from mediadask.pixels.framing.layout import Framing
 from mediadask.render import dpx, exr
 from mediadask.render.exr import Attribute, Compression, ExrSample
 from mediadask.render.output import Mark, Output, committed, exists, join_url, output_errors

@@ -25,7 +25,7 @@ from mediadask.clips import ColorTags
 from mediadask.clips.storage import open_file
 from mediadask.errors import InvalidRequest
 from mediadask.pixels import Color, to_video_frame
-from mediadask.pixels.framing import Framing
+from mediadask.pixels.framing.layout import Framing
 from mediadask.render.burnin import review_picture
 from mediadask.render.output import (
     Mark,

@@ -11,7 +11,7 @@ import pytest
 from mediadask.editorial import Span, Transition
 from mediadask.editorial.edl import parse_edl
 from mediadask.editorial.retime import source_use
-from mediadask.pixels.cdl import Cdl
+from mediadask.pixels.color.cdl import Cdl
 
 if TYPE_CHECKING:
     from mediadask.editorial import Event

@@ -28,7 +28,7 @@ from mediadask.clips import Clip
 from mediadask.editorial import PlateName
 from mediadask.editorial.pull import pull
 from mediadask.pixels import Cdl, Color, to_rgb
-from mediadask.pixels.amf import Amf
+from mediadask.pixels.color.amf import Amf
 
 if TYPE_CHECKING:
     from tests.conftest import MakeClip

@@ -11,7 +11,7 @@ import pytest
 
 from mediadask.editorial import Timeline, match_events, read_timeline
 from mediadask.errors import InvalidRequest, MediaError, MissingMedia, UnreadableMedia, UnsupportedMedia
-from mediadask.pixels.cdl import Cdl
+from mediadask.pixels.color.cdl import Cdl
 from tests.editorial.conftest import ReadList, clip
 
 if TYPE_CHECKING:

@@ -12,10 +12,10 @@ import uuid
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
-from mediadask.pixels.canvas import Area
+from mediadask.pixels.framing.canvas import Area
 
 if TYPE_CHECKING:
-    from mediadask.pixels.fdl import Choice
+    from mediadask.pixels.framing.fdl import Choice
 
 __all__ = ["plate_fdl"]
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from mediadask.errors import InvalidRequest
-from mediadask.pixels.fdl import place_by_fdl
+from mediadask.pixels.framing.fdl import place_by_fdl
 from mediadask.pixels.resample import Filter, Rectangle, check_placing, place
 
 if TYPE_CHECKING:
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
     from mediadask.clips import ClipHeader
-    from mediadask.pixels.canvas import Area, Placement
+    from mediadask.pixels.framing.canvas import Area, Placement
 
 __all__ = ["Framing"]
 
@@ -82,8 +82,8 @@ class Framing:
     ) -> Framing:
         """What an ASC FDL says of a clip: its framing decision through its canvas template.
 
-        Without a template the decision's area is cropped, unscaled. `mediadask.pixels.fdl.place_by_fdl`
-        describes what chooses among several canvases, decisions and templates.
+        Without a template the decision's area is cropped, unscaled. What chooses among several canvases,
+        decisions and templates, `mediadask.pixels.framing.fdl.place_by_fdl` describes.
 
         Raises
         ------

@@ -15,10 +15,10 @@ import pytest
 
 from mediadask.errors import InvalidRequest, MediaError, MissingMedia, UnreadableMedia
 from mediadask.pixels import Amf, Cdl, Color
-from mediadask.pixels.amf import AmfClip
-from mediadask.pixels.config import CONFIG
-from mediadask.pixels.pipeline import LookTransform, Transform
-from mediadask.pixels.transform_ids import ACES_1, color_of, id_of_space
+from mediadask.pixels.color.amf import AmfClip
+from mediadask.pixels.color.config import CONFIG
+from mediadask.pixels.color.pipeline import LookTransform, Transform
+from mediadask.pixels.color.transform_ids import ACES_1, color_of, id_of_space
 
 MADE = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 PLATE = AmfClip("ep1_010_0010", "ep1_010_0010_v001.####.exr", (1001, 1048))

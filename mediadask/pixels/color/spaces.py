@@ -6,8 +6,8 @@ import re
 from typing import TYPE_CHECKING
 
 from mediadask.errors import InvalidRequest
-from mediadask.pixels.config import CONFIG, config_url, named_space, open_config, spaces
-from mediadask.pixels.transform_ids import is_transform_id, space_named_by
+from mediadask.pixels.color.config import CONFIG, config_url, named_space, open_config, spaces
+from mediadask.pixels.color.transform_ids import is_transform_id, space_named_by
 
 if TYPE_CHECKING:
     import os

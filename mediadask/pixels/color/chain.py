@@ -12,10 +12,10 @@ import PyOpenColorIO as ocio
 
 from mediadask.clips.storage import normalize
 from mediadask.errors import InvalidRequest
-from mediadask.pixels.cdl import Cdl
-from mediadask.pixels.config import CONFIG, config_url, digest_of, named_space, nearest, open_config
-from mediadask.pixels.steps import Conversion, Grade, Look, Lut, Step, View, inverted, processor_of
-from mediadask.pixels.strips import Program
+from mediadask.pixels.color.cdl import Cdl
+from mediadask.pixels.color.config import CONFIG, config_url, digest_of, named_space, nearest, open_config
+from mediadask.pixels.color.steps import Conversion, Grade, Look, Lut, Step, View, inverted, processor_of
+from mediadask.pixels.color.strips import Program
 
 if TYPE_CHECKING:
     import numpy.typing as npt

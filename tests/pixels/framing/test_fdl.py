@@ -13,8 +13,8 @@ from typing import Any
 import pytest
 
 from mediadask.errors import InvalidRequest, MissingMedia, UnreadableMedia
-from mediadask.pixels.canvas import Area, Layer, Template, apply_template
-from mediadask.pixels.fdl import place_by_fdl
+from mediadask.pixels.framing.canvas import Area, Layer, Template, apply_template
+from mediadask.pixels.framing.fdl import place_by_fdl
 
 FRAMING = "framing_decision.dimensions"
 PROTECTION = "framing_decision.protection_dimensions"

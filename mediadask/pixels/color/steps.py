@@ -9,8 +9,8 @@ from typing import Literal
 import PyOpenColorIO as ocio
 
 from mediadask.errors import InvalidRequest, MediaChanged, UnreadableMedia
-from mediadask.pixels.cdl import Cdl
-from mediadask.pixels.config import digest_of, local_file, open_config
+from mediadask.pixels.color.cdl import Cdl
+from mediadask.pixels.color.config import digest_of, local_file, open_config
 
 __all__ = ["Conversion", "Grade", "Look", "Lut", "Step", "View", "inverted", "processor_of"]
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from lxml import etree
 
 from mediadask.errors import InvalidRequest, UnreadableMedia
-from mediadask.pixels.documents import child, local_name, read_xml, within
+from mediadask.pixels.color.documents import child, local_name, read_xml, within
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

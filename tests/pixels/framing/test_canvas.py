@@ -8,7 +8,7 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mediadask.pixels.canvas import LAYERS, Area, Layer, Template, apply_template, crop
+from mediadask.pixels.framing.canvas import LAYERS, Area, Layer, Template, apply_template, crop
 
 sides = st.integers(16, 9000)
 squeezes = st.sampled_from([Fraction(1), Fraction("1.3"), Fraction("1.33"), Fraction(2)])

@@ -11,10 +11,10 @@ from urllib.parse import unquote, urlsplit
 
 from mediadask.clips.storage import open_file
 from mediadask.errors import InvalidRequest, MissingMedia, UnreadableMedia
-from mediadask.pixels.cdl import Cdl
-from mediadask.pixels.color import Color
-from mediadask.pixels.config import CONFIG
-from mediadask.pixels.transform_ids import color_of
+from mediadask.pixels.color.cdl import Cdl
+from mediadask.pixels.color.chain import Color
+from mediadask.pixels.color.config import CONFIG
+from mediadask.pixels.color.transform_ids import color_of
 
 if TYPE_CHECKING:
     import os

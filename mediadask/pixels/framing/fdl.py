@@ -1,6 +1,6 @@
 """ASC Framing Decision Lists: which decision and template are meant for a clip, and what they make of it.
 
-asc-fdl reads and validates; `mediadask.pixels.canvas` does the arithmetic.
+asc-fdl reads and validates; `mediadask.pixels.framing.canvas` does the arithmetic.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from mediadask.clips.storage import normalize, open_file
 from mediadask.errors import InvalidRequest, UnreadableMedia
-from mediadask.pixels.canvas import Area, Layer, Placement, Template, apply_template, crop
+from mediadask.pixels.framing.canvas import Area, Layer, Placement, Template, apply_template, crop
 
 if TYPE_CHECKING:
     import os

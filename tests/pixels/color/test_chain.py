@@ -18,9 +18,9 @@ from pydantic import TypeAdapter
 
 from mediadask.errors import InvalidRequest, MediaChanged, MediaError, MissingMedia, UnreadableMedia
 from mediadask.pixels import Cdl, Color
-from mediadask.pixels.config import CONFIG
+from mediadask.pixels.color.config import CONFIG
+from mediadask.pixels.color.steps import Lut
 from mediadask.pixels.halves import by_arithmetic, by_instruction, half_bits
-from mediadask.pixels.steps import Lut
 
 STUDIO = "ocio://studio-config-v2.1.0_aces-v1.3_ocio-v2.3"
 LOGS = [

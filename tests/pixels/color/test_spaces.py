@@ -11,7 +11,7 @@ import pytest
 from mediadask.errors import InvalidRequest
 from mediadask.metadata import ClipMetadata, inspect
 from mediadask.pixels import input_space
-from mediadask.pixels.transform_ids import ACES_1
+from mediadask.pixels.color.transform_ids import ACES_1
 
 
 def clip(color_space: str | None = None, **more: Any) -> ClipMetadata:

@@ -12,8 +12,8 @@ from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from mediadask.errors import InvalidRequest
-from mediadask.pixels.color import Color
-from mediadask.pixels.config import CONFIG, config_url, digest_of, open_config
+from mediadask.pixels.color.chain import Color
+from mediadask.pixels.color.config import CONFIG, config_url, digest_of, open_config
 
 if TYPE_CHECKING:
     import os

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 from lxml import etree
 
 from mediadask.errors import InvalidRequest, UnreadableMedia
-from mediadask.pixels.cdl import Cdl
-from mediadask.pixels.documents import child, children, local_name
-from mediadask.pixels.pipeline import (
+from mediadask.pixels.color.cdl import Cdl
+from mediadask.pixels.color.documents import child, children, local_name
+from mediadask.pixels.color.pipeline import (
     Info,
     InputTransform,
     LookTransform,

@@ -13,10 +13,10 @@ from lxml import etree
 
 from mediadask.clips.storage import normalize
 from mediadask.errors import InvalidRequest, UnreadableMedia
-from mediadask.pixels.amf_elements import AmfClip, Writer, read_clip, read_info, read_pipeline
-from mediadask.pixels.config import CONFIG, config_url, named_space, open_config
-from mediadask.pixels.documents import child, children, local_name, read_xml
-from mediadask.pixels.pipeline import (
+from mediadask.pixels.color.amf_elements import AmfClip, Writer, read_clip, read_info, read_pipeline
+from mediadask.pixels.color.config import CONFIG, config_url, named_space, open_config
+from mediadask.pixels.color.documents import child, children, local_name, read_xml
+from mediadask.pixels.color.pipeline import (
     Info,
     InputTransform,
     LookTransform,
@@ -24,14 +24,14 @@ from mediadask.pixels.pipeline import (
     Pipeline,
     Transform,
 )
-from mediadask.pixels.transform_ids import ACES, id_of_space, id_of_view
+from mediadask.pixels.color.transform_ids import ACES, id_of_space, id_of_view
 
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from mediadask.pixels.cdl import Cdl
-    from mediadask.pixels.color import Color
-    from mediadask.pixels.pipeline import Stage
+    from mediadask.pixels.color.cdl import Cdl
+    from mediadask.pixels.color.chain import Color
+    from mediadask.pixels.color.pipeline import Stage
 
 __all__ = ["Amf", "AmfClip"]
 

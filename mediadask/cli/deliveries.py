@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from mediadask.cli import work
-from mediadask.cli.inputs import ClipsArgument, Found, find, option_pairs
+from mediadask.cli import options, work
+from mediadask.cli.inputs import Found, find, option_pairs
 from mediadask.errors import InvalidRequest
 
 if TYPE_CHECKING:
@@ -15,28 +15,23 @@ if TYPE_CHECKING:
 
 __all__ = ["archive", "proxy", "sheet"]
 
-Lut = Annotated[str | None, typer.Option(metavar="FILE", help="A LUT that OpenColorIO reads, for viewing.")]
-OnCorruptOption = Annotated[
-    Literal["fail", "hold", "black"], typer.Option(help="What a frame that does not decode becomes.")
-]
-
 
 def proxy(
-    clips: ClipsArgument,
-    out: Annotated[str, typer.Option("--out", "-o", metavar="DIR", help="Where they go.")],
+    clips: options.ClipsArgument,
+    out: options.OutFolderOption,
     codec: Annotated[str, typer.Option(help="h264, hevc, av1, prores or dnxhr.")] = "h264",
     size: Annotated[str | None, typer.Option(help="1080p, 1280x720, 540. Default: the clip's own.")] = None,
-    lut: Lut = None,
+    lut: options.LutOption = None,
     option: Annotated[
         list[str] | None, typer.Option(metavar="NAME=VALUE", help="An encoder's: crf=18. Repeatable.")
     ] = None,
-    on_corrupt: OnCorruptOption = "fail",
-    json: work.JsonOption = False,
-    pool: work.PoolOption = None,
-    workers: work.WorkersOption = None,
-    show: work.ShowOption = "",
-    priority: work.PriorityOption = None,
-    deadline: work.DeadlineOption = None,
+    on_corrupt: options.OnCorruptOption = "fail",
+    json: options.JsonOption = False,
+    pool: options.PoolOption = None,
+    workers: options.WorkersOption = None,
+    show: options.ShowOption = "",
+    priority: options.PriorityOption = None,
+    deadline: options.DeadlineOption = None,
 ) -> None:
     """Make review proxies, one file for each clip, with its timecode, reel and sound.
 
@@ -44,15 +39,21 @@ def proxy(
     """
     from mediadask import render
 
-    found, options = find(clips), option_pairs(option or [])
+    found, encoder = find(clips), option_pairs(option or [])
     delivery = render.proxy(
-        found.clips, out, codec=codec, size=size, lut=lut, options=options, on_corrupt=on_corrupt
+        found.clips,
+        out,
+        codec=codec,
+        size=size,
+        lut=lut,
+        options=encoder,
+        on_corrupt=on_corrupt,
     )
     _deliver(found, delivery, work.Work(pool, workers, show, priority, deadline), json)
 
 
 def sheet(
-    clips: ClipsArgument,
+    clips: options.ClipsArgument,
     out: Annotated[
         str, typer.Option("--out", "-o", metavar="FILE", help=".jpg or .png; a folder for several clips.")
     ],
@@ -62,13 +63,13 @@ def sheet(
     still: Annotated[
         int | None, typer.Option(metavar="FRAME", help="This one frame instead, of one clip, at full size.")
     ] = None,
-    lut: Lut = None,
-    json: work.JsonOption = False,
-    pool: work.PoolOption = None,
-    workers: work.WorkersOption = None,
-    show: work.ShowOption = "",
-    priority: work.PriorityOption = None,
-    deadline: work.DeadlineOption = None,
+    lut: options.LutOption = None,
+    json: options.JsonOption = False,
+    pool: options.PoolOption = None,
+    workers: options.WorkersOption = None,
+    show: options.ShowOption = "",
+    priority: options.PriorityOption = None,
+    deadline: options.DeadlineOption = None,
 ) -> None:
     """Make a contact sheet of each clip: pictures with frame numbers and timecodes; or a single still."""
     from mediadask import render
@@ -84,17 +85,17 @@ def sheet(
 
 
 def archive(
-    clips: ClipsArgument,
+    clips: options.ClipsArgument,
     out: Annotated[
         str, typer.Option("--out", "-o", metavar="STORE", help="NAME.zarr; a folder for several clips.")
     ],
-    on_corrupt: OnCorruptOption = "fail",
-    json: work.JsonOption = False,
-    pool: work.PoolOption = None,
-    workers: work.WorkersOption = None,
-    show: work.ShowOption = "",
-    priority: work.PriorityOption = None,
-    deadline: work.DeadlineOption = None,
+    on_corrupt: options.OnCorruptOption = "fail",
+    json: options.JsonOption = False,
+    pool: options.PoolOption = None,
+    workers: options.WorkersOption = None,
+    show: options.ShowOption = "",
+    priority: options.PriorityOption = None,
+    deadline: options.DeadlineOption = None,
 ) -> None:
     """Store clips as Zarr arrays that open as the same datasets, lossless."""
     from mediadask import render

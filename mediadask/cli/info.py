@@ -7,28 +7,24 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from mediadask.cli import work
-from mediadask.cli.inputs import ClipsArgument, find
+from mediadask.cli import options, work
+from mediadask.cli.inputs import find
 
 if TYPE_CHECKING:
     from mediadask.metadata import ClipMetadata
 
 __all__ = ["info", "print_table"]
 
-Clips = Annotated[
-    list[str], typer.Argument(metavar="CLIP…", help="Files, folders, patterns, sequences or URLs.")
-]
-
 
 def info(
-    clips: ClipsArgument,
-    json: work.JsonOption = False,
+    clips: options.ClipsArgument,
+    json: options.JsonOption = False,
     csv: Annotated[bool, typer.Option("--csv", help="Print CSV instead of a table.")] = False,
-    pool: work.PoolOption = None,
-    workers: work.WorkersOption = None,
-    show: work.ShowOption = "",
-    priority: work.PriorityOption = None,
-    deadline: work.DeadlineOption = None,
+    pool: options.PoolOption = None,
+    workers: options.WorkersOption = None,
+    show: options.ShowOption = "",
+    priority: options.PriorityOption = None,
+    deadline: options.DeadlineOption = None,
 ) -> None:
     """Say what clips are: format, frames, timecode, reel, camera, lens, color, sound, and how it is known.
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
 import typer
 
@@ -13,11 +13,7 @@ from mediadask.errors import InvalidRequest, MediaError, MissingMedia
 if TYPE_CHECKING:
     from mediadask.delivery import Outcome
 
-__all__ = ["ClipsArgument", "Found", "find", "option_pairs"]
-
-ClipsArgument = Annotated[
-    list[str], typer.Argument(metavar="CLIP", help="Files, folders, patterns, sequences or URLs.")
-]
+__all__ = ["Found", "find", "option_pairs"]
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from typing import Annotated, Any
 
 import typer
 
-from mediadask.cli import deliveries, info, pool, pull, reports, trim, work
+from mediadask.cli import deliveries, info, options, pool, pull, reports, trim
 from mediadask.cli.terminal import printable
 from mediadask.errors import MediaError
 
@@ -41,7 +41,7 @@ app.add_typer(pool.app, name="pool")
 @app.command()
 def demo(
     folder: Annotated[Path, typer.Argument(help="Where the show is made.")] = Path("mediadask-demo"),
-    workers: work.WorkersOption = None,
+    workers: options.WorkersOption = None,
 ) -> None:
     """Make a small show and run it through: inspection, proxies, contact sheets, an archive."""
     from mediadask import demo

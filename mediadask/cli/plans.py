@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
 import typer
 
@@ -15,44 +15,7 @@ if TYPE_CHECKING:
     from mediadask.cli.work import Work
     from mediadask.editorial import PlateName, TurnoverPlan
 
-__all__ = [
-    "HandlesOption",
-    "MediaOption",
-    "OtioOption",
-    "PlanOption",
-    "RateOption",
-    "TimelineArgument",
-    "show_plan",
-    "turnover_plan",
-]
-
-TimelineArgument = Annotated[
-    str, typer.Argument(metavar="TIMELINE", help="An EDL, OTIO, Final Cut XML, AAF or ALE.")
-]
-MediaOption = Annotated[
-    list[str],
-    typer.Option(
-        "--media",
-        "-m",
-        metavar="DIR",
-        help="Where the camera originals are, or a .json of them from info --json. Repeatable.",
-    ),
-]
-HandlesOption = Annotated[
-    int, typer.Option("--handles", min=0, metavar="FRAMES", help="On either side of each cut.")
-]
-RateOption = Annotated[
-    str | None,
-    typer.Option(
-        "--rate", help="Frames a second the timecode counts: 23.976, 24000/1001. Default: the clips'."
-    ),
-]
-PlanOption = Annotated[
-    bool, typer.Option("--plan", help="Say what would be delivered and what not, and make nothing.")
-]
-OtioOption = Annotated[
-    str | None, typer.Option("--otio", metavar="FILE", help="With --plan: write it as an OTIO timeline, too.")
-]
+__all__ = ["show_plan", "turnover_plan"]
 
 
 def turnover_plan(

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from mediadask.cli import work
+from mediadask.cli import options
 from mediadask.errors import OutputFailed
 
 if TYPE_CHECKING:
@@ -39,7 +39,7 @@ def up(
         typer.Option(min=1, help="At most so many, all at once. Default: one a core, as work comes."),
     ] = None,
     port: Annotated[int, typer.Option(min=0, max=65535, help="Of its scheduler. Default: any.")] = 0,
-    json: work.JsonOption = False,
+    json: options.JsonOption = False,
 ) -> None:
     """Start a pool that stays until `pool down`; commands and notebooks use it with `--pool local`.
 
@@ -58,7 +58,7 @@ def up(
 
 
 @app.command()
-def status(pool: WhichOption = "local", json: work.JsonOption = False) -> None:
+def status(pool: WhichOption = "local", json: options.JsonOption = False) -> None:
     """Show a pool's workers against the wish, its jobs, turnaround and spend."""
     with _connected(pool) as there:
         told = {**there.status(), "turnaround": [], "costs": []}

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from mediadask.cli import plans, work
+from mediadask.cli import options, plans, work
 from mediadask.cli.inputs import option_pairs
 
 if TYPE_CHECKING:
@@ -18,13 +18,13 @@ _NAMES, _PICTURE = "Names", "Picture"
 
 
 def pull(
-    timeline: plans.TimelineArgument,
-    media: plans.MediaOption,
-    out: Annotated[str, typer.Option("--out", "-o", metavar="DIR", help="Where they go.")],
-    handles: plans.HandlesOption = 8,
-    rate: plans.RateOption = None,
-    plan: plans.PlanOption = False,
-    otio: plans.OtioOption = None,
+    timeline: options.TimelineArgument,
+    media: options.MediaOption,
+    out: options.OutFolderOption,
+    handles: options.HandlesOption = 8,
+    rate: options.RateOption = None,
+    plan: options.PlanOption = False,
+    otio: options.OtioOption = None,
     name: Annotated[
         str | None,
         typer.Option(
@@ -122,18 +122,13 @@ def pull(
     review: Annotated[
         bool, typer.Option(help="A review with burn-ins beside each plate.", rich_help_panel=_PICTURE)
     ] = True,
-    on_corrupt: Annotated[
-        str,
-        typer.Option(
-            help="What a frame that does not decode becomes: fail, hold or black.", rich_help_panel=_PICTURE
-        ),
-    ] = "fail",
-    json: work.JsonOption = False,
-    pool: work.PoolOption = None,
-    workers: work.WorkersOption = None,
-    show: work.ShowOption = "",
-    priority: work.PriorityOption = None,
-    deadline: work.DeadlineOption = None,
+    on_corrupt: options.OnCorruptOption = "fail",
+    json: options.JsonOption = False,
+    pool: options.PoolOption = None,
+    workers: options.WorkersOption = None,
+    show: options.ShowOption = "",
+    priority: options.PriorityOption = None,
+    deadline: options.DeadlineOption = None,
 ) -> None:
     """Make plates of every event of a timeline: OpenEXR, ACES2065-1, with handles.
 
@@ -162,14 +157,14 @@ def pull(
         "review": review,
         "on_corrupt": on_corrupt,
     }
-    options = PlateOptions.of({key: value for key, value in given.items() if value is not None})
+    plate_options = PlateOptions.of({key: value for key, value in given.items() if value is not None})
     fields = {"show": show, **option_pairs(field or [])} if show else option_pairs(field or [])
     names = PlateName(name or DEFAULT_TEMPLATE, fields, shot, number, first_frame, cut_frame)
     where = work.Work(pool, workers, show, priority, deadline)
     turnover = plans.turnover_plan(timeline, media, handles, rate, where, names)
     if plan:
         plans.show_plan(turnover, [one.name for one in turnover], json, otio)
-    delivery = pull_plan(turnover, out, options)
+    delivery = pull_plan(turnover, out, plate_options)
     groups = delivery.groups
     report = work.run(delivery, where, light=isinstance(groups, PullGroups) and groups.is_done)
     work.show_made(report, _row if json else None)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from mediadask.cli import work
+from mediadask.cli import options
 from mediadask.errors import InvalidRequest
 
 if TYPE_CHECKING:
@@ -19,24 +19,6 @@ if TYPE_CHECKING:
     from sqlalchemy import Engine
 
 __all__ = ["costs", "jobs", "span", "turnaround"]
-
-LedgerOption = Annotated[
-    str | None,
-    typer.Option(
-        "--ledger",
-        metavar="URL",
-        envvar="MEDIADASK_LEDGER",
-        help="A SQLite file or postgresql://… Default: the one in your data folder.",
-    ),
-]
-SinceOption = Annotated[
-    str | None,
-    typer.Option("--since", metavar="WHEN", help="Not what was before: 7d, 12h or 2026-05-01T09:00."),
-]
-PlotOption = Annotated[
-    Path | None,
-    typer.Option("--plot", metavar="FILE", help="Plot it, too: .html, or .png where a browser is."),
-]
 
 
 class TurnaroundBy(StrEnum):
@@ -58,10 +40,10 @@ class CostsBy(StrEnum):
 
 def jobs(
     limit: Annotated[int, typer.Option("--limit", min=1, help="The latest so many.")] = 50,
-    since: SinceOption = None,
-    plot: PlotOption = None,
-    ledger: LedgerOption = None,
-    json: work.JsonOption = False,
+    since: options.SinceOption = None,
+    plot: options.PlotOption = None,
+    ledger: options.LedgerOption = None,
+    json: options.JsonOption = False,
 ) -> None:
     """List the jobs of all pools, newest first, with status, turnaround and failures."""
     from mediadask.pool.plots import jobs_plot
@@ -72,10 +54,10 @@ def jobs(
 
 def turnaround(
     by: Annotated[TurnaroundBy, typer.Option("--by", help="For each what.")] = TurnaroundBy.priority,
-    since: SinceOption = None,
-    plot: PlotOption = None,
-    ledger: LedgerOption = None,
-    json: work.JsonOption = False,
+    since: options.SinceOption = None,
+    plot: options.PlotOption = None,
+    ledger: options.LedgerOption = None,
+    json: options.JsonOption = False,
 ) -> None:
     """Say how long jobs took from submission to result: median, 90 %, longest; targets and deadlines met."""
     from mediadask.pool import reports
@@ -94,11 +76,11 @@ def turnaround(
 
 def costs(
     by: Annotated[CostsBy, typer.Option("--by", help="For each what.")] = CostsBy.show,
-    since: SinceOption = None,
+    since: options.SinceOption = None,
     until: Annotated[str | None, typer.Option("--until", metavar="WHEN", help="Not what was after.")] = None,
-    plot: PlotOption = None,
-    ledger: LedgerOption = None,
-    json: work.JsonOption = False,
+    plot: options.PlotOption = None,
+    ledger: options.LedgerOption = None,
+    json: options.JsonOption = False,
 ) -> None:
     """Say what was spent: compute, retries, displaced work, idle workers; adds up to what the workers cost.
 

@@ -3,30 +3,29 @@
 from __future__ import annotations
 
 import sys
-from typing import Annotated
 
 import typer
 
-from mediadask.cli import plans, work
+from mediadask.cli import options, plans, work
 from mediadask.cli.terminal import printable
 
 __all__ = ["trim"]
 
 
 def trim(
-    timeline: plans.TimelineArgument,
-    media: plans.MediaOption,
-    out: Annotated[str, typer.Option("--out", "-o", metavar="DIR", help="Where they go.")],
-    handles: plans.HandlesOption = 0,
-    rate: plans.RateOption = None,
-    plan: plans.PlanOption = False,
-    otio: plans.OtioOption = None,
-    json: work.JsonOption = False,
-    pool: work.PoolOption = None,
-    workers: work.WorkersOption = None,
-    show: work.ShowOption = "",
-    priority: work.PriorityOption = None,
-    deadline: work.DeadlineOption = None,
+    timeline: options.TimelineArgument,
+    media: options.MediaOption,
+    out: options.OutFolderOption,
+    handles: options.HandlesOption = 0,
+    rate: options.RateOption = None,
+    plan: options.PlanOption = False,
+    otio: options.OtioOption = None,
+    json: options.JsonOption = False,
+    pool: options.PoolOption = None,
+    workers: options.WorkersOption = None,
+    show: options.ShowOption = "",
+    priority: options.PriorityOption = None,
+    deadline: options.DeadlineOption = None,
 ) -> None:
     """Cut what a timeline uses out of the camera originals, without encoding anything again.
 

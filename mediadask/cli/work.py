@@ -5,9 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated
-
-import typer
+from typing import TYPE_CHECKING
 
 from mediadask.cli.terminal import printable
 
@@ -18,54 +16,11 @@ if TYPE_CHECKING:
     from mediadask.pool import Pool
 
 __all__ = [
-    "DeadlineOption",
-    "JsonOption",
-    "PoolOption",
-    "PriorityOption",
-    "ShowOption",
     "Work",
-    "WorkersOption",
     "ended",
     "run",
     "show_made",
 ]
-
-_PANEL = "Where and when"
-
-PoolOption = Annotated[
-    str | None,
-    typer.Option(
-        "--pool",
-        metavar="NAME|ADDRESS",
-        envvar="MEDIADASK_POOL",
-        help="Where to run: local is what `pool up` keeps, tcp://host:8786 a Dask scheduler. "
-        "Default: this machine, for this command.",
-        rich_help_panel=_PANEL,
-    ),
-]
-WorkersOption = Annotated[
-    int | None,
-    typer.Option("--workers", min=1, help="Of this machine. Default: one a core.", rich_help_panel=_PANEL),
-]
-ShowOption = Annotated[
-    str, typer.Option("--show", help="Whose work it is, for turnaround and cost.", rich_help_panel=_PANEL)
-]
-PriorityOption = Annotated[
-    str | None,
-    typer.Option(
-        "--priority", help="urgent, normal or background, or a class of yours.", rich_help_panel=_PANEL
-    ),
-]
-DeadlineOption = Annotated[
-    str | None,
-    typer.Option(
-        "--deadline",
-        metavar="WHEN",
-        help="When it must be there: 90m, 2h, 18:30 or 2026-05-01T09:00.",
-        rich_help_panel=_PANEL,
-    ),
-]
-JsonOption = Annotated[bool, typer.Option("--json", help="Print a JSON list instead of a table.")]
 
 
 @dataclass(frozen=True)

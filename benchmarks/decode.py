@@ -40,7 +40,7 @@ def on_the_pool(url: str) -> Sample:
     with Pool.local(workers=CORES) as pool:
         warm = md.delivery(decode, [(url, 0, 1)] * CORES * 2, name="warm")
         pool.submit(warm, name="warm", show="bench").result()
-        work = md.delivery(decode, parts(url, 6 * CORES), name="decode")
+        work = md.delivery(decode, parts(url, 12 * CORES), name="decode")
         with Meter() as meter:
             report = pool.submit(work, name="decode", show="bench").result()
         return meter.sample(sum(report.results))

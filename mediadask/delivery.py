@@ -1,8 +1,9 @@
 """Deliveries: lazy collections of units, the form in which work reaches a pool or any Dask scheduler.
 
 A `Unit` is one stateless call. A `Group` is the units that make one output and the unit that joins them;
-it succeeds or fails as a whole and never takes another group with it. A `Delivery` is the groups and a last
-step over their `Report`. Nothing here knows what the units do, and nothing here knows the pool.
+it succeeds or fails as a whole and never takes another group with it. A `Delivery` is the groups, a unit that
+closes it where all have ended, and a last step over their `Report`. Nothing here knows what the units do, and
+nothing here knows the pool.
 """
 
 from __future__ import annotations
@@ -140,6 +141,11 @@ def attempt(call: Callable[..., Any], *before: Any) -> Any:
         return Failure.of(error)
 
 
+def _close(unit: Unit, values: list[Any]) -> Any:
+    # Not called with them by `attempt`, which would hand on a group's failure.
+    return attempt(partial(unit, values))
+
+
 class Delivery(DaskMethodsMixin):
     """A lazy collection of units. ``dask.compute(delivery)`` runs it on whatever scheduler is in force.
 
@@ -153,14 +159,26 @@ class Delivery(DaskMethodsMixin):
     finish
         Called with the `Report` on the client; what it returns is what computing the delivery returns.
         By default the report itself.
+    closing
+        Called where the units run, once every group has ended and if there are any, with the list of their
+        values, `Failure` where one failed: what a delivery leaves behind as a whole is made without a client.
+        Its value is dropped; if it fails, that is one more failure of the report.
     """
 
+    closing: Unit | None = None
+
     def __init__(
-        self, name: str, groups: Sequence[Group], *, finish: Callable[[Report], Any] | None = None
+        self,
+        name: str,
+        groups: Sequence[Group],
+        *,
+        finish: Callable[[Report], Any] | None = None,
+        closing: Unit | None = None,
     ) -> None:
         self.name = name
         self.groups = groups
         self.finish = finish
+        self.closing = closing if len(groups) else None
 
     def __len__(self) -> int:
         return len(self.groups)
@@ -168,27 +186,41 @@ class Delivery(DaskMethodsMixin):
     def __repr__(self) -> str:
         return f"<Delivery {self.name!r}: {len(self)} groups>"
 
+    @property
+    def steps(self) -> int:
+        """How many values its result is made of: one for each group, and one for what closes it."""
+        return len(self) + (self.closing is not None)
+
     def report(self, values: Iterable[Any]) -> Any:
-        """The delivery's result from its groups' values, in order, `Failure` where one failed."""
-        outcomes = (
+        """The delivery's result from its groups' values, in order, and the closing one's; `Failure` where one
+        failed.
+        """
+        *of_groups, last = values if self.closing else (*values, None)
+        outcomes = [
             Outcome(group.name, failure=value) if isinstance(value, Failure) else Outcome(group.name, value)
-            for group, value in zip(self.groups, values, strict=True)
-        )
+            for group, value in zip(self.groups, of_groups, strict=True)
+        ]
+        if self.closing and isinstance(last, Failure):
+            outcomes.append(Outcome(self.closing.name, failure=last))
         report = Report(self.name, tuple(outcomes))
         return report if self.finish is None else self.finish(report)
 
     def __dask_graph__(self) -> HighLevelGraph:
         tasks: dict[Hashable, Any] = {}
-        for group, last in zip(self.groups, self.__dask_keys__(), strict=True):
+        for group, last in zip(self.groups, self.__dask_keys__(), strict=False):
             for unit in group.units:
                 tasks[unit.key] = (partial(attempt, unit),)
             if group.finish is not None or len(group.units) != 1:
                 joined = group.finish if group.finish is not None else list
                 tasks[last] = (partial(attempt, joined), [unit.key for unit in group.units])
+        if self.closing is not None:
+            *groups, last = self.__dask_keys__()
+            tasks[last] = (partial(_close, self.closing), groups)
         return HighLevelGraph.from_collections(f"delivery-{tokenize(*tasks)}", tasks)
 
     def __dask_keys__(self) -> list[Hashable]:
-        return [_last_key(group) for group in self.groups]
+        keys: list[Hashable] = [_last_key(group) for group in self.groups]
+        return keys if self.closing is None else [*keys, f"{self.closing.key}-{tokenize(keys)}"]
 
     def __dask_postcompute__(self) -> tuple[Callable[..., Any], tuple[()]]:
         return self.report, ()

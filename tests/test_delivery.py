@@ -8,7 +8,7 @@ import pytest
 from distributed import Client, LocalCluster
 
 import mediadask as md
-from mediadask.delivery import Delivery, Group, Report, Unit
+from mediadask.delivery import Delivery, Failure, Group, Report, Unit
 
 
 def half(number: int) -> float:
@@ -85,6 +85,31 @@ def test_the_last_step_makes_the_result_of_the_report() -> None:
 
     (number,) = dask.compute(Delivery("weights", [joined(1), joined(13)], finish=count))
     assert number == 1
+
+
+def weighed(values: list[str | Failure], path: Path) -> None:
+    if path.exists():
+        raise md.InvalidRequest("is there already", where=path)
+    path.write_text(" ".join("?" if isinstance(value, Failure) else value for value in values))
+
+
+@pytest.mark.parametrize("scheduler", ["synchronous", "processes"])
+def test_what_closes_a_delivery_has_all_values_and_may_fail_alone(scheduler: str, tmp_path: Path) -> None:
+    closing = Unit(weighed, (tmp_path / "weights",), name="the list")
+    delivery = Delivery("weights", [joined(1, 2), joined(13), joined(4)], closing=closing)
+    (report,) = dask.compute(delivery, scheduler=scheduler)
+    assert (tmp_path / "weights").read_text() == "1.5 kg ? 2.0 kg"
+    assert [bad.name for bad in report.failures] == ["sum of (13,)"]
+    assert len(report.outcomes) == 3
+    (report,) = dask.compute(delivery, scheduler=scheduler)
+    assert [bad.name for bad in report.failures] == ["sum of (13,)", "the list"]
+    assert report.results == ["1.5 kg", "2.0 kg"]
+
+
+def test_a_delivery_of_nothing_is_closed_by_nothing(tmp_path: Path) -> None:
+    (report,) = dask.compute(Delivery("none", [], closing=Unit(weighed, (tmp_path / "weights",))))
+    assert report.outcomes == ()
+    assert not (tmp_path / "weights").exists()
 
 
 def test_a_delivery_of_a_million_units_holds_none_of_them() -> None:

@@ -9,6 +9,7 @@ from time import monotonic
 from typing import TYPE_CHECKING, Any, Literal
 
 from dask.base import tokenize
+from distributed.protocol.pickle import dumps
 
 from mediadask.delivery import Delivery, Failure, Group, Unit
 
@@ -88,10 +89,21 @@ class Ticket:
     def __post_init__(self) -> None:
         self.order = min(job.order for job in self.jobs)
 
+    def reorder(self) -> None:
+        """Take on the most urgent order of those who still want it."""
+        orders = (place.group.job.order for place in self.places if place.is_open)
+        self.order = min(orders, default=self.order)
+
     @property
     def jobs(self) -> list[JobRecord]:
         """Those who asked for it."""
         return [place.group.job for place in self.places]
+
+    @property
+    def payers(self) -> list[JobRecord]:
+        """Who shares what it costs: those who still want it, each once; where nobody does, who did."""
+        wanting = [place.group.job for place in self.places if place.is_open]
+        return list(dict.fromkeys(wanting or self.jobs))
 
     @property
     def deadline(self) -> float:
@@ -159,7 +171,7 @@ class JobRecord:
     ended: asyncio.Event = field(default_factory=asyncio.Event, repr=False)
 
     def __post_init__(self) -> None:
-        self.values = [None] * len(self.delivery)
+        self.values = [None] * self.delivery.steps
 
     @property
     def due(self) -> float:
@@ -228,9 +240,8 @@ class JobRecord:
         if not place.is_open:
             return []
         if isinstance(value, Failure):
-            self.values[group.index] = value
-            self.groups_failed += 1
             self.error = self.error or value.error
+            self._finish_group(group, value)
             return list(group.tickets)
         self.units_done += 1
         self.frames_done += frames
@@ -247,15 +258,32 @@ class JobRecord:
                 self.first.append(self._last(group))
         return []
 
-    def _finish_group(self, group: OpenGroup, value: bytes) -> None:
+    def _finish_group(self, group: OpenGroup, value: bytes | Failure) -> None:
         self.values[group.index] = value
         group.results = []
-        self.groups_done += 1
+        if group.index == len(self.delivery):
+            return
+        if isinstance(value, Failure):
+            self.groups_failed += 1
+        else:
+            self.groups_done += 1
+        if self.groups_done + self.groups_failed == len(self.delivery) < len(self.values):
+            self._close()
+
+    def _close(self) -> None:
+        """Hand out what closes the delivery, with the values of its groups."""
+        unit = self.delivery.closing
+        assert unit is not None
+        values = [dumps(value) if isinstance(value, Failure) else value for value in self.values[:-1]]
+        group = OpenGroup(self, len(self.delivery), Group(unit.name, (), unit), values, 0, [self.id])
+        self.units_planned += 1
+        self.first.append(self._last(group))
 
     @property
     def settled(self) -> bool:
-        """Whether every group is done or failed."""
-        return self.groups_done + self.groups_failed == len(self.values)
+        """Whether every group is done or failed, and the delivery closed."""
+        ended = self.groups_done + self.groups_failed
+        return ended == len(self.delivery) and None not in self.values[-1:]
 
     def description(self) -> dict[str, Any]:
         """All of it that a client may want to see, as plain data."""
@@ -268,7 +296,7 @@ class JobRecord:
             "priority": self.priority,
             "deadline": self.deadline.isoformat() if self.deadline else None,
             "status": self.status,
-            "groups": len(self.values),
+            "groups": len(self.delivery),
             "groups_done": self.groups_done,
             "groups_failed": self.groups_failed,
             "units": self.units_planned,

@@ -471,7 +471,7 @@ class Foreman(SchedulerPlugin):
 
     def _end_if_settled(self, job: JobRecord) -> None:
         if job.status == "running" and job.settled:
-            self._end(job, "failed" if job.groups_failed else "done")
+            self._end(job, "failed" if job.groups_failed or job.error else "done")
 
     def _end(self, job: JobRecord, status: Any) -> None:
         job.status, job.seconds = status, monotonic() - job.submitted_at

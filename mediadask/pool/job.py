@@ -145,7 +145,7 @@ class Job:
         if self._delivery is None:
             self._delivery = loads(self._pool.ask("delivery", job=self.id))
         values: list[Any] = []
-        while len(values) < len(self._delivery):
+        while len(values) < self._delivery.steps:
             page = loads(self._pool.ask("values", job=self.id, start=len(values)))
             values += [value if isinstance(value, Failure) else loads(value) for value in page]
         return self._delivery.report(values)

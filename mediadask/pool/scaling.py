@@ -267,7 +267,7 @@ def remaining_work(job: JobRecord, predictor: Predictor) -> Work:
         * (1 - min(0.95, ticket.fraction_done()))
         for ticket in tickets
     ]
-    groups_left = len(job.values) - job.next_group
+    groups_left = len(job.delivery) - job.next_group
     units_a_group = job.units_planned / job.next_group if job.next_group else 1.0
     unplanned = groups_left * max(units_a_group, 1.0)
     mean = sum(each) / len(each) if each else predictor.seconds("", 1)

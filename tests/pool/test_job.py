@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 import mediadask as md
-from mediadask.delivery import Delivery, Group, Unit
+from mediadask.delivery import Delivery, Failure, Group, Unit
 from mediadask.errors import InvalidRequest, MediaError, UnreadableMedia
 from mediadask.pool import Job, Pool
 
@@ -241,6 +241,41 @@ def test_another_client_finds_the_job_and_its_result(pool: Pool) -> None:
     assert found.result(WAIT).results == [0, 2, 4, 6, 8]
     with pytest.raises(InvalidRequest, match="knows no such job"):
         pool.job("never submitted")
+
+
+def closed(values: list[int | Failure], place: Path) -> None:
+    with place.open("x") as file:
+        file.write(" ".join("failed" if isinstance(value, Failure) else str(value) for value in values))
+
+
+def test_what_closes_a_delivery_needs_no_client(pool: Pool, tmp_path: Path) -> None:
+    gate = tmp_path / "gate"
+    groups = [
+        Group(str(number), (Unit(partial(until_exists, gate), (number,)),), Unit(total, (0,)))
+        for number in (1, 2)
+    ]
+    groups.append(Group("seven", (Unit(double, (7,)),)))
+    closing = Unit(closed, (tmp_path / "list",), name="the list")
+    delivery = Delivery("closed", groups, closing=closing)
+    with Pool.connect(pool.address) as mine:
+        id = mine.submit(delivery).id
+    gate.touch()
+    job = pool.job(id)
+    job.wait(WAIT)
+    assert (tmp_path / "list").exists(), "nobody has asked for the result"
+    assert job.status == "failed"
+    assert (job.progress.groups, job.progress.groups_done, job.progress.fraction) == (3, 2, 1.0)
+    assert [outcome.name for outcome in job.result().failures] == ["seven"]
+
+
+def test_what_cannot_be_closed_is_a_failure_of_its_own(pool: Pool, tmp_path: Path) -> None:
+    (tmp_path / "list").touch()
+    closing = Unit(closed, (tmp_path / "list",), name="the list")
+    job = pool.submit(Delivery("closed", [Group("1", (Unit(double, (1,)),))], closing=closing))
+    report = job.result(WAIT)
+    assert report.results == [2]
+    assert [outcome.name for outcome in report.failures] == ["the list"]
+    assert job.status == "failed"
 
 
 def test_what_cannot_be_is_refused(pool: Pool) -> None:

@@ -6,36 +6,58 @@ For the 25 million values of a UHD frame NumPy takes 320 ms, arithmetic on their
 from __future__ import annotations
 
 import platform
+from collections.abc import Callable
 from typing import Any
 
-import numba
 import numpy as np
-from llvmlite import binding, ir
-from numba import types
-from numba.extending import intrinsic
 
-__all__ = ["by_arithmetic", "by_instruction", "half_bits"]
+from mediadask.pixels.compiled import Compiled
 
-_scalar = numba.njit(nogil=True, error_model="numpy")
+__all__ = ["by_arithmetic", "half_bits"]
 
 
-@intrinsic
-def _truncated(typing: Any, value: Any) -> Any:
-    def build(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        return builder.bitcast(builder.fptrunc(arguments[0], ir.HalfType()), ir.IntType(16))
-
-    return types.uint16(types.float32), build
-
-
-@_scalar
-def by_instruction(value: Any) -> Any:
+@Compiled
+def half_bits() -> Callable[..., Any]:
     """The bits of the half nearest to a float32, even where two are."""
-    return _truncated(value)  # type: ignore[call-arg]  # the compiler passes the first
+    from llvmlite import binding
+
+    # Without the instruction LLVM would call a function that a compiled loop cannot find.
+    there = binding.get_host_cpu_features().get("f16c") or platform.machine() in ("arm64", "aarch64")
+    return _scalar(_by_instruction() if there else _by_arithmetic)
 
 
-@_scalar
-def by_arithmetic(value: Any) -> Any:
+@Compiled
+def by_arithmetic() -> Callable[..., Any]:
     """The same, for processors that have no instruction for it."""
+    return _scalar(_by_arithmetic)
+
+
+def _scalar(function: Callable[..., Any]) -> Callable[..., Any]:
+    import numba
+
+    made: Callable[..., Any] = numba.njit(nogil=True, error_model="numpy")(function)
+    return made
+
+
+def _by_instruction() -> Callable[..., Any]:
+    from llvmlite import ir
+    from numba import types
+    from numba.extending import intrinsic
+
+    @intrinsic
+    def truncated(typing: Any, value: Any) -> Any:
+        def build(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+            return builder.bitcast(builder.fptrunc(arguments[0], ir.HalfType()), ir.IntType(16))
+
+        return types.uint16(types.float32), build
+
+    def by_instruction(value: Any) -> Any:
+        return truncated(value)  # type: ignore[call-arg]  # the compiler passes the first
+
+    return by_instruction
+
+
+def _by_arithmetic(value: Any) -> Any:
     infinity, too_big, normal = np.uint32(0x7F800000), np.uint32(0x47800000), np.uint32(0x38800000)
     bits = np.float32(value).view(np.uint32)
     code = bits & np.uint32(0x7FFFFFFF)
@@ -48,11 +70,3 @@ def by_arithmetic(value: Any) -> Any:
     half = rounded if code >= normal else small
     over = np.uint32(0x7E00) if code > infinity else np.uint32(0x7C00)
     return np.uint16(sign | (half if code < too_big else over))
-
-
-def _has_instruction() -> bool:
-    # Without it LLVM would call a function that a compiled loop cannot find.
-    return bool(binding.get_host_cpu_features().get("f16c")) or platform.machine() in ("arm64", "aarch64")
-
-
-half_bits = by_instruction if _has_instruction() else by_arithmetic

@@ -7,18 +7,14 @@ exact for 4:4:4 only.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-import numba
 import numpy as np
 
+from mediadask.pixels.compiled import compiled
 from mediadask.pixels.halves import half_bits
 
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
 __all__ = [
-    "compiled",
     "halve",
     "packed_to_ycbcr",
     "rgb_to_ycbcr",
@@ -27,20 +23,6 @@ __all__ = [
     "ycbcr_to_packed",
     "ycbcr_to_rgb",
 ]
-
-
-def compiled(function: Callable[..., Any], *, in_order: bool = False) -> Callable[..., Any]:
-    """Compile at the first call for each set of types; keep machine code on disk where there is a place.
-
-    Sums are in any order, which may be another on another processor, or `in_order` as they are written.
-    """
-    fastmath = {"contract"} if in_order else {"contract", "reassoc", "nsz"}
-    how: dict[str, Any] = {"nogil": True, "fastmath": fastmath, "error_model": "numpy"}
-    try:
-        made: Callable[..., Any] = numba.njit(cache=True, **how)(function)
-    except RuntimeError:  # neither the package's folder nor the user's cache folder can be written
-        made = numba.njit(**how)(function)
-    return made
 
 
 @compiled

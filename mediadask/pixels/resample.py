@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any, Literal, get_args
 import numpy as np
 
 from mediadask.errors import InvalidRequest
-from mediadask.pixels.kernels import compiled, to_half
+from mediadask.pixels.compiled import compiled
+from mediadask.pixels.kernels import to_half
 
 if TYPE_CHECKING:
     import numpy.typing as npt

@@ -18,8 +18,8 @@ import OpenEXR
 from isal import isal_zlib
 
 from mediadask.errors import InvalidRequest
+from mediadask.pixels.compiled import compiled
 from mediadask.pixels.halves import half_bits
-from mediadask.pixels.kernels import compiled
 from mediadask.timecode import Timecode
 
 if TYPE_CHECKING:

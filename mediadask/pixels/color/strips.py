@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import PyOpenColorIO as ocio
 
+from mediadask.pixels.compiled import compiled
 from mediadask.pixels.halves import half_bits
-from mediadask.pixels.kernels import compiled
 
 if TYPE_CHECKING:
     import numpy.typing as npt

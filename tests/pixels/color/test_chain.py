@@ -20,7 +20,7 @@ from mediadask.errors import InvalidRequest, MediaChanged, MediaError, MissingMe
 from mediadask.pixels import Cdl, Color
 from mediadask.pixels.color.config import CONFIG
 from mediadask.pixels.color.steps import Lut
-from mediadask.pixels.halves import by_arithmetic, by_instruction, half_bits
+from mediadask.pixels.halves import by_arithmetic, half_bits
 
 STUDIO = "ocio://studio-config-v2.1.0_aces-v1.3_ocio-v2.3"
 LOGS = [
@@ -201,9 +201,7 @@ def test_values_beyond_the_table_come_out_as_opencolorio_has_them() -> None:
     np.testing.assert_allclose(made, expected, rtol=2e-5, atol=2e-5)
 
 
-@pytest.mark.parametrize(
-    "to_bits", [by_arithmetic, by_instruction] if half_bits is by_instruction else [by_arithmetic]
-)
+@pytest.mark.parametrize("to_bits", [by_arithmetic, half_bits])
 def test_halves_round_as_ieee_754_says(to_bits: Any) -> None:
     halves = np.arange(65536, dtype=np.uint16).view(np.float16)[
         np.isfinite(np.arange(65536, dtype=np.uint16).view(np.float16))

@@ -13,6 +13,7 @@ import time
 from fractions import Fraction
 from functools import partial
 from pathlib import Path
+from statistics import median
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -28,7 +29,8 @@ from mediadask.pixels.resample import Rectangle
 from mediadask.pool import Pool
 from mediadask.render.exr import exr_bytes
 from mediadask.render.plate import Plate, PlateRecipe
-from mediadask.render.plate_units import PlateOrder, render_frames
+from mediadask.render.plate_folder import PlateOrder
+from mediadask.render.plate_units import render_frames
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -138,8 +140,8 @@ def cube(folder: str) -> str:
     return str(path)
 
 
-def stages(clip: str, out: str) -> dict[str, float]:
-    """CPU seconds a frame of each stage alone, and of the unit that does them all, on one thread.
+def stages(clip: str, out: str, rounds: int) -> dict[str, list[float]]:
+    """CPU seconds a frame of each stage alone, and of the unit that does them all, on one thread, by round.
 
     Color and conversion get the rows that the framing keeps, as in the unit.
     """
@@ -170,21 +172,25 @@ def stages(clip: str, out: str) -> dict[str, float]:
             old.unlink()
         shutil.rmtree(Path(out) / ".mediadask", ignore_errors=True)
 
-    alone: dict[str, Callable[[], object]] = {
-        "convert": lambda: to_rgb(frame, "float32", rows),
-        "color": lambda: recipe.color.apply(rgb),
-        "scale": lambda: recipe.framing.apply(light),
-        "write": write,
+    calls: dict[str, tuple[Callable[[], object], int]] = {
+        "decode": (decode, len(opened)),
+        "convert": (lambda: to_rgb(frame, "float32", rows), 1),
+        "color": (lambda: recipe.color.apply(rgb), 1),
+        "scale": (lambda: recipe.framing.apply(light), 1),
+        "write": (write, 1),
+        "whole": (lambda: render_frames(order_, 0, len(opened)), len(opened)),
     }
-    taken = {"decode": _cpu(decode, 1) / len(opened)}
-    taken |= {name: _cpu(call, len(opened)) for name, call in alone.items()}
-    taken["whole"] = _cpu(lambda: render_frames(order_, 0, len(opened)), 1, clear) / len(opened)
+    for call, _ in calls.values():
+        call()
+    taken: dict[str, list[float]] = {name: [] for name in calls}
+    for _ in range(rounds):
+        clear()
+        for name, (call, frames) in calls.items():
+            taken[name].append(_cpu(call, len(opened) // frames) / frames)
     return taken
 
 
-def _cpu(call: Callable[[], object], times: int, before: Callable[[], object] = lambda: None) -> float:
-    call()
-    before()
+def _cpu(call: Callable[[], object], times: int) -> float:
     begun = time.process_time()
     for _ in range(times):
         call()
@@ -192,7 +198,7 @@ def _cpu(call: Callable[[], object], times: int, before: Callable[[], object] = 
 
 
 def rows(quick: bool, rounds: int) -> Iterator[Row]:
-    count, size = (4, (1280, 720)) if quick else (6, (3840, 2160))
+    count, size = (4, (1280, 720)) if quick else (12, (3840, 2160))
     clip = footage.clip("mov", PRORES_4444, frames=count, size=size)
     case = case_of(size)
     with tempfile.TemporaryDirectory() as folder:
@@ -218,16 +224,17 @@ def rows(quick: bool, rounds: int) -> Iterator[Row]:
                 dict(samples),
             )
         Path(folder, "stages").mkdir()
-        taken = isolated(stages, str(clip), f"{folder}/stages")
+        taken = isolated(stages, str(clip), f"{folder}/stages", rounds)
         whole = taken.pop("whole")
-        listed = ", ".join(f"{name} {seconds * 1000:.0f}" for name, seconds in taken.items())
+        sums = [sum(shares) for shares in zip(*taken.values(), strict=True)]
+        listed = ", ".join(f"{name} {median(seconds) * 1000:.0f}" for name, seconds in taken.items())
         yield Row(
             "pull",
             case,
             "sum of the stages over the whole",
-            sum(taken.values()) / whole,
+            median(part / all_ for part, all_ in zip(sums, whole, strict=True)),
             at_least(0.9),
-            f"{whole * 1000:.0f} ms a frame",
+            f"{median(whole) * 1000:.0f} ms a frame",
             note=f"ms: {listed}",
-            samples=taken,
+            samples={**taken, "whole": whole},
         )

@@ -53,7 +53,7 @@ def still(clip: str, folder: Path, number: int) -> str:
 
 def rows(quick: bool, rounds: int) -> Iterator[Row]:
     yield from _synthetic(quick, rounds)
-    yield from _renders(quick, 1 if quick else 2)
+    yield from _renders(quick, rounds)
 
 
 def _synthetic(quick: bool, rounds: int) -> Iterator[Row]:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from mediadask.clips import mov, mxf, sound
 from mediadask.clips.decode import decode
+from mediadask.clips.fields import completes, first_field, may_split
 from mediadask.clips.packets import demuxed, opened, ranged
 from mediadask.clips.probe import header_of
 from mediadask.clips.scan import scan
@@ -34,7 +36,7 @@ class ContainerReader:
     """Takes whatever no other reader claims."""
 
     name = "container"
-    version = 3
+    version = 4
 
     def claims(self, url: str) -> bool:
         """Always: the last reader to be asked."""
@@ -56,9 +58,9 @@ class ContainerReader:
             if moov is not None:
                 track = mov.track(moov, stream.id)
                 if track is not None and _holds(track.index, container, stream, url):
-                    return header_of(container, stream, track.index, rotation=track.rotation), track.index
+                    return _header(container, stream, track.index, rotation=track.rotation), track.index
             if table is not None and _holds(table, container, stream, url):
-                return header_of(container, stream, table), table
+                return _header(container, stream, table), table
         with opened(url) as container:
             stream = _video(container, url, head)
             index, sounds = scan(container, stream)
@@ -67,7 +69,7 @@ class ContainerReader:
             if container.format.name == "mxf":
                 with storage_errors(url), open_file(url) as file:
                     index = mxf.located(index, file, files[0].size_bytes)
-            return header_of(container, stream, index, sounds=sounds), index
+            return _header(container, stream, index, sounds=sounds), index
 
     def frames(self, clip: Clip, start: int, stop: int, *, threads: int) -> Iterator[Frame | BadFrame]:
         """From byte ranges where the index has them, through the container elsewhere."""
@@ -110,11 +112,27 @@ def _video(container: Any, url: str, tables: bytes | memoryview) -> Any:
     return streams[0]
 
 
+def _header(container: Any, stream: Any, index: FrameIndex, **known: Any) -> ClipHeader:
+    header = header_of(container, stream, index, **known)
+    if header.field_order is None and may_split(stream):
+        container.seek(int(index.pts.min()), stream=stream)
+        packet = next((packet for packet in container.demux(stream) if packet.size), None)
+        return replace(header, field_order=first_field(packet, stream) if packet else None)
+    return header
+
+
 def _holds(index: FrameIndex, container: Any, stream: Any, url: str) -> bool:
     """Whether a range of the table is the packet that FFmpeg reads there: proof for this very file."""
-    packet = next((packet for packet in container.demux(stream) if packet.size), None)
+    packets = (packet for packet in container.demux(stream) if packet.size)
+    packet = next(packets, None)
     if packet is None or packet.dts is None or packet.has_sidedata("palette"):
         return False
+    if may_split(stream):
+        # The fields of a frame last half as long as a frame does.
+        uneven = len(index.dts) > 2 and np.ptp(np.diff(index.dts)) > 0
+        second = next(packets, None)
+        if uneven or (second is not None and completes(packet, second, stream)):
+            return False
     row = np.flatnonzero(index.offset == packet.pos)
     if not len(row):  # for MXF FFmpeg gives the place of the packet's key, or none
         row = np.flatnonzero(index.dts == packet.dts)

@@ -10,6 +10,7 @@ import av
 import numpy as np
 from av.stream import Discard
 
+from mediadask.clips.fields import frame_packets, joined
 from mediadask.clips.storage import is_local, open_file, storage_errors
 from mediadask.errors import UnreadableMedia
 
@@ -112,7 +113,7 @@ def _from(
     times = index.dts if seek_dts else index.pts
     for time in [*times[keys].tolist(), int(index.pts.min())]:
         container.seek(time, stream=stream)
-        packets = only(container, stream)
+        packets = (joined(*pair) for pair in frame_packets(only(container, stream), stream))
         row, packet = next(
             ((at, packet) for packet in packets if (at := _row(index, packet)) >= 0), (-1, None)
         )

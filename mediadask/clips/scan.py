@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from mediadask.clips.fields import frame_packets, joined
 from mediadask.clips.index import FrameIndex
 from mediadask.clips.packets import UNTIMED, only
 
@@ -25,18 +26,21 @@ def scan(container: Any, stream: Any) -> tuple[FrameIndex, dict[int, int]]:
     """
     rows: list[tuple[int, int, int, bool, bool]] = []
     sounds = {sound.index: _Sound(sound) for sound in container.streams.audio if sound.codec_context}
-    for packet in only(container, stream, *container.streams.audio):
+    packets = only(container, stream, *container.streams.audio)
+    for packet, second in frame_packets(packets, stream):
         if packet.stream_index == stream.index:
             pts = UNTIMED if packet.pts is None else packet.pts
             dts = UNTIMED if packet.dts is None else packet.dts
-            rows.append((pts, dts, packet.size, packet.is_keyframe, packet.is_discard))
+            size = packet.size + (second.size if second else 0)
+            rows.append((pts, dts, size, packet.is_keyframe, packet.is_discard))
         elif packet.stream_index in sounds:
             sounds[packet.stream_index].add(packet)
     table = np.array(rows, np.int64).reshape(-1, 5)
     pts, dts, size = (np.ascontiguousarray(column) for column in table.T[:3])
     keyframe, discarded = table[:, 3].astype(bool), table[:, 4].astype(bool)
-    # FFmpeg's own MXF writer leaves the order of H.264's pictures out: then both times are the same.
-    untold = container.format.name == "avi" or (container.format.name == "mxf" and np.array_equal(pts, dts))
+    # FFmpeg's own MXF writer leaves the order of H.264's pictures out: then times are those of decoding.
+    ascending = bool((np.diff(pts) > 0).all())
+    untold = container.format.name == "avi" or (container.format.name == "mxf" and ascending)
     invented = untold and stream.codec_context.has_b_frames and not keyframe.all()
     if invented or (pts == UNTIMED).any():
         pts = _times_by_decoding(container, stream, dts)
@@ -89,7 +93,8 @@ def _times_by_decoding(container: Any, stream: Any, dts: npt.NDArray[np.int64]) 
     context.thread_type = "AUTO"
     context.reorder_depth = 16  # no stream may ask for more: the decoder need not guess, and drops nothing
     order: list[int] = []
-    for row, packet in enumerate(only(container, stream)):
+    for row, pair in enumerate(frame_packets(only(container, stream), stream)):
+        packet = joined(*pair)
         packet.pts = packet.dts = row
         order += [frame.pts for frame in context.decode(packet)]
     order += [frame.pts for frame in context.decode(None)]

@@ -10,6 +10,8 @@
     ├── MediaChanged               the file is no longer the one that was opened
     ├── OutputFailed               an output could not be written             (OSError)
     └── InvalidRequest             an argument that cannot be met             (ValueError)
+
+    MediaWarning                   what work goes on without                  (UserWarning)
 """
 
 from __future__ import annotations
@@ -21,6 +23,7 @@ __all__ = [
     "InvalidRequest",
     "MediaChanged",
     "MediaError",
+    "MediaWarning",
     "MissingMedia",
     "OutputFailed",
     "UnreadableMedia",
@@ -95,3 +98,7 @@ class OutputFailed(MediaError, OSError):
 
 class InvalidRequest(MediaError, ValueError):
     """An argument that cannot be met, such as a range outside the clip or an unknown codec."""
+
+
+class MediaWarning(UserWarning):
+    """What work goes on without, such as a clip of a folder that cannot be read: one line, as errors are."""

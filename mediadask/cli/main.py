@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import os
 import sys
+import warnings
+from collections.abc import Callable
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 from typing import Annotated, Any
@@ -12,7 +15,7 @@ import typer
 
 from mediadask.cli import deliveries, info, options, pool, pull, reports, trim
 from mediadask.cli.terminal import printable
-from mediadask.errors import MediaError
+from mediadask.errors import MediaError, MediaWarning
 
 __all__ = ["app", "main"]
 
@@ -76,7 +79,9 @@ def run(arguments: list[str]) -> int:
     0 done, 1 some work failed, 2 bad usage or input, 130 interrupted, 141 nobody reads the output any more.
     """
     try:
-        code = app(arguments, prog_name="mediadask", standalone_mode=False)
+        with warnings.catch_warnings(action="always", category=MediaWarning):
+            warnings.showwarning = partial(_warn, warnings.showwarning)
+            code = app(arguments, prog_name="mediadask", standalone_mode=False)
         sys.stdout.flush()
     except _UsageError as error:
         _complain(_usage(error))
@@ -97,6 +102,13 @@ def run(arguments: list[str]) -> int:
 def _usage(error: Any) -> str:
     command = error.ctx.command_path if error.ctx else "mediadask"
     return f"{command}: {error.format_message().rstrip('.')}; see {command} --help"
+
+
+def _warn(others: Callable[..., None], message: Warning | str, kind: type[Warning], *where: Any) -> None:
+    if issubclass(kind, MediaWarning):
+        _complain(f"mediadask: {message}")
+    else:
+        others(message, kind, *where)
 
 
 def _complain(line: str) -> None:

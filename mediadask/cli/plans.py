@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import sys
-from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 import typer
 
-from mediadask.cli.terminal import printable
-from mediadask.errors import MissingMedia, OutputFailed
+from mediadask.cli.terminal import aligned, printable
+from mediadask.errors import InvalidRequest, MissingMedia
 
 if TYPE_CHECKING:
     from mediadask.cli.work import Work
     from mediadask.editorial import PlateName, TurnoverPlan
+    from mediadask.metadata import ClipMetadata
 
-__all__ = ["show_plan", "turnover_plan"]
+__all__ = ["check_otio", "show_advice", "show_plan", "turnover_plan"]
 
 
 def turnover_plan(
@@ -25,8 +25,9 @@ def turnover_plan(
     rate: str | None,
     where: Work,
     name: PlateName | None = None,
-) -> TurnoverPlan:
-    """The plan of a timeline over the clips in some folders; clips that cannot be read are listed on stderr.
+) -> tuple[TurnoverPlan, list[ClipMetadata]]:
+    """The plan of a timeline over the clips in some folders, and the clips; those that cannot be read are
+    listed on stderr.
 
     Raises
     ------
@@ -43,14 +44,14 @@ def turnover_plan(
     work.ended(report)
     if not report.results:
         raise MissingMedia("holds no clips", where=", ".join(media), do="name a folder or files with clips")
-    return match_events(edit, report.results, handles=handles, name=name)
+    return match_events(edit, report.results, handles=handles, name=name), report.results
 
 
 # A clip takes 5 ms of one core where its index is not cached: this many are done while processes start.
 _LIGHT_CLIPS = 1000
 
 
-def show_plan(plan: TurnoverPlan, names: list[str | None], json: bool, otio: str | None = None) -> None:
+def show_plan(plan: TurnoverPlan, names: list[str | None], json: bool, otio: str | None = None) -> NoReturn:
     """Print every event with what it matches, and end: 1 where some cannot be delivered.
 
     Parameters
@@ -61,10 +62,7 @@ def show_plan(plan: TurnoverPlan, names: list[str | None], json: bool, otio: str
         A file to write it to as an OpenTimelineIO timeline.
     """
     if otio is not None:
-        try:
-            Path(otio).write_text(plan.to_otio().to_json_string(), encoding="utf-8")
-        except OSError as error:
-            raise OutputFailed(f"cannot be written ({error.strerror})", where=otio) from error
+        _write_otio(plan, otio)
     if json:
         import json as json_module
 
@@ -74,20 +72,41 @@ def show_plan(plan: TurnoverPlan, names: list[str | None], json: bool, otio: str
         _print_table(plan, names)
     for one in plan.bad:
         print(printable(f"{one.title}: {'; '.join(one.problems)}"), file=sys.stderr)
+    show_advice(plan)
     raise typer.Exit(1 if plan.bad else 0)
 
 
+def show_advice(plan: TurnoverPlan) -> None:
+    """What helps several of a plan's bad events, once, on stderr."""
+    for line in plan.advice:
+        print(printable(line), file=sys.stderr)
+
+
+def check_otio(plan: bool, otio: str | None, timeline: str) -> None:
+    """Raise `InvalidRequest` where an OTIO file is asked for that would not be written, or in a bad place."""
+    from mediadask.clips.storage import normalize
+
+    if otio is None:
+        return
+    if not plan:
+        raise InvalidRequest("is written with --plan only", where=f"--otio {otio}", do="add --plan")
+    if normalize(otio) == normalize(timeline):
+        raise InvalidRequest("is the timeline itself", where=f"--otio {otio}", do="name another file")
+
+
+def _write_otio(plan: TurnoverPlan, file: str) -> None:
+    from mediadask.clips.storage import normalize
+    from mediadask.render.output import committed, output_errors
+
+    url = normalize(file)
+    with output_errors(url), committed(url, url.rpartition("/")[0]) as path:
+        path.write_text(plan.to_otio().to_json_string(), encoding="utf-8")
+
+
 def _print_table(plan: TurnoverPlan, names: list[str | None]) -> None:
-    from rich.table import Table
-    from rich.text import Text
-
-    from mediadask.cli.terminal import console
-
-    table = Table(box=None, pad_edge=False)
-    for heading in ("event", "reel", "clip", "frames", "timecode", "handles", "name", "notes"):
-        table.add_column(
-            heading, overflow="fold", no_wrap=heading in ("event", "frames", "timecode", "handles")
-        )
+    rows: list[tuple[str, ...]] = [
+        ("event", "reel", "clip", "frames", "timecode", "handles", "name", "notes")
+    ]
     for one, name in zip(plan.events, names, strict=True):
         found = (f"{one.start}-{one.stop - 1}", one.timecode or "", f"{one.head}+{one.tail}")
         cells = (
@@ -98,5 +117,8 @@ def _print_table(plan: TurnoverPlan, names: list[str | None]) -> None:
             name or "",
             "; ".join((*one.problems, *one.notes)),
         )
-        table.add_row(*(Text(printable(cell)) for cell in cells), style=None if one.ok else "red")
-    console().print(table)
+        rows.append(cells)
+    heading, *lines = aligned(rows)
+    typer.secho(heading, bold=True)
+    for one, line in zip(plan.events, lines, strict=True):
+        typer.secho(line, fg=None if one.ok else "red")

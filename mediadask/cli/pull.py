@@ -139,6 +139,7 @@ def pull(
     from mediadask.editorial.names import DEFAULT_TEMPLATE
     from mediadask.editorial.plates import PlateOptions
     from mediadask.editorial.pull import PullGroups, pull_plan
+    from mediadask.editorial.refusals import refuse_unfit
 
     given = {
         "input_space": input_space,
@@ -161,14 +162,18 @@ def pull(
     fields = {"show": show, **option_pairs(field or [])} if show else option_pairs(field or [])
     names = PlateName(name or DEFAULT_TEMPLATE, fields, shot, number, first_frame, cut_frame)
     where = work.Work(pool, workers, show, priority, deadline)
-    turnover = plans.turnover_plan(timeline, media, handles, rate, where, names)
+    plans.check_otio(plan, otio, timeline)
+    turnover, clips = plans.turnover_plan(timeline, media, handles, rate, where, names)
+    turnover = refuse_unfit(turnover, clips, plate_options)
+    delivery = pull_plan(turnover, out, plate_options)
     if plan:
         plans.show_plan(turnover, [one.name for one in turnover], json, otio)
-    delivery = pull_plan(turnover, out, plate_options)
     groups = delivery.groups
     report = work.run(delivery, where, light=isinstance(groups, PullGroups) and groups.is_done)
     work.show_made(report, _row if json else None)
-    raise typer.Exit(work.ended(report))
+    code = work.ended(report)
+    plans.show_advice(turnover)
+    raise typer.Exit(min(code, 1))  # timeline, media and options were good: what failed are events
 
 
 def _row(outcome: Outcome) -> dict[str, object]:

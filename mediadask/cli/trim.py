@@ -35,7 +35,8 @@ def trim(
     from mediadask.editorial.trim import noted, trim_names, trim_plan
 
     where = work.Work(pool, workers, show, priority, deadline)
-    turnover = plans.turnover_plan(timeline, media, handles, rate, where)
+    plans.check_otio(plan, otio, timeline)
+    turnover, _ = plans.turnover_plan(timeline, media, handles, rate, where)
     if plan:
         turnover = noted(turnover)
         names = iter(trim_names(turnover.good))
@@ -62,4 +63,4 @@ def trim(
         for made in report.results:
             for note in made.notes:
                 print(printable(f"{made.url}: {note}"), file=sys.stderr)
-    raise typer.Exit(work.ended(report))
+    raise typer.Exit(min(work.ended(report), 1))  # timeline and media were good: what failed are events

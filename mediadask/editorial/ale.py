@@ -9,6 +9,7 @@ from __future__ import annotations
 import io
 from dataclasses import replace
 from fractions import Fraction
+from itertools import pairwise
 
 from mediadask.editorial.edl import cdl_of
 from mediadask.editorial.events import Event, Span
@@ -41,8 +42,9 @@ def parse_ale(text: str, where: str) -> tuple[tuple[Event, ...], Fraction | None
             continue
         if cells[0].casefold() in ("heading", "column", "data") and not any(cells[1:]):
             section = cells[0].casefold()
-        elif section == "heading" and cells[0].upper() == "FPS" and len(cells) > 1:
-            rate = exact_rate(cells[1], where=f"{where} line {number}")
+        elif section == "heading":  # a line for each name and value, or one for all
+            said = {name.upper(): value for name, value in pairwise(cells)}
+            rate = exact_rate(said["FPS"], where=f"{where} line {number}") if "FPS" in said else rate
         elif section == "column":
             columns = [cell.casefold() for cell in cells]
             missing = [name for name in ("start", "end") if name not in columns]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import TYPE_CHECKING
@@ -31,7 +32,7 @@ class Span:
     @property
     def drop(self) -> bool:
         """Whether its labels are written as drop-frame."""
-        return isinstance(self.start, str) and self.start[-3:-2] in (";", ",")
+        return isinstance(self.start, str) and bool(re.search(r"[;,]\d+$", self.start))
 
     def at(self, rate: Fraction, *, drop: bool = False) -> tuple[Timecode, int]:
         """The first frame, and how many frames there are; across midnight too.
@@ -54,7 +55,7 @@ class Span:
 
 def _timecode(end: str | int, rate: Fraction, drop: bool) -> Timecode:
     if isinstance(end, str):
-        return Timecode.parse(f"{end[:-3]};{end[-2:]}" if drop else end, rate)
+        return Timecode.parse(re.sub(r"\D(?=\d+$)", ";", end) if drop else end, rate)
     return Timecode(0, round(rate), drop) + end
 
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
+from urllib.parse import unquote
 
 import opentimelineio as otio
 
@@ -23,17 +24,20 @@ __all__ = ["timeline_events"]
 
 _REELS = ("reel", "reel name", "reel_name", "reelname", "tape", "tape name", "tape_name", "tapeid", "tape id")
 _DEPTH = 8
-"""How deep in a clip's metadata its reel is looked for."""
+"""How deep in a clip's metadata its reel is looked for, and in sequences its clips."""
 
 
 def timeline_events(timeline: otio.schema.Timeline) -> tuple[tuple[Event, ...], tuple[str, ...]]:
-    """The events of all picture tracks, track by track; and what asks for no picture, one line each."""
-    start = timeline.global_start_time or otio.opentime.RationalTime(0, 24)
+    """The events of all picture tracks, track by track; and what asks for no picture, one line each.
+
+    A sequence in a sequence is taken apart: its events are those of what is on top in it.
+    """
+    start = timeline.global_start_time or otio.opentime.RationalTime(0, timeline.duration().rate)
     events: list[Event] = []
     skipped: list[str] = []
     for number, track in enumerate(timeline.video_tracks(), 1):
         name = track.name or f"V{number}"
-        for event in _track_events(track, name, start, skipped):
+        for event in _Track(name, start, skipped).events((None, *track, None), 0.0, f"track {name}"):
             events.append(replace(event, number=f"{len(events) + 1:03}"))
     skipped += [
         f"track {track.name or number} is sound" for number, track in enumerate(timeline.audio_tracks(), 1)
@@ -41,30 +45,77 @@ def timeline_events(timeline: otio.schema.Timeline) -> tuple[tuple[Event, ...], 
     return tuple(events), tuple(skipped)
 
 
-def _track_events(
-    track: otio.schema.Track, name: str, start: otio.opentime.RationalTime, skipped: list[str]
-) -> Iterator[Event]:
-    at = 0.0  # seconds since the timeline's start
-    children: Sequence[Any] = [None, *track, None]
-    for number, ((before, child), after) in enumerate(zip(pairwise(children), children[2:], strict=False), 1):
-        if isinstance(child, otio.schema.Transition):
-            continue
-        where = f"track {name}, item {number}"
-        length = child.duration()
-        begin = at
-        at += length.to_seconds()
-        if isinstance(child, otio.schema.Gap):
-            continue
-        if not isinstance(child, otio.schema.Clip):
-            what = f"{where}: {child.name or 'a nested sequence'} is a sequence in the sequence"
-            yield Event("", Span(0, 0), track=name, clip_name=child.name, where=where, problems=(what,))
-        elif not child.enabled or _said(child.metadata, ("enabled",)) == "FALSE":
-            skipped.append(f"{where}: {child.name} is disabled")
-        elif isinstance(child.media_reference, otio.schema.GeneratorReference):
-            skipped.append(f"{where}: {child.name} is made by a generator")
-        else:
-            record = _record(start, begin, length)
-            yield _clip_event(child, name, record, where, before, after)
+@dataclass(frozen=True)
+class _Track:
+    """A picture track as its events are read off it."""
+
+    name: str
+    start: otio.opentime.RationalTime
+    """Of the timeline."""
+
+    skipped: list[str]
+
+    def events(self, children: Sequence[Any], at: float, inside: str, depth: int = 0) -> Iterator[Event]:
+        """Of all but the first and last, which are neighbors or None; `at` is in seconds from the start."""
+        trios = zip(pairwise(children), children[2:], strict=False)
+        for number, ((before, child), after) in enumerate(trios, 1):
+            if isinstance(child, otio.schema.Transition):
+                continue
+            where = f"{inside}, item {number}"
+            length = child.duration()
+            begin = at
+            at += length.to_seconds()
+            if isinstance(child, otio.schema.Gap):
+                continue
+            if not child.enabled or _said(child.metadata, ("enabled",)) == "FALSE":
+                self.skipped.append(f"{where}: {child.name} is disabled")
+            elif not isinstance(child, otio.schema.Clip):
+                try:
+                    flat = _flattened(child, depth)
+                except InvalidRequest as error:
+                    what = f"{where}: {child.name or 'a nested sequence'} {error}"
+                    yield Event("", Span(0, 0), track=self.name, where=where, problems=(what,))
+                else:
+                    if all(isinstance(one, otio.schema.Gap) for one in flat):
+                        self.skipped.append(f"{where}: {child.name} is a sequence without pictures")
+                    yield from self.events((before, *flat, after), begin, where, depth + 1)
+            elif isinstance(child.media_reference, otio.schema.GeneratorReference):
+                self.skipped.append(f"{where}: {child.name} is made by a generator")
+            else:
+                record = _record(self.start, begin, length)
+                yield _clip_event(child, self.name, record, where, before, after)
+
+
+def _flattened(nested: Any, depth: int) -> otio.schema.Track:
+    """What is on top in a sequence, as long as it is shown.
+
+    Raises
+    ------
+    InvalidRequest
+        If that cannot be told.
+    """
+    if depth >= _DEPTH:
+        raise InvalidRequest("is a sequence in too many sequences", do="flatten it")
+    if any(isinstance(effect, otio.schema.TimeEffect) or _remap(effect) for effect in nested.effects):
+        raise InvalidRequest("is a sequence that is retimed as a whole", do="retime its clips instead")
+    layers = [nested] if isinstance(nested, otio.schema.Track) else [_layer(child) for child in nested]
+    pictures = [one for one in layers if one.kind == otio.schema.TrackKind.Video and one.enabled]
+    if not pictures:
+        raise InvalidRequest("is a sequence whose pictures the file does not hold", do="flatten it")
+    try:
+        flat = otio.algorithms.flatten_stack(pictures)
+        return otio.algorithms.track_trimmed_to_range(flat, nested.trimmed_range())
+    except (otio.exceptions.OTIOError, ValueError) as error:
+        # A transition across a cut that another layer makes is the usual one.
+        raise InvalidRequest(f"is a sequence that cannot be flattened ({error})", do="flatten it") from None
+
+
+def _layer(child: Any) -> otio.schema.Track:
+    if isinstance(child, otio.schema.Track):
+        return child
+    track = otio.schema.Track(kind=otio.schema.TrackKind.Video)
+    track.append(child.deepcopy())
+    return track
 
 
 def _record(start: otio.opentime.RationalTime, begin: float, length: otio.opentime.RationalTime) -> Span:
@@ -130,7 +181,9 @@ def _speed(effects: Sequence[Any]) -> tuple[Fraction, list[str]]:
         elif isinstance(effect, otio.schema.LinearTimeWarp):
             speed *= Fraction(effect.time_scalar).limit_denominator(10_000)
         elif isinstance(effect, otio.schema.TimeEffect):
-            unclear.append(f"its speed changes as it plays ({effect.effect_name or effect.name})")
+            unclear.append(
+                f"its speed changes as it plays ({effect.effect_name or effect.name}): export it without"
+            )
     return speed, unclear
 
 
@@ -161,7 +214,8 @@ def _file(reference: Any) -> str | None:
     if isinstance(reference, otio.schema.ImageSequenceReference):
         digits = f"%0{reference.frame_zero_padding}d"
         return f"{reference.target_url_base}{reference.name_prefix}{digits}{reference.name_suffix}"
-    return getattr(reference, "target_url", None) or None
+    url = getattr(reference, "target_url", None) or None
+    return unquote(url) if url and "://" in url else url
 
 
 def _reel(reference: Any, clip: Any) -> str | None:

@@ -83,6 +83,7 @@ class PlateName:
                 raise InvalidRequest(
                     f"cannot format {name} as {spec!r}", where=self.template, do=f"write {{{name}}}"
                 )
+        check_name("".join(literal + ("1" if name else "") for literal, name, *_ in parts))
         if self.version < 0 or self.first_frame < 0:
             raise InvalidRequest("numbers of versions and frames begin at 0", where=self.template)
 

@@ -112,6 +112,8 @@ class TurnoverPlan:
     """Frames asked for on either side of each cut."""
 
     name: PlateName
+    advice: tuple[str, ...] = ()
+    """What helps with the problems of several events, said once: lines for people."""
 
     def __len__(self) -> int:
         return len(self.events)

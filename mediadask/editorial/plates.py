@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from mediadask.metadata import ClipMetadata
     from mediadask.pixels.framing.fdl import Choice
 
-__all__ = ["PlateOptions", "plate_order", "turnover_time"]
+__all__ = ["PlateOptions", "framing_choice", "plate_order", "turnover_time"]
 
 _REVIEW_BOX = (1920, 1080)
 _DISPLAY, _VIEW = "Rec.1886 Rec.709 - Display", "ACES 2.0 - SDR 100 nits (Rec.709)"
@@ -207,31 +207,41 @@ def _opened(url: str) -> Clip:
 def _framing(clip: Clip, metadata: ClipMetadata, options: PlateOptions) -> tuple[Framing, Choice | None]:
     """The framing, and what of which FDL says so."""
     header = clip.header
-    refused: list[MediaError] = []
-    for fdl in options.fdl:
-        try:
-            choice = choose_by_fdl(
-                fdl,
-                header.width,
-                header.height,
-                clip_name=clip.name.rpartition(".")[0] or clip.name,
-                template=options.fdl_template,
-                intent=options.fdl_intent,
-            )
-            return Framing.of_placement(choice.placement), choice
-        except MediaError as error:
-            refused.append(error)
-    if refused:
-        raise (
-            refused[0]
-            if len(refused) == 1
-            else InvalidRequest(
-                f"none of the {len(refused)} FDLs is for it", where=clip.url, do=str(refused[0])
-            )
-        )
+    choice = framing_choice(clip.url, header.width, header.height, options)
+    if choice is not None:
+        return Framing.of_placement(choice.placement), choice
     said = float(header.pixel_aspect) if header.pixel_aspect != 1 else metadata.squeeze or 1.0
     squeeze = options.squeeze or said
     return Framing.full(header.width, header.height, squeeze), None
+
+
+def framing_choice(url: str, width: int, height: int, options: PlateOptions) -> Choice | None:
+    """What the options' FDLs say of a clip, by its name and its size in pixels; None where there are none.
+
+    Raises
+    ------
+    MediaError
+        If none of them is for the clip, or one leaves a choice.
+    """
+    name = url.partition("|")[0].rstrip("/").rpartition("/")[2]
+    refused: list[MediaError] = []
+    for fdl in options.fdl:
+        try:
+            return choose_by_fdl(
+                fdl,
+                width,
+                height,
+                clip_name=name.rpartition(".")[0] or name,
+                template=options.fdl_template,
+                intent=options.fdl_intent,
+            )
+        except MediaError as error:
+            refused.append(error)
+    if len(refused) > 1:
+        raise InvalidRequest(f"none of the {len(refused)} FDLs is for it", where=url, do=str(refused[0]))
+    if refused:
+        raise refused[0]
+    return None
 
 
 def _attributes(metadata: ClipMetadata, planned: PlannedEvent) -> tuple[tuple[str, str | int | float], ...]:

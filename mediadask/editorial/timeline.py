@@ -5,8 +5,10 @@ from __future__ import annotations
 import codecs
 import json
 import os
+import sys
 import tempfile
 from collections.abc import Callable
+from contextlib import redirect_stdout
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any
@@ -169,7 +171,8 @@ def _adapted(where: str, adapter: str, source: str, *, from_file: bool = False) 
         )
     read: Callable[..., Any] = otio.adapters.read_from_file if from_file else otio.adapters.read_from_string
     try:
-        found = read(source, adapter_name=adapter)
+        with redirect_stdout(sys.stderr):  # the AAF adapter prints what it makes of gaps
+            found = read(source, adapter_name=adapter)
     except Exception as error:  # adapters let through whatever a file they did not foresee makes Python raise
         what = " ".join(str(error).split()) or type(error).__name__
         raise UnreadableMedia(f"is no timeline that can be read ({what[:200]})", where=where) from error

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+import io
 import json
-from typing import TYPE_CHECKING
+import os
+import resource
+import sys
+from pathlib import Path
 
 import opentimelineio as otio
 import pytest
 
 from mediadask.cli.main import run
 from mediadask.metadata import inspect
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 EDL = """TITLE: CUT
 001  A001     V     C        10:00:00:02 10:00:00:04 01:00:00:00 01:00:00:02
@@ -28,7 +29,7 @@ def words(good: Path, tmp_path: Path) -> list[str]:
     (tmp_path / "rushes.json").write_text(json.dumps([inspect(good).as_dict()]))
     return [
         *("pull", str(tmp_path / "cut.edl"), "--media", str(tmp_path / "rushes.json")),
-        *("--out", str(tmp_path / "out"), "--handles", "1", "--plan"),
+        *("--out", str(tmp_path / "out"), "--handles", "1", "--input-space", "ARRI LogC4", "--plan"),
     ]
 
 
@@ -61,8 +62,77 @@ def test_otio_is_the_edit_relinked_to_the_clips(words: list[str], good: Path, tm
 def test_an_otio_that_cannot_be_written_is_one_line(
     words: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert run([*words, "--otio", str(tmp_path / "nowhere" / "plan.otio")]) == 2
+    (tmp_path / "file").touch()
+    assert run([*words, "--otio", str(tmp_path / "file" / "plan.otio")]) == 2
     assert "plan.otio: cannot be written" in capsys.readouterr().err
+
+
+def test_an_otio_is_there_whole_or_as_it_was(
+    words: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plan = tmp_path / "plan.otio"
+    plan.write_text("as it was")
+    sizes = resource.getrlimit(resource.RLIMIT_FSIZE)
+    monkeypatch.setattr(sys, "stdout", io.StringIO())
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1000, sizes[1]))  # a full disk, after a thousand bytes
+    try:
+        assert run([*words, "--otio", str(plan)]) == 2
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, sizes)
+    assert plan.read_text() == "as it was"
+    assert not list(tmp_path.glob("*.part*"))
+    assert run([*words, "--otio", str(plan)]) == 1
+    assert len(otio.adapters.read_from_file(str(plan)).find_clips()) == 2
+
+
+def test_an_otio_without_a_plan_or_over_the_timeline_is_refused(
+    words: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run([*words[:-1], "--otio", str(tmp_path / "plan.otio")]) == 2
+    assert "is written with --plan only; add --plan" in capsys.readouterr().err
+    assert run([*words, "--otio", str(tmp_path / "cut.edl")]) == 2
+    assert "is the timeline itself" in capsys.readouterr().err
+    assert (tmp_path / "cut.edl").read_text() == EDL
+
+
+def test_a_color_space_that_nobody_names_is_a_problem_of_each_event_and_the_choices_come_once(
+    words: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    again = "003  A001     V     C        10:00:00:02 10:00:00:04 01:00:00:04 01:00:00:06\n"
+    (tmp_path / "cut.edl").write_text(EDL + again)
+    asked = [word for word in words if word not in ("--input-space", "ARRI LogC4")]
+    assert run([*asked, "--json"]) == 1
+    said = capsys.readouterr()
+    first, _, third = json.loads(said.out)
+    for row in (first, third):
+        (problem,) = row["problems"]
+        assert problem.endswith("name it with --input-space")
+        assert len(problem) < 200
+    assert said.err.count("ARRI LogC4") == 1
+    assert "  Input/ARRI: ARRI LogC3 (EI800), " in said.err
+    # The same without a plan: nothing is made, for no event.
+    assert run([word for word in asked if word != "--plan"]) == 1
+    assert capsys.readouterr().err.count("ARRI LogC4") == 1
+    assert not list((tmp_path / "out").rglob("*.exr"))
+
+
+def test_a_clip_that_no_fdl_is_for_is_a_problem_before_anything_is_made(
+    words: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    show = Path(__file__).parents[2] / "docs" / "framing" / "show.fdl"
+    assert run([*words, "--fdl", str(show), "--json"]) == 1
+    good, _ = json.loads(capsys.readouterr().out)
+    assert "128x72" in good["problems"][0]
+
+
+def test_what_has_changed_since_the_media_were_listed_is_told(
+    words: list[str], good: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    os.utime(tmp_path / "rushes.json", ns=(0, good.stat().st_mtime_ns - 1))
+    assert run(words) == 1
+    assert capsys.readouterr().err.startswith(
+        f"mediadask: {tmp_path}/rushes.json: 1 of its 1 clips have changed"
+    )
 
 
 @pytest.mark.parametrize(
@@ -72,6 +142,7 @@ def test_an_otio_that_cannot_be_written_is_one_line(
         (["--name", "{shop}.exr"], "has no field {shop}"),
         (["--rate", "fast"], "is no frame rate"),
         (["--rate", "25"], "counts 25 frames a second"),
+        (["--name", "{shot}.{frame:04}.dpx"], "does not end in .exr"),
     ],
 )
 def test_what_cannot_be_is_one_line_each(

@@ -71,7 +71,8 @@ def test_the_event_nobody_shot_is_listed_and_the_rest_delivered(
         (["--field", "episode"], "--option episode"),
         (["--fdl", "none.fdl"], "none.fdl"),
         (["--config", "none.ocio"], "none.ocio"),
-        ([], "ARRI LogC4"),
+        (["--media", "nowhere"], "nowhere"),
+        (["--otio", "plan.otio"], "add --plan"),
     ],
 )
 def test_what_makes_no_sense_is_bad_input(
@@ -82,3 +83,15 @@ def test_what_makes_no_sense_is_bad_input(
     assert said in done.stderr
     assert len(done.stderr.splitlines()) == 1
     assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("listed", [NOBODY, EDL + NOBODY])
+def test_where_no_event_can_be_delivered_all_are_listed_and_it_is_no_bad_usage(
+    run: Run, good: Path, edl: Path, tmp_path: Path, listed: str
+) -> None:
+    """`NOBODY` matches nothing; of the other nobody knows the color space."""
+    edl.write_text(listed)
+    done = run("pull", edl, "--media", good.parent, "--out", "out", *PULL, "--workers", "1")
+    assert (done.returncode, done.stdout) == (1, "")
+    assert sum(line.startswith("event ") for line in done.stderr.splitlines()) == listed.count(" V ")
+    assert not list(tmp_path.rglob("*.exr"))

@@ -72,6 +72,14 @@ def test_a_plan_makes_nothing(show: Path, capsys: pytest.CaptureFixture[str]) ->
     assert not (show / "out").exists()
 
 
+def test_where_no_event_can_be_delivered_it_is_no_bad_usage(
+    show: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (show / "cut.edl").write_text(EDL.replace("A001 ", "A888 "))
+    assert run(["trim", str(show / "cut.edl"), "-m", str(show / "card"), "-o", str(show / "out")]) == 1
+    assert len(capsys.readouterr().err.splitlines()) == 2
+
+
 def test_no_media_or_no_timeline_is_one_line(show: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (show / "empty").mkdir()
     words = ["-m", str(show / "empty"), "-o", str(show / "out")]

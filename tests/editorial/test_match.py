@@ -85,6 +85,15 @@ def test_labels_name_frames_as_the_source_counts() -> None:
     assert (counted.start, counted.stop) == (10, 20)  # an hour of drop-frame has 107,892 frames
 
 
+def test_labels_of_three_digits_count_drop_frame_too() -> None:
+    rate = Fraction(120000, 1001)
+    for labels in (("01:00:00:100", "01:00:01:000"), ("01:00:00;100", "01:00:01;000")):
+        span = Span(*labels)
+        assert span.drop == (";" in labels[0])
+        first, frames = span.at(rate, drop=True)
+        assert (str(first), frames) == ("01:00:00;100", 20)
+
+
 def test_a_label_that_drop_frame_skips_is_refused() -> None:
     found = planned(event(("01:01:00:00", "01:01:00:12")), clip("A001C001", "01:00:59;28", 60, rate=NTSC))
     assert "drop-frame skips it" in found.problems[0]

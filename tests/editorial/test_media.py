@@ -1,12 +1,16 @@
 from __future__ import annotations
 
 import json
+import os
 from typing import TYPE_CHECKING
 
+import imageio.v3 as iio
+import numpy as np
 import pytest
 
 from mediadask.editorial import find_media
-from mediadask.errors import MediaError, MissingMedia, UnreadableMedia
+from mediadask.editorial.media import inspected
+from mediadask.errors import MediaError, MediaWarning, MissingMedia, UnreadableMedia
 from mediadask.metadata import ClipMetadata, inspect
 
 if TYPE_CHECKING:
@@ -49,6 +53,67 @@ def test_a_list_that_info_printed_is_media_too(card: Path, tmp_path: Path) -> No
     assert all(isinstance(clip, ClipMetadata) for clip in report.results)
     assert [clip.reel for clip in report.results] == ["A001C001", "A002C001"]
     assert report.results[0] == known
+
+
+@pytest.fixture
+def listed(card: Path, tmp_path: Path) -> Path:
+    """A list of both clips of the card, made just now."""
+    rows = [inspect(card / name).as_dict() for name in ("A001C001.mov", "day2/A002C001.mov")]
+    path = tmp_path / "rushes.json"
+    path.write_text(json.dumps(rows))
+    return path
+
+
+def test_a_clip_that_has_changed_since_it_was_listed_is_inspected_again(
+    card: Path, listed: Path, make_clip: MakeClip
+) -> None:
+    other = make_clip("A001C001-longer.mov", timecode="03:00:00:00", **{**SMALL, "frames": 9})
+    (card / "A001C001.mov").unlink()
+    (card / "A001C001.mov").symlink_to(other)
+    with pytest.warns(MediaWarning, match=r"rushes.json: 1 of its 2 clips have changed since"):
+        report = find_media(listed).compute()
+    assert sorted((clip.start_timecode, clip.frames) for clip in report.results) == [
+        ("02:00:00:00", 6),
+        ("03:00:00:00", 9),
+    ]
+
+
+def test_a_clip_that_is_newer_than_its_list_is_inspected_again(card: Path, listed: Path) -> None:
+    os.utime(listed, ns=(0, (card / "A001C001.mov").stat().st_mtime_ns - 1))
+    with pytest.warns(MediaWarning, match="have changed since"):
+        assert len(find_media(listed).compute().results) == 2
+
+
+def test_a_clip_that_is_gone_since_it_was_listed_is_listed_as_failed(card: Path, listed: Path) -> None:
+    (card / "A001C001.mov").unlink()
+    report = find_media(listed).compute()
+    assert [clip.start_timecode for clip in report.results] == ["02:00:00:00"]
+    assert "A001C001.mov: no such file" in str(report.failures[0].failure)
+    (card / "day2" / "A002C001.mov").unlink()
+    with pytest.raises(MissingMedia, match="none of its 2 clips is there"):
+        find_media(listed)
+
+
+def test_a_listed_sequence_is_known_by_its_folder(tmp_path: Path) -> None:
+    folder = tmp_path / "plates"
+    folder.mkdir()
+    for number in range(1001, 1004):
+        iio.imwrite(folder / f"plate.{number}.png", np.full((36, 64, 3), number % 255, np.uint8))
+    path = tmp_path / "rushes.json"
+    path.write_text(json.dumps([inspect(folder / "plate.%04d.png").as_dict()]))
+    assert len(find_media(path).groups) == 0
+    iio.imwrite(folder / "plate.1004.png", np.zeros((36, 64, 3), np.uint8))
+    later = path.stat().st_mtime_ns + 1  # clocks of file systems tick slowly
+    os.utime(folder, ns=(later, later))
+    with pytest.warns(MediaWarning, match="have changed since"):
+        (found,) = find_media(path).compute().results
+    assert found.frames == 4
+
+
+def test_clips_that_cannot_be_read_are_told_where_nobody_sees_the_report(card: Path) -> None:
+    (card / "A003C001.mov").write_bytes(b"no movie")
+    with pytest.warns(MediaWarning, match=r"A003C001.mov: is"):
+        assert len(inspected(card)) == 2
 
 
 @pytest.mark.parametrize("text", ["[", '{"path": 1}', '[{"path": "x"}]', "\0"])

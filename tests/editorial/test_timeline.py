@@ -118,18 +118,69 @@ def test_retimes_of_otio(read_list: ReadList) -> None:
     assert "speed changes as it plays" in str(frames_of(found)[2])
 
 
-def test_what_asks_for_no_camera_picture_is_skipped_and_nested_sequences_are_listed(
-    read_list: ReadList,
-) -> None:
+def test_what_asks_for_no_camera_picture_is_skipped(read_list: ReadList) -> None:
     generated = otio.schema.Clip("bars", otio.schema.GeneratorReference("bars", "SMPTEBars"), used(0, 24))
     disabled = shot("A001C001")
     disabled.enabled = False
-    nested = otio.schema.Stack("compound", [shot("A001C001")])
-    timeline = edit(generated, disabled, nested, shot("A001C002"))
+    title = otio.schema.Stack("title", [layer(otio.schema.Gap(duration=time(24)))])
+    timeline = edit(generated, disabled, title, shot("A001C002"))
     timeline.tracks.append(otio.schema.Track("A1", kind=otio.schema.TrackKind.Audio))
     found = read_list(timeline.to_json_string(), ".otio")
-    assert len(found.skipped) == 3
-    assert ["sequence in the sequence" in "".join(event.problems) for event in found] == [True, False]
+    assert len(found.skipped) == 4
+    assert frames_of(found) == [("/card/A001C002.mov", 24, 48)]
+
+
+def layer(*items: Any, kind: str = otio.schema.TrackKind.Video) -> otio.schema.Track:
+    track = otio.schema.Track(kind=kind)
+    track.extend(items)
+    return track
+
+
+def test_a_sequence_in_the_sequence_is_what_is_on_top_in_it_as_long_as_it_is_shown(
+    read_list: ReadList,
+) -> None:
+    below = layer(shot("A001C001", frames=24), shot("A001C001", first=HOUR + 100, frames=24))
+    above = layer(otio.schema.Gap(duration=time(30)), shot("A001C002", frames=10))
+    inner = otio.schema.Stack("angles", [below, above, layer(shot("A001C001"), kind="Audio")])
+    nested = otio.schema.Stack("compound", [layer(inner)], source_range=used(12, 26))
+    dissolve = otio.schema.Transition("x", "SMPTE_Dissolve", time(4), time(6))
+    found = read_list(edit(nested, dissolve, shot("A001C001")).to_json_string(), ".otio")
+    assert frames_of(found) == [
+        ("/card/A001C001.mov", 36, 48),
+        ("/card/A001C001.mov", 100, 106),
+        ("/card/A001C002.mov", 24, 32 + 6),
+        ("/card/A001C001.mov", 24 - 4, 48),
+    ]
+    starts = [event.record and int(event.record.start) - 10 * HOUR for event in found]
+    assert starts == [0, 12, 18, 26]
+    assert found.events[0].where == "track V1, item 1, item 1, item 1"
+
+
+def test_a_sequence_whose_pictures_cannot_be_told_is_listed(read_list: ReadList) -> None:
+    empty = otio.schema.Stack("elsewhere", source_range=used(0, 24))
+    fast = otio.schema.Stack(
+        "fast", [layer(shot("A001C001"))], effects=[otio.schema.LinearTimeWarp(time_scalar=2)]
+    )
+    deep = shot("A001C001")
+    for _ in range(20):
+        deep = otio.schema.Stack("deep", [layer(deep)])
+    found = read_list(edit(empty, fast, deep, shot("A001C002")).to_json_string(), ".otio")
+    for said, what in zip(found, ["does not hold", "retimed as a whole", "too many sequences"], strict=False):
+        assert what in str(said.problems)
+    assert frames_of(found)[3] == ("/card/A001C002.mov", 24, 48)
+
+
+def test_record_places_count_the_timelines_frames_where_it_names_no_start(read_list: ReadList) -> None:
+    timeline = edit(*(otio.schema.Clip("A001C001", source_range=used(0, 60, 30)) for _ in range(2)))
+    timeline.global_start_time = None
+    found = read_list(timeline.to_json_string(), ".otio")
+    assert [event.record and event.record.start for event in found] == [0, 60]
+
+
+def test_files_are_found_under_names_that_urls_write_otherwise(read_list: ReadList) -> None:
+    reference = otio.schema.ExternalReference("file:///card/A001%20C001.mov", used(HOUR, 240))
+    (event,) = read_list(edit(otio.schema.Clip("a", reference, used(HOUR, 24))).to_json_string(), ".otio")
+    assert event.file == "file:///card/A001 C001.mov"
 
 
 def test_final_cut_7_xml(read_list: ReadList) -> None:
@@ -228,6 +279,13 @@ def test_ale(end: str, read_list: ReadList) -> None:
     # Written with colons, but the clip counts drop-frame.
     media = clip("A001C001", "01:00:59;28", 60, rate=Fraction(30000, 1001), path="/card/a.mov")
     assert frames_of(found, media)[0] == ("/card/a.mov", 2, 12)
+
+
+def test_an_ale_may_have_its_heading_in_one_line(read_list: ReadList) -> None:
+    heading = "FIELD_DELIM\tTABS\tVIDEO_FORMAT\t1080\tFPS\t23.98"
+    text = ALE.replace("FIELD_DELIM\tTABS\nVIDEO_FORMAT\t1080\nFPS\t29.97", heading)
+    assert heading in text
+    assert read_list(text, ".ale").rate == Fraction(24000, 1001)
 
 
 LAUGHS = "".join(f'<!ENTITY {name} "{f"&{before};" * 10}">' for before, name in pairwise("abcdefgh"))

@@ -27,6 +27,7 @@ __all__ = [
     "nearest",
     "open_config",
     "spaces",
+    "spaces_by_family",
 ]
 
 CONFIG = "ocio://studio-config-v5.0.0_aces-v2.1_ocio-v2.6"
@@ -110,6 +111,14 @@ def local_file(url: str) -> Iterator[str]:
 def spaces(config: ocio.Config) -> list[str]:
     """The names of a config's active color spaces."""
     return [space.getName() for space in config.getColorSpaces()]
+
+
+def spaces_by_family(config: ocio.Config) -> dict[str, list[str]]:
+    """The same by the families that the config sorts them in: ``{"Input/ARRI": ["ARRI LogC4", …], …}``."""
+    families: dict[str, list[str]] = {}
+    for space in config.getColorSpaces():
+        families.setdefault(space.getFamily() or "others", []).append(space.getName())
+    return families
 
 
 def named_space(config: ocio.Config, name: str, where: str) -> str:

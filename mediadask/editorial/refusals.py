@@ -1,0 +1,64 @@
+"""What no plate can be made of, known before anything is rendered: from what clips say, none is opened."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+from functools import cache
+from typing import TYPE_CHECKING
+
+from mediadask.editorial.plates import framing_choice
+from mediadask.errors import MediaError
+from mediadask.pixels.color.config import config_url, open_config, spaces_by_family
+from mediadask.pixels.color.spaces import input_space
+
+if TYPE_CHECKING:
+    from mediadask.editorial.plan import PlannedEvent, TurnoverPlan
+    from mediadask.editorial.plates import PlateOptions
+    from mediadask.metadata import ClipMetadata
+
+__all__ = ["refuse_unfit"]
+
+
+def refuse_unfit(plan: TurnoverPlan, media: Iterable[ClipMetadata], options: PlateOptions) -> TurnoverPlan:
+    """The plan, those events refused whose clip is in a color space that nobody names, or that no FDL is for.
+
+    Parameters
+    ----------
+    media
+        The clips the plan was made over.
+    """
+    config = config_url(options.config)
+    clips = {_first_file(clip.path): clip for clip in media}
+    unnamed = False
+
+    @cache
+    def problems(url: str) -> tuple[str, ...]:
+        nonlocal unnamed
+        clip = clips[url]
+        found = []
+        try:
+            input_space(clip, options.input_space, config)
+        except MediaError as error:
+            unnamed = True
+            found.append(f"{clip.path}: {error.what}; name it with --input-space")
+        try:
+            framing_choice(clip.path, clip.width, clip.height, options)
+        except MediaError as error:
+            found.append(str(error))
+        return tuple(found)
+
+    def judged(one: PlannedEvent) -> PlannedEvent:
+        more = problems(_first_file(one.url)) if one.url is not None else ()
+        return replace(one, problems=(*one.problems, *more)) if more else one
+
+    events = tuple(map(judged, plan))
+    if not unnamed:
+        return plan if events == plan.events else replace(plan, events=events)
+    families = spaces_by_family(open_config(config))
+    choices = tuple(f"  {family}: {', '.join(names)}" for family, names in families.items())
+    return replace(plan, events=events, advice=("--input-space is one of", *choices))
+
+
+def _first_file(url: str) -> str:
+    return url.removeprefix("concat:").partition("|")[0]

@@ -9,7 +9,7 @@ import numpy as np
 
 from mediadask.clips import mov, mxf, sound
 from mediadask.clips.decode import decode
-from mediadask.clips.fields import completes, first_field, may_split
+from mediadask.clips.h264 import completes, first_field, may_split
 from mediadask.clips.packets import demuxed, opened, ranged
 from mediadask.clips.probe import header_of
 from mediadask.clips.scan import scan

@@ -9,12 +9,10 @@ from collections import defaultdict
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
-import fsspec
-
 from mediadask.clips.clip import Clip
 from mediadask.clips.pattern import group_names, is_image, members, pattern_of, split_layer
 from mediadask.clips.spans import continues
-from mediadask.clips.storage import is_local, listing, normalize, storage_errors
+from mediadask.clips.storage import filesystem_of, is_local, listing, normalize, storage_errors
 from mediadask.clips.vendor import VENDOR_SUFFIXES
 from mediadask.errors import MediaError, MissingMedia
 
@@ -101,7 +99,7 @@ def _is_folder(url: str) -> bool:
     if url.startswith(("http://", "https://")):  # a page that lists files looks like any other
         return url.endswith("/")
     with storage_errors(url):
-        filesystem, path = fsspec.url_to_fs(url)
+        filesystem, path = filesystem_of(url)
         return bool(filesystem.isdir(path))
 
 
@@ -110,7 +108,7 @@ def _glob(url: str, on_error: Callable[[MediaError], None] | None) -> Iterator[s
         matches = glob.glob(url, recursive=True)
     else:
         with storage_errors(url):
-            filesystem, path = fsspec.url_to_fs(url)
+            filesystem, path = filesystem_of(url)
             matches = [filesystem.unstrip_protocol(match) for match in filesystem.glob(path)]
     if not matches:
         raise MissingMedia("nothing matches", where=url, do="check the pattern")

@@ -11,7 +11,6 @@ from fractions import Fraction
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
-import OpenImageIO as oiio
 
 from mediadask.clips.frame import ColorTags, PixelFormat
 from mediadask.clips.header import Tag
@@ -166,6 +165,8 @@ class _Layer:
 
 @contextmanager
 def _opened(url: str) -> Iterator[Any]:
+    import OpenImageIO as oiio  # only who opens images waits for it
+
     with _on_disk(url) as path:
         config = oiio.ImageSpec()
         config.attribute("oiio:UnassociatedAlpha", 1)  # as stored: PNG's colors are not multiplied by alpha
@@ -261,6 +262,8 @@ def _pixel_format(spec: Any, channels: tuple[int, ...], url: str) -> PixelFormat
 
 
 def _oiio_type(format: PixelFormat) -> Any:
+    import OpenImageIO as oiio
+
     return oiio.TypeDesc(next(name for name, dtype in _DTYPES.items() if dtype == format.dtype))
 
 

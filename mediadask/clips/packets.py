@@ -10,7 +10,7 @@ import av
 import numpy as np
 from av.stream import Discard
 
-from mediadask.clips.fields import frame_packets, joined
+from mediadask.clips.h264 import frame_packets, joined
 from mediadask.clips.storage import is_local, open_file, storage_errors
 from mediadask.errors import UnreadableMedia
 

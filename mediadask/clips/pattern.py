@@ -14,9 +14,6 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-import fileseq
-from fileseq.constants import PAD_STYLE_HASH1
-
 from mediadask.clips.storage import FileStamp, listing, stat
 from mediadask.errors import MissingMedia, UnreadableMedia
 
@@ -28,6 +25,9 @@ __all__ = ["IMAGE_SUFFIXES", "Pattern", "group_names", "is_image", "members", "p
 IMAGE_SUFFIXES = frozenset({".dpx", ".exr", ".jpeg", ".jpg", ".png", ".tif", ".tiff"})
 
 _LAYER = re.compile(r"(.*)\?layer=([^?/]+)")
+_PADDING = re.compile(r"[*#@%$<]")
+"""What every spelling of a pattern has: most names have none, and need no fileseq to tell."""
+
 _COUNTED = re.compile(r"(.*?)(\d+)(\.[A-Za-z]\w*)")
 
 
@@ -72,6 +72,11 @@ def is_image(url: str) -> bool:
 def pattern_of(url: str) -> Pattern | None:
     """The pattern a URL spells out; None where it names one file."""
     folder, _, name = url.rpartition("/")
+    if not _PADDING.search(name):
+        return None
+    import fileseq
+    from fileseq.constants import PAD_STYLE_HASH1
+
     name = name.replace("*", "#", 1)
     try:
         parsed = fileseq.FileSequence(name, pad_style=PAD_STYLE_HASH1)

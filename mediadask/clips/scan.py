@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from mediadask.clips.fields import frame_packets, joined
+from mediadask.clips.h264 import frame_packets, joined, recovers
 from mediadask.clips.index import FrameIndex
 from mediadask.clips.packets import UNTIMED, only
 
@@ -26,13 +26,16 @@ def scan(container: Any, stream: Any) -> tuple[FrameIndex, dict[int, int]]:
     """
     rows: list[tuple[int, int, int, bool, bool]] = []
     sounds = {sound.index: _Sound(sound) for sound in container.streams.audio if sound.codec_context}
-    packets = only(container, stream, *container.streams.audio)
+    packets, seen = only(container, stream, *container.streams.audio), False
     for packet, second in frame_packets(packets, stream):
         if packet.stream_index == stream.index:
             pts = UNTIMED if packet.pts is None else packet.pts
             dts = UNTIMED if packet.dts is None else packet.dts
             size = packet.size + (second.size if second else 0)
-            rows.append((pts, dts, size, packet.is_keyframe, packet.is_discard))
+            # The first key is where a decode of the whole clip begins, whatever it is.
+            key = packet.is_keyframe and (not seen or recovers(packet, stream))
+            seen = seen or key
+            rows.append((pts, dts, size, key, packet.is_discard))
         elif packet.stream_index in sounds:
             sounds[packet.stream_index].add(packet)
     table = np.array(rows, np.int64).reshape(-1, 5)

@@ -8,15 +8,21 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import IO, TYPE_CHECKING, Any
 
-import fsspec
-from fsspec.implementations.memory import MemoryFile
-
 from mediadask.errors import MediaError, MissingMedia, UnreadableMedia
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-__all__ = ["FileStamp", "is_local", "listing", "normalize", "open_file", "stat", "storage_errors"]
+__all__ = [
+    "FileStamp",
+    "filesystem_of",
+    "is_local",
+    "listing",
+    "normalize",
+    "open_file",
+    "stat",
+    "storage_errors",
+]
 
 
 @dataclass(frozen=True)
@@ -40,6 +46,14 @@ def normalize(url: str | os.PathLike[str]) -> str:
     if text.startswith("file://"):
         text = text.removeprefix("file://")
     return os.path.abspath(os.path.expanduser(text)) if is_local(text) else text
+
+
+def filesystem_of(url: str) -> tuple[Any, str]:
+    """The fsspec file system of a URL, and the path in it."""
+    import fsspec  # only who works on remote files waits for it
+
+    filesystem, path = fsspec.url_to_fs(url)
+    return filesystem, path
 
 
 @contextmanager
@@ -84,7 +98,7 @@ def stat(url: str) -> FileStamp:
                 raise IsADirectoryError
             size, version = info.st_size, str(info.st_mtime_ns)
         else:
-            filesystem, path = fsspec.url_to_fs(url)
+            filesystem, path = filesystem_of(url)
             details: dict[str, Any] = filesystem.info(path)
             if details.get("type") == "directory":
                 raise IsADirectoryError
@@ -115,7 +129,7 @@ def listing(folder: str) -> tuple[list[str], list[FileStamp]]:
                         info = entry.stat()
                         files.append(FileStamp(entry.path, info.st_size, str(info.st_mtime_ns)))
         else:
-            filesystem, path = fsspec.url_to_fs(folder)
+            filesystem, path = filesystem_of(folder)
             filesystem.invalidate_cache(path)  # or a listing made earlier in this process is given again
             for details in filesystem.ls(path, detail=True):
                 if details["name"].strip("/") == path.strip("/"):
@@ -139,7 +153,9 @@ def open_file(url: str) -> IO[bytes]:
     with storage_errors(url):
         if is_local(url):
             return open(url, "rb")
-        filesystem, path = fsspec.url_to_fs(url)
+        from fsspec.implementations.memory import MemoryFile
+
+        filesystem, path = filesystem_of(url)
         handle: IO[bytes] = filesystem.open(path, "rb", block_size=1 << 20)
         # memory:// hands every reader the same file object, with one position between them.
         return io.BytesIO(handle.getbuffer()) if isinstance(handle, MemoryFile) else handle

@@ -81,7 +81,9 @@ def expected(frames: int, as_fields: Callable[[int], bool]) -> list[Planes]:
     return [pictures[number] for number in sorted(pictures)]
 
 
-def write(path: Path, frames: int, *, as_fields: Callable[[int], bool], packets: int) -> Path:
+def write(
+    path: Path, frames: int, *, as_fields: Callable[[int], bool], packets: int, marked: bool = True
+) -> Path:
     """A clip in the container that the name asks for.
 
     Parameters
@@ -92,9 +94,11 @@ def write(path: Path, frames: int, *, as_fields: Callable[[int], bool], packets:
         Whether the picture of this number is coded as two fields, the top one first.
     packets
         How many a frame of two fields has: 1 or 2.
+    marked
+        Whether intra pictures say that decoding may begin with them.
     """
     raw = path.with_suffix(".h264")
-    coded = [(which, _pictures(which, as_fields(which.number))) for which in _order(frames)]
+    coded = [(which, _pictures(which, as_fields(which.number), marked)) for which in _order(frames)]
     raw.write_bytes(_parameter_sets() + b"".join(field for _, fields in coded for field in fields))
     with av.open(str(raw), format="h264") as source, av.open(str(path), "w") as out:
         stream: Any = out.add_stream_from_template(source.streams.video[0])
@@ -113,12 +117,12 @@ def write(path: Path, frames: int, *, as_fields: Callable[[int], bool], packets:
     return path
 
 
-def _pictures(coded: _Coded, as_fields: bool) -> tuple[bytes, ...]:
+def _pictures(coded: _Coded, as_fields: bool, marked: bool) -> tuple[bytes, ...]:
     """Access units of a frame: one, or one for each field."""
     planes = _source(coded.number)
-    recovery = (
-        _unit(6, _Bits().bits(6, 8).bits(1, 8).bits(0b11000100, 8).stop()) if coded.kind == "I" else b""
-    )
+    recovery = b""
+    if coded.kind == "I" and marked:
+        recovery = _unit(6, _Bits().bits(6, 8).bits(1, 8).bits(0b11000100, 8).stop())
     if not as_fields:
         return (_delimiter() + recovery + _slice(coded, coded.kind, planes, None),)
     second = "P" if coded.kind == "I" else coded.kind

@@ -1,4 +1,5 @@
-"""Frames coded as two fields, each with a packet of its own (PAFF), are counted and decoded as frames."""
+"""Frames coded as two fields, each with a packet of its own (PAFF), are counted and decoded as frames; and
+decoding begins only where it can."""
 
 from __future__ import annotations
 
@@ -11,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mediadask.clips import Clip
-from mediadask.clips.fields import frame_packets
+from mediadask.clips.h264 import frame_packets
 from mediadask.render.remux import kept, remux
 from tests.clips import field_pictures
 from tests.clips.test_exactness import assert_planes_equal
@@ -46,7 +47,8 @@ def test_frames_are_counted_and_exact(
     path = field_pictures.write(tmp_path / name, FRAMES, as_fields=as_fields, packets=packets)
     truth = field_pictures.expected(FRAMES, as_fields)
     clip = Clip.open(path)
-    assert (len(clip), clip.header.frame_rate) == (FRAMES, 25)
+    assert len(clip) == FRAMES
+    assert clip.header.frame_rate == 25
     assert np.flatnonzero(clip.index.frame_keys).tolist() == [0, 6, 12, 18]
     for at in np.random.default_rng(1).permutation(FRAMES).tolist():
         (frame,) = clip.frames(at, at + 1, threads=1)
@@ -60,6 +62,18 @@ def test_fields_are_flagged(tmp_path: Path) -> None:
     for name in ("a.ts", "a.mp4", "a.mkv"):
         path = field_pictures.write(tmp_path / name, 3, as_fields=CODINGS["fields"], packets=1)
         assert Clip.open(path).header.field_order == "top"
+
+
+@pytest.mark.parametrize("packets", [1, 2])
+def test_intra_pictures_that_promise_nothing_are_no_keys(packets: int, tmp_path: Path) -> None:
+    coding = CODINGS["both"]
+    path = field_pictures.write(tmp_path / "a.mkv", FRAMES, as_fields=coding, packets=packets, marked=False)
+    truth = field_pictures.expected(FRAMES, coding)
+    clip = Clip.open(path)
+    assert np.flatnonzero(clip.index.frame_keys).tolist() == [0]
+    for at in (FRAMES - 1, 8, 6, 0):
+        (frame,) = clip.frames(at, at + 1)
+        assert_planes_equal(frame.planes, truth[at])
 
 
 def test_a_range_is_copied_with_both_fields_in_a_packet(tmp_path: Path) -> None:

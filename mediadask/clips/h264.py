@@ -1,4 +1,4 @@
-"""Field pictures of H.264: which two packets are the fields of one frame, told by their slice headers.
+"""What H.264's packets say and containers do not: the fields of a frame, and where decoding can begin.
 
 Interlaced recordings (AVCHD) code a frame as one picture or as two fields, as suits each. MPEG-TS has a
 packet for each field, and so has what is copied from it into other containers: counted by packets, a clip has
@@ -16,9 +16,9 @@ import av
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-__all__ = ["completes", "first_field", "frame_packets", "joined", "may_split"]
+__all__ = ["completes", "first_field", "frame_packets", "joined", "may_split", "recovers"]
 
-_SLICE, _SLICE_A, _IDR, _SPS, _PPS = 1, 2, 5, 7, 8  # nal_unit_type, table 7-1
+_SLICE, _SLICE_A, _IDR, _SEI, _SPS, _PPS = 1, 2, 5, 6, 7, 8  # nal_unit_type, table 7-1
 _HEAD_BYTES = 64  # of a slice: far more than its header's beginning takes
 _HIGH_PROFILES = {100, 110, 122, 244, 44, 83, 86, 118, 128, 138, 139, 134, 135}  # 7.3.2.1.1
 _START = re.compile(b"\0\0\1")
@@ -67,6 +67,18 @@ def first_field(packet: Any, stream: Any) -> Literal["top", "bottom"] | None:
     return None if bottom is None else "bottom" if bottom else "top"
 
 
+def recovers(packet: Any, stream: Any) -> bool:
+    """Whether decoding can begin at a PyAV packet that is marked as a key.
+
+    FFmpeg also marks intra pictures that promise nothing (libavcodec/h264_parser.c, "non marked keyframes"),
+    and its decoder then holds back what follows them. True for other codecs than H.264.
+    """
+    if stream.codec_context.codec.canonical_name != "h264":
+        return True
+    units = _units(bytes(packet), _length_bytes(stream.codec_context.extradata or b""))
+    return any(unit[:1] and (unit[0] & 31 == _IDR or _is_recovery_point(unit)) for unit in units)
+
+
 def joined(first: Any, second: Any) -> Any:
     """One packet of a frame's both fields, as ISO/IEC 14496-15 has it."""
     if second is None:
@@ -104,16 +116,11 @@ class _Fields:
     def __init__(self, extradata: bytes) -> None:
         self._sequences: dict[int, _Sequence] = {}
         self._pictures: dict[int, int] = {}  # sequence parameter set of each picture parameter set
-        self._length_bytes = 0  # before each NAL unit; 0: start codes
+        self._length_bytes = _length_bytes(extradata)
         self._half: tuple[int, bool] | None = None
         """frame_num, and whether it was the bottom field, of a frame that lacks the other."""
-        if extradata[:1] == b"\1":  # AVCDecoderConfigurationRecord, ISO/IEC 14496-15 5.3.3.1.2
-            self._length_bytes = (extradata[4] & 3) + 1
-            for unit in _configured(extradata):
-                self._learn(unit)
-        else:
-            for unit in _units(extradata, 0):
-                self._learn(unit)
+        for unit in _configured(extradata) if self._length_bytes else _units(extradata, 0):
+            self._learn(unit)
 
     @property
     def possible(self) -> bool:
@@ -211,8 +218,30 @@ def _skip_scaling_list(bits: _Bits, length: int) -> None:
             return
 
 
+def _is_recovery_point(unit: bytes) -> bool:
+    """Whether a NAL unit has the message that decoding may begin here, payloadType 6 (7.3.2.3.1, D.1.8)."""
+    at = 1
+    while unit[0] & 31 == _SEI and at + 2 < len(unit):
+        fields = []
+        for _ in range(2):
+            value = 0
+            while unit[at : at + 1] == b"\xff":
+                value, at = value + 255, at + 1
+            fields.append(value + (unit[at] if at < len(unit) else 0))
+            at += 1
+        if fields[0] == 6:
+            return True
+        at += fields[1]
+    return False
+
+
+def _length_bytes(extradata: bytes) -> int:
+    """Of the length before each NAL unit; 0 for start codes (ISO/IEC 14496-15 5.3.3.1.2)."""
+    return (extradata[4] & 3) + 1 if extradata[:1] == b"\1" and len(extradata) > 4 else 0
+
+
 def _configured(record: bytes) -> Iterator[bytes]:
-    """The parameter sets of an AVCDecoderConfigurationRecord."""
+    """The parameter sets of an AVCDecoderConfigurationRecord (ISO/IEC 14496-15 5.3.3.1.2)."""
     at = 5
     for mask in (31, 255):
         count, at = record[at : at + 1], at + 1

@@ -78,9 +78,9 @@ def open_clip(
 
 
 def _frames(clip: Clip, source: FrameArray) -> xr.Variable:
-    edges, owners = plan_chunks(clip, source, parse_bytes(dask.config.get("array.chunk-size")))
-    name = f"frames-{tokenize(clip, source, edges, owners)}"
-    layer = FrameLayer(name, source, edges, owners)
+    plan = plan_chunks(clip, source, parse_bytes(dask.config.get("array.chunk-size")))
+    name = f"frames-{tokenize(clip, source, *plan)}"
+    layer, edges = FrameLayer(name, source, *plan), plan[0]
     chunks = (tuple(np.diff(edges).tolist()), *((length,) for length in source.shape[1:]))
     graph = HighLevelGraph({name: layer}, {name: set()})
     array = da.Array(graph, name, chunks, dtype=source.dtype)

@@ -10,7 +10,8 @@ decodes it once and keeps native planes, a quarter of that::
                     └─ ("frames-…", 2, 0, 0, 0)    …
 
 A GOP whose native planes are too much for a worker to hold (250 frames of 4K in 10 bits are 6 GB) has several
-such tasks, each of which decodes from the key: memory is bounded, at the price of decoding again.
+such tasks, one after the other: where one ends it leaves its decoder to the next. The next depends on the
+frames of the one before, so that a scheduler puts it where they are; elsewhere it decodes from the key again.
 
 Every chunk is a Dask getter, so that slices of it are fused into the task and reach `FrameArray`, which
 decodes and converts no more than they need. Tasks are made after culling: a GOP of which one chunk is left
@@ -20,6 +21,7 @@ is decoded from there, one of which several are left as far as the last of them 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from itertools import islice
 from numbers import Integral
 from typing import TYPE_CHECKING, Any
 
@@ -46,9 +48,15 @@ _OPEN_GOP_FRAMES = 20
 """At least so many frames are decoded together where GOPs are open: a run of them also decodes the next key,
 which at 20 is 5 %."""
 
-_HELD_BYTES = 3 << 29
-"""Of native planes that one task holds for its chunks: a second of 4K at 60 frames in 10 bits. Half of what
-Dask gives a worker of one core on a common machine."""
+_HELD_BYTES = 3 << 28
+"""Of native planes that one task holds for its chunks: half a second of 4K at 60 frames in 10 bits. A quarter
+of what Dask gives a worker of one core on a common machine: the part before may still be held."""
+
+_MOST_LEFT = 4
+"""Decoders left for tasks to come; an older one is let go."""
+
+_left: dict[tuple[FrameArray, int], Iterator[Frame]] = {}
+"""Frames from this number on, by where in which clip they go on."""
 
 
 @dataclass(frozen=True)
@@ -138,12 +146,30 @@ class DecodedFrames:
         return sum(frame.nbytes for frame in self.frames.values())  # Dask's measure of what a worker holds
 
 
-def _decode(source: FrameArray, start: int, stop: int) -> DecodedFrames:
-    clip = reopen(source.url, source.identity)
+def _decode(
+    source: FrameArray, reached: int, start: int, stop: int, end: int, *before: FrameArray | DecodedFrames
+) -> FrameArray | DecodedFrames:
+    """Frames ``[start, stop)``, or the plain array where there are none.
+
+    The task `before`, if it ran in this process, has left a decoder that `reached` a frame; it goes on from
+    there, and is left at `stop` to the next task unless that is the `end`.
+    """
+    if start == stop:
+        return source
+    reader = _left.pop((source, reached), None)
+    if reader is None:
+        reached = start
+        clip = reopen(source.url, source.identity)
+        reader = clip.frames(start, end, on_corrupt=source.on_corrupt, threads=source.threads)
     frames = {}
-    for frame in clip.frames(start, stop, on_corrupt=source.on_corrupt, threads=source.threads):
-        planes = tuple(plane.copy() for plane in frame.planes)
-        frames[frame.number] = replace(frame, planes=planes)
+    for frame in islice(reader, stop - reached):
+        if frame.number >= start:
+            planes = tuple(plane.copy() for plane in frame.planes)
+            frames[frame.number] = replace(frame, planes=planes)
+    if stop < end:
+        _left[source, stop] = reader
+        for oldest in list(_left)[:-_MOST_LEFT]:
+            _left.pop(oldest, None)
     return DecodedFrames(source, frames)
 
 
@@ -153,8 +179,9 @@ def _consecutive(positions: npt.NDArray[Any]) -> bool:
 
 def plan_chunks(
     clip: Clip, source: FrameArray, budget_bytes: int, held_bytes: int = _HELD_BYTES
-) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
-    """Edges of chunks, (chunks + 1,) frame numbers, and (chunks,) the first chunk that is decoded with each.
+) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+    """Edges of chunks, (chunks + 1,) frame numbers; (chunks,) the first chunk that is decoded with each; and
+    (chunks,) the first chunk of the GOPs it belongs to.
 
     Chunks with the same first chunk are decoded together: by one task, which holds no more than `held_bytes`
     of native planes.
@@ -163,7 +190,8 @@ def plan_chunks(
     most = max(budget_bytes // max(int(np.prod(source.shape[1:])) * source.dtype.itemsize, 1), 1)
     if clip.index.intra_only:
         edges = np.array([*range(0, count, most), count], np.int64)
-        return edges, np.arange(len(edges) - 1)
+        alone = np.arange(len(edges) - 1)
+        return edges, alone, alone
     least = _OPEN_GOP_FRAMES if _has_open_gops(clip) else 1
     together, start, stop = [0], 0, 0
     for edge in clip.index.gops.tolist():
@@ -179,7 +207,7 @@ def plan_chunks(
     chunk_bytes = -(-(stops - starts) // parts) * _native_bytes(clip)
     owners = firsts + part - part % np.maximum(held_bytes // chunk_bytes, 1)[group]
     edges = starts[group] + (stops - starts)[group] * part // parts[group]
-    return np.append(edges, count), owners
+    return np.append(edges, count), owners, firsts
 
 
 def _native_bytes(clip: Clip) -> int:
@@ -200,10 +228,16 @@ class FrameLayer(Layer):
     """The tasks of a clip's chunks, made when a graph is culled. It travels as URL, shape and chunk edges."""
 
     def __init__(
-        self, name: str, source: FrameArray, edges: npt.NDArray[np.int64], owners: npt.NDArray[np.int64]
+        self,
+        name: str,
+        source: FrameArray,
+        edges: npt.NDArray[np.int64],
+        owners: npt.NDArray[np.int64],
+        firsts: npt.NDArray[np.int64],
     ) -> None:
         super().__init__()
-        self.name, self.source, self.edges, self.owners = name, source, edges, owners
+        self.name, self.source = name, source
+        self.edges, self.owners, self.firsts = edges, owners, firsts
         self._all: dict[Any, Task | DataNode] | None = None
 
     def __getstate__(self) -> dict[str, Any]:
@@ -243,25 +277,46 @@ class FrameLayer(Layer):
 
     def _make(self, chunks: Collection[int]) -> dict[Any, Task | DataNode]:
         source = replace(self.source, threads=0) if len(chunks) == 1 else self.source
-        together: dict[int, list[int]] = {}
-        for chunk in chunks:
-            together.setdefault(int(self.owners[chunk]), []).append(chunk)
-        shared = set(self.owners[1:][np.diff(self.owners) == 0].tolist())
         tasks: dict[Any, Task | DataNode] = {}
-        for owner, needed in together.items():
-            key = (f"decode-{self.name}", owner)
-            decoded: TaskRef | DataNode
-            if owner in shared:
-                # A chunk depends on the same key however much of its GOP is needed: a scheduler that holds
-                # the chunk from another computation must not see its dependencies change.
-                decoded = TaskRef(key)
-                start, stop = int(self.edges[needed[0]]), int(self.edges[needed[-1] + 1])
-                alone = len(needed) == 1
-                tasks[key] = DataNode(key, source) if alone else Task(key, _decode, source, start, stop)
-            else:
-                decoded = DataNode(key, source)
+        groups: dict[int, list[int]] = {}
+        for chunk in chunks:
+            groups.setdefault(int(self.firsts[chunk]), []).append(chunk)
+        for first, needed in groups.items():
+            parts = np.unique(
+                self.owners[first : needed[-1] + 1][self.firsts[first : needed[-1] + 1] == first]
+            )
+            several = np.count_nonzero(self.firsts == first) > 1
+            if several:
+                tasks |= self._decoding(source, parts.tolist(), needed)
             for chunk in needed:
+                key = self._decoding_key(int(self.owners[chunk]))
+                decoded = TaskRef(key) if several else DataNode(key, source)
                 index = (slice(int(self.edges[chunk]), int(self.edges[chunk + 1])), *(slice(None),) * 3)
                 name = (self.name, chunk, 0, 0, 0)
                 tasks[name] = Task(name, getter, decoded, index)
+        return tasks
+
+    def _decoding_key(self, owner: int) -> tuple[str, int]:
+        return f"decode-{self.name}", owner
+
+    def _decoding(
+        self, source: FrameArray, parts: list[int], needed: list[int]
+    ) -> dict[Any, Task | DataNode]:
+        """The tasks that decode one GOP for its chunks, each after the one before.
+
+        Every key depends on the same keys however much of the GOP is needed: a scheduler that holds one of
+        them from another computation must not see its dependencies change.
+        """
+        tasks: dict[Any, Task | DataNode] = {}
+        end = int(self.edges[needed[-1] + 1])
+        reached = int(self.edges[needed[0]])
+        before: tuple[TaskRef, ...] = ()
+        for part in parts:
+            key = self._decoding_key(part)
+            here = [chunk for chunk in needed if self.owners[chunk] == part]
+            start = stop = reached
+            if here and len(needed) > 1:  # one alone decodes what is asked of it by itself
+                start, stop = int(self.edges[here[0]]), int(self.edges[here[-1] + 1])
+            tasks[key] = Task(key, _decode, source, reached, start, stop, end, *before)
+            reached, before = stop, (TaskRef(key),)
         return tasks

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import shutil
-import tempfile
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import fsspec
@@ -16,7 +13,7 @@ from mediadask.clips.discover import find_clips
 from mediadask.errors import MediaError, MissingMedia
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from pathlib import Path
 
 
 def touch(folder: Path, *names: str) -> None:
@@ -67,22 +64,6 @@ def test_what_is_not_there_is_an_error_or_reported(tmp_path: Path) -> None:
     where = [tmp_path / "*.mxf", tmp_path]
     assert list(find_clips(where, on_error=errors.append)) == [f"{tmp_path}/a.mov"]
     assert [type(error) for error in errors] == [MissingMedia]
-
-
-@pytest.fixture
-def as_nobody() -> Iterator[Path]:
-    """A folder for a user who may not read everything, even where the tests run as root."""
-    folder = Path(tempfile.mkdtemp())
-    folder.chmod(0o777)
-    root = os.geteuid() == 0
-    try:
-        if root:
-            os.seteuid(65534)
-        yield folder
-    finally:
-        if root:
-            os.seteuid(0)
-        shutil.rmtree(folder)
 
 
 def test_an_unreadable_folder_costs_no_other(as_nobody: Path) -> None:

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from mediadask.cli import options
 from mediadask.errors import OutputFailed
 
 if TYPE_CHECKING:
@@ -27,6 +26,8 @@ WhichOption = Annotated[
     ),
 ]
 
+JsonOption = Annotated[bool, typer.Option("--json", help="Print a JSON object instead of text.")]
+
 
 @app.command()
 def up(
@@ -39,7 +40,10 @@ def up(
         typer.Option(min=1, help="At most so many, all at once. Default: one a core, as work comes."),
     ] = None,
     port: Annotated[int, typer.Option(min=0, max=65535, help="Of its scheduler. Default: any.")] = 0,
-    json: options.JsonOption = False,
+    dashboard_port: Annotated[
+        int, typer.Option(min=0, max=65535, help="Of its dashboard; any where that is taken.")
+    ] = 8787,
+    json: JsonOption = False,
 ) -> None:
     """Start a pool that stays until `pool down`; commands and notebooks use it with `--pool local`.
 
@@ -49,7 +53,7 @@ def up(
 
     from mediadask.pool import standing
 
-    pool = standing.up(spec, workers=workers, port=port)
+    pool = standing.up(spec, workers=workers, port=port, dashboard_port=dashboard_port)
     if json:
         _print_json(asdict(pool))
         return
@@ -58,7 +62,7 @@ def up(
 
 
 @app.command()
-def status(pool: WhichOption = "local", json: options.JsonOption = False) -> None:
+def status(pool: WhichOption = "local", json: JsonOption = False) -> None:
     """Show a pool's workers against the wish, its jobs, turnaround and spend."""
     with _connected(pool) as there:
         told = {**there.status(), "turnaround": [], "costs": []}
@@ -80,17 +84,34 @@ def down(
         bool, typer.Option("--now", help="Stop what runs; the next `pool up` goes on with it.")
     ] = False,
 ) -> None:
-    """End a pool when the jobs that run have ended; it takes no new ones meanwhile."""
+    """End a pool when the jobs that can have ended; it takes no new ones meanwhile.
+
+    A job that its show's budget holds is not waited for: the next pool of the same name goes on with it.
+    """
     from mediadask.pool.standing import wait_until_gone
 
     with _connected(pool) as there:
-        open_jobs = len(there.status()["jobs"])
+        told = there.status()
         there.down(now=now)
-    if open_jobs and not now:
-        print(f"jobs to end first: {open_jobs}; the pool goes down after them whether you wait here or not")
+    if not now:
+        _print_last_jobs(told)
     if ":" not in pool:
         wait_until_gone(pool)
         print(f"pool {pool} is down")
+
+
+def _print_last_jobs(told: dict[str, Any]) -> None:
+    """What a pool that goes down waits for, and what it leaves."""
+    waits_for = [job["name"] for job in told["jobs"] if job["id"] in told["waits_for"]]
+    if waits_for:
+        first = f"jobs to end first: {len(waits_for)} ({', '.join(waits_for)})"
+        print(f"{first}; the pool goes down after them whether you wait here or not")
+        if told["trouble"]:
+            print(told["trouble"])
+    then = "it is cancelled" if ":" in told["name"] else "the next pool of this name goes on with it"
+    for job in told["jobs"]:
+        if job["held"]:
+            print(f"{job['name']} does not go on: {job['held']}; {then}")
 
 
 def _connected(pool: str) -> Pool:

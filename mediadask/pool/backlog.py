@@ -143,6 +143,11 @@ class JobRecord:
     order: int
     deadline: datetime | None
     delivery: Delivery
+    """Empty once it has ended."""
+
+    payload: bytes = field(repr=False)
+    """The delivery, pickled: for clients that did not submit it."""
+
     number: int
     """First come, first served."""
 
@@ -151,6 +156,7 @@ class JobRecord:
     seconds: float = 0.0
     """Turnaround, once it has ended."""
 
+    groups: int = field(init=False)
     values: list[bytes | Failure | None] = field(init=False, repr=False)
     planned: deque[Ticket] = field(default_factory=deque, repr=False)
     first: deque[Ticket] = field(default_factory=deque, repr=False)
@@ -171,6 +177,7 @@ class JobRecord:
     ended: asyncio.Event = field(default_factory=asyncio.Event, repr=False)
 
     def __post_init__(self) -> None:
+        self.groups = len(self.delivery)
         self.values = [None] * self.delivery.steps
 
     @property
@@ -181,12 +188,12 @@ class JobRecord:
     @property
     def fully_planned(self) -> bool:
         """Whether every group's units have been made."""
-        return self.next_group >= len(self.delivery)
+        return self.next_group >= self.groups
 
     def plan(self, units: int) -> list[Ticket]:
         """Make about so many more units; slow deliveries are slow here, so call it in a thread of its own."""
         tickets: list[Ticket] = []
-        while len(tickets) < units and self.next_group < len(self.delivery):
+        while len(tickets) < units and self.next_group < self.groups:
             index = self.next_group
             self.next_group += 1
             try:
@@ -227,7 +234,7 @@ class JobRecord:
     @property
     def units_left(self) -> int:
         """How many are not handed out yet, those not planned counted one to a group."""
-        return len(self.first) + len(self.planned) + len(self.delivery) - self.next_group
+        return len(self.first) + len(self.planned) + self.groups - self.next_group
 
     @property
     def has_ready(self) -> bool:
@@ -261,13 +268,13 @@ class JobRecord:
     def _finish_group(self, group: OpenGroup, value: bytes | Failure) -> None:
         self.values[group.index] = value
         group.results = []
-        if group.index == len(self.delivery):
+        if group.index == self.groups:
             return
         if isinstance(value, Failure):
             self.groups_failed += 1
         else:
             self.groups_done += 1
-        if self.groups_done + self.groups_failed == len(self.delivery) < len(self.values):
+        if self.groups_done + self.groups_failed == self.groups < len(self.values):
             self._close()
 
     def _close(self) -> None:
@@ -275,15 +282,38 @@ class JobRecord:
         unit = self.delivery.closing
         assert unit is not None
         values = [dumps(value) if isinstance(value, Failure) else value for value in self.values[:-1]]
-        group = OpenGroup(self, len(self.delivery), Group(unit.name, (), unit), values, 0, [self.id])
+        group = OpenGroup(self, self.groups, Group(unit.name, (), unit), values, 0, [self.id])
         self.units_planned += 1
         self.first.append(self._last(group))
+
+    def compute(self, value: bytes | Failure) -> None:
+        """Its one output is there, or failed: of a job whose units Dask knows and it does not."""
+        self.values = [value]
+        self.groups_done, self.groups_failed = 1, 0
+        if isinstance(value, Failure):
+            self.groups_done, self.groups_failed, self.error = 0, 1, value.error
+
+    def abandon(self, failure: Failure) -> None:
+        """Every group that is still open fails."""
+        self.values = [failure if value is None else value for value in self.values]
+        self.groups_failed = self.groups - self.groups_done
+        self.error = self.error or failure.error
+
+    def end(self, status: JobStatus) -> list[Ticket]:
+        """Keep its results, and no more. Returns what came back and waited, for others may want it."""
+        self.status, self.seconds = status, monotonic() - self.submitted_at
+        self.delivery = Delivery(self.delivery.name, ())
+        waiting = list(self.first)
+        self.first.clear()
+        self.planned.clear()
+        self.ended.set()
+        return waiting
 
     @property
     def settled(self) -> bool:
         """Whether every group is done or failed, and the delivery closed."""
         ended = self.groups_done + self.groups_failed
-        return ended == len(self.delivery) and None not in self.values[-1:]
+        return ended == self.groups and None not in self.values[-1:]
 
     def description(self) -> dict[str, Any]:
         """All of it that a client may want to see, as plain data."""
@@ -296,7 +326,7 @@ class JobRecord:
             "priority": self.priority,
             "deadline": self.deadline.isoformat() if self.deadline else None,
             "status": self.status,
-            "groups": len(self.delivery),
+            "groups": self.groups,
             "groups_done": self.groups_done,
             "groups_failed": self.groups_failed,
             "units": self.units_planned,

@@ -31,7 +31,7 @@ BUNDLE_SECONDS = 0.25
 
 BUNDLE_UNITS = 100
 
-_ids = count(10**12 - 1, -1)
+_numbers = count()
 
 
 @dataclass(eq=False, slots=True)
@@ -43,6 +43,9 @@ class Bundle:
 
     left: dict[int, Ticket] = field(init=False)
     """Those that have not ended, by position; the first is the one that runs."""
+
+    number: int = field(default_factory=_numbers.__next__)
+    """Of those made in this process: the lower was made first."""
 
     id: str = field(init=False)
     """The Dask key of its first stint."""
@@ -87,7 +90,7 @@ class Bundle:
     def __post_init__(self) -> None:
         word = re.sub(r"[^a-zA-Z]", "", self.tickets[0].unit.kind.partition(" ")[0]).lower() or "unit"
         # Of the tasks of one graph Dask runs the last key first; it groups keys by their first word.
-        self.id = self.stint = f"{word}-{next(_ids):012d}"
+        self.id = self.stint = f"{word}-{10**12 - 1 - self.number:012d}"
         self.left = dict(enumerate(self.tickets))
         self.begin()
         self.reorder()

@@ -1,7 +1,8 @@
 """What the ledger tells of money: what was spent on what, for whom, and what is left of a budget.
 
 A lease costs its measured seconds times its price. Each attempt on it costs its share: its seconds on a
-thread times the price of one of the lease's threads. What is left of a lease is idle: it goes to the jobs
+thread times the price of one of the lease's threads; several jobs that wanted the same unit bear equal parts
+of it. What is left of a lease is idle: it goes to the jobs
 that used that worker, in proportion to their use, and what nobody used to all jobs in proportion to
 theirs. So the shares of all jobs add up to the leases. A unit that stands aside has no thread and costs
 nothing: its hours are reported, the money is in what ran instead.
@@ -16,7 +17,7 @@ from sqlalchemy import func, or_, select
 
 from mediadask.pool.events import utc_now
 from mediadask.pool.reports import EARLIEST, LATEST, read_table
-from mediadask.pool.tables import attempts, jobs, leases
+from mediadask.pool.tables import attempts, jobs, leases, shares
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -160,23 +161,31 @@ def _inside(
 def _use(engine: Engine, since: datetime, until: datetime) -> pd.DataFrame:
     """Thread and paused seconds inside the window by job, worker and outcome."""
     a = attempts.c
-    key = a.job, a.worker, a.outcome
+    part = func.coalesce(shares.c.part, 1.0)
+    run_seconds, paused_seconds = a.run_seconds * part, a.paused_seconds * part
+    key = func.coalesce(shares.c.job, a.job).label("job"), a.worker, a.outcome
+    shared = attempts.outerjoin(shares, shares.c.attempt == a.attempt)
     # A million attempts are added up by the database; only those that cross the window's edges come as rows.
     begun = func.coalesce(a.started, a.ended)
     added = (
-        select(*key, func.sum(a.run_seconds), func.sum(a.paused_seconds))
+        select(*key, func.sum(run_seconds), func.sum(paused_seconds))
+        .select_from(shared)
         .where(a.ended <= until, begun >= since)
         .group_by(*key)
     )
-    crossing = select(*key, a.started, a.ended, a.run_seconds, a.paused_seconds).where(
-        a.started < until,
-        or_(a.ended.is_(None), a.ended > until, (a.ended > since) & (a.started < since)),
+    crossing = (
+        select(*key, a.started, a.ended, run_seconds.label("run"), paused_seconds.label("paused"))
+        .select_from(shared)
+        .where(
+            a.started < until,
+            or_(a.ended.is_(None), a.ended > until, (a.ended > since) & (a.started < since)),
+        )
     )
     with engine.connect() as connection:
         rows: list[tuple[Any, ...]] = [tuple(row) for row in connection.execute(added)]
         for row in connection.execute(crossing):
-            run = _inside(row.started, row.ended, row.run_seconds, since, until)
-            paused = _inside(row.started, row.ended, row.paused_seconds, since, until) if row.ended else 0.0
+            run = _inside(row.started, row.ended, row.run, since, until)
+            paused = _inside(row.started, row.ended, row.paused, since, until) if row.ended else 0.0
             rows.append((row.job, row.worker, row.outcome, run, paused))
     table = pd.DataFrame(rows, columns=["job", "worker", "outcome", "run_seconds", "paused_seconds"])
     return table.astype({"run_seconds": float, "paused_seconds": float}).fillna({"paused_seconds": 0.0})

@@ -160,6 +160,9 @@ class AttemptEnded:
 
     error: str = ""
     number: int = 1
+    shared_with: tuple[str, ...] = ()
+    """The other jobs that wanted the same unit: each bears an equal part of what it cost."""
+
     started: datetime | None = None
     """When it began, where no `AttemptStarted` said so: of short units only the end is told."""
 

@@ -110,6 +110,10 @@ def _rows(event: Event, pool: str, session: str) -> Iterator[tuple[Table, Row]]:
                     "error": _clean(event.error),
                 },
             )
+            if event.shared_with:
+                jobs = (event.job, *event.shared_with)
+                for job in jobs:
+                    yield tables.shares, {"attempt": event.attempt, "job": job, "part": 1 / len(jobs)}
         case Displaced():
             yield (
                 tables.displacements,

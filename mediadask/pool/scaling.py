@@ -13,6 +13,7 @@ from distributed import SchedulerPlugin
 from sqlalchemy.exc import SQLAlchemyError
 
 from mediadask.pool.actuator import adjust
+from mediadask.pool.graphs import is_withheld
 from mediadask.pool.policy import ScalingPolicy, Snapshot, TierState, Wish, Work, WorkerState
 
 if TYPE_CHECKING:
@@ -84,6 +85,7 @@ class Scaler(SchedulerPlugin):
         self._work, self._kept, self._evacuate = work, kept, evacuate
         self._idle_since: dict[str, float] = {}
         self._next_spent = 0.0
+        self._adding_up: asyncio.Task[None] | None = None
         self._news = asyncio.Event()
 
     async def start(self, scheduler: Scheduler) -> None:
@@ -102,11 +104,25 @@ class Scaler(SchedulerPlugin):
         budget = self.books.config.budgets.get(show)
         return "ok" if budget is None else budget.state(self.spent.get(show, 0.0))
 
+    def held(self, show: str) -> str:
+        """Why nothing more of a show's work begins; empty where it may."""
+        return self._of_budget(show) if self.budget_state(show) == "hold" else ""
+
     def notice(self, show: str) -> str:
         """What whoever works for `show` shall know: its budget is nearly spent, or no worker comes."""
+        parts = (self._of_budget(show), self.trouble() or self._nobody())
+        return "; ".join(part for part in parts if part)
+
+    def _nobody(self) -> str:
+        if self.actuator is not None or self.scheduler.workers:
+            return ""
+        return (
+            f"no worker is there: start `dask worker {self.scheduler.address}`; work goes on when one comes"
+        )
+
+    def _of_budget(self, show: str) -> str:
         budget = self.books.config.budgets.get(show)
-        parts = [] if budget is None else [budget.notice(show, self.spent.get(show, 0.0), self.currency)]
-        return "; ".join(part for part in (*parts, self.trouble()) if part)
+        return "" if budget is None else budget.notice(show, self.spent.get(show, 0.0), self.currency)
 
     def trouble(self) -> str:
         """Why there is no worker although there should be; empty where all is well."""
@@ -144,6 +160,8 @@ class Scaler(SchedulerPlugin):
     async def before_close(self) -> None:
         """The scheduler closes: so do the workers."""
         self._task.cancel()
+        if self._adding_up is not None:
+            self._adding_up.cancel()
         if self.actuator is not None:
             await self.actuator.close()
 
@@ -161,8 +179,8 @@ class Scaler(SchedulerPlugin):
 
     async def look(self) -> None:
         """Look at the pool, decide, act."""
-        if self.books.config.budgets and monotonic() >= self._next_spent:
-            await self._add_up()
+        if self.books.config.budgets and self._adding_up is None and monotonic() >= self._next_spent:
+            self._adding_up = asyncio.create_task(self._add_up())
         there = {} if self.actuator is None else await self.actuator.state()
         snapshot = self._snapshot(there)
         self.wish = self.policy.decide(snapshot)
@@ -182,11 +200,14 @@ class Scaler(SchedulerPlugin):
 
         begun = monotonic()
         try:
+            # Beside the looks: a slow database holds up no worker.
             self.spent = await asyncio.to_thread(spent, self.books.ledger.engine, self.books.config)
         except SQLAlchemyError as error:
             # Workers come and go by what was known: the ledger itself says in the log that it is away.
             _logger.debug("what was spent is not to be had: %s", error)
         self._next_spent = monotonic() + (monotonic() - begun) / _SPENT_SHARE
+        self._adding_up = None
+        self.look_soon()
 
     def _snapshot(self, there: Any) -> Snapshot:
         now, kept = monotonic(), set(self._kept())
@@ -240,7 +261,9 @@ def dask_work(scheduler: Scheduler, priority: str, ours: str) -> Work:
 
     def foreign(tasks: Iterable[TaskState]) -> list[TaskState]:
         return [
-            task for task in tasks if not any(client.client_key == ours for client in task.who_wants or ())
+            task
+            for task in tasks
+            if not is_withheld(task) and not any(client.client_key == ours for client in task.who_wants or ())
         ]
 
     running = foreign(task for worker in scheduler.workers.values() for task in worker.processing)
@@ -267,7 +290,7 @@ def remaining_work(job: JobRecord, predictor: Predictor) -> Work:
         * (1 - min(0.95, ticket.fraction_done()))
         for ticket in tickets
     ]
-    groups_left = len(job.delivery) - job.next_group
+    groups_left = job.groups - job.next_group
     units_a_group = job.units_planned / job.next_group if job.next_group else 1.0
     unplanned = groups_left * max(units_a_group, 1.0)
     mean = sum(each) / len(each) if each else predictor.seconds("", 1)

@@ -47,6 +47,7 @@ __all__ = [
     "open_database",
     "reprioritizations",
     "sessions",
+    "shares",
 ]
 
 SCHEMA_VERSION = 1
@@ -145,6 +146,16 @@ attempts = Table(
     Index("attempts_job", "job"),
     sqlite_with_rowid=False,
 )
+
+shares = Table(
+    "shares",
+    metadata,
+    Column("attempt", String, primary_key=True),
+    Column("job", String, primary_key=True),
+    Column("part", Float, nullable=False),
+    sqlite_with_rowid=False,
+)
+"""Who bears what an attempt cost, where that is not its job alone: the parts add up to one."""
 
 displacements = Table(
     "displacements",

@@ -27,14 +27,16 @@ _IMPORT_SECONDS = 60.0
 """A new worker may take so much longer to load what a unit needs, from a network share for instance."""
 
 _KILL_SECONDS = 10.0
+_OTHERS_SECONDS = 20.0
+"""What runs beside a unit that hangs, and makes no checkpoint for so long, begins again elsewhere."""
 
 
 class Watch:
     """Looks at a pool whenever it is told to; all in the scheduler's event loop.
 
     A thread cannot be ended, so a unit that hangs goes with its worker's process, and only a nanny brings
-    another. That is done once nothing else is on that worker: other units there are told to leave first. The
-    unit is tried again, and set aside when it hangs a second time, as one that kills its worker.
+    another. That worker gets no more work, and other units there are told to leave first, for which they have
+    a while. The unit is tried again, and set aside when it hangs a second time, as one that kills its worker.
     """
 
     def __init__(
@@ -46,17 +48,21 @@ class Watch:
             predictor,
             config,
         )
+        self._shut_since: dict[str, float] = {}
         self._full_since: dict[str, float] = {}
         self._ending: dict[str, asyncio.Task[None]] = {}
 
     def look(self) -> None:
         """Flag what hangs, and end the workers that are of no more use."""
         hanging: dict[str, list[Bundle]] = {}
-        for bundle in self._dispatch.bundles.values():
+        for bundle in self._dispatch.occupancy:
             if bundle.state in ("running", "asked") and self._hangs(bundle):
                 hanging.setdefault(bundle.worker, []).append(bundle)
         for worker, bundles in hanging.items():
             self._free_of_others(worker, bundles)
+        for worker in self._shut_since.keys() - hanging.keys() - self._ending.keys():
+            del self._shut_since[worker]
+            self._set_status(worker, Status.running)  # what hung went on after all
         self._look_for_full_workers()
 
     def close(self) -> None:
@@ -83,16 +89,26 @@ class Watch:
 
     def _free_of_others(self, worker: str, hanging: list[Bundle]) -> None:
         state = self._scheduler.workers[worker]
-        others = [b for b in self._dispatch.bundles.values() if b.worker == worker and b not in hanging]
-        if not state.nanny:
-            return  # nobody would bring another, so it stays flagged
+        if not state.nanny or worker in self._ending:
+            return  # nobody would bring another, so it stays flagged; or one is on its way
+        now = monotonic()
+        if worker not in self._shut_since:
+            self._shut_since[worker] = now
+            self._set_status(worker, Status.paused)
+        others = [bundle for bundle in self._dispatch.occupancy.on(worker) if bundle not in hanging]
         if others:
             self._dispatch.leave(others)
-        elif len(state.processing) <= len(hanging):
+        is_free = not others and len(state.processing) <= len(hanging)
+        if is_free or now - self._shut_since[worker] > _OTHERS_SECONDS:
+            self._dispatch.excuse(worker, "its worker was replaced: another unit hung there")
             self._end(worker, hanging[0].hangs)
 
+    def _set_status(self, worker: str, status: Status) -> None:
+        """As Dask sees it: a paused worker is sent nothing."""
+        self._scheduler.handle_worker_status_change(status, worker, "mediadask-watch")
+
     def _look_for_full_workers(self) -> None:
-        busy = self._dispatch.workers_with_units()
+        busy = self._dispatch.occupancy.workers()
         full = {
             address
             for address, state in self._scheduler.workers.items()

@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal, NamedTuple
 from distributed import Reschedule, WorkerPlugin, get_worker
 from distributed.protocol.pickle import dumps, loads
 from distributed.threadpoolexecutor import secede
+from distributed.worker_state_machine import FreeKeysEvent
 
 from mediadask.checkpoint import checkpoints_call
 from mediadask.delivery import Failure
@@ -34,7 +35,7 @@ if TYPE_CHECKING:
     from mediadask.delivery import Unit
     from mediadask.pool.events import Outcome
 
-__all__ = ["ORDERS", "REPORT", "Cancelled", "Order", "UnitEnded", "Workbench", "stint"]
+__all__ = ["GRAPH_JOB", "ORDERS", "REPORT", "Cancelled", "Order", "UnitEnded", "Workbench", "stint"]
 
 REPORT = "mediadask-report"
 """Worker to scheduler: what became of a unit."""
@@ -42,10 +43,14 @@ REPORT = "mediadask-report"
 ORDERS = "mediadask-orders"
 """Scheduler to worker: what units are to do at their next checkpoint."""
 
+GRAPH_JOB = "mediadask_job"
+"""The annotation of tasks of a graph: its job's id."""
+
 Order = Literal["run", "pause", "leave"]
 """``pause``: step aside and wait. ``leave``: give the work back."""
 
-_ON_THE_WAY = ("waiting", "ready", "executing")
+_NOT_BEGUN = ("waiting", "ready", "constrained")
+_ON_THE_WAY = (*_NOT_BEGUN, "executing")
 _PULSE_SECONDS = 0.5
 _REPORT_SECONDS = 0.1
 _PATIENCE_SECONDS = 1.0
@@ -248,7 +253,7 @@ class Workbench(WorkerPlugin):
                 return
         await seat.slot_free.wait()
 
-    def obey(self, orders: dict[str, Order], cancelled: dict[str, list[int]]) -> None:
+    def obey(self, orders: dict[str, Order], cancelled: dict[str, list[int]], graphs: list[str]) -> None:
         """Pass orders on to units, also to those whose stint has not reached this worker's slot yet."""
         for bundle, order in orders.items():
             if seat := self._seat(bundle):
@@ -256,13 +261,28 @@ class Workbench(WorkerPlugin):
         for bundle, positions in cancelled.items():
             if seat := self._seat(bundle):
                 seat.cancel(positions)
+        if graphs:
+            self._give_back_tasks(graphs)
+
+    def _give_back_tasks(self, graphs: list[str]) -> None:
+        """Have tasks of these graphs that have not begun wait with the scheduler."""
+        keys = [
+            task.key
+            for task in self.worker.state.tasks.values()
+            if task.state in _NOT_BEGUN and (task.annotations or {}).get(GRAPH_JOB) in graphs
+        ]
+        self.worker.handle_stimulus(FreeKeysEvent(keys=keys, stimulus_id=GRAPH_JOB))
+        for key in keys:
+            self.worker.batched_send({"op": "reschedule", "key": key, "stimulus_id": GRAPH_JOB})
 
     def _seat(self, bundle: str) -> Seat | None:
         if bundle in self.seats:
             return self.seats[bundle]
-        if (task := self.worker.state.tasks.get(bundle)) and task.state in _ON_THE_WAY:
-            return self._early.setdefault(bundle, Seat(bundle))
-        return None
+        return self._early.setdefault(bundle, Seat(bundle)) if self._is_on_the_way(bundle) else None
+
+    def _is_on_the_way(self, bundle: str) -> bool:
+        task = self.worker.state.tasks.get(bundle)
+        return task is not None and task.state in _ON_THE_WAY
 
     def _report(self, seat: Seat) -> None:
         if events := seat.take_events():
@@ -274,6 +294,8 @@ class Workbench(WorkerPlugin):
             for seat in self.seats.values():
                 seat.look_after()
                 self._report(seat)
+            for bundle in [bundle for bundle in self._early if not self._is_on_the_way(bundle)]:
+                del self._early[bundle]
             self._make_room()
 
     def _make_room(self) -> None:

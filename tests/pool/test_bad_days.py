@@ -7,22 +7,22 @@ import signal
 import subprocess
 import sys
 import time
+from collections import Counter
 from functools import partial
 from typing import TYPE_CHECKING
 
 import pytest
+from sqlalchemy import select
 
 import mediadask as md
 from mediadask.errors import MediaError
 from mediadask.pool import Pool
+from mediadask.pool.tables import attempts, displacements, open_database
+from tests.pool.waiting import WAIT, eventually, see
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
-
-    from mediadask.pool import Job
-
-WAIT = 60
 
 
 @pytest.fixture
@@ -55,13 +55,6 @@ def pids(folder: Path, number: int) -> list[int]:
     return [int(pid) for pid in path.read_text().split()] if path.exists() else []
 
 
-def see(job: Job, **what: int) -> None:
-    until = time.monotonic() + WAIT
-    while any(getattr(job.progress, name) != value for name, value in what.items()):
-        assert time.monotonic() < until, job
-        time.sleep(0.005)
-
-
 def test_a_unit_that_kills_its_worker_twice_is_set_aside_and_the_rest_goes_on(pool: Pool) -> None:
     report = pool.submit(md.delivery(murderous, range(8), name="deadly")).result(WAIT)
     assert report.results == [0, 1, 2, 4, 5, 6, 7]
@@ -73,11 +66,9 @@ def test_a_unit_that_kills_its_worker_twice_is_set_aside_and_the_rest_goes_on(po
 def test_a_worker_killed_mid_frame_costs_only_its_unit(pool: Pool, tmp_path: Path) -> None:
     job = pool.submit(md.delivery(partial(until_exists, tmp_path), range(2), name="work"))
     see(job, units_running=2)
-    while not (pids(tmp_path, 0) and pids(tmp_path, 1)):
-        time.sleep(0.005)
+    eventually(lambda: pids(tmp_path, 0) and pids(tmp_path, 1))
     os.kill(pids(tmp_path, 0)[0], signal.SIGKILL)
-    while len(pids(tmp_path, 0)) < 2:
-        time.sleep(0.005)
+    eventually(lambda: len(pids(tmp_path, 0)) >= 2)
     (tmp_path / "go").touch()
     assert job.result(WAIT).results == [0, 1]
     assert len(pids(tmp_path, 1)) == 1
@@ -96,13 +87,11 @@ def test_a_unit_that_stood_aside_on_a_killed_worker_starts_again_and_is_not_blam
     )
     see(behind, units_paused=2)
     for _ in range(2):
-        while not pids(tmp_path / "front", 0):
-            time.sleep(0.005)
+        eventually(lambda: pids(tmp_path / "front", 0))
         victim = pids(tmp_path / "front", 0)[-1]
         os.kill(victim, signal.SIGKILL)
         if _ == 0:
-            while len(pids(tmp_path / "front", 0)) < 2:
-                time.sleep(0.005)
+            eventually(lambda: len(pids(tmp_path / "front", 0)) >= 2)
     (tmp_path / "front" / "go").touch()
     (tmp_path / "go").touch()
     assert [outcome.name for outcome in front.result(WAIT).failures] == ["0"]
@@ -119,8 +108,7 @@ def test_a_job_outlives_its_client(pool: Pool, tmp_path: Path) -> None:
 def test_a_restart_of_dask_loses_no_job(pool: Pool, tmp_path: Path) -> None:
     job = pool.submit(md.delivery(partial(until_exists, tmp_path), range(12), name="work"))
     see(job, units_running=2)
-    while not (pids(tmp_path, 0) and pids(tmp_path, 1)):
-        time.sleep(0.005)
+    eventually(lambda: pids(tmp_path, 0) and pids(tmp_path, 1))
     before = {*pids(tmp_path, 0), *pids(tmp_path, 1)}
     pool.client.restart(timeout=WAIT)
     see(job, units_running=2)
@@ -135,7 +123,7 @@ def large(number: int) -> bytes:
 
 
 def test_results_of_ended_jobs_are_kept_for_a_while_only(pool: Pool, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("mediadask.pool.foreman._KEPT_BYTES", 5 << 20)
+    monkeypatch.setattr("mediadask.pool.archive._KEPT_BYTES", 5 << 20)
     jobs = []
     for number in range(8):
         jobs.append(pool.submit(md.delivery(large, [number], name=f"large {number}")))
@@ -146,8 +134,22 @@ def test_results_of_ended_jobs_are_kept_for_a_while_only(pool: Pool, monkeypatch
         jobs[0].result()
 
 
+def length(clip: bytes) -> int:
+    return len(clip)
+
+
+def test_what_a_job_was_made_of_counts_as_what_it_left(pool: Pool, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("mediadask.pool.archive._KEPT_BYTES", 5 << 20)
+    for number in range(8):
+        clip = bytes([number]) * (1 << 20)
+        assert pool.submit(md.delivery(length, [clip], name=f"of much {number}")).wait(WAIT)
+    assert [job.name for job in pool.jobs()] == [f"of much {number}" for number in range(4, 8)]
+    with Pool.connect(pool.address) as other:
+        assert other.job("of much 7").result(WAIT).results == [1 << 20], "its delivery is still to be had"
+
+
 UNGUARDED = """
-import mediadask as md
+import mediadask as md  # and no line that asks whether it is __main__
 with md.Pool.local(workers=2) as pool:
     print(pool.submit(md.delivery(abs, [1], name="x")).result())
 """
@@ -184,9 +186,45 @@ def test_a_program_that_comes_on_standard_input_works(tmp_path: Path) -> None:
 def test_a_worker_that_is_retired_hands_its_units_on(pool: Pool, tmp_path: Path) -> None:
     job = pool.submit(md.delivery(partial(until_exists, tmp_path), range(2), name="work"))
     see(job, units_running=2)
-    while not (pids(tmp_path, 0) and pids(tmp_path, 1)):
-        time.sleep(0.005)
+    eventually(lambda: pids(tmp_path, 0) and pids(tmp_path, 1))
     address = next(iter(pool.client.scheduler_info()["workers"]))
     pool.client.retire_workers([address])
     (tmp_path / "go").touch()
     assert job.result(WAIT).results == [0, 1]
+
+
+def test_what_stood_aside_or_had_resumed_on_a_retired_worker_is_given_back_not_lost(tmp_path: Path) -> None:
+    (tmp_path / "front").mkdir()
+    with Pool.local(workers=1) as pool:
+
+        def retire() -> None:
+            """Its only worker; another comes in its place."""
+            before = pool.client.scheduler_info()["workers"].keys()
+            pool.client.retire_workers(list(before))
+            eventually(lambda: before.isdisjoint(pool.client.scheduler_info()["workers"]))
+
+        behind = pool.submit(
+            md.delivery(partial(until_exists, tmp_path), [0], name="b"), priority="background"
+        )
+        see(behind, units_running=1)
+        front = pool.submit(
+            md.delivery(partial(until_exists, tmp_path / "front"), [0], name="f"), priority="urgent"
+        )
+        see(behind, units_paused=1)
+        retire()
+        see(behind, units_paused=0)
+        (tmp_path / "front" / "go").touch()
+        assert front.wait(WAIT)
+        see(behind, units_running=1)
+        assert pool.submit(md.delivery(short, [1], name="pull"), priority="urgent").wait(WAIT)
+        see(behind, units_running=1)  # by a second stint
+        retire()
+        (tmp_path / "go").touch()
+        assert behind.result(WAIT).failures == []
+    engine = open_database()
+    with engine.connect() as connection:
+        outcomes = Counter(row.outcome for row in connection.execute(select(attempts)))
+        how = Counter(row.how for row in connection.execute(select(displacements)))
+    engine.dispose()
+    assert outcomes == {"done": 3, "rescheduled": 3}
+    assert how == {"resumed": 1, "rescheduled": 1}

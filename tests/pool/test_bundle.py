@@ -14,6 +14,7 @@ import mediadask as md
 from mediadask.pool import Job, Pool
 from mediadask.pool.backlog import JobRecord
 from mediadask.pool.bundle import BUNDLE_UNITS, Bundle, take_bundle
+from tests.pool.waiting import WAIT, eventually
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -22,11 +23,9 @@ if TYPE_CHECKING:
     from mediadask.delivery import Unit
     from mediadask.pool.backlog import Ticket
 
-WAIT = 60
-
 
 def job_of(units: int) -> JobRecord:
-    job = JobRecord("id", "job", "", "normal", 1, None, md.delivery(abs, range(units), name="abs"), 0)
+    job = JobRecord("id", "job", "", "normal", 1, None, md.delivery(abs, range(units), name="abs"), b"", 0)
     job.planned += job.plan(units)
     return job
 
@@ -104,10 +103,7 @@ def one_is_deadly(folder: Path, number: int) -> int:
 
 
 def see_done(job: Job, units: int) -> None:
-    until = time.monotonic() + WAIT
-    while job.progress.units_done < units:
-        assert time.monotonic() < until, job
-        time.sleep(0.01)
+    eventually(lambda: job.progress.units_done >= units, job)
 
 
 def test_every_short_unit_runs_once_and_results_come_in_order(pool: Pool, tmp_path: Path) -> None:

@@ -15,13 +15,10 @@ import mediadask as md
 from mediadask.pool import Pool, tables
 from mediadask.pool.config import load_config
 from mediadask.pool.costs import costs
+from tests.pool.waiting import WAIT, see
 
 if TYPE_CHECKING:
     from pathlib import Path
-
-    from mediadask.pool import Job
-
-WAIT = 60
 
 
 def until_exists(folder: Path, number: int) -> int:
@@ -29,13 +26,6 @@ def until_exists(folder: Path, number: int) -> int:
         time.sleep(0.005)
         md.checkpoint()
     return number
-
-
-def see(job: Job, **what: int) -> None:
-    until = time.monotonic() + WAIT
-    while any(getattr(job.progress, name) != value for name, value in what.items()):
-        assert time.monotonic() < until, job
-        time.sleep(0.005)
 
 
 class Clock(datetime):

@@ -43,14 +43,14 @@ def lease(ledger: Ledger, hours: float, price: float = 1.0, threads: int = 1, at
 
 
 def attempt(ledger: Ledger, job: str, worker: str, hours: float, outcome: str = "done", **more) -> None:
-    after, paused = more.pop("after", 0.0), more.pop("paused", 0.0)
+    after, paused, others = more.pop("after", 0.0), more.pop("paused", 0.0), more.pop("others", ())
     begun = START + timedelta(hours=after)
     what = {"attempt": new_id(), "job": job, "unit": "u", "kind": "k", "frames": 1, "worker": worker}
     ledger.record(AttemptStarted(**what, at=begun))
     ledger.record(
         AttemptEnded(
             **what, outcome=outcome, run_seconds=hours * 3600, paused_seconds=paused * 3600,
-            at=begun + timedelta(hours=hours + paused),
+            shared_with=tuple(others), at=begun + timedelta(hours=hours + paused),
         )
     )  # fmt: skip
 
@@ -69,6 +69,22 @@ def test_a_lease_is_split_between_its_users_and_their_idle_share(ledger: Ledger)
     assert (a["show"], a["compute"], a["retries"], a["displaced"], a["idle"]) == ("A", 6, 2, 4, 3)
     assert (b["show"], b["compute"], b["idle"], b["total"], b["displaced_hours"]) == ("B", 4, 1, 5, 1)
     assert (a["compute_hours"], a["idle_hours"]) == (6, 1.5)
+
+
+def test_what_several_jobs_wanted_costs_each_its_part(ledger: Ledger) -> None:
+    worker = lease(ledger, hours=10, price=3.0)
+    one, two, three = (submit(ledger, show) for show in "ABB")
+    attempt(ledger, one, worker, 3, others=[two, three])
+    attempt(ledger, two, worker, 2, "failed", after=3, others=[one])
+    attempt(ledger, one, worker, 1, after=5)
+    ledger.flush()
+    table = costs(ledger.engine, load_config()).set_index("show")
+    assert list(table.loc["A", ["compute", "retries"]]) == pytest.approx([6, 3])
+    assert list(table.loc["B", ["compute", "retries"]]) == pytest.approx([6, 3])
+    assert table["idle"].to_dict() == pytest.approx({"A": 6, "B": 6})
+    until = START + timedelta(hours=1.5)
+    table = costs(ledger.engine, load_config(), until=until).set_index("show")
+    assert table["compute"].to_dict() == pytest.approx({"A": 1.5, "B": 3}), "half of the first"
 
 
 def test_by_job_class_and_kind(ledger: Ledger) -> None:
@@ -201,9 +217,9 @@ def test_whatever_happened_the_shares_add_up_to_the_leases(
                         ["done", "done", "failed", "lost", "rescheduled", "replaced", "cancelled"]
                     )
                     # The worker's own clock and the scheduler's do not agree to the last thousandth.
-                    attempt(
-                        ledger, rng.choice(jobs), worker, run * rng.uniform(0.998, 1.002), outcome, after=at
-                    )
+                    job, *others = rng.sample(jobs, rng.choice([1, 1, 1, 2, min(3, len(jobs))]))
+                    run_seconds = run * rng.uniform(0.998, 1.002)
+                    attempt(ledger, job, worker, run_seconds, outcome, after=at, others=others)
                     at += run + rng.choice([0.0, rng.expovariate(3)])
         ledger.flush()
         for by in ("show", "job"):

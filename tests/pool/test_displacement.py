@@ -12,14 +12,11 @@ import pytest
 import mediadask as md
 from mediadask.pool import Pool
 from mediadask.pool.displacement import choose_resumed, choose_victims
+from tests.pool.waiting import WAIT, eventually, see
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
-
-    from mediadask.pool import Job
-
-WAIT = 60
 
 
 @dataclass(frozen=True)
@@ -82,13 +79,6 @@ def stubborn(folder: Path, number: int) -> int:
     return number
 
 
-def see(job: Job, **what: int) -> None:
-    until = time.monotonic() + WAIT
-    while any(getattr(job.progress, name) != value for name, value in what.items()):
-        assert time.monotonic() < until, job
-        time.sleep(0.005)
-
-
 def computed(folder: Path) -> list[list[int]]:
     return [[int(frame) for frame in path.read_text().split()] for path in sorted(folder.glob("clip *"))]
 
@@ -134,8 +124,7 @@ def test_a_job_may_be_raised_over_what_runs(pool: Pool, tmp_path: Path) -> None:
     behind = pool.submit(md.delivery(partial(frames_of, tmp_path), range(2), name="clips"))
     see(behind, units_running=2)
     other = pool.submit(md.delivery(short, range(20), name="pull"), priority="background")
-    while not other.progress.units_queued:
-        time.sleep(0.005)
+    eventually(lambda: other.progress.units_queued)
     other.reprioritize("urgent")
     assert other.wait(WAIT)
     (tmp_path / "go").touch()

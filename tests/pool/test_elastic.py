@@ -13,19 +13,10 @@ from sqlalchemy import select
 import mediadask as md
 from mediadask.errors import InvalidRequest
 from mediadask.pool import Pool, tables
+from tests.pool.waiting import WAIT, eventually
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
     from pathlib import Path
-
-WAIT = 60
-
-
-def eventually(condition: Callable[[], object]) -> None:
-    give_up = time.monotonic() + WAIT
-    while not condition():
-        assert time.monotonic() < give_up, "it did not come true"
-        time.sleep(0.02)
 
 
 def workers(pool: Pool) -> dict[str, int]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import time
 from functools import partial
 from typing import TYPE_CHECKING
@@ -12,31 +14,22 @@ import numpy as np
 import pytest
 import xarray as xr
 from dask import delayed
+from dask.base import DaskMethodsMixin
 
 import mediadask as md
 from mediadask.errors import InvalidRequest, MediaError
 from mediadask.pool import Pool
+from tests.pool.waiting import WAIT, eventually, see
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
-
-    from mediadask.pool import Job
-
-WAIT = 60
 
 
 @pytest.fixture(scope="module")
 def pool() -> Iterator[Pool]:
     with Pool.local(workers=2) as pool:
         yield pool
-
-
-def see(job: Job, **what: int) -> None:
-    until = time.monotonic() + WAIT
-    while any(getattr(job.progress, name) != value for name, value in what.items()):
-        assert time.monotonic() < until, job
-        time.sleep(0.005)
 
 
 def until_exists(gate: Path, number: int) -> int:
@@ -89,8 +82,7 @@ def test_classes_order_graphs_among_deliveries(pool: Pool, tmp_path: Path) -> No
     high = pool.compute(delayed(list)([each(number) for number in range(20, 30)]), priority="urgent")
     see(high, units_queued=10)
     middle = pool.submit(md.delivery(partial(note, tmp_path), range(10, 20), name="middle"))
-    while not middle.progress.units_queued:
-        time.sleep(0.005)
+    eventually(lambda: middle.progress.units_queued)
     raised = pool.compute(delayed(list)([each(number) for number in range(30, 40)]), priority="background")
     see(raised, units_queued=10)
     raised.reprioritize("urgent")
@@ -138,6 +130,54 @@ def test_what_fails_says_why_and_what_is_cancelled_stops(pool: Pool, tmp_path: P
     assert pool.compute(delayed(sum)([1, 2])).result(WAIT) == 3
     with pytest.raises(InvalidRequest, match="a list is no Dask collection"):
         pool.compute([1, 2])
+
+
+class Breaks(DaskMethodsMixin):
+    """A collection whose graph cannot be made where the scheduler runs."""
+
+    def __init__(self, there: bool = False) -> None:
+        self.there = there
+
+    def __reduce__(self) -> tuple[type, tuple[bool]]:
+        return Breaks, (True,)
+
+    def __dask_graph__(self) -> dict[str, int]:
+        if self.there:
+            raise RuntimeError("the catalog is away")
+        return {"x": 1}
+
+
+def test_a_graph_that_cannot_be_entered_fails_with_a_line_and_stops_no_other(pool: Pool) -> None:
+    broken = pool.compute(Breaks(), name="broken")
+    assert pool.submit(md.delivery(abs, [-1], name="whole")).result(WAIT).results == [1]
+    with pytest.raises(MediaError, match="broken: RuntimeError: the catalog is away"):
+        broken.result(WAIT)
+    assert broken.progress.error == "RuntimeError: the catalog is away"
+
+
+def where(folder: Path, number: int) -> int:
+    with (folder / f"pids {number}").open("a") as pids:
+        pids.write(f"{os.getpid()}\n")
+    return number
+
+
+def gather(folder: Path, parts: list[int]) -> list[int]:
+    where(folder, 99)
+    return [until_exists(folder / "go", part) for part in parts]
+
+
+def test_what_is_computed_again_is_counted_once(pool: Pool, tmp_path: Path) -> None:
+    parts = [delayed(where, pure=False)(tmp_path, number) for number in range(4)]
+    job = pool.compute(delayed(gather)(tmp_path, parts))
+    eventually((tmp_path / "pids 99").exists)
+    see(job, units_done=4)
+    os.kill(int((tmp_path / "pids 99").read_text()), signal.SIGKILL)
+    eventually(lambda: len((tmp_path / "pids 99").read_text().split()) == 2)
+    (tmp_path / "go").touch()
+    assert job.result(WAIT) == [0, 1, 2, 3]
+    again = [len((tmp_path / f"pids {number}").read_text().split()) for number in range(4)]
+    assert max(again) == 2, "some result was lost with the worker"
+    assert job.progress.units_done == job.progress.units
 
 
 def test_a_restart_of_dask_begins_it_again(pool: Pool, tmp_path: Path) -> None:

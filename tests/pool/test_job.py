@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import threading
 import time
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
@@ -14,12 +16,11 @@ import pytest
 import mediadask as md
 from mediadask.delivery import Delivery, Failure, Group, Unit
 from mediadask.errors import InvalidRequest, MediaError, UnreadableMedia
-from mediadask.pool import Job, Pool
+from mediadask.pool import Pool
+from tests.pool.waiting import WAIT, see
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-
-WAIT = 60
 
 
 @pytest.fixture(scope="module")
@@ -76,14 +77,6 @@ def ran(folder: Path) -> list[int]:
     return [int(line) for line in (folder / "ran").read_text().split()]
 
 
-def see(job: Job, **what: int) -> None:
-    """Wait until the job's progress says so."""
-    until = time.monotonic() + WAIT
-    while any(getattr(job.progress, name) != value for name, value in what.items()):
-        assert time.monotonic() < until, job
-        time.sleep(0.005)
-
-
 def test_results_come_in_order_and_a_failure_stays_alone(pool: Pool) -> None:
     report = pool.submit(md.delivery(double, range(12), name="doubles")).result(WAIT)
     assert report.results == [2 * number for number in range(12) if number != 7]
@@ -129,15 +122,80 @@ def test_what_the_network_broke_is_tried_again_and_what_the_medium_broke_is_not(
     assert len(ran(tmp_path)) == 3 + 4, "three retries are configured"
 
 
-def test_equal_units_of_two_jobs_run_once(pool: Pool, tmp_path: Path) -> None:
+def test_equal_units_of_two_clients_run_once_and_each_pays_half(pool: Pool, tmp_path: Path) -> None:
     gate = tmp_path / "gate"
-    delivery = md.delivery(partial(noted_after, gate), range(6), name="shared")
-    jobs = [pool.submit(delivery, show=show) for show in "AB"]
-    see(jobs[0], units_running=2)
-    see(jobs[1], units_running=2)
-    gate.touch()
-    assert [job.result(WAIT).results for job in jobs] == [list(range(6))] * 2
+    with Pool.connect(pool.address) as other:
+        jobs = [
+            client.submit(md.delivery(partial(noted_after, gate), range(6), name="shared"), show=show)
+            for client, show in ((pool, "ONE TWIN"), (other, "OTHER TWIN"))
+        ]
+        see(jobs[0], units_running=2)
+        see(jobs[1], units_running=2)
+        gate.touch()
+        assert [job.result(WAIT).results for job in jobs] == [list(range(6))] * 2
     assert sorted(ran(tmp_path)) == list(range(6))
+    hours = pool.costs().set_index("show")["compute_hours"]
+    assert 0 < hours["ONE TWIN"] == pytest.approx(hours["OTHER TWIN"])
+
+
+def test_units_of_several_kinds_keep_their_order_when_they_are_called_back(
+    pool: Pool, tmp_path: Path
+) -> None:
+    gate = tmp_path / "gate"
+    blockers = pool.submit(
+        md.delivery(partial(until_exists, gate), range(2), name="block"), priority="urgent"
+    )
+    see(blockers, units_running=2)
+    kinds = ("zebra", "ant")
+    units = [Unit(note, (tmp_path, number), kind=kinds[number % 2]) for number in range(8)]
+    job = pool.submit(Delivery("mixed", [Group(unit.kind, (unit,)) for unit in units]))
+    see(job, units_queued=8)
+    job.reprioritize("urgent")
+    see(job, units_queued=8)
+    gate.touch()
+    assert job.wait(WAIT)
+    assert all(abs(place - number) <= 1 for place, number in enumerate(ran(tmp_path))), "two run side by side"
+
+
+class Locked(Sequence):
+    """Groups made as they are asked for; one cannot be sent to any worker."""
+
+    def __len__(self) -> int:
+        return 3
+
+    def __getitem__(self, index: int) -> Group:
+        if index >= len(self):
+            raise IndexError(index)
+        arg = threading.Lock() if index == 1 else index
+        return Group(f"group {index}", (Unit(double, (arg,)),))
+
+
+def test_a_unit_that_cannot_be_sent_fails_alone(pool: Pool) -> None:
+    report = pool.submit(Delivery("locked", Locked())).result(WAIT)
+    assert report.results == [0, 4]
+    assert "cannot pickle" in report.failures[0].failure.error
+
+
+class Unheard(Exception):
+    def __dask_tokenize__(self) -> None:
+        raise RuntimeError("has no name either")
+
+
+class Unplanned(Sequence):
+    """Groups that cannot be made, for reasons that cannot be told."""
+
+    def __len__(self) -> int:
+        return 3
+
+    def __getitem__(self, index: int) -> Group:
+        raise Unheard
+
+
+def test_a_job_whose_planning_breaks_fails_with_a_line_and_stops_no_other(pool: Pool) -> None:
+    broken = pool.submit(Delivery("broken", Unplanned()))
+    assert pool.submit(md.delivery(double, range(3), name="whole")).result(WAIT).results == [0, 2, 4]
+    assert broken.wait(WAIT)
+    assert (broken.status, broken.progress.error) == ("failed", "RuntimeError: has no name either")
 
 
 def test_what_was_cancelled_may_be_submitted_again_at_once(pool: Pool, tmp_path: Path) -> None:

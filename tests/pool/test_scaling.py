@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -24,7 +25,8 @@ from mediadask.pool.scaling import Scaler
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
-    from pathlib import Path
+
+    from tests.pool.conftest import PostgresServer
 
 
 async def until(condition: Callable[[], object], seconds: float = 60) -> None:
@@ -45,11 +47,11 @@ class Bench:
 
 @asynccontextmanager
 async def bench(
-    folder: Path, work: list[Work], budgets: dict | None = None, **options
+    ledger_at: Path | str, work: list[Work], budgets: dict | None = None, **options
 ) -> AsyncIterator[Bench]:
     tier = {"kind": "local", "price-per-hour": 1.0, "maximum": 2, "startup": 1}
     config = load_config({"tiers": {"local": None, "it": tier}, "grace": 0.5, "budgets": budgets or {}})
-    ledger = Ledger(str(folder / "ledger.sqlite"))
+    ledger = Ledger(str(ledger_at / "ledger.sqlite" if isinstance(ledger_at, Path) else ledger_at))
     async with Scheduler(port=0, dashboard_address=":0") as scheduler:
         books = Bookkeeper(config, ledger)
         await scheduler.register_scheduler_plugin(books, idempotent=True)
@@ -87,6 +89,23 @@ def test_workers_come_while_nobody_knows_what_was_spent(tmp_path: Path) -> None:
                 connection.exec_driver_sql("ALTER TABLE leases RENAME TO away")
             work.append(Work("urgent", 100, 1000.0, 10.0))
             await until(lambda: len(pool.scheduler.workers) == 2, 20)
+
+    asyncio.run(run())
+
+
+def test_workers_come_while_a_slow_database_adds_up_what_was_spent(postgres: PostgresServer) -> None:
+    url = postgres.new_database()
+
+    async def run() -> None:
+        work: list[Work] = []
+        async with bench(url, work, budgets={"SHOW": {"amount": 5}}) as pool:
+            with pool.books.ledger.engine.begin() as slow:
+                slow.exec_driver_sql("LOCK TABLE leases IN ACCESS EXCLUSIVE MODE")
+                pool.scaler._next_spent = 0.0
+                pool.scaler.look_soon()
+                await asyncio.sleep(0.5)  # until it asks, and waits
+                work.append(Work("urgent", 100, 1000.0, 10.0))
+                await until(lambda: len(pool.scheduler.workers) == 2, 30)
 
     asyncio.run(run())
 

@@ -21,6 +21,7 @@ from mediadask.pool.reports import history
 from mediadask.pool.schedule import schedule
 from mediadask.pool.tables import open_database
 from tests.pool.test_dashboard import browser
+from tests.pool.waiting import eventually
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -90,10 +91,7 @@ def short(number: int) -> int:
 def test_a_real_displacement_is_drawn(tmp_path: Path) -> None:
     with Pool.local(workers=1) as pool:
         low = pool.submit(md.delivery(partial(hold, tmp_path), [0], name="low"), priority="background")
-        until = time.monotonic() + 60
-        while not (tmp_path / "began 0").exists():
-            assert time.monotonic() < until
-            time.sleep(0.005)
+        eventually((tmp_path / "began 0").exists)
         high = pool.submit(md.delivery(short, range(3), name="high"), show="B", priority="urgent")
         assert high.result().results == [0, 1, 2]
         (tmp_path / "go").touch()

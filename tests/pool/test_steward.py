@@ -13,6 +13,7 @@ import mediadask as md
 from mediadask.pool import Pool, reports, tables
 from mediadask.pool.config import load_config
 from mediadask.pool.costs import costs
+from tests.pool.waiting import eventually
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -44,8 +45,7 @@ def priced(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> str:
 def test_what_a_pool_did_is_in_its_ledger(priced: str) -> None:
     with Pool.local(workers=1) as pool:
         background = pool.submit(md.delivery(burn, [1.5], name="chore"), show="BEHIND", priority="background")
-        while not background.progress.units_running:
-            time.sleep(0.01)
+        eventually(lambda: background.progress.units_running)
         urgent = pool.submit(md.delivery(burn, [0.1, 0.2], name="pull"), show="FRONT", priority="urgent")
         assert urgent.wait(60)
         assert background.wait(60)
@@ -89,10 +89,7 @@ def test_what_a_pool_did_is_in_its_ledger(priced: str) -> None:
 
 def see_nothing_of(job: Job) -> None:
     """Wait until no unit of it runs, or waits in Dask for a slot."""
-    give_up = time.monotonic() + 60
-    while job.progress.units_running or job.progress.units_queued:
-        assert time.monotonic() < give_up, job
-        time.sleep(0.01)
+    eventually(lambda: not (job.progress.units_running or job.progress.units_queued), job)
 
 
 @pytest.mark.parametrize("action", ["hold", "background"])

@@ -15,24 +15,17 @@ from distributed import LocalCluster
 from sqlalchemy import select
 
 import mediadask as md
-from mediadask.pool import Job, Pool
+from mediadask.pool import Pool
 from mediadask.pool.tables import attempts, open_database
+from tests.pool.waiting import WAIT, see
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
-WAIT = 60
 LIMIT_BYTES = 400_000_000
 
 hoard: list[bytes] = []
-
-
-def see(job: Job, **what: int) -> None:
-    until = time.monotonic() + WAIT
-    while any(getattr(job.progress, name) != value for name, value in what.items()):
-        assert time.monotonic() < until, job
-        time.sleep(0.005)
 
 
 def tried(pool: Pool) -> pd.DataFrame:
@@ -104,6 +97,42 @@ def test_a_unit_that_hangs_is_flagged_tried_again_and_set_aside(tmp_path: Path) 
     replaced = table[table["outcome"] == "replaced"]
     assert len(replaced) == 3
     assert replaced["error"].str.contains("no checkpoint for").all()
+
+
+def hangs_first(folder: Path, number: int) -> int:
+    """Hangs the first time; the second lets all others go."""
+    if not (folder / "tried").exists():
+        (folder / "tried").touch()
+        time.sleep(10 * WAIT)
+    (folder / "go").touch()
+    return number
+
+
+def deaf_until_exists(folder: Path, number: int) -> int:
+    with (folder / "begun").open("a") as begun:
+        begun.write(f"{number}\n")
+    while not (folder / "go").exists():
+        time.sleep(0.005)
+    return number
+
+
+@pytest.mark.parametrize(("others", "units"), [(until_exists, 3), (deaf_until_exists, 1)])
+def test_a_worker_of_several_threads_is_replaced_whatever_else_it_runs(
+    others: Callable[..., int], units: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("mediadask.pool.watch._OTHERS_SECONDS", 2.0)
+    with dask.config.set({"mediadask.hang-after": "3s"}), Pool.local(workers=1, threads=2) as pool:
+        work = md.delivery(partial(hangs_first, tmp_path), [0], name="sticky", seconds=0.01)
+        sticky = pool.submit(work, priority="urgent")
+        see(sticky, units_running=1)
+        beside = pool.submit(md.delivery(partial(others, tmp_path), range(units), name="beside"))
+        see(beside, units_running=1)
+        assert sticky.result(WAIT).results == [0]
+        assert beside.result(WAIT).results == list(range(units))
+        table = tried(pool)
+    assert table[table["kind"] == "sticky"]["outcome"].tolist() == ["replaced", "done"]
+    outcomes = set(table[table["kind"] == "beside"]["outcome"])
+    assert outcomes == {"rescheduled", "done"}, "nobody else is to blame"
 
 
 def test_nothing_hangs_that_nobody_knows_the_length_of() -> None:

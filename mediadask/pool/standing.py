@@ -1,7 +1,7 @@
 """A pool that stays: a process of its own that runs one, and the record by which others here find it.
 
-The process holds a lock for as long as it lives. Whoever can take the lock knows that it is gone, however it
-ended; a record without a holder is stale.
+The process holds a lock alone for as long as it lives. Whoever can share the lock knows that it is gone,
+however it ended; a record without a holder is stale.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 import warnings
 from contextlib import suppress
 from dataclasses import asdict, dataclass
@@ -33,10 +34,11 @@ if TYPE_CHECKING:
 
     from mediadask.pool.config import PoolConfig
 
-__all__ = ["DEFAULT_NAME", "Standing", "find", "read_spec", "up", "wait_until_gone"]
+__all__ = ["DASHBOARD_PORT", "DEFAULT_NAME", "Standing", "find", "read_spec", "up", "wait_until_gone"]
 
 DEFAULT_NAME = "local"
-_DASHBOARD_PORT = 8787
+DASHBOARD_PORT = 8787
+_MOMENT_SECONDS = 0.001
 
 
 @dataclass(frozen=True)
@@ -65,13 +67,12 @@ def find(name: str) -> Standing:
     except FileNotFoundError:
         do = "start it with `mediadask pool up`"
         raise InvalidRequest("no pool of this name is up", where=name, do=do) from None
-    with _lock_file(name) as lock:
-        if _take(lock):
-            raise InvalidRequest(
-                f"the pool (process {standing.pid}) has died",
-                where=name,
-                do=f"`mediadask pool up` goes on with its jobs; its last words are in {standing.log}",
-            )
+    if not _lives(name):
+        raise InvalidRequest(
+            f"the pool (process {standing.pid}) has died",
+            where=name,
+            do=f"`mediadask pool up` goes on with its jobs; its last words are in {standing.log}",
+        )
     return standing
 
 
@@ -104,7 +105,13 @@ def read_spec(path: Path | None) -> dict[str, Any]:
     return spec
 
 
-def up(spec: Path | None = None, *, workers: int | None = None, port: int = 0) -> Standing:
+def up(
+    spec: Path | None = None,
+    *,
+    workers: int | None = None,
+    port: int = 0,
+    dashboard_port: int = DASHBOARD_PORT,
+) -> Standing:
     """Have a pool stay on this machine, in a process of its own. Returns when it answers.
 
     Parameters
@@ -115,6 +122,8 @@ def up(spec: Path | None = None, *, workers: int | None = None, port: int = 0) -
         At most so many, all of which start at once; by default they come with the work.
     port
         Of its scheduler; by default any that is free.
+    dashboard_port
+        Of its dashboard; where that is taken, any that is free.
 
     Raises
     ------
@@ -128,14 +137,9 @@ def up(spec: Path | None = None, *, workers: int | None = None, port: int = 0) -
     log = Path(platformdirs.user_log_dir("mediadask")) / f"pool-{name}.log"
     _folder().mkdir(parents=True, exist_ok=True, mode=0o700)
     log.parent.mkdir(parents=True, exist_ok=True)
-    with _lock_file(name) as lock:
-        if not _take(lock):
-            raise InvalidRequest(
-                "the pool is up already",
-                where=name,
-                do="`pool status` shows it, `pool down` ends it",
-            )
-    words = [name, log, workers or 0, port, json.dumps(settings)]
+    if _lives(name):
+        raise _up_already(name)
+    words = [name, log, workers or 0, port, dashboard_port, json.dumps(settings)]
     command = [sys.executable, "-m", __name__, *map(str, words)]
     # The shell leaves it to itself, so that it is nobody's child; its one line ends when it has answered.
     detached = ["/bin/sh", "-c", '"$@" &', "sh", *command]
@@ -159,7 +163,7 @@ def up(spec: Path | None = None, *, workers: int | None = None, port: int = 0) -
 def wait_until_gone(name: str) -> None:
     """Return when the process of this pool has ended."""
     with _lock_file(name) as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
+        fcntl.flock(lock, fcntl.LOCK_SH)
 
 
 def _folder() -> Path:
@@ -176,27 +180,50 @@ def _lock_file(name: str) -> IO[str]:
         raise OutputFailed(f"cannot be locked: {error.strerror}", where=error.filename) from None
 
 
+def _lives(name: str) -> bool:
+    with _lock_file(name) as lock:
+        return not _locked(lock, fcntl.LOCK_SH)
+
+
 def _take(lock: IO[str]) -> bool:
+    """Hold it alone; False where another pool does. Those who only ask share it for a moment, and go."""
+    while not _locked(lock, fcntl.LOCK_EX):
+        if not _locked(lock, fcntl.LOCK_SH):
+            return False
+        fcntl.flock(lock, fcntl.LOCK_UN)
+        time.sleep(_MOMENT_SECONDS)
+    return True
+
+
+def _locked(lock: IO[str], how: int) -> bool:
     try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        fcntl.flock(lock, how | fcntl.LOCK_NB)
     except BlockingIOError:
         return False
     return True
 
 
+def _up_already(name: str) -> InvalidRequest:
+    return InvalidRequest(
+        "the pool is up already", where=name, do="`pool status` shows it, `pool down` ends it"
+    )
+
+
 # What follows runs in the pool's own process.
 
 
-def _main(name: str, log: str, workers: str, port: str, settings: str) -> None:
+def _main(name: str, log: str, workers: str, port: str, dashboard_port: str, settings: str) -> None:
     # The first line goes to whoever started this; all that is printed, by workers too, goes to the log.
     starter = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)
     with _lock_file(name) as lock:
         try:
             if not _take(lock):
-                raise InvalidRequest("the pool is up already", where=name)
+                raise _up_already(name)
+            (_folder() / f"{name}.json").unlink(missing_ok=True)  # of one that was killed: not to be found
             dask.config.update(dask.config.config, json.loads(settings), priority="new")
-            asyncio.run(_stay(name, log, int(workers) or None, int(port), starter))
+            ports = int(port), int(dashboard_port)
+            asyncio.run(_stay(name, log, int(workers) or None, ports, starter))
         except MediaError as error:
             _answer(starter, {"error": str(error)})
             sys.exit(2)
@@ -207,15 +234,16 @@ def _answer(starter: IO[str], what: Mapping[str, Any]) -> None:
         starter.write(json.dumps(what) + "\n")
 
 
-async def _stay(name: str, log: str, workers: int | None, port: int, starter: IO[str]) -> None:
+async def _stay(name: str, log: str, workers: int | None, ports: tuple[int, int], starter: IO[str]) -> None:
     from distributed import Scheduler
 
     from mediadask.pool.foreman import Foreman
 
+    port, dashboard_port = ports
     config: PoolConfig = load_config().on_this_machine(workers).model_copy(update={"name": name})
     try:
         scheduler = await Scheduler(
-            host="127.0.0.1", port=port, dashboard_address=f"127.0.0.1:{_DASHBOARD_PORT}", dashboard=False
+            host="127.0.0.1", port=port, dashboard_address=f"127.0.0.1:{dashboard_port}", dashboard=False
         )
     except RuntimeError as error:  # "Scheduler failed to start." because of that
         if not isinstance(error.__cause__, OSError) or error.__cause__.errno != errno.EADDRINUSE:

@@ -18,7 +18,21 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from multiprocessing.connection import Connection
 
-__all__ = ["Failed", "Meter", "Sample", "in_turn", "isolated", "median_of", "peak_bytes", "ratio", "run"]
+__all__ = [
+    "AS_INSTALLED",
+    "Failed",
+    "Meter",
+    "Sample",
+    "in_turn",
+    "isolated",
+    "median_of",
+    "peak_bytes",
+    "ratio",
+    "run",
+]
+
+AS_INSTALLED = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
+"""What commands run in: a package that is installed has its bytecode."""
 
 CORES = len(os.sched_getaffinity(0))
 
@@ -133,7 +147,9 @@ def run(command: list[str]) -> Sample:
     import subprocess
 
     with Meter() as meter:
-        done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
+        done = subprocess.run(
+            command, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False, env=AS_INSTALLED
+        )
     if done.returncode:
         raise Failed((done.stderr.strip().splitlines() or [f"exit code {done.returncode}"])[-1])
     return meter.sample(done.stderr)

@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING
 
 import av
 
-from benchmarks.measure import Failed, Meter, Sample, in_turn, isolated, median_of
+from benchmarks.measure import AS_INSTALLED, Failed, Meter, Sample, in_turn, isolated, median_of
+from benchmarks.pull import LOG
 from benchmarks.report import Row, at_most
 from mediadask import footage
 from mediadask.timecode import Timecode
@@ -35,7 +36,7 @@ def rows(quick: bool, rounds: int) -> Iterator[Row]:
         edl.write_text(edit_list(reels, events))
         first = command("info", "--json", str(card))
         listed.write_text(first.value)
-        pull = ("pull", str(edl), "--out", str(folder / "out"), "--handles", "8", "--plan", "--media")
+        pull = ("pull", str(edl), "--out", str(folder / "out"), "--input-space", LOG, "--plan", "--media")
         samples = in_turn(
             {
                 "matching": lambda: isolated(matched, edl, listed, events),
@@ -76,6 +77,7 @@ def command(*words: str, exit_code: int = 0) -> Sample:
             capture_output=True,
             text=True,
             check=False,
+            env=AS_INSTALLED,
         )
     if done.returncode != exit_code:
         raise Failed(f"exit code {done.returncode}: {done.stderr[-300:]}")

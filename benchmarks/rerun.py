@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from benchmarks import footage
-from benchmarks.measure import Failed, Sample, in_turn, median_of, run
+from benchmarks.measure import AS_INSTALLED, Failed, Sample, in_turn, median_of, run
 from benchmarks.pull import LOG, PRORES_4444
 from benchmarks.report import Row, at_most
 from mediadask.timecode import Timecode
@@ -53,7 +53,8 @@ def finished(folder: str, frames: int) -> list[str]:
     command = [str(Path(sys.executable).with_name("mediadask")), "pull", f"{folder}/rerun.edl"]
     command += ["--media", str(media), "--out", f"{folder}/out", "--handles", "0", "--input-space", LOG]
     command += ["--no-review"]
-    first_run = subprocess.run([*command, "--json"], capture_output=True, text=True, check=False)
+    asked = [*command, "--json"]
+    first_run = subprocess.run(asked, capture_output=True, text=True, check=False, env=AS_INSTALLED)
     if first_run.returncode or sum(row["frames"] for row in json.loads(first_run.stdout)) != events * length:
         raise Failed(first_run.stderr.strip().splitlines()[-1] if first_run.stderr else "no frames")
     return command

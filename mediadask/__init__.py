@@ -16,6 +16,7 @@ from mediadask.errors import (
     UnreadableMedia,
     UnsupportedMedia,
 )
+from mediadask.lazy import lazily
 
 if TYPE_CHECKING:
     from mediadask.clips import Clip
@@ -24,7 +25,10 @@ if TYPE_CHECKING:
     from mediadask.editorial.trim import trim
     from mediadask.metadata import ClipMetadata, inspect, inspect_many
     from mediadask.pool import Job, Pool
-    from mediadask.render import Cut, Trimmed, archive, proxy, sheet, still, trim_ranges
+    from mediadask.render.archive import archive
+    from mediadask.render.proxy import proxy
+    from mediadask.render.sheet import sheet, still
+    from mediadask.render.trim import Cut, Trimmed, trim_ranges
 
 __all__ = [
     "Clip",
@@ -59,34 +63,35 @@ __all__ = [
 ]
 
 
-# Where the names are that need FFmpeg, OpenColorIO or xarray: only who asks for one waits for its import, and
-# `mediadask --help` for none. A name that is also a module's (`delivery`) cannot come this way.
-_HOMES = {
-    "Clip": "clips",
-    "ClipMetadata": "metadata",
-    "Cut": "render",
-    "Job": "pool",
-    "Pool": "pool",
-    "Trimmed": "render",
-    "inspect": "metadata",
-    "inspect_many": "metadata",
-    "archive": "render",
-    "open_clip": "dataset",
-    "proxy": "render",
-    "pull": "editorial.pull",
-    "sheet": "render",
-    "still": "render",
-    "trim": "editorial.trim",
-    "trim_ranges": "render",
-}
+# Only who asks for one of these waits for FFmpeg, OpenColorIO or xarray, and `mediadask --help` for none.
+_later = lazily(
+    __name__,
+    {
+        "Clip": "clips",
+        "ClipMetadata": "metadata",
+        "Cut": "render.trim",
+        "Job": "pool",
+        "Pool": "pool",
+        "Trimmed": "render.trim",
+        "archive": "render.archive",
+        "inspect": "metadata",
+        "inspect_many": "metadata",
+        "open_clip": "dataset",
+        "proxy": "render.proxy",
+        "pull": "editorial.pull",
+        "sheet": "render.sheet",
+        "still": "render.sheet",
+        "trim": "editorial.trim",
+        "trim_ranges": "render.trim",
+    },
+)
 
+if not TYPE_CHECKING:
 
-def __getattr__(name: str) -> Any:
-    if name not in _HOMES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    if name == "open_clip":
-        import_module("mediadask.accessor")  # registers `Dataset.media`
-    return getattr(import_module(f"mediadask.{_HOMES[name]}"), name)
+    def __getattr__(name: str) -> Any:
+        if name == "open_clip":
+            import_module("mediadask.accessor")  # registers `Dataset.media`
+        return _later(name)
 
 
 def __dir__() -> list[str]:

@@ -9,15 +9,15 @@ nothing here knows the pool.
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import cached_property, partial
-from typing import Any, overload
-
-import dask.threaded
-from dask.base import DaskMethodsMixin, tokenize
-from dask.highlevelgraph import HighLevelGraph
+from typing import TYPE_CHECKING, Any, overload
 
 from mediadask.errors import MediaError
+
+if TYPE_CHECKING:
+    from dask.highlevelgraph import HighLevelGraph
 
 __all__ = ["Delivery", "Failure", "Group", "Outcome", "Report", "Unit", "attempt", "delivery"]
 
@@ -47,7 +47,7 @@ class Unit:
     @cached_property
     def key(self) -> str:
         """Deterministic: equal calls have equal keys in every process."""
-        return f"{self.kind.partition(' ')[0] or 'unit'}-{tokenize(self.function, self.args)}"
+        return f"{self.kind.partition(' ')[0] or 'unit'}-{_tokenize(self.function, self.args)}"
 
     def __call__(self, *before: Any) -> Any:
         """Run it; a group's finish gets the group's results as its first argument."""
@@ -66,6 +66,12 @@ class Group:
     finish: Unit | None = None
     """Called with the list of the units' results before its own arguments. Without it the group's value is
     the result of its single unit, or the list of results where there are several."""
+
+    def value(self, results: list[Any]) -> Any:
+        """The group's value from its units' results: a `Failure` where one failed."""
+        if self.finish is not None:
+            return attempt(self.finish, results)
+        return results[0] if len(results) == 1 else attempt(list, results)
 
     @classmethod
     def failed(cls, name: str, error: Exception) -> Group:
@@ -146,7 +152,14 @@ def _close(unit: Unit, values: list[Any]) -> Any:
     return attempt(partial(unit, values))
 
 
-class Delivery(DaskMethodsMixin):
+def _tokenize(*parts: Any) -> str:
+    from dask.base import tokenize  # a quarter of a second, for which small commands do not wait
+
+    token: str = tokenize(*parts)
+    return token
+
+
+class Delivery:
     """A lazy collection of units. ``dask.compute(delivery)`` runs it on whatever scheduler is in force.
 
     Parameters
@@ -205,7 +218,36 @@ class Delivery(DaskMethodsMixin):
         report = Report(self.name, tuple(outcomes))
         return report if self.finish is None else self.finish(report)
 
+    def compute(self, **how: Any) -> Any:
+        """The result, by way of Dask: `how` is as for `dask.compute`."""
+        import dask
+
+        (result,) = dask.compute(self, traverse=False, **how)
+        return result
+
+    def run(self, threads: int, ended: Callable[[int], None]) -> Any:
+        """The same on threads of this process, without Dask: what is small is done while Dask is imported.
+
+        Parameters
+        ----------
+        ended
+            Called with the number of groups that have ended, each time one has.
+        """
+        with ThreadPoolExecutor(threads) as pool:
+            begun = [[pool.submit(attempt, unit) for unit in group.units] for group in self.groups]
+            values = []
+            try:
+                for group, units in zip(self.groups, begun, strict=True):
+                    values.append(group.value([unit.result() for unit in units]))
+                    ended(len(values))
+            except BaseException:
+                pool.shutdown(cancel_futures=True)
+                raise
+        return self.report(values if self.closing is None else [*values, _close(self.closing, values)])
+
     def __dask_graph__(self) -> HighLevelGraph:
+        from dask.highlevelgraph import HighLevelGraph
+
         tasks: dict[Hashable, Any] = {}
         for group, last in zip(self.groups, self.__dask_keys__(), strict=False):
             for unit in group.units:
@@ -216,16 +258,20 @@ class Delivery(DaskMethodsMixin):
         if self.closing is not None:
             *groups, last = self.__dask_keys__()
             tasks[last] = (partial(_close, self.closing), groups)
-        return HighLevelGraph.from_collections(f"delivery-{tokenize(*tasks)}", tasks)
+        return HighLevelGraph.from_collections(f"delivery-{_tokenize(*tasks)}", tasks)
 
     def __dask_keys__(self) -> list[Hashable]:
         keys: list[Hashable] = [_last_key(group) for group in self.groups]
-        return keys if self.closing is None else [*keys, f"{self.closing.key}-{tokenize(keys)}"]
+        return keys if self.closing is None else [*keys, f"{self.closing.key}-{_tokenize(keys)}"]
 
     def __dask_postcompute__(self) -> tuple[Callable[..., Any], tuple[()]]:
         return self.report, ()
 
-    __dask_scheduler__ = staticmethod(dask.threaded.get)
+    @staticmethod
+    def __dask_scheduler__(graph: Any, keys: Any, **how: Any) -> Any:
+        from dask.threaded import get
+
+        return get(graph, keys, **how)
 
     @staticmethod
     def __dask_optimize__(graph: Any, keys: Any, **kwargs: Any) -> Any:
@@ -239,7 +285,7 @@ def _last_key(group: Group) -> str:
     if group.finish is None and len(group.units) == 1:
         return group.units[0].key
     last = group.finish.key if group.finish is not None else "list"
-    return f"group-{tokenize(last, [unit.key for unit in group.units])}"
+    return f"group-{_tokenize(last, [unit.key for unit in group.units])}"
 
 
 class _Items(Sequence[Group]):

@@ -17,7 +17,9 @@ from mediadask.delivery import Delivery, Report, delivery
 from mediadask.errors import MediaError
 from mediadask.metadata import inspect_each
 from mediadask.pool import Pool
-from mediadask.render import archive, proxy, sheet
+from mediadask.render.archive import archive
+from mediadask.render.proxy import proxy
+from mediadask.render.sheet import sheet
 
 if TYPE_CHECKING:
     from rich.table import Table

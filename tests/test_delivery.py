@@ -67,6 +67,18 @@ def test_one_bad_unit_fails_its_group_and_no_other() -> None:
     ]
 
 
+@pytest.mark.parametrize("threads", [1, 4])
+def test_without_dask_it_is_the_same(threads: int) -> None:
+    groups = [joined(1, 13), joined(4), Group("three", tuple(Unit(half, (n,)) for n in (1, 2, 3)))]
+    groups += [Group("none", ()), Group.failed("x", md.MissingMedia("gone"))]
+    closing = Unit(len, ("one argument too many",), name="count")
+    there = Delivery("weights", groups, closing=closing)
+    ended: list[int] = []
+    assert there.run(threads, ended.append) == there.compute()
+    assert ended == [1, 2, 3, 4, 5]
+    assert [bad.name for bad in there.compute().failures] == ["sum of (1, 13)", "x", "count"]
+
+
 def test_an_unforeseen_error_is_named() -> None:
     (report,) = dask.compute(md.delivery(Path.read_text, [1], name="oops"))
     assert report.failures[0].failure.error.startswith("AttributeError: ")

@@ -6,16 +6,19 @@ import ast
 import subprocess
 import sys
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 
 import mediadask
+from mediadask import pixels
+from mediadask.pixels import color, framing  # noqa: F401 - attributes of their package
 
 PACKAGE = Path(mediadask.__file__).parent
 
 # From the ground up: a module imports its own floor and those below. `pool` stands beside the media floors.
 MEDIA = [
-    {"errors", "checkpoint", "timecode", "delivery", "footage"},
+    {"errors", "checkpoint", "lazy", "timecode", "delivery", "footage"},
     {"clips"},
     {"metadata", "pixels"},
     {"array"},
@@ -72,7 +75,27 @@ def test_the_contract_of_names_is_kept() -> None:
     assert names <= set(mediadask.__all__)
 
 
-@pytest.mark.parametrize("command", ["import mediadask.cli", "import mediadask.render.proxy"])
-def test_workers_and_commands_wait_for_no_library_that_they_do_not_use(command: str) -> None:
-    loaded = subprocess.check_output([sys.executable, "-c", f"{command}; import sys; print(*sys.modules)"])
-    assert not {"xarray", "zarr", "dask.array", "distributed"} & set(loaded.decode().split())
+ARRAYS = {"xarray", "zarr", "pandas", "distributed", "dask", "numba"}
+FORMATS = {"fsspec", "fileseq", "imageio", "PIL", "OpenImageIO", "opentimelineio"}
+
+
+@pytest.mark.parametrize(
+    ("module", "heavy"),
+    [
+        ("cli", ARRAYS | FORMATS | {"numpy", "av", "rich"}),
+        ("render.proxy", ARRAYS | {"imageio", "fsspec"}),
+        ("editorial.pull", ARRAYS | FORMATS),
+        ("editorial.trim", ARRAYS | FORMATS | {"PyOpenColorIO"}),
+    ],
+)
+def test_workers_and_commands_wait_for_no_library_that_they_do_not_use(module: str, heavy: set[str]) -> None:
+    program = f"import mediadask.{module}, sys; print(*sys.modules)"
+    loaded = subprocess.check_output([sys.executable, "-c", program])
+    assert not heavy & set(loaded.decode().split())
+
+
+@pytest.mark.parametrize("package", [mediadask, pixels, pixels.color, pixels.framing])
+def test_names_that_come_late_come(package: ModuleType) -> None:
+    assert all(getattr(package, name) is not None for name in package.__all__)
+    with pytest.raises(AttributeError, match="has no attribute 'colour'"):
+        _ = package.colour

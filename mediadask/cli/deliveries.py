@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+import mediadask as md
 from mediadask.cli import options, work
 from mediadask.cli.inputs import Found, find, option_pairs
 from mediadask.errors import InvalidRequest
@@ -37,10 +38,8 @@ def proxy(
 
     What is there already and made the same way is not made again.
     """
-    from mediadask import render
-
     found, encoder = find(clips), option_pairs(option or [])
-    delivery = render.proxy(
+    delivery = md.proxy(
         found.clips,
         out,
         codec=codec,
@@ -72,13 +71,11 @@ def sheet(
     deadline: options.DeadlineOption = None,
 ) -> None:
     """Make a contact sheet of each clip: pictures with frame numbers and timecodes; or a single still."""
-    from mediadask import render
-
     found = find(clips)
     if still is None:
-        delivery = render.sheet(found.clips, out, frames=frames, columns=columns, width=width, lut=lut)
+        delivery = md.sheet(found.clips, out, frames=frames, columns=columns, width=width, lut=lut)
     elif len(found.clips) == 1:
-        delivery = render.still(found.clips[0], still, out, lut=lut)
+        delivery = md.still(found.clips[0], still, out, lut=lut)
     else:
         raise InvalidRequest(f"one still of {len(found.clips)} clips", where=out, do="name one clip")
     _deliver(found, delivery, work.Work(pool, workers, show, priority, deadline), json)
@@ -98,10 +95,8 @@ def archive(
     deadline: options.DeadlineOption = None,
 ) -> None:
     """Store clips as Zarr arrays that open as the same datasets, lossless."""
-    from mediadask import render
-
     found = find(clips)
-    delivery = render.archive(found.clips, out, on_corrupt=on_corrupt)
+    delivery = md.archive(found.clips, out, on_corrupt=on_corrupt)
     _deliver(found, delivery, work.Work(pool, workers, show, priority, deadline), json)
 
 

@@ -47,7 +47,8 @@ def trim(
     timeline
         An EDL, OTIO, Final Cut XML, AAF or ALE, or one that has been read.
     media
-        Where the clips are, or clips that are inspected already. They are inspected here and now.
+        Where the clips are, or clips that are inspected already. They are inspected here and now; what
+        cannot be read is told by a `MediaWarning`.
     out
         A folder, here or on an object store.
     handles

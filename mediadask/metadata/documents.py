@@ -8,10 +8,8 @@ import os
 from typing import IO, TYPE_CHECKING
 from xml.etree import ElementTree
 
-import fsspec
-
 from mediadask.clips.header import Tag
-from mediadask.clips.storage import is_local, open_file
+from mediadask.clips.storage import filesystem_of, is_local, open_file
 from mediadask.errors import MediaError
 
 if TYPE_CHECKING:
@@ -135,7 +133,7 @@ def _text(url: str) -> str | None:
             if not os.path.isfile(url):
                 return None
         else:
-            filesystem, path = fsspec.url_to_fs(url)
+            filesystem, path = filesystem_of(url)
             if not filesystem.exists(path):
                 return None
         with open_file(url) as file:

@@ -23,6 +23,7 @@ class Compiled:
         return self._make()
 
     def __call__(self, *arguments: Any) -> Any:
+        """Call it."""
         return self._function(*arguments)
 
     @property

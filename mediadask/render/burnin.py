@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import PyOpenColorIO as ocio
-from PIL import Image, ImageDraw, ImageFont
 
 from mediadask.pixels import Color, to_rgb
 from mediadask.pixels.color.strips import Program
@@ -114,6 +113,8 @@ def burn_in(picture: npt.NDArray[np.float32], texts: dict[Corner, str]) -> npt.N
 @lru_cache(maxsize=64)
 def _ink(text: str, size: int) -> npt.NDArray[np.float32]:
     """(rows, columns) how much of a text covers each pixel, with the margin of its box."""
+    from PIL import Image, ImageDraw  # only who makes reviews waits for it
+
     font, margin = _font(size), max(size // 4, 2)
     left, _, right, _ = font.getbbox(text)
     _, lowest, _, highest = font.getbbox("Aj0")
@@ -125,4 +126,6 @@ def _ink(text: str, size: int) -> npt.NDArray[np.float32]:
 
 @cache
 def _font(size: int) -> Any:
+    from PIL import ImageFont
+
     return ImageFont.load_default(size)

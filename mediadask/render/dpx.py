@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import IO, TYPE_CHECKING, Any
 
 import numpy as np
-import OpenImageIO as oiio
 
 from mediadask.render.exr import packed_timecode
 
@@ -54,6 +53,8 @@ def write_dpx(
     OSError
         If it cannot be written.
     """
+    import OpenImageIO as oiio  # only who writes DPX waits for it
+
     height, width, _ = picture.shape
     peak = (1 << bits) - 1
     codes = (np.clip(picture, 0, 1) * np.float32(peak) + np.float32(0.5)).astype(np.uint16)

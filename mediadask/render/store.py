@@ -10,7 +10,6 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import fsspec
 import numpy as np
 import zarr
 from zarr.codecs import ZstdCodec
@@ -20,7 +19,7 @@ from mediadask.array.frames import FrameArray
 from mediadask.array.sound import SoundArray
 from mediadask.checkpoint import checkpoint
 from mediadask.clips import Clip
-from mediadask.clips.storage import is_local, open_file
+from mediadask.clips.storage import filesystem_of, is_local, open_file
 from mediadask.dataset import open_clip
 from mediadask.pixels import to_rgb
 from mediadask.render.output import Mark, Output, Rendered, exists, join_url, output_errors
@@ -163,7 +162,7 @@ def _put(url: str, content: bytes) -> None:
         temporary.write_bytes(content)
         temporary.replace(path)
     else:
-        filesystem, place = fsspec.url_to_fs(url)
+        filesystem, place = filesystem_of(url)
         filesystem.pipe_file(place, content)
 
 
@@ -175,8 +174,8 @@ def _move(store: str, output: Output) -> None:
         os.rename(store, output.url)
         return
     # No renames there: what makes it a store, and what says it is whole, come last.
-    filesystem, source = fsspec.url_to_fs(store)
-    _, target = fsspec.url_to_fs(output.url)
+    filesystem, source = filesystem_of(store)
+    _, target = filesystem_of(output.url)
     last = {"/zarr.json": 1, f"/{_MARK}": 2}
     names = (path.removeprefix(source) for path in filesystem.find(source))
     for name in sorted(names, key=lambda name: last.get(name, 0)):

@@ -71,7 +71,6 @@ def test_the_event_nobody_shot_is_listed_and_the_rest_delivered(
         (["--field", "episode"], "--option episode"),
         (["--fdl", "none.fdl"], "none.fdl"),
         (["--config", "none.ocio"], "none.ocio"),
-        (["--media", "nowhere"], "nowhere"),
         (["--otio", "plan.otio"], "add --plan"),
     ],
 )
@@ -95,3 +94,9 @@ def test_where_no_event_can_be_delivered_all_are_listed_and_it_is_no_bad_usage(
     assert (done.returncode, done.stdout) == (1, "")
     assert sum(line.startswith("event ") for line in done.stderr.splitlines()) == listed.count(" V ")
     assert not list(tmp_path.rglob("*.exr"))
+
+
+def test_media_that_are_not_there_are_bad_input(run: Run, edl: Path) -> None:
+    done = run("pull", edl, "--media", "nowhere", "--out", "out", *PULL, *LOGC4)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.splitlines()[-1].startswith("mediadask: nowhere: holds no clips")

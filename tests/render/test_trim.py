@@ -15,14 +15,14 @@ import pytest
 
 import mediadask as md
 from mediadask import footage
-from mediadask.render import Cut, trim_ranges
+from mediadask.render.trim import Cut, trim_ranges
 from mediadask.render.remux import kept, remux
 from mediadask.timecode import Timecode
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from mediadask.render import Trimmed
+    from mediadask.render.trim import Trimmed
     from tests.conftest import MakeClip
 
 GOP12 = {"g": "12", "bf": "2", "sc_threshold": "1000000000"}

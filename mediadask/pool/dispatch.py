@@ -16,8 +16,8 @@ from mediadask.pool.displacement import Displacement
 from mediadask.pool.events import Event, Outcome, utc_now
 from mediadask.pool.occupancy import Occupancy
 from mediadask.pool.orders import Orders
+from mediadask.pool.seat import UnitEnded
 from mediadask.pool.stints import Stints
-from mediadask.pool.workbench import UnitEnded
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

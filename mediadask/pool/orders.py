@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from mediadask.pool.workbench import ORDERS, Order
+from mediadask.pool.workbench import ORDERS
 
 if TYPE_CHECKING:
     from distributed import Scheduler
 
     from mediadask.pool.backlog import Ticket
     from mediadask.pool.bundle import Bundle
+    from mediadask.pool.seat import Order
 
 __all__ = ["Orders"]
 

@@ -261,16 +261,15 @@ def dask_work(scheduler: Scheduler, priority: str, ours: str) -> Work:
 
     def foreign(tasks: Iterable[TaskState]) -> list[TaskState]:
         return [
-            task
-            for task in tasks
-            if not is_withheld(task) and not any(client.client_key == ours for client in task.who_wants or ())
+            task for task in tasks if not any(client.client_key == ours for client in task.who_wants or ())
         ]
 
     running = foreign(task for worker in scheduler.workers.values() for task in worker.processing)
-    sample = list(islice(chain(scheduler.queued, scheduler.unrunnable), _SAMPLE))
+    without_worker = [task for task in scheduler.unrunnable if not is_withheld(task)]
+    sample = list(islice(chain(scheduler.queued, without_worker), _SAMPLE))
     waiting = foreign(sample)
     # Like Dask's own estimate: the first hundred stand for all.
-    in_all = (len(scheduler.queued) + len(scheduler.unrunnable)) * len(waiting) / max(len(sample), 1)
+    in_all = (len(scheduler.queued) + len(without_worker)) * len(waiting) / max(len(sample), 1)
     each = [_dask_seconds(task) for task in (*running, *waiting)]
     seconds = sum(each[: len(running)]) + in_all * sum(each[len(running) :]) / max(len(waiting), 1)
     units = len(running) + round(in_all)

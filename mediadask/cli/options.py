@@ -93,7 +93,12 @@ PoolOption = Annotated[
 ]
 WorkersOption = Annotated[
     int | None,
-    typer.Option("--workers", min=1, help="Of this machine. Default: one a core.", rich_help_panel=_PANEL),
+    typer.Option(
+        "--workers",
+        min=1,
+        help="Of this machine, all at once. Default: as work comes, one a core.",
+        rich_help_panel=_PANEL,
+    ),
 ]
 ShowOption = Annotated[
     str, typer.Option("--show", help="Whose work it is, for turnaround and cost.", rich_help_panel=_PANEL)
@@ -116,7 +121,7 @@ DeadlineOption = Annotated[
 
 # What is told, and how.
 
-JsonOption = Annotated[bool, typer.Option("--json", help="Print a JSON list instead of a table.")]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print a JSON list instead.")]
 PlotOption = Annotated[
     Path | None,
     typer.Option("--plot", metavar="FILE", help="Plot it, too: .html, or .png where a browser is."),

@@ -5,9 +5,11 @@ from __future__ import annotations
 import os
 import sys
 from dataclasses import dataclass
+from time import monotonic
 from typing import TYPE_CHECKING
 
 from mediadask.cli.terminal import printable
+from mediadask.errors import InvalidRequest
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -33,6 +35,14 @@ class Work:
     priority: str | None = None
     deadline: str | None = None
 
+    def __post_init__(self) -> None:
+        if self.pool is not None and self.workers is not None:
+            raise InvalidRequest(
+                "the workers of a pool that is up are its own",
+                where=f"--workers {self.workers}",
+                do=f"leave it out, or --pool {self.pool} (MEDIADASK_POOL)",
+            )
+
 
 def run(delivery: Delivery, work: Work, *, light: bool = False) -> Report:
     """Run a delivery to its end, with a progress bar on a terminal.
@@ -57,14 +67,19 @@ def run(delivery: Delivery, work: Work, *, light: bool = False) -> Report:
     from mediadask.cli.progress import progress
 
     due = parse_deadline(work.deadline) if work.deadline else None
-    with progress(delivery.name) as show_fraction:
+    with progress(delivery.name) as show:
         if work.pool is None and (light or _nothing_left(delivery)):
-            return _on_threads(delivery, work.workers, show_fraction)
+            _check_priority(work.priority)
+            here: Report = delivery.run(
+                work.workers or os.cpu_count() or 1, lambda ended: show(ended / len(delivery), "")
+            )
+            return here
         with _pool(work) as pool:
             job = pool.submit(delivery, show=work.show, priority=work.priority, deadline=due)
             try:
                 while not job.wait(timeout=_GLANCE_SECONDS):
-                    show_fraction(job.progress.fraction)
+                    now = job.progress
+                    show(now.fraction, now.notice)
             except KeyboardInterrupt:
                 if work.pool is not None:
                     print(f"mediadask: job {job.id} goes on; see mediadask jobs", file=sys.stderr)
@@ -74,41 +89,34 @@ def run(delivery: Delivery, work: Work, *, light: bool = False) -> Report:
 
 
 _GLANCE_SECONDS = 0.2
-_LOOKED_AT = 32
+_NO_WORK = ("plan", "done")
+"""Kinds of units that tell why an output cannot be made, or find that it is there. A group without units has
+only to hand it on."""
+
+_LOOK_SECONDS = 5.0
+"""Of very many outputs a pool's planners find out what is left, side by side."""
 
 
 def _nothing_left(delivery: Delivery) -> bool:
-    """Whether every output is there, or cannot be made: groups of units say so when they are planned. Of many
-    clips a pool's planners see to that, side by side.
-    """
-    return len(delivery) <= _LOOKED_AT and all(
-        all(unit.kind == "plan" for unit in group.units) for group in delivery.groups
+    """Whether every output is there, or cannot be made: groups say so when they are planned."""
+    give_up = monotonic() + _LOOK_SECONDS
+    return all(
+        monotonic() < give_up and all(unit.kind in _NO_WORK for unit in group.units)
+        for group in delivery.groups
     )
+
+
+def _check_priority(priority: str | None) -> None:
+    if priority is not None:
+        from mediadask.pool.config import load_config
+
+        load_config().class_named(priority)
 
 
 def _pool(work: Work) -> Pool:
     from mediadask.pool import Pool
 
     return Pool.connect(work.pool) if work.pool is not None else Pool.local(work.workers)
-
-
-def _on_threads(delivery: Delivery, workers: int | None, show_fraction: Callable[[float], None]) -> Report:
-    import dask.threaded
-    from dask.callbacks import Callback
-
-    last, done = set(delivery.__dask_keys__()), 0
-
-    def count(key: object, *_: object) -> None:
-        nonlocal done
-        if key in last:
-            done += 1
-            show_fraction(done / len(last))
-
-    report: Report
-    with Callback(posttask=count):
-        # Not by its name, "threads": for a name Dask imports distributed, to ask whether a cluster is up.
-        (report,) = dask.compute(delivery, scheduler=dask.threaded.get, num_workers=workers or os.cpu_count())
-    return report
 
 
 def show_made(report: Report, row: Callable[[Outcome], dict[str, object]] | None) -> None:

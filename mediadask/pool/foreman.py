@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from contextlib import AsyncExitStack
 from importlib import import_module
 from time import monotonic
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -76,22 +77,24 @@ class Foreman(SchedulerPlugin):
             await starting.wait()  # two clients came at once; the other one's foreman serves both
             return
         starting = scheduler.extensions[self.name] = asyncio.Event()
-        config = load_config() if self._given is None else self._given
-        workers = LocalWorkers(
-            scheduler.address, config.tiers, security=scheduler.security, silence_logs=logging.CRITICAL
-        )
         try:
-            await self._start(scheduler, config, workers if self._local else None)
+            async with AsyncExitStack() as opened:
+                await self._start(scheduler, opened)
+                opened.pop_all()  # it has begun: `before_close` ends it
         except BaseException:
             del scheduler.extensions[self.name]
-            await workers.close()
             raise
         finally:
             starting.set()
 
-    async def _start(self, scheduler: Scheduler, config: PoolConfig, actuator: LocalWorkers | None) -> None:
-        asked_at = monotonic()
-        if actuator is not None:
+    async def _start(self, scheduler: Scheduler, opened: AsyncExitStack) -> None:
+        config = load_config() if self._given is None else self._given
+        asked_at, actuator = monotonic(), None
+        if self._local:
+            actuator = LocalWorkers(
+                scheduler.address, config.tiers, security=scheduler.security, silence_logs=logging.CRITICAL
+            )
+            opened.push_async_callback(actuator.close)
             await actuator.start(self._at_once, next(iter(config.tiers)))
         self.scheduler, self.config = scheduler, config
         self._round_due = False
@@ -106,6 +109,7 @@ class Foreman(SchedulerPlugin):
             security=scheduler.security,
             name=self.name,
         )
+        opened.push_async_callback(self._client.close)
         self._worklist = Worklist(
             scheduler,
             self._client,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import html
 from dataclasses import dataclass, fields
+from datetime import datetime
 from time import monotonic
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -13,11 +14,9 @@ from mediadask.delivery import Delivery, Failure
 from mediadask.errors import InvalidRequest, MediaError
 
 if TYPE_CHECKING:
-    from datetime import datetime
-
     from mediadask.pool.pool import Pool
 
-__all__ = ["Job", "Progress"]
+__all__ = ["Job", "Progress", "written"]
 
 _POLL_SECONDS = 2.0
 
@@ -93,8 +92,7 @@ class Job:
     @property
     def progress(self) -> Progress:
         """How far it is, now."""
-        described = self._describe()
-        return Progress(**{field.name: described[field.name] for field in fields(Progress)})
+        return _progress(self._describe())
 
     @property
     def turnaround(self) -> float | None:
@@ -141,7 +139,7 @@ class Job:
         if not self.wait(timeout):
             raise TimeoutError(f"{self.name}: still running after {timeout} s; it goes on")
         if self._described["status"] == "cancelled":
-            raise MediaError("the job was cancelled", where=self.name)
+            raise MediaError(self._described["error"] or "the job was cancelled", where=self.name)
         if self._delivery is None:
             self._delivery = loads(self._pool.ask("delivery", job=self.id))
         values: list[Any] = []
@@ -160,8 +158,7 @@ class Job:
             raise InvalidRequest(
                 "nothing to change", where="reprioritize", do="give a priority or a deadline"
             )
-        due = deadline.astimezone().isoformat() if deadline else None
-        self._pool.ask("reprioritize", job=self.id, priority=priority, deadline=due)
+        self._pool.ask("reprioritize", job=self.id, priority=priority, deadline=written(deadline))
 
     def _describe(self) -> dict[str, Any]:
         # Of a cancelled job some units may still be on their way to their next frame.
@@ -173,13 +170,45 @@ class Job:
     def _is_open(self) -> bool:
         return self._described["status"] in ("waiting", "running")
 
+    def _known(self) -> tuple[str, Progress, str]:
+        """Its class, how far it is, and that: of a pool that is gone what was known of it last."""
+        gone = ""
+        try:
+            self._describe()
+        except MediaError:
+            gone = " when its pool was last seen"
+        progress = _progress(self._described)
+        return str(self._described["priority"]), progress, f"{progress}{gone}"
+
     def __repr__(self) -> str:
-        return f"<Job {self.name!r} {self.priority}, {self.progress}>"
+        priority, _, line = self._known()
+        return f"<Job {self.name!r} {priority}, {line}>"
 
     def _repr_html_(self) -> str:
-        progress = self.progress
+        priority, progress, line = self._known()
         bar = f'<progress max="1" value="{progress.fraction:.4f}" style="width: 20em"></progress>'
         show = f" · {html.escape(self.show)}" if self.show else ""
         error = f"<br><small>{html.escape(progress.error)}</small>" if progress.error else ""
-        title = f"<b>{html.escape(self.name)}</b>{show} · {html.escape(self.priority)}"
-        return f"<div>{title}<br>{bar} {html.escape(str(progress))}{error}</div>"
+        title = f"<b>{html.escape(self.name)}</b>{show} · {html.escape(priority)}"
+        return f"<div>{title}<br>{bar} {html.escape(line)}{error}</div>"
+
+
+def written(deadline: datetime | None) -> str | None:
+    """A deadline as text, with its zone: where it names none, that of this place.
+
+    Raises
+    ------
+    InvalidRequest
+        It is no point in time.
+    """
+    if deadline is None:
+        return None
+    if not isinstance(deadline, datetime):
+        raise InvalidRequest(
+            "is no datetime", where=f"deadline {deadline!r}", do="give datetime.now() + timedelta(hours=2)"
+        )
+    return deadline.astimezone().isoformat()
+
+
+def _progress(described: dict[str, Any]) -> Progress:
+    return Progress(**{field.name: described[field.name] for field in fields(Progress)})

@@ -2,38 +2,35 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+import html
+import warnings
 from typing import TYPE_CHECKING, Any, Self
 
-import dask
 from dask.base import is_dask_collection
-from dask.utils import parse_timedelta
 from distributed import Client, LocalCluster
 from distributed.client import ClosedClientError
-from distributed.comm.addressing import resolve_address
 from distributed.protocol.pickle import dumps, loads
 
+from mediadask.delivery import Delivery
 from mediadask.errors import InvalidRequest, MediaError
 from mediadask.pool import standing
 from mediadask.pool.config import load_config
+from mediadask.pool.connection import connected
 from mediadask.pool.foreman import Foreman
 from mediadask.pool.graphs import Computation
-from mediadask.pool.job import Job
+from mediadask.pool.job import Job, written
 from mediadask.pool.signals import leave_unless_main, workers_without_interrupts
 
 if TYPE_CHECKING:
+    from datetime import datetime
     from types import TracebackType
 
     import pandas as pd
 
-    from mediadask.delivery import Delivery
     from mediadask.pool.costs import CostsBy
     from mediadask.pool.reports import TurnaroundBy
 
 __all__ = ["Pool"]
-
-_CONNECT_SECONDS = 10.0
-"""Dask waits 30: a person who mistyped an address should not."""
 
 
 class Pool:
@@ -45,9 +42,13 @@ class Pool:
         self.client = client
         """An ordinary Dask client of the same scheduler."""
 
-        self._cluster = cluster
+        self._cluster, self._is_closed = cluster, False
         self._address = str(client.scheduler.address)
-        client.register_plugin(foreman or Foreman())
+        try:
+            client.register_plugin(foreman or Foreman())
+        except BaseException:
+            self.close()
+            raise
 
     @classmethod
     @workers_without_interrupts()
@@ -59,6 +60,9 @@ class Pool:
         Workers are processes, so that a picture that crashes its decoder takes no other down. They come with
         the work, at most one for each core, and those that were idle for a while go: the tiers of ``kind:
         local`` in the ``mediadask`` section of `dask.config` say how many there may be, and what they cost.
+
+        Its jobs end with it: wait for them in its ``with`` block, or, in a notebook, keep it in a variable
+        and `close` it when all is done. Interrupting a cell that waits leaves pool and job running.
 
         Parameters
         ----------
@@ -74,7 +78,8 @@ class Pool:
         Raises
         ------
         InvalidRequest
-            The settings are wrong.
+            The settings are wrong, or the program that calls it is not kept under ``if __name__ ==
+            "__main__":``, so that each worker process would run it again.
         OutputFailed
             The ledger does not open.
         """
@@ -90,35 +95,34 @@ class Pool:
             silence_logs="CRITICAL",  # a worker still starting when the pool closes logs a lost heartbeat
         )
         try:
-            foreman = Foreman(config, local=True, at_once=workers or 0)
-            return cls(Client(cluster, set_as_default=False), cluster, foreman)
+            client = Client(cluster, set_as_default=False)
         except BaseException:
             cluster.close()
             raise
+        return cls(client, cluster, Foreman(config, local=True, at_once=workers or 0))
 
     @classmethod
     def connect(cls, address: str) -> Self:
         """The pool on the scheduler at `address`, such as ``tcp://10.0.0.4:8786``, or the one of this name
         that `mediadask pool up` keeps on this machine.
 
+        A scheduler becomes a pool when the first connects. Its workers are whoever starts ``dask worker``
+        with its address; where there is none, jobs wait for one and say so.
+
         Raises
         ------
         InvalidRequest
-            No scheduler answers there.
+            No scheduler answers there, or it runs another version of mediadask, or its settings are wrong.
+        OutputFailed
+            The ledger does not open where the scheduler runs.
         """
         if ":" not in address:
             address = standing.find(address).address
+        client = connected(address)
         try:
-            resolve_address(address)  # what is no address would leave a half-made client behind
-            configured = parse_timedelta(dask.config.get("distributed.comm.timeouts.connect"))
-            client = Client(address, set_as_default=False, timeout=min(configured, _CONNECT_SECONDS))
-        except (OSError, ValueError) as error:
-            raise InvalidRequest(
-                f"no pool answers ({error})",
-                where=address,
-                do="check the address, or start one with `dask scheduler` and `dask worker`",
-            ) from None
-        return cls(client)
+            return cls(client)
+        except MediaError as error:  # of the scheduler's settings or its ledger, not of those here
+            raise type(error)(str(error), where=address) from None
 
     @property
     def address(self) -> str:
@@ -156,15 +160,26 @@ class Pool:
         Raises
         ------
         InvalidRequest
-            There is no such class.
+            There is no such class, it is no delivery, or its functions cannot be sent to other processes.
         """
+        if not isinstance(delivery, Delivery):
+            raise InvalidRequest(
+                f"a {type(delivery).__name__} is no delivery",
+                do="make one with md.delivery(function, items), or give Dask collections to pool.compute",
+            )
+        try:
+            payload = dumps(delivery)
+        except Exception as error:  # whatever the pickling of somebody's objects raises
+            raise InvalidRequest(
+                f"cannot be sent to workers: {error}", where=delivery.name, do="give its functions plain data"
+            ) from error
         described = self.ask(
             "submit",
             name=name if name is not None else delivery.name,
             show=show,
             priority=priority,
-            deadline=deadline.astimezone().isoformat() if deadline else None,
-            payload=dumps(delivery),
+            deadline=written(deadline),
+            payload=payload,
         )
         return Job(self, described, delivery)
 
@@ -215,12 +230,16 @@ class Pool:
 
     def turnaround(self, by: TurnaroundBy = "priority") -> pd.DataFrame:
         """How long jobs took, by class, show or kind: see `mediadask.pool.reports.turnaround`."""
-        table: pd.DataFrame = loads(self.ask("report_table", report="turnaround", by=by))
-        return table
+        return self._table("turnaround", by, ("priority", "show", "kind"))
 
     def costs(self, by: CostsBy = "show") -> pd.DataFrame:
         """What was spent on what, by show, job, class or kind: see `mediadask.pool.costs.costs`."""
-        table: pd.DataFrame = loads(self.ask("report_table", report="costs", by=by))
+        return self._table("costs", by, ("show", "job", "priority", "kind"))
+
+    def _table(self, report: str, by: str, known: tuple[str, ...]) -> pd.DataFrame:
+        if by not in known:
+            raise InvalidRequest(f"no {report} by {by!r}", do=f"use one of {', '.join(known)}")
+        table: pd.DataFrame = loads(self.ask("report_table", report=report, by=by))
         return table
 
     def reclaim(self, tier: str) -> None:
@@ -260,6 +279,9 @@ class Pool:
         except MediaError:
             raise
         except (OSError, ClosedClientError, AttributeError) as error:
+            if self._is_closed:
+                do = "take results before it is closed: what is delivered is found again, not made twice"
+                raise MediaError("the pool was closed here", where=self.address, do=do) from None
             raise MediaError(
                 "the pool is gone",
                 where=self.address,
@@ -267,7 +289,10 @@ class Pool:
             ) from error
 
     def close(self) -> None:
-        """Let go of the pool; a local one ends, whatever it is doing."""
+        """Let go of the pool. A local one ends with it, and its jobs that run are cancelled: what they have
+        committed stays. Jobs of a pool elsewhere go on.
+        """
+        self._is_closed = True
         self.client.close()
         if self._cluster is not None:
             self._cluster.close()
@@ -278,7 +303,29 @@ class Pool:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        if kind is None and self._cluster is not None and (left := self._open_jobs()):
+            warnings.warn(
+                f"the pool closes before its jobs have ended: {', '.join(left)}; wait for them in its block",
+                RuntimeWarning,
+                stacklevel=2,
+            )
         self.close()
 
+    def _open_jobs(self) -> list[str]:
+        try:
+            return [job["name"] for job in self.status()["jobs"]]
+        except MediaError:  # it was closed in the block, or has died
+            return []
+
     def __repr__(self) -> str:
-        return f"<Pool {self.address}>"
+        return f"<Pool {self.address}{' closed' if self._is_closed else ''}>"
+
+    def _repr_html_(self) -> str:
+        try:
+            told = self.status()
+        except MediaError as error:
+            return f"<div><b>Pool</b> {html.escape(str(error))}</div>"
+        tiers = (f"{tier['tier']}: {tier['workers']} of {tier['wished']} workers" for tier in told["tiers"])
+        jobs = "".join(Job(self, described)._repr_html_() for described in told["jobs"])
+        title = html.escape(" · ".join((self.address, *tiers)))
+        return f"<div><b>Pool</b> {title}{jobs or '<br>no job is open'}</div>"

@@ -5,12 +5,17 @@ from __future__ import annotations
 import multiprocessing
 import signal
 import sys
+import traceback
 from contextlib import contextmanager
 from multiprocessing import resource_tracker
+from pathlib import Path
 from typing import TYPE_CHECKING
+
+from mediadask.errors import InvalidRequest
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from types import ModuleType
 
 __all__ = ["leave_unless_main", "workers_without_interrupts"]
 
@@ -37,9 +42,33 @@ def leave_unless_main() -> None:
     Each process imports the program's file first. Where that would start processes in turn, because nothing
     keeps it under ``if __name__ == "__main__":``, this ends the process, and the program itself reports that
     its workers do not start. A program that comes on standard input has no file: its processes do without.
+
+    Raises
+    ------
+    InvalidRequest
+        The program is a file without any such line, and called this as it was loaded.
     """
     if getattr(multiprocessing.current_process(), "_inheriting", False):
         sys.exit(1)
     main = sys.modules["__main__"]
-    if getattr(main, "__file__", None) == "<stdin>":
+    file = getattr(main, "__file__", None)
+    if file == "<stdin>":
         del main.__file__
+    elif file is not None and _is_loading(main) and "__main__" not in Path(file).read_text(errors="replace"):
+        raise InvalidRequest(
+            "each worker process loads this file, and would start a pool in turn",
+            where=file,
+            do='start the pool in a function, and call it under `if __name__ == "__main__":`',
+        )
+
+
+def _is_loading(main: ModuleType) -> bool:
+    """Whether the program's top level has called this, in a way that its processes would repeat.
+
+    Those of ``python -m package`` do not load its ``__main__``.
+    """
+    spec = getattr(main, "__spec__", None)
+    if spec is not None and spec.name.endswith("__main__"):
+        return False
+    frames = (frame for frame, _ in traceback.walk_stack(None))
+    return any(frame.f_globals is vars(main) and frame.f_code.co_name == "<module>" for frame in frames)

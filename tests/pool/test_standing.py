@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
+import multiprocessing
 import os
 import signal
 import socket
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -19,22 +23,18 @@ from sqlalchemy import select
 import mediadask as md
 from mediadask.errors import InvalidRequest, MediaError
 from mediadask.pool import Pool, standing, tables
+from tests.pool.waiting import WAIT, eventually
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
 
-WAIT = 60
 COMMAND = str(Path(sys.executable).with_name("mediadask"))
-
-
-def eventually(condition: Callable[[], object]) -> None:
-    give_up = time.monotonic() + WAIT
-    while not condition():
-        assert time.monotonic() < give_up, "it did not come true"
-        time.sleep(0.02)
+up = partial(standing.up, dashboard_port=0)
 
 
 def mediadask(*words: str) -> subprocess.CompletedProcess[str]:
+    if words[:2] == ("pool", "up"):
+        words = (*words, "--dashboard-port", "0")
     return subprocess.run([COMMAND, *words], capture_output=True, text=True, timeout=120, check=False)
 
 
@@ -103,7 +103,7 @@ def test_a_pool_stays_for_other_commands_until_it_is_told_to_go(tmp_path: Path) 
 
 
 def test_a_pool_shows_itself_while_the_ledger_s_database_is_away() -> None:
-    standing.up(workers=1)
+    up(workers=1)
     with tables.open_database().begin() as connection:
         connection.exec_driver_sql("ALTER TABLE jobs RENAME TO away")
     status = mediadask("pool", "status", "--json")
@@ -118,7 +118,7 @@ def test_killed_in_the_middle_of_a_job_it_goes_on_when_it_is_up_again(
 ) -> None:
     url = str(tmp_path / "ledger.sqlite")
     monkeypatch.setenv("MEDIADASK_LEDGER", url)
-    first = standing.up(workers=2)
+    first = up(workers=2)
     with Pool.connect("local") as pool:
         job = pool.submit(md.delivery(partial(committed, tmp_path), range(6), name="long"), priority="urgent")
         eventually(lambda: job.progress.units_running == 2 and job.progress.units_done == 2)
@@ -136,7 +136,7 @@ def test_killed_in_the_middle_of_a_job_it_goes_on_when_it_is_up_again(
     assert stale.returncode == 2
     assert f"local: the pool (process {first.pid}) has died; `mediadask pool up` goes on" in stale.stderr
 
-    second = standing.up(workers=2)
+    second = up(workers=2)
     assert second.pid != first.pid
     with Pool.connect("local") as pool:
         resumed = pool.job("long")
@@ -160,14 +160,51 @@ def test_killed_in_the_middle_of_a_job_it_goes_on_when_it_is_up_again(
     assert sorted(lease.reason == "pool died" for lease in leases) == [False, False, True, True]
 
 
+def test_who_looks_for_a_pool_is_in_nobody_s_way(tmp_path: Path) -> None:
+    first = up(workers=1)
+    os.kill(first.pid, signal.SIGKILL)
+    standing.wait_until_gone("local")
+
+    def look() -> None:
+        while True:
+            with suppress(InvalidRequest):
+                standing.find("local")
+
+    looker = multiprocessing.get_context("fork").Process(target=look, daemon=True)
+    looker.start()
+    with next(tmp_path.rglob("local.lock")).open() as lock:
+
+        def stopped_while_it_looks() -> bool:
+            os.kill(looker.pid, signal.SIGSTOP)
+            os.waitpid(looker.pid, os.WUNTRACED)
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                return True
+            fcntl.flock(lock, fcntl.LOCK_UN)
+            os.kill(looker.pid, signal.SIGCONT)
+            os.waitpid(looker.pid, os.WCONTINUED)
+            return False
+
+        eventually(stopped_while_it_looks)
+    with pytest.raises(InvalidRequest, match="has died"):
+        standing.find("local")
+    with ThreadPoolExecutor(1) as thread:
+        second = thread.submit(up, workers=1)
+        os.kill(looker.pid, signal.SIGCONT)
+        assert second.result(WAIT) == standing.find("local") != first
+    looker.kill()
+    looker.join()
+
+
 def test_told_to_go_at_once_its_jobs_wait_for_the_next(tmp_path: Path) -> None:
-    standing.up(workers=1)
+    up(workers=1)
     with Pool.connect("local") as pool:
         job = pool.submit(md.delivery(partial(committed, tmp_path), [5], name="long"))
         eventually(lambda: job.progress.units_running == 1)
     down = mediadask("pool", "down", "--now")
     assert (down.returncode, down.stdout) == (0, "pool local is down\n")
-    standing.up(workers=1)
+    up(workers=1)
     with Pool.connect("local") as pool:
         (tmp_path / "go").touch()
         assert pool.job("long").result(WAIT).results == ["made"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import difflib
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
@@ -206,7 +207,30 @@ _INNER: dict[str, type[_Settings]] = {"classes": PriorityClass, "tiers": Tier, "
 
 with (Path(__file__).parent / "mediadask.yaml").open() as _file:
     _defaults = yaml.safe_load(_file)
-dask.config.update_defaults(_defaults)
+
+
+def _put_under(defaults: Mapping[str, Any]) -> None:
+    """Give `dask.config` the defaults, where it says nothing else.
+
+    Dask would put a mapping among the defaults in the place of whatever is not one: of the null that removes
+    an entry, and of what somebody has to be told is wrong.
+    """
+    given = copy.deepcopy(dask.config.get("mediadask", None))
+    dask.config.update_defaults(defaults)
+    if not isinstance(given, dict | None):
+        dask.config.config["mediadask"] = given
+    for name, value in (given if isinstance(given, dict) else {}).items():
+        default = defaults["mediadask"].get(dask.config.canonical_name(name, defaults["mediadask"]))
+        if not isinstance(default, dict) or value is None:
+            continue
+        section = dask.config.config["mediadask"]
+        if not isinstance(value, dict):
+            section[name] = value
+        else:
+            section[name] |= {entry: inner for entry, inner in value.items() if not isinstance(inner, dict)}
+
+
+_put_under(_defaults)
 
 
 def load_config(overrides: Mapping[str, Any] | None = None) -> PoolConfig:
@@ -218,6 +242,8 @@ def load_config(overrides: Mapping[str, Any] | None = None) -> PoolConfig:
         A key that does not exist, with the nearest that does, or a value that cannot be.
     """
     section = dask.config.get("mediadask")
+    if not isinstance(section, dict):
+        raise InvalidRequest("is no section of settings", where="mediadask", do=f"it is {section!r}")
     if overrides:
         section = dask.config.merge(section, dict(overrides))
     try:
@@ -243,6 +269,14 @@ def _dashed(section: Mapping[str, Any]) -> dict[str, Any]:
     return settings
 
 
+_SAID = {
+    "dict_type": "should be a section of settings",
+    "model_type": "should be a section of settings",
+    "too_short": "should have at least one entry",
+}
+"""Where pydantic speaks of Python's types, to people who write YAML."""
+
+
 def _refusal(error: ValidationError) -> InvalidRequest:
     first = error.errors()[0]
     path = [str(step).replace("_", "-") for step in first["loc"]]
@@ -251,7 +285,7 @@ def _refusal(error: ValidationError) -> InvalidRequest:
         model = _INNER.get(path[0], PoolConfig) if len(path) > 1 else PoolConfig
         names = [name.replace("_", "-") for name in model.model_fields]
         return InvalidRequest("no such setting", where=where, do=_hint(path[-1], names, "known are"))
-    message = first["msg"].removeprefix("Value error, ")
+    message = _SAID.get(first["type"], first["msg"].removeprefix("Value error, "))
     do = None if first["type"] in {"missing", "value_error"} else f"it is {first['input']!r}"
     return InvalidRequest(message[:1].lower() + message[1:], where=where, do=do)
 

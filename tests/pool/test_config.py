@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -83,8 +84,9 @@ def test_dask_config_adds_tiers_classes_and_budgets():
         ({"default-class": "urgnt"}, "default-class 'urgnt' is not one of"),
         ({"classes": {"rush": {"order": 0, "target-turnaround": 60}}}, "two classes have the same order"),
         ({"grace": "soon"}, "mediadask.grace: 'soon' is not a duration such as 90s, 15min or 2h"),
-        ({"classes": None}, "mediadask.classes: "),
-        ({"classes": {"urgent": 5}}, "mediadask.classes.urgent: "),
+        ({"classes": None}, "mediadask.classes: should be a section of settings; it is None"),
+        ({"classes": {"urgent": 5}}, "mediadask.classes.urgent: should be a section of settings; it is 5"),
+        ({"tiers": {"local": None}}, "mediadask.tiers: should have at least one entry"),
         ({"grace": float("nan")}, "mediadask.grace: "),
     ],
 )
@@ -93,6 +95,39 @@ def test_what_is_wrong_is_refused_in_one_line(overrides, message):
         load_config(overrides)
     assert message in str(refused.value)
     assert "\n" not in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("mediadask: {tiers: {local: null, house: {kind: local, price-per-hour: 2}}}", "house"),
+        ("mediadask: {default_class: urgent}", "local"),
+        ("mediadask:", "local"),
+        ("mediadask: {tiers: }", "local"),
+        ("mediadask: 3", "mediadask: is no section of settings; it is 3"),
+        ("mediadask: {tiers: [house]}", "mediadask.tiers: should be a section of settings; it is ['house']"),
+        ("mediadask: {tiers: {local: 2}}", "mediadask.tiers.local: should be a section of settings; it is 2"),
+        ("mediadask: {seconds_per_frame: 3}", "mediadask.seconds-per-frame: should be a section of settings"),
+        ("mediadask: {tiers: {house: {kind: local, price-per-hour: -1}}}", "price-per-hour: input should be"),
+    ],
+)
+def test_a_file_of_dask_config_says_what_it_says(text: str, said: str, tmp_path: Path):
+    (tmp_path / "house.yaml").write_text(text)
+    asks = (
+        "from mediadask.errors import InvalidRequest\n"
+        "from mediadask.pool.config import load_config\n"
+        "try: print(*load_config().tiers)\n"
+        "except InvalidRequest as error: print(error)"
+    )
+    environment = {**os.environ, "DASK_CONFIG": str(tmp_path)}
+    told = subprocess.run(
+        [sys.executable, "-c", asks], env=environment, capture_output=True, text=True, check=True
+    )
+    if ":" in said:
+        assert said in told.stdout
+    else:
+        assert told.stdout == f"{said}\n"
+    assert told.stdout.count("\n") == 1
 
 
 def test_an_unknown_class_is_refused_with_the_nearest():

@@ -62,7 +62,6 @@ def _archive_group(on_corrupt: OnCorrupt, clip: Clip, url: str) -> Group:
     from mediadask.render import store
 
     output = Output.of(url, clip.url, "archive", clip.identity, on_corrupt)
-    output.is_done(store.read_mark(url))  # what may not be replaced is known before anything is rendered
     header = clip.header
     frames = FrameArray.of(clip, None, on_corrupt)
     seconds = (
@@ -83,4 +82,4 @@ def _archive_group(on_corrupt: OnCorrupt, clip: Clip, url: str) -> Group:
     if header.audio:
         units.append(Unit(store.archive_sound, (clip, output), name=f"{output.name} sound", kind="sound"))
     finish = Unit(store.finish_archive, (clip, output), name=output.name, kind="consolidate")
-    return Group(output.name, tuple(units), finish)
+    return Group(output.name, () if output.is_done(store.read_mark(url)) else tuple(units), finish)

@@ -120,7 +120,9 @@ def _remux_group(clip: Clip, start: int, stop: int, place: str) -> Group:
         trim_clip,
         (clip, start, stop, output),
         name=output.name,
-        kind=f"trim {clip.header.codec} {clip.header.width}x{clip.header.height}",
+        kind="done"
+        if output.is_done(read_mark(output.url))
+        else f"trim {clip.header.codec} {clip.header.width}x{clip.header.height}",
         frames=stop - start,
         seconds=0.2 + clip.size_bytes * len(keep.rows) / len(clip.index.pts) / _BYTES_A_SECOND,
     )
@@ -182,7 +184,7 @@ def _copy_group(clip: Clip, start: int, stop: int, place: str) -> Group:
             copy_files,
             (some, output),
             name=f"{output.name} {some[0].url.rpartition('/')[2]}",
-            kind="copy",
+            kind="done" if all(_seems_copied(file, output) for file in some) else "copy",
             frames=len(some),
             seconds=0.1 + sum(file.size_bytes for file in some) / _BYTES_A_SECOND,
         )
@@ -222,6 +224,12 @@ def finish_copy(copied: Sequence[None], clip: Clip, output: Output, start: int, 
     named = is_image(name) and not (pattern and pattern.numbers)
     url = join_url(output.url, name) if named else output.url
     return Trimmed(url, stop - start, source=clip.url, start=start)
+
+
+def _seems_copied(file: FileStamp, output: Output) -> bool:
+    """Whether a copy is there, as far as a glance tells; on an object store it does not."""
+    target = join_url(output.url, file.url.rpartition("/")[2])
+    return is_local(target) and exists(target) and stat(target) == replace(file, url=target)
 
 
 def _is_copied(file: FileStamp, target: str) -> bool:

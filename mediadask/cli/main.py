@@ -93,6 +93,11 @@ def run(arguments: list[str]) -> int:
     except MediaError as error:
         _complain(f"mediadask: {error}")
         return 2
+    except ValueError as error:
+        if "dask config file" not in str(error):  # which Dask reads when it is imported
+            raise
+        _complain(f"mediadask: {error}")
+        return 2
     except (KeyboardInterrupt, typer.Abort):
         _complain("mediadask: interrupted")
         return 130

@@ -14,7 +14,17 @@ from mediadask.clips.storage import normalize
 from mediadask.errors import InvalidRequest
 from mediadask.pixels.color.cdl import Cdl
 from mediadask.pixels.color.config import CONFIG, config_url, digest_of, named_space, nearest, open_config
-from mediadask.pixels.color.steps import Conversion, Grade, Look, Lut, Step, View, inverted, processor_of
+from mediadask.pixels.color.steps import (
+    Conversion,
+    Grade,
+    Look,
+    Lut,
+    Step,
+    View,
+    inverted,
+    processor_of,
+    sealed,
+)
 from mediadask.pixels.color.strips import Program
 
 if TYPE_CHECKING:
@@ -159,7 +169,7 @@ class Color:
 
     @classmethod
     def _checked(cls, step: Step) -> Color:
-        processor_of(step)
+        processor_of(step := sealed(step))
         return cls((step,))
 
     def apply(self, rgb: npt.NDArray[Any], dtype: str | np.dtype[Any] | None = None) -> npt.NDArray[Any]:

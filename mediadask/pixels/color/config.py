@@ -78,9 +78,11 @@ def _opened(url: str, digest: str) -> ocio.Config:
         return _built_in(url)
     try:
         with local_file(url) as path:
-            return ocio.Config.CreateFromFile(path)
+            config = ocio.Config.CreateFromFile(path)
     except ocio.Exception as error:
         raise UnreadableMedia(f"is no color config OpenColorIO reads ({error})", where=url) from error
+    config.setProcessorCacheFlags(ocio.PROCESSOR_CACHE_OFF)  # it would outlive a change of a LUT's file
+    return config
 
 
 def _built_in(url: str) -> ocio.Config:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Literal
@@ -12,7 +13,7 @@ from mediadask.errors import InvalidRequest, MediaChanged, UnreadableMedia
 from mediadask.pixels.color.cdl import Cdl
 from mediadask.pixels.color.config import digest_of, local_file, open_config
 
-__all__ = ["Conversion", "Grade", "Look", "Lut", "Step", "View", "inverted", "processor_of"]
+__all__ = ["Conversion", "Grade", "Look", "Lut", "Step", "View", "inverted", "processor_of", "sealed"]
 
 
 @dataclass(frozen=True)
@@ -35,7 +36,8 @@ class Conversion:
     target: str
     config: str
     digest: str
-    """Of the config's content; empty for a built-in one, whose name pins it."""
+    """Of the config's content; empty for a built-in one, whose name pins it. Where the step goes through LUTs
+    that the config names, a colon and the digest of theirs follow."""
 
     kind: Literal["conversion"] = "conversion"
 
@@ -80,8 +82,26 @@ Step = Lut | Conversion | View | Look | Grade
 def inverted(step: Step) -> Step:
     """The step that undoes one."""
     if isinstance(step, Conversion):
-        return replace(step, source=step.target, target=step.source)
-    return replace(step, inverse=not step.inverse)
+        return sealed(replace(step, source=step.target, target=step.source))
+    return sealed(replace(step, inverse=not step.inverse))
+
+
+def sealed(step: Step) -> Step:
+    """The step with a digest that is another when a LUT is another that its config goes through.
+
+    Raises as `processor_of` does.
+    """
+    if isinstance(step, Grade | Lut):
+        return step
+    bare = replace(step, digest=step.digest.partition(":")[0])
+    luts = _luts_digest(processor_of(bare)) if bare.digest else ""
+    return replace(bare, digest=f"{bare.digest}:{luts}") if luts else bare
+
+
+def _luts_digest(processor: ocio.Processor) -> str:
+    """Of the content of the files a processor is made of; empty where there are none."""
+    files = sorted(digest_of(path) for path in processor.getProcessorMetadata().getFiles())
+    return hashlib.sha256("".join(files).encode()).hexdigest() if files else ""
 
 
 @lru_cache(maxsize=64)
@@ -93,7 +113,7 @@ def processor_of(step: Step) -> ocio.Processor:
     MissingMedia
         If its file is not there.
     MediaChanged
-        If its file is not the one that was planned with.
+        If its file, or a LUT of its config, is not the one that was planned with.
     UnreadableMedia
         If its file is none that OpenColorIO reads.
     InvalidRequest
@@ -103,11 +123,25 @@ def processor_of(step: Step) -> ocio.Processor:
         return _grade(step)
     if isinstance(step, Lut):
         return _lut(step)
-    config = open_config(step.config, step.digest)
+    digest, _, luts = step.digest.partition(":")
+    config = open_config(step.config, digest)
     try:
-        return config.getProcessor(_transform(step), _direction(step))
+        _forget_files()
+        processor = config.getProcessor(_transform(step), _direction(step))
     except ocio.Exception as error:
         raise InvalidRequest(f"cannot do this color step ({error})", where=step.config) from error
+    if luts and _luts_digest(processor) != luts:
+        raise MediaChanged(
+            "goes through a LUT that has changed since the work was planned",
+            where=step.config,
+            do="submit the work again",
+        )
+    return processor
+
+
+def _forget_files() -> None:
+    """OpenColorIO keeps files by their names, and would take one that has changed for what it was."""
+    ocio.ClearAllCaches()
 
 
 def _transform(step: Conversion | View | Look) -> ocio.Transform:
@@ -143,6 +177,7 @@ def _lut(step: Lut) -> ocio.Processor:
             "has changed since the work was planned", where=step.url, do="submit the work again"
         )
     with local_file(step.url) as path:
+        _forget_files()
         transform = ocio.FileTransform(path, interpolation=ocio.INTERP_BEST)
         try:
             return ocio.Config.CreateRaw().getProcessor(transform, _direction(step))

@@ -320,6 +320,55 @@ def test_a_show_s_own_config_is_read_by_its_path_and_noticed_when_it_changes(tmp
         Color((replace(changed.steps[0], digest="0" * 64),)).apply(picture("float32"))
 
 
+OWN_LUT = """ocio_profile_version: 2
+search_path: luts
+roles: {default: linear, scene_linear: linear}
+file_rules:
+  - !<Rule> {name: Default, colorspace: linear}
+displays:
+  screen:
+    - !<View> {name: look, colorspace: log}
+colorspaces:
+  - !<ColorSpace> {name: linear}
+  - !<ColorSpace> {name: gamma, to_scene_reference: !<ExponentTransform> {value: 2}}
+  - !<ColorSpace> {name: log, to_scene_reference: !<FileTransform> {src: log.cube}}
+"""
+
+
+def test_a_changed_lut_of_a_config_is_another_color(tmp_path: Path) -> None:
+    def write(peak: float) -> None:
+        (tmp_path / "luts" / "log.cube").write_text(f"LUT_1D_SIZE 2\n0 0 0\n{peak} {peak} {peak}\n")
+
+    (tmp_path / "luts").mkdir()
+    (tmp_path / "show.ocio").write_text(OWN_LUT)
+    write(0.5)
+    made = [
+        lambda: Color.convert("log", "linear", tmp_path / "show.ocio"),
+        lambda: Color.convert("linear", "log", tmp_path / "show.ocio").inverse(),
+        lambda: Color.view("linear", "screen", "look", tmp_path / "show.ocio").inverse(),
+    ]
+    untouched = Color.convert("gamma", "linear", tmp_path / "show.ocio")
+    given = picture("float32") * np.float32(0.4)
+    before = [make() for make in made]
+    for color in before:
+        np.testing.assert_allclose(color.apply(given), given / 2, rtol=1e-5, atol=1e-6)
+    write(0.25)
+    assert Color.convert("gamma", "linear", tmp_path / "show.ocio") == untouched, "which goes through no LUT"
+    for make, old in zip(made, before, strict=True):
+        assert make() != old
+        np.testing.assert_allclose(make().apply(given), given / 4, rtol=1e-5, atol=1e-6)
+    late = Color((replace(before[0].steps[0], digest=f"{untouched.steps[0].digest}:{'0' * 64}"),))
+    with pytest.raises(MediaChanged, match=r"show\.ocio: goes through a LUT that has changed"):
+        late.apply(given)
+
+
+def test_a_lut_that_has_changed_is_read_again(tmp_path: Path) -> None:
+    given = picture("float32") * np.float32(0.4)
+    for peak in (0.5, 0.25):
+        (tmp_path / "a.cube").write_text(f"LUT_1D_SIZE 2\n0 0 0\n{peak} {peak} {peak}\n")
+        np.testing.assert_allclose(Color.lut(tmp_path / "a.cube").apply(given), given * peak, rtol=1e-5)
+
+
 CLF = """<?xml version="1.0" encoding="UTF-8"?>
 <ProcessList id="a" compCLFversion="3">
     <Matrix inBitDepth="32f" outBitDepth="32f"><Array dim="3 3">0.8 0.1 0.1 0 1 0 0 0.2 0.7</Array></Matrix>

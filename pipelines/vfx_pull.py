@@ -29,6 +29,7 @@ def main() -> int:
         name=PlateName(fields=fields, version=arguments.version),
         input_space=arguments.input_space,
         fdl=arguments.fdl,
+        amf=arguments.amf,
     )
     with md.Pool.connect(arguments.pool) if arguments.pool else md.Pool.local() as pool:
         name = f"pull {arguments.timeline}"
@@ -53,6 +54,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--version", type=int, default=1)
     parser.add_argument("--input-space", help="what the clips are in, where they do not say")
     parser.add_argument("--fdl", nargs="*", default=(), help="the show's framing")
+    parser.add_argument("--amf", nargs="*", default=(), help="AMFs of clips, files or folders")
     parser.add_argument("--pool", help="a scheduler's address; this machine without it")
     return parser.parse_args()
 

@@ -101,6 +101,12 @@ def pull(
             rich_help_panel=_PICTURE,
         ),
     ] = "lanczos3",
+    amf: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="FILE|DIR", help="AMFs of clips, or one for all. Repeatable.", rich_help_panel=_PICTURE
+        ),
+    ] = None,
     cdl: Annotated[
         str | None,
         typer.Option(metavar="FILE", help="The grade of events without one.", rich_help_panel=_PICTURE),
@@ -138,7 +144,7 @@ def pull(
     from mediadask.editorial import PlateName
     from mediadask.editorial.names import DEFAULT_TEMPLATE
     from mediadask.editorial.plates import PlateOptions
-    from mediadask.editorial.pull import PullGroups, pull_plan
+    from mediadask.editorial.pull import pull_plan
     from mediadask.editorial.refusals import refuse_unfit
 
     given = {
@@ -150,6 +156,7 @@ def pull(
         "fdl_intent": fdl_intent,
         "squeeze": squeeze,
         "filter": filter,
+        "amf": amf,
         "cdl": cdl,
         "lut": lut,
         "format": format,
@@ -168,8 +175,7 @@ def pull(
     delivery = pull_plan(turnover, out, plate_options)
     if plan:
         plans.show_plan(turnover, [one.name for one in turnover], json, otio)
-    groups = delivery.groups
-    report = work.run(delivery, where, light=isinstance(groups, PullGroups) and groups.is_done)
+    report = work.run(delivery, where)
     work.show_made(report, _row if json else None)
     code = work.ended(report)
     plans.show_advice(turnover)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from dataclasses import asdict, fields, replace
-from datetime import UTC, datetime
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
@@ -12,7 +11,8 @@ from pydantic import ConfigDict, TypeAdapter, ValidationError
 from pydantic.dataclasses import dataclass as checked
 
 from mediadask.clips import Clip, OnCorrupt
-from mediadask.clips.storage import is_local, normalize
+from mediadask.clips.storage import normalize
+from mediadask.editorial.amfs import amf_documents, amf_for, amf_review, amf_space, read_amfs
 from mediadask.errors import InvalidRequest, MediaError
 from mediadask.metadata import describe
 from mediadask.pixels import Color, Filter, Framing
@@ -20,22 +20,24 @@ from mediadask.pixels.color.amf import Amf, AmfClip
 from mediadask.pixels.color.cdl import Cdl
 from mediadask.pixels.color.config import CONFIG, config_url, named_space, open_config
 from mediadask.pixels.color.spaces import input_space
+from mediadask.pixels.color.transform_ids import ACES
 from mediadask.pixels.framing.fdl import choose_by_fdl, read_fdl
 from mediadask.pixels.framing.plate_fdl import plate_fdl
 from mediadask.render.burnin import review_framing
 from mediadask.render.exr import Compression, ExrSample
 from mediadask.render.output import join_url
 from mediadask.render.plate import Plate, PlateFormat, PlateRecipe
-from mediadask.render.plate_units import PlateOrder, Review
+from mediadask.render.plate_folder import PlateOrder, Review
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
+    from datetime import datetime
 
     from mediadask.editorial.plan import PlannedEvent
     from mediadask.metadata import ClipMetadata
     from mediadask.pixels.framing.fdl import Choice
 
-__all__ = ["PlateOptions", "framing_choice", "plate_order", "turnover_time"]
+__all__ = ["PlateOptions", "framing_choice", "plate_order", "plate_stem"]
 
 _REVIEW_BOX = (1920, 1080)
 _DISPLAY, _VIEW = "Rec.1886 Rec.709 - Display", "ACES 2.0 - SDR 100 nits (Rec.709)"
@@ -62,7 +64,8 @@ class PlateOptions:
     """How plates are made, the same for every event."""
 
     input_space: str | None = None
-    """The color space of the clips, by the config's name, alias or AMF transform ID; None: as they say."""
+    """The color space of clips that no AMF is for, by the config's name, alias or AMF transform ID; None: as
+    they say."""
 
     color_space: str | None = None
     """Of the plates; None: ACES2065-1 for EXR, the clip's own for the others."""
@@ -84,6 +87,10 @@ class PlateOptions:
 
     filter: Filter = "lanczos3"
     """What plates are resampled with, where they are: `mediadask.pixels.Filter`."""
+
+    amf: tuple[str, ...] = ()
+    """The turnover's AMFs, files or folders: `mediadask.editorial.amfs.amf_for` says which counts for a clip.
+    Its input transform is applied to the plate; its looks and output only to the review."""
 
     cdl: str | None = None
     """A ``.cc``, ``.ccc`` or ``.cdl`` file with the grade of events that have none of their own."""
@@ -119,10 +126,10 @@ class PlateOptions:
             name: os.fspath(value) if isinstance(value, os.PathLike) else value
             for name, value in options.items()
         }
-        paths = values.get("fdl") or ()
-        values["fdl"] = tuple(
-            normalize(path) for path in ([paths] if isinstance(paths, str | os.PathLike) else paths)
-        )
+        for name in ("fdl", "amf"):
+            paths = values.get(name) or ()
+            listed = [paths] if isinstance(paths, str | os.PathLike) else paths
+            values[name] = tuple(map(normalize, listed))
         try:
             found = TypeAdapter(cls).validate_python(values)
         except ValidationError as error:
@@ -144,36 +151,48 @@ class PlateOptions:
             raise InvalidRequest(f"a squeeze of {self.squeeze:g}", do="give a positive one, such as 2.0")
         for fdl in self.fdl:
             read_fdl(fdl)
+        read_amfs(self.amf)
         if self.cdl:
             Cdl.read(self.cdl)
         if self.lut:
             Color.lut(self.lut)
 
 
-def plate_order(planned: PlannedEvent, options: PlateOptions, out: str, made: datetime) -> PlateOrder:
+def plate_order(
+    planned: PlannedEvent, options: PlateOptions, out: str, made: datetime, amfs: Sequence[Amf] = ()
+) -> PlateOrder:
     """Everything that is to stand in `out` for one event.
 
     Parameters
     ----------
     made
         When the turnover was made, for AMFs.
+    amfs
+        Those of the options, read.
 
     Raises
     ------
     MediaError
-        If the clip cannot be opened, its color space is not known, or no FDL is for it.
+        If the clip cannot be opened, its color space is not known, no FDL is for it, or its AMF cannot be
+        followed.
     """
     clip = _opened(str(planned.url))
     metadata = describe(clip)
     config = config_url(options.config)
-    source = input_space(metadata, options.input_space, config)
+    amf = amf_for(amfs, planned)
+    source = amf_space(amf, config) if amf else input_space(metadata, options.input_space, config)
     wanted = options.color_space or ("ACES2065-1" if options.format == "exr" else source)
+    if wanted is None:
+        what = (
+            "is put into ACES by a LUT or an output transform undone, which names no color space for plates"
+        )
+        raise InvalidRequest(what, where=clip.url, do="name theirs with --color-space: ACEScct, say")
     space = named_space(open_config(config), wanted, config)
     linear = open_config(config).getColorSpace(space).getEncoding() == "scene-linear"
     framing, choice = _framing(clip, metadata, options)
     recipe = PlateRecipe(
         framing.using(options.filter, linear=linear),
-        Color() if source == space else Color.convert(source, space, config),
+        _color(source, amf, space, config),
         space,
         planned.rate or clip.header.frame_rate,
         metadata.start_timecode,
@@ -187,16 +206,40 @@ def plate_order(planned: PlannedEvent, options: PlateOptions, out: str, made: da
     if options.format != "exr":
         pattern = pattern.removesuffix(".exr").removesuffix(".dpx") + ".dpx"
     plate = Plate(clip, recipe, pattern, planned.start, planned.stop, planned.first_number)
-    stem = _stem(pattern)
-    cdl = planned.cdl or (Cdl.read(options.cdl) if options.cdl else None)
-    if cdl and not cdl.id:
-        cdl = replace(cdl, id=stem.rpartition("/")[2])
+    stem = plate_stem(pattern)
+    name = stem.rpartition("/")[2]
+    cdl = _grade(planned, amf, options, name)
+    if amf and cdl and not amf.pipeline.looks:
+        amf = amf.with_grade(cdl, _WORKING, config)
     review = None
     if options.review:
-        colors = _review_colors(source, cdl, options.lut, config)
-        review = Review(review_framing(framing, *_REVIEW_BOX), *colors, stem.rpartition("/")[2])
-    documents, notes = _documents(plate, source, cdl, choice, config, made)
-    return PlateOrder(plate, stem, review, documents, _facts(planned, plate, source, notes))
+        colors = _review_colors(source, amf, cdl, options.lut, config)
+        review = Review(review_framing(framing, *_REVIEW_BOX), *colors, name)
+    documents, notes = _documents(plate, source, amf, cdl, choice, config, made)
+    if amfs and amf is None:
+        notes = (*notes, "no AMF is for it")
+    said = source or f"as {amf.url if amf else ''} says"
+    return PlateOrder(plate, stem, review, documents, _facts(planned, plate, said, notes))
+
+
+def _color(source: str | None, amf: Amf | None, space: str, config: str) -> Color:
+    """From the clip's values to the plate's."""
+    if source == space:
+        return Color()
+    if source is None and amf is not None:
+        to_space = Color() if space == ACES else Color.convert(ACES, space, config)
+        return Color.chain(amf.color("input", config), to_space)
+    return Color.convert(str(source), space, config)
+
+
+def _grade(planned: PlannedEvent, amf: Amf | None, options: PlateOptions, name: str) -> Cdl | None:
+    """The plate's grade: its AMF's where that has looks, else the event's, else the one for all."""
+    if amf and amf.pipeline.looks:
+        grades = [look.cdl for look in amf.pipeline.looks if look.cdl and not look.applied]
+        return replace(grades[0], id=name) if grades else None
+    if planned.cdl:
+        return replace(planned.cdl, id=planned.cdl.id or name)
+    return replace(Cdl.read(options.cdl), id=name) if options.cdl else None
 
 
 @lru_cache(maxsize=64)
@@ -252,7 +295,7 @@ def _attributes(metadata: ClipMetadata, planned: PlannedEvent) -> tuple[tuple[st
     return (*texts, *numbers)
 
 
-def _stem(pattern: str) -> str:
+def plate_stem(pattern: str) -> str:
     """The files' name without number and suffix."""
     folder, _, name = pattern.rpartition("/")
     return join_url(
@@ -260,26 +303,44 @@ def _stem(pattern: str) -> str:
     )
 
 
-def _review_colors(source: str, cdl: Cdl | None, lut: str | None, config: str) -> tuple[Color, Color]:
+def _review_colors(
+    source: str | None, amf: Amf | None, cdl: Cdl | None, lut: str | None, config: str
+) -> tuple[Color, Color]:
     """From the clip's values to where the view begins, graded; and the view."""
     if lut:
-        grade = Color.cdl(cdl, source, _WORKING, config) if cdl else Color()
+        grade = Color.cdl(cdl, source, _WORKING, config) if cdl and source else Color()
         return Color.chain(grade, Color.lut(lut)), Color()
+    if amf:
+        return amf_review(amf, _WORKING, _own_view(_WORKING, config), config)
+    assert source is not None
     if config == CONFIG:
         grade = Color.cdl(cdl) if cdl else Color()
         log = Color.chain(Color.convert(source, _WORKING, config), grade)
-        return log, Color.view(_WORKING, _DISPLAY, _VIEW, config)
+        return log, _own_view(_WORKING, config)
+    return _own_view(source, config), Color()
+
+
+def _own_view(space: str, config: str) -> Color:
+    """What a config shows pictures in a color space with, where nobody says."""
+    if config == CONFIG:
+        return Color.view(space, _DISPLAY, _VIEW, config)
     opened = open_config(config)
     display = opened.getDefaultDisplay()
-    return Color.view(source, display, opened.getDefaultView(display), config), Color()
+    return Color.view(space, display, opened.getDefaultView(display), config)
 
 
 def _documents(
-    plate: Plate, source: str, cdl: Cdl | None, choice: Choice | None, config: str, made: datetime
+    plate: Plate,
+    source: str | None,
+    amf: Amf | None,
+    cdl: Cdl | None,
+    choice: Choice | None,
+    config: str,
+    made: datetime,
 ) -> tuple[tuple[tuple[str, bytes], ...], tuple[str, ...]]:
     """The small files beside the frames, and why one is missing."""
     documents = [] if cdl is None else [(suffix, cdl.document(suffix)) for suffix in (".cc", ".cdl")]
-    name = _stem(plate.pattern).rpartition("/")[2]
+    name = plate_stem(plate.pattern).rpartition("/")[2]
     if choice is not None:
         documents.append((".fdl", plate_fdl(choice, name)))
     first, last = plate.number(plate.start), plate.number(plate.stop - 1)
@@ -288,10 +349,12 @@ def _documents(
     about = AmfClip(name, pattern, (first, last) if plate.is_files else None)
     view = (_DISPLAY, _VIEW) if config == CONFIG else None
     try:
+        if amf is not None:
+            return (*documents, *amf_documents(amf, about, made, plate.recipe.space, config)), ()
         amf = Amf.of_plate(
             about,
             made=made,
-            source=source,
+            source=str(source),
             space=plate.recipe.space,
             cdl=cdl,
             working=_WORKING,
@@ -317,7 +380,7 @@ def _facts(
     event, recipe = planned.event, plate.recipe
     code = plate.timecode(plate.start)
     return (
-        ("plate", _stem(plate.pattern).rpartition("/")[2]),
+        ("plate", plate_stem(plate.pattern).rpartition("/")[2]),
         ("event", event.number),
         ("where", event.where),
         ("clip", plate.clip.url),
@@ -337,9 +400,3 @@ def _facts(
         ("pixel_aspect", recipe.framing.pixel_aspect),
         ("notes", [*planned.notes, *notes]),
     )
-
-
-def turnover_time(url: str) -> datetime:
-    """When a turnover was made: its file's time, so that the same turnover gives the same AMFs."""
-    seconds = os.stat(url).st_mtime if is_local(url) and os.path.exists(url) else 0
-    return datetime.fromtimestamp(int(seconds), UTC)

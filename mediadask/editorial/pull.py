@@ -3,24 +3,34 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+import sys
+import warnings
+from bisect import bisect_left
+from contextlib import suppress
+from dataclasses import replace
 from fractions import Fraction
-from functools import partial
-from typing import TYPE_CHECKING, Any, overload
+from typing import TYPE_CHECKING, Any
 
-from mediadask.clips.storage import normalize
+from mediadask.clips.storage import listing, normalize
 from mediadask.delivery import Delivery, Group, Unit
+from mediadask.editorial.amfs import read_amfs
 from mediadask.editorial.match import match_events
 from mediadask.editorial.media import inspected
 from mediadask.editorial.names import PlateName
-from mediadask.editorial.plates import PlateOptions, plate_order, turnover_time
-from mediadask.editorial.summary import write_turnover
+from mediadask.editorial.plates import PlateOptions, plate_order, plate_stem
+from mediadask.editorial.refusals import refuse_unfit
+from mediadask.editorial.summary import read_turnover, turnover_time, write_turnover
 from mediadask.editorial.timeline import Timeline, read_timeline
-from mediadask.errors import InvalidRequest, MediaError
+from mediadask.errors import InvalidRequest, MediaError, MediaWarning, MissingMedia
+from mediadask.render.output import join_url
+from mediadask.render.plan import LazyGroups
 from mediadask.render.plate import plate_segments
-from mediadask.render.plate_units import PlateOrder, PulledPlate, finish_plate, finished_plate, render_frames
+from mediadask.render.plate_folder import PlateOrder, PulledPlate, check_folder, finished_plate
+from mediadask.render.plate_units import finish_plate, render_frames
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from mediadask.editorial.media import Media
     from mediadask.editorial.plan import PlannedEvent, TurnoverPlan
     from mediadask.render.plate import PlateFormat
@@ -48,7 +58,8 @@ def pull(
     timeline
         An EDL, OTIO, Final Cut XML, AAF or ALE, or one that has been read.
     media
-        Where the clips are, or clips that are inspected already. They are inspected here and now.
+        Where the clips are, or clips that are inspected already. They are inspected here and now; what
+        cannot be read is told by a `MediaWarning`.
     out
         A folder, here or on an object store.
     handles
@@ -59,7 +70,7 @@ def pull(
         Frames a second that the timeline's timecode counts, whatever it says.
     options
         Those of `mediadask.editorial.plates.PlateOptions`: ``input_space``, ``color_space``, ``fdl``,
-        ``cdl``, ``lut``, ``format``, ``compression``, …
+        ``amf``, ``cdl``, ``lut``, ``format``, ``compression``, …
 
     Returns
     -------
@@ -69,13 +80,17 @@ def pull(
     Raises
     ------
     MediaError
-        If the timeline or the media cannot be read, or for options that make no sense.
+        If the timeline or the media cannot be read, for options that make no sense, or if another timeline of
+        the same name stands in `out`.
     """
     chosen = PlateOptions.of(options)
     if not isinstance(timeline, Timeline):
         timeline = read_timeline(timeline, rate=rate)
     named = PlateName(name) if isinstance(name, str) else name
-    plan = match_events(timeline, inspected(media), handles=handles, name=named)
+    clips = inspected(media)
+    plan = refuse_unfit(match_events(timeline, clips, handles=handles, name=named), clips, chosen)
+    if plan.advice:
+        warnings.warn("; ".join(plan.advice), MediaWarning, stacklevel=2)
     return pull_plan(plan, out, chosen)
 
 
@@ -83,7 +98,11 @@ def pull_plan(plan: TurnoverPlan, out: str | os.PathLike[str], options: PlateOpt
     """The same from a plan."""
     _check_template(plan.name.template, options.format)
     where = normalize(out)
-    return Delivery("pull", PullGroups(plan, where, options), finish=partial(write_turnover, plan, where))
+    content = read_turnover(plan, where)
+    made = turnover_time(plan, where, content)
+    what = (plan, where, content, made)
+    page = Unit(write_turnover, what, name="summary", kind="summary", frames=0, seconds=0.1)
+    return Delivery("pull", PullGroups(plan, where, options, made), closing=page)
 
 
 def _check_template(template: str, format: PlateFormat) -> None:
@@ -94,49 +113,53 @@ def _check_template(template: str, format: PlateFormat) -> None:
         raise InvalidRequest("has no {frame}", where=template, do=f"write .{{frame:04}}{suffix} at its end")
 
 
-class PullGroups(Sequence[Group]):
-    """One group an event, planned when it is first asked for: a job begins with its first shot."""
+class PullGroups(LazyGroups):
+    """One group an event."""
 
-    def __init__(self, plan: TurnoverPlan, out: str, options: PlateOptions) -> None:
-        self._plan, self._out, self._options = plan, out, options
-        self._made = turnover_time(plan.timeline.url)
-        self._planned: dict[int, Group] = {}
-
-    def __len__(self) -> int:
-        return len(self._plan)
+    def __init__(self, plan: TurnoverPlan, out: str, options: PlateOptions, made: datetime) -> None:
+        super().__init__(len(plan))
+        self._plan, self._out, self._options, self._made = plan, out, options, made
+        self._amfs = read_amfs(options.amf)
+        self._listed: dict[str, list[str]] = {}
 
     def __getstate__(self) -> dict[str, Any]:
-        return {**self.__dict__, "_planned": {}}  # whoever runs it plans again: what is there may change
+        # Whoever runs it plans again: what is there may change.
+        return {**self.__dict__, "_planned": {}, "_listed": {}}
 
-    @property
-    def is_done(self) -> bool:
-        """Whether nothing is left to be rendered."""
-        return all(not one.ok or group.finish is None for one, group in zip(self._plan, self, strict=True))
-
-    @overload
-    def __getitem__(self, index: int) -> Group: ...
-    @overload
-    def __getitem__(self, index: slice) -> Sequence[Group]: ...
-    def __getitem__(self, index: int | slice) -> Group | Sequence[Group]:
-        if isinstance(index, slice):
-            return [self[row] for row in range(*index.indices(len(self)))]
-        row = range(len(self))[index]
-        if row not in self._planned:
-            self._planned[row] = self._group(self._plan.events[row])
-        return self._planned[row]
-
-    def _group(self, planned: PlannedEvent) -> Group:
+    def plan(self, row: int) -> Group:
+        """The group that makes an event's plate, or hands it on where it is there."""
+        planned = self._plan.events[row]
         if not planned.ok:
             error = InvalidRequest("; ".join(planned.problems), where=planned.title)
             return Group.failed(planned.title, error)
         try:
-            order = plate_order(planned, self._options, self._out, self._made)
+            order = plate_order(planned, self._options, self._out, self._made, self._amfs)
+            done = finished_plate(order)
+            if done is not None:
+                return Group(order.name, (Unit(as_it_is, (done,), name=order.name, kind="done"),))
+            earlier = self._former(planned, order)
+            return units_of(replace(check_folder(order, self._standing(order)), earlier=earlier))
         except MediaError as error:
             return Group.failed(planned.title, error)
-        done = finished_plate(order)
-        if done is not None:
-            return Group(order.name, (Unit(as_it_is, (done,), name=order.name, kind="done"),))
-        return units_of(order)
+
+    def _standing(self, order: PlateOrder) -> list[str]:
+        """Names of the files in a plate's folder that begin like it; a folder is listed once."""
+        folder, _, name = order.stem.rpartition("/")
+        if folder not in self._listed:
+            self._listed[folder] = []
+            with suppress(MissingMedia):
+                self._listed[folder] = sorted(file.url.rpartition("/")[2] for file in listing(folder)[1])
+        names = self._listed[folder]
+        return names[bisect_left(names, name) : bisect_left(names, name + chr(sys.maxunicode))]
+
+    def _former(self, planned: PlannedEvent, order: PlateOrder) -> str | None:
+        """The manifest of the plate's version before this one, if it could have one."""
+        name = self._plan.name
+        if not name.version:
+            return None
+        path = replace(name, version=name.version - 1).path(planned.fields)
+        manifest = f"{plate_stem(join_url(self._out, path))}.json"
+        return manifest if manifest != order.manifest.url else None
 
 
 def units_of(order: PlateOrder) -> Group:

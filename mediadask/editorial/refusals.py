@@ -7,6 +7,7 @@ from dataclasses import replace
 from functools import cache
 from typing import TYPE_CHECKING
 
+from mediadask.editorial.amfs import amf_for, amf_space, read_amfs
 from mediadask.editorial.plates import framing_choice
 from mediadask.errors import MediaError
 from mediadask.pixels.color.config import config_url, open_config, spaces_by_family
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from mediadask.editorial.plan import PlannedEvent, TurnoverPlan
     from mediadask.editorial.plates import PlateOptions
     from mediadask.metadata import ClipMetadata
+    from mediadask.pixels.color.amf import Amf
 
 __all__ = ["refuse_unfit"]
 
@@ -29,16 +31,18 @@ def refuse_unfit(plan: TurnoverPlan, media: Iterable[ClipMetadata], options: Pla
         The clips the plan was made over.
     """
     config = config_url(options.config)
+    amfs = read_amfs(options.amf)
     clips = {_first_file(clip.path): clip for clip in media}
     unnamed = False
 
     @cache
-    def problems(url: str) -> tuple[str, ...]:
+    def problems(url: str, amf: Amf | None) -> tuple[str, ...]:
         nonlocal unnamed
         clip = clips[url]
         found = []
         try:
-            input_space(clip, options.input_space, config)
+            if amf is None:
+                input_space(clip, options.input_space, config)
         except MediaError as error:
             unnamed = True
             found.append(f"{clip.path}: {error.what}; name it with --input-space")
@@ -49,7 +53,15 @@ def refuse_unfit(plan: TurnoverPlan, media: Iterable[ClipMetadata], options: Pla
         return tuple(found)
 
     def judged(one: PlannedEvent) -> PlannedEvent:
-        more = problems(_first_file(one.url)) if one.url is not None else ()
+        if one.url is None:
+            return one
+        try:
+            amf = amf_for(amfs, one)
+            if amf is not None:
+                amf_space(amf, config)
+            more = problems(_first_file(one.url), amf)
+        except MediaError as error:
+            more = (str(error),)
         return replace(one, problems=(*one.problems, *more)) if more else one
 
     events = tuple(map(judged, plan))

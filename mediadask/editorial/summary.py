@@ -7,18 +7,23 @@ import html
 import os
 import re
 from base64 import b64encode
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from mediadask.clips.storage import open_file
+import fsspec
+
+from mediadask.clips.storage import is_local, open_file
+from mediadask.delivery import Failure
 from mediadask.errors import InvalidRequest
-from mediadask.render.output import Mark, Output, exists, join_url
-from mediadask.render.plate_units import PulledPlate
+from mediadask.render.output import Mark, Output, committed, exists, join_url, output_errors
+from mediadask.render.plate_folder import PulledPlate
 
 if TYPE_CHECKING:
-    from mediadask.delivery import Outcome, Report
+    from collections.abc import Sequence
+
     from mediadask.editorial.plan import PlannedEvent, TurnoverPlan
 
-__all__ = ["summary_html", "write_turnover"]
+__all__ = ["read_turnover", "summary_html", "turnover_time", "write_turnover"]
 
 _STYLE = """
 body { background: #121214; color: #bebec4; font: 14px/1.5 system-ui, sans-serif; margin: 2em; }
@@ -30,48 +35,94 @@ td:nth-child(2) { color: #f0f0f2; } .failed td { color: #e85c50; } img { display
 """
 
 
-def write_turnover(plan: TurnoverPlan, out: str, report: Report) -> Report:
-    """Copy the timeline into the folder and write the summary beside it; the report as it was.
+def read_turnover(plan: TurnoverPlan, out: str) -> bytes:
+    """The timeline's file, for `write_turnover`: where plates are made it may be out of reach.
+
+    Raises
+    ------
+    MissingMedia
+        If it is gone.
+    InvalidRequest
+        If something stands in `out` that `write_turnover` would refuse to replace.
+    """
+    with open_file(plan.timeline.url) as file:
+        content = file.read()
+    summary = _summary(plan, out, "")
+    summary.is_done(_read_mark(summary.url))
+    _is_copied(plan, out, content)
+    return content
+
+
+def turnover_time(plan: TurnoverPlan, out: str, content: bytes) -> datetime:
+    """When a turnover was made: the time of its list's file, which AMFs carry.
+
+    The copy in `out` keeps that time. So the same list gives the same AMFs again, wherever it has been copied
+    meanwhile.
+    """
+    url, copy = plan.timeline.url, join_url(out, os.path.basename(plan.timeline.url))
+    place = copy if is_local(copy) and _is_copied(plan, out, content) else url
+    if is_local(place):
+        return datetime.fromtimestamp(int(os.stat(place).st_mtime), UTC)
+    filesystem, path = fsspec.url_to_fs(place)
+    try:
+        when: datetime = filesystem.modified(path)
+    except NotImplementedError:  # of http://, for one
+        return datetime.fromtimestamp(0, UTC)
+    return when.astimezone(UTC).replace(microsecond=0)
+
+
+def write_turnover(
+    values: Sequence[PulledPlate | Failure], plan: TurnoverPlan, out: str, content: bytes, made: datetime
+) -> None:
+    """Copy the timeline into the folder and write the summary beside it, where any plate is there.
 
     A copy of the timeline as it was before is replaced: the page beside it has its hash.
+
+    Parameters
+    ----------
+    content, made
+        As `read_turnover` and `turnover_time` give them.
 
     Raises
     ------
     InvalidRequest
         If a file that was not made here stands in their place.
     """
-    if not report.results:
-        return report
-    name = os.path.basename(plan.timeline.url)
-    with open_file(plan.timeline.url) as file:
-        content = file.read()
-    stem = re.sub(r"[^\w.-]+", "_", name.rpartition(".")[0]).strip("._") or "turnover"
-    page = f"<!-- timeline {hashlib.sha256(content).hexdigest()} -->\n{summary_html(plan, report)}"
-    output = Output.of(join_url(out, f"{stem}.html"), plan.timeline.url, page)
-    done = output.is_done(_read_mark(output.url))
-    _write(join_url(out, name), content, _copied(output.url))
+    if all(isinstance(value, Failure) for value in values):
+        return
+    page = f"<!-- timeline {hashlib.sha256(content).hexdigest()} -->\n{summary_html(plan, values)}"
+    summary = _summary(plan, out, page)
+    done = summary.is_done(_read_mark(summary.url))
+    if not _is_copied(plan, out, content):
+        copy = join_url(out, os.path.basename(plan.timeline.url))
+        with output_errors(copy), committed(copy, summary.workspace) as path:
+            path.write_bytes(content)
+            os.utime(path, (made.timestamp(), made.timestamp()))
     if not done:
-        with output.making(output.url, _read_mark) as path:
-            path.write_text(f"<!-- {output.mark} -->\n{page}", encoding="utf-8")
-        output.clear()
-    return report
+        with summary.making(summary.url, _read_mark) as path:
+            path.write_text(f"<!-- {summary.mark} -->\n{page}", encoding="utf-8")
+    summary.clear()
 
 
-def _write(url: str, content: bytes, known: str) -> None:
-    """A copy, unless it is there; of what is there only the copy with the hash `known` is replaced."""
-    output = Output.of(url, url)
-    if exists(url):
-        with open_file(url) as file:
-            there = file.read()
-        if there == content:
-            return
-        if hashlib.sha256(there).hexdigest() != known:
-            raise InvalidRequest(
-                "is another timeline of the same name", where=url, do="choose another folder, or move it"
-            )
-    with output.making(url, lambda _: Mark("", output.mark.source)) as path:
-        path.write_bytes(content)
-    output.clear()
+def _summary(plan: TurnoverPlan, out: str, page: str) -> Output:
+    name = os.path.basename(plan.timeline.url).rpartition(".")[0]
+    stem = re.sub(r"[^\w.-]+", "_", name).strip("._") or "turnover"
+    return Output.of(join_url(out, f"{stem}.html"), plan.timeline.url, page)
+
+
+def _is_copied(plan: TurnoverPlan, out: str, content: bytes) -> bool:
+    """Whether the timeline's copy is there; refuses what else is, but for the copy that our page knows."""
+    page = _summary(plan, out, "").url
+    copy = join_url(out, os.path.basename(plan.timeline.url))
+    if not exists(copy):
+        return False
+    with open_file(copy) as file:
+        there = file.read()
+    if there != content and hashlib.sha256(there).hexdigest() != _copied(page):
+        raise InvalidRequest(
+            "is another timeline of the same name", where=copy, do="choose another folder, or move it"
+        )
+    return there == content
 
 
 def _copied(page: str) -> str:
@@ -91,12 +142,13 @@ def _read_mark(url: str) -> Mark | None:
     return Mark.parse(found[1].decode(errors="replace")) if found else None
 
 
-def summary_html(plan: TurnoverPlan, report: Report) -> str:
+def summary_html(plan: TurnoverPlan, values: Sequence[PulledPlate | Failure]) -> str:
     """A page with a row for each event: a picture, the plate, where it is from, what to know of it."""
-    rows = "".join(_row(one, outcome) for one, outcome in zip(plan.events, report.outcomes, strict=True))
-    done, failed = len(report.results), len(report.failures)
-    frames = sum(made.frames for made in report.results)
-    facts = f"{done} plates, {frames} frames" + (f", {failed} not delivered" if failed else "")
+    rows = "".join(_row(one, value) for one, value in zip(plan.events, values, strict=True))
+    plates = [value for value in values if isinstance(value, PulledPlate)]
+    failed = len(values) - len(plates)
+    facts = f"{len(plates)} plates, {sum(made.frames for made in plates)} frames"
+    facts += f", {failed} not delivered" if failed else ""
     facts += f" · {plan.handles} frames of handles"
     title = html.escape(plan.timeline.name)
     heads = "".join(
@@ -109,12 +161,10 @@ def summary_html(plan: TurnoverPlan, report: Report) -> str:
     )
 
 
-def _row(one: PlannedEvent, outcome: Outcome) -> str:
-    made = outcome.value if isinstance(outcome.value, PulledPlate) else None
-    if made is None:
-        error = outcome.failure.error if outcome.failure else ""
-        cells = ["", (one.name or "").partition(".%")[0], "", "", one.event.reel or "", "", one.title, error]
-        return _cells(cells, "failed")
+def _row(one: PlannedEvent, made: PulledPlate | Failure) -> str:
+    if isinstance(made, Failure):
+        name = (one.name or "").partition(".%")[0]
+        return _cells(["", name, "", "", one.event.reel or "", "", one.title, made.error], "failed")
     last = made.first_number + made.frames - 1
     cut = f"{one.cut_number}–{last - one.tail}"
     notes = [*one.notes]

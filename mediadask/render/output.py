@@ -22,13 +22,22 @@ from pathlib import Path
 from typing import Any
 
 import av.error
-import fsspec
 
-from mediadask.clips.storage import is_local
+from mediadask.clips.storage import filesystem_of, is_local
 from mediadask.errors import InvalidRequest, MediaError, OutputFailed
 from mediadask.render.recipe import fingerprint
 
-__all__ = ["Mark", "Output", "Rendered", "committed", "exists", "join_url", "output_errors", "remove"]
+__all__ = [
+    "Mark",
+    "Output",
+    "Rendered",
+    "committed",
+    "exists",
+    "join_url",
+    "move",
+    "output_errors",
+    "remove",
+]
 
 _ABANDONED_SECONDS = 7 * 24 * 3600
 
@@ -117,7 +126,9 @@ class Output:
             return False
         if found.source != self.mark.source:
             raise InvalidRequest(
-                "was made from another clip", where=self.url, do="choose another folder, or move it"
+                "was made here, from a source of another path",
+                where=self.url,
+                do="choose another folder, or move it",
             )
         return found.made_from == self.mark.made_from
 
@@ -144,7 +155,7 @@ class Output:
         """Remove its parts, and those that runs of other recipes abandoned long ago."""
         parent = self.workspace.rpartition("/")[0]
         if not is_local(self.url):
-            filesystem, path = fsspec.url_to_fs(self.workspace)
+            filesystem, path = filesystem_of(self.workspace)
             with suppress(OSError):
                 filesystem.rm(path, recursive=True)
             return
@@ -165,8 +176,17 @@ def exists(url: str) -> bool:
     """Whether a file is there."""
     if is_local(url):
         return os.path.exists(url)
-    filesystem, path = fsspec.url_to_fs(url)
+    filesystem, path = filesystem_of(url)
     return bool(filesystem.exists(path))
+
+
+def move(source: str, target: str) -> None:
+    """Put a file in another's place; on a disk in one step."""
+    if is_local(target):
+        os.replace(source, target)
+    else:
+        filesystem, path = filesystem_of(source)
+        filesystem.mv(path, filesystem_of(target)[1])
 
 
 def remove(url: str) -> None:
@@ -175,7 +195,7 @@ def remove(url: str) -> None:
         if is_local(url):
             os.unlink(url)
         else:
-            filesystem, path = fsspec.url_to_fs(url)
+            filesystem, path = filesystem_of(url)
             filesystem.rm_file(path)
 
 
@@ -213,7 +233,7 @@ def committed(url: str, workspace: str) -> Iterator[Path]:
             _sync(temporary)
             os.replace(temporary, url)
         else:
-            filesystem, path = fsspec.url_to_fs(url)
+            filesystem, path = filesystem_of(url)
             filesystem.put_file(str(temporary), path)
     finally:
         temporary.unlink(missing_ok=True)

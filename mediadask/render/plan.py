@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Sequence
 from typing import overload
 
@@ -13,7 +14,7 @@ from mediadask.delivery import Group
 from mediadask.errors import InvalidRequest, MediaError, UnreadableMedia
 from mediadask.render.output import join_url
 
-__all__ = ["Plan", "Source", "clip_stem", "output_places", "source_list"]
+__all__ = ["LazyGroups", "Plan", "Source", "clip_stem", "output_places", "source_list"]
 
 Source = str | os.PathLike[str] | Clip
 """A clip that is open, or the URL of one."""
@@ -83,19 +84,19 @@ def clip_stem(source: Source) -> str:
     return re.sub(r"[._-]?(%\d*d|#+|@+|\$F\d*|\*|\d+-\d+[#@]*)$", "", name) or "clip"
 
 
-class Plan(Sequence[Group]):
-    """One group for each clip, planned when it is first asked for: a job may start on its first clip before
-    the last one is opened. A clip that does not open becomes a group that fails.
-    """
+class LazyGroups(Sequence[Group], ABC):
+    """Groups planned when they are first asked for: a job may start before its last one is planned."""
 
-    def __init__(
-        self, sources: Sequence[Source], places: Sequence[str], group: Callable[[Clip, str], Group]
-    ) -> None:
-        self._sources, self._places, self._group = sources, places, group
+    def __init__(self, count: int) -> None:
+        self._count = count
         self._planned: dict[int, Group] = {}
 
+    @abstractmethod
+    def plan(self, row: int) -> Group:
+        """The group of one row, 0-based; one that cannot be made is a group that fails."""
+
     def __len__(self) -> int:
-        return len(self._sources)
+        return self._count
 
     @overload
     def __getitem__(self, index: int) -> Group: ...
@@ -106,14 +107,26 @@ class Plan(Sequence[Group]):
             return [self[row] for row in range(*index.indices(len(self)))]
         row = range(len(self))[index]
         if row not in self._planned:
-            self._planned[row] = self._plan(self._sources[row], self._places[row])
+            self._planned[row] = self.plan(row)
         return self._planned[row]
 
-    def _plan(self, source: Source, place: str) -> Group:
+
+class Plan(LazyGroups):
+    """One group for each clip; a clip that does not open becomes a group that fails."""
+
+    def __init__(
+        self, sources: Sequence[Source], places: Sequence[str], group: Callable[[Clip, str], Group]
+    ) -> None:
+        super().__init__(len(sources))
+        self._sources, self._places, self._group = sources, places, group
+
+    def plan(self, row: int) -> Group:
+        """The group that makes one clip's output."""
+        source = self._sources[row]
         try:
             clip = source if isinstance(source, Clip) else Clip.open(source)
             if not len(clip):
                 raise UnreadableMedia("has no frames", where=clip.url, do="leave it out")
-            return self._group(clip, place)
+            return self._group(clip, self._places[row])
         except MediaError as error:
             return Group.failed(os.fspath(source) if not isinstance(source, Clip) else source.url, error)

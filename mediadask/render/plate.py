@@ -226,15 +226,17 @@ def read_mark(url: str) -> Mark | None:
         return Mark.parse(dpx.read_text(file) if url.endswith(".dpx") else exr.read_text(file, "mediadask"))
 
 
-def write_frame(plate: Plate, frame: Frame, picture: npt.NDArray[Any], workspace: str) -> Receipt:
-    """Put one frame's picture in its place.
+def write_frame(
+    plate: Plate, frame: Frame, picture: npt.NDArray[Any], output: Output, workspace: str
+) -> Receipt:
+    """Put one frame's picture where `output` is.
 
     Raises
     ------
     OutputFailed
         If it cannot be written; nothing is left under its name that was not there before.
     """
-    recipe, output = plate.recipe, plate.output(frame.number)
+    recipe = plate.recipe
     mark = output.mark if frame.valid else replace(output.mark, stand_ins=(frame.number,))
     attributes = plate.attributes(frame.number, mark)
     with output_errors(output.url), committed(output.url, workspace) as path:

@@ -5,18 +5,17 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import uuid
+import shutil
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
-from dataclasses import asdict, dataclass, replace
-from functools import cached_property
+from dataclasses import asdict, dataclass
 from typing import Any
 
-from mediadask.clips.storage import is_local, open_file, stat
+from mediadask.clips.storage import filesystem_of, is_local, open_file, stat
 from mediadask.errors import MissingMedia, UnreadableMedia
-from mediadask.render.output import Mark, Output, exists, join_url
+from mediadask.render.output import Mark, Output, committed, exists
 
-__all__ = ["Moves", "Receipt", "found", "read_receipts", "receipts_json", "sha256_of"]
+__all__ = ["Receipt", "found", "read_receipts", "receipts_json", "reused", "sha256_of"]
 
 
 @dataclass(frozen=True)
@@ -117,45 +116,27 @@ def read_receipts(url: str, key: str | None = None) -> dict[str, Receipt]:
         return {}
 
 
-@dataclass(frozen=True)
-class Moves:
-    """Files of an earlier run that are wanted under other names: frames whose numbers have shifted.
+def reused(receipt: Receipt, source: str, target: str, workspace: str, *, link: bool) -> Receipt | None:
+    """Have a file that an earlier run wrote at `source` at `target` too, without making it again.
 
-    Every file is linked into the workspace before something else takes its name, so that the units of a plate
-    need no order among them. On object stores, and where files cannot be linked, nothing is moved.
+    Parameters
+    ----------
+    link
+        Whether the two may be one file on disk, since that at `source` is to go.
+
+    Returns
+    -------
+    Receipt or None
+        Of the new one; None where the old one is altered, gone or out of reach.
     """
-
-    before: Mapping[str, Receipt]
-    """What the earlier run wrote, by name."""
-
-    workspace: str
-
-    @cached_property
-    def _by_content(self) -> dict[str, Receipt]:
-        return {receipt.made_from: receipt for receipt in self.before.values()}
-
-    def into(self, output: Output) -> Receipt | None:
-        """Make way for an output, and put what it is to be there if an earlier run wrote it; else None."""
-        if not self.before or not is_local(output.url):
-            return None
-        os.makedirs(self.workspace, exist_ok=True)
-        folder = output.url.rpartition("/")[0]
-        standing, wanted = self.before.get(output.name), self._by_content.get(output.mark.made_from)
-        if standing is not None and standing.is_untouched(output.url):
-            with suppress(OSError):
-                os.link(output.url, self._aside(standing))
-        if wanted is None:
-            return None
-        temporary = join_url(self.workspace, f"{uuid.uuid4().hex}.part")
-        for source in (self._aside(wanted), join_url(folder, wanted.name), self._aside(wanted)):
-            with suppress(OSError):
-                os.link(source, temporary)
-                if wanted.is_untouched(temporary):
-                    os.replace(temporary, output.url)
-                    return replace(wanted, name=output.name)
-            with suppress(OSError):
-                os.unlink(temporary)
+    if not receipt.is_untouched(source):
         return None
-
-    def _aside(self, receipt: Receipt) -> str:
-        return join_url(self.workspace, f"kept-{receipt.made_from}")
+    with suppress(OSError):
+        if is_local(target):
+            with committed(target, workspace) as path:
+                os.link(source, path) if link else shutil.copyfile(source, path)
+        else:
+            filesystem, path_there = filesystem_of(target)
+            filesystem.cp_file(filesystem_of(source)[1], path_there)
+        return Receipt.of(target, receipt.made_from, receipt.sha256, stand_in=receipt.stand_in)
+    return None

@@ -128,8 +128,8 @@ def video_writer(
             "g": str(encoder.gop(rate)),
             "color_range": "pc" if color.range == "full" else "tv",
             "colorspace": color.matrix or "bt709",
-            "color_primaries": color.primaries or "bt709",
-            "color_trc": color.transfer or "bt709",
+            "color_primaries": color.primaries or "unspecified",
+            "color_trc": color.transfer or "unspecified",
             **chosen,
         }
         stream: Any = container.add_stream(encoder.name, rate=rate, options=settings)

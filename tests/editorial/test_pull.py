@@ -225,6 +225,17 @@ def test_the_review_shows_name_reel_timecode_and_number(edl: Path, rushes: Path,
     assert not touched[60:200].any()
 
 
+def test_a_grade_given_for_all_is_each_plate_s_own(edl: Path, rushes: Path, tmp_path: Path) -> None:
+    """And keeps no name of another plate, which it may have in the file."""
+    out = tmp_path / "out"
+    Cdl((1.2, 1, 1), id="ABC_999_PL01_v001").write(tmp_path / "show.cc")
+    made(edl, rushes, out, cdl=tmp_path / "show.cc")
+    assert Cdl.read(out / f"{ONE}.cc").slope == (1.1, 1.0, 0.9), "the event's own goes first"
+    assert Cdl.read(out / f"{TWO}.cc") == Cdl((1.2, 1, 1), id=TWO)
+    look = Amf.read(out / f"{TWO}.amf").pipeline.looks[0]
+    assert (look.description, look.cdl and look.cdl.slope) == (TWO, (1.2, 1, 1))
+
+
 def test_a_manifest_lists_every_file_with_its_hash(edl: Path, rushes: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
     made(edl, rushes, out, review=True)
@@ -318,8 +329,111 @@ def test_a_corrected_list_goes_to_the_same_folder(edl: Path, rushes: Path, tmp_p
 
     (out / "turnover.edl").write_text("somebody's own")
     with pytest.raises(md.InvalidRequest, match="is another timeline of the same name"):
-        made(edl, rushes, out)
+        pull(edl, rushes, out, **HOW)
     assert (out / "turnover.edl").read_text() == "somebody's own"
+
+
+def test_a_list_that_is_not_ours_is_refused_before_anything_is_rendered(
+    edl: Path, rushes: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "out"
+    out.mkdir()
+    for name, what in (("turnover.edl", "is another timeline"), ("turnover.html", "was not made here")):
+        (out / name).write_text("somebody's own")
+        with pytest.raises(md.InvalidRequest, match=what):
+            pull(edl, rushes, out, **HOW)
+        (out / name).unlink()
+
+
+def begun(*args: Any, **how: Any) -> md.Delivery:
+    """A pull of which the first unit of the first plate has run."""
+    delivery = pull(*args, **{**HOW, **how})
+    delivery.groups[0].units[0]()
+    return delivery
+
+
+@pytest.mark.parametrize("other", [{"format": "dpx10"}, {"compression": "piz"}, {"format": "prores4444"}])
+def test_a_whole_plate_stays_until_another_is_whole(
+    edl: Path, rushes: Path, tmp_path: Path, other: dict[str, Any]
+) -> None:
+    out, alone = tmp_path / "out", tmp_path / "alone"
+    made(edl, rushes, out)
+    before = state(out)
+    begun(edl, rushes, out, **other)
+    assert state(out) == before
+    for path in list(out.glob(f".mediadask/{ONE}.json-*/{ONE}.*"))[
+        :1
+    ]:  # as if killed while they change places
+        path.replace(out / path.name)
+    report = made(edl, rushes, out, **other)
+    made(edl, rushes, alone, **other)
+    assert not report.failures
+    for path in alone.iterdir():
+        assert path.suffix == ".json" or (out / path.name).read_bytes() == path.read_bytes(), path.name
+    assert {path.name for path in out.iterdir()} == {path.name for path in alone.iterdir()}
+    before = state(out)
+    made(edl, rushes, out, **other)
+    assert state(out) == before
+
+
+def test_what_a_broken_run_left_in_another_format_or_range_goes(
+    edl: Path, rushes: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "out"
+    begun(edl, rushes, out, handles=8)
+    assert len(numbers(out, ONE)) > 12
+    made(edl, rushes, out)
+    assert len(numbers(out, ONE)) == 12
+    shutil.rmtree(out)
+    begun(edl, rushes, out)
+    made(edl, rushes, out, format="dpx16")
+    assert {path.suffix for path in out.glob(f"{ONE}*")} == {".dpx", ".json", ".amf", ".cc", ".cdl"}
+
+
+def test_what_is_in_the_way_is_said_before_anything_is_rendered(
+    edl: Path, rushes: Path, tmp_path: Path
+) -> None:
+    def refused(out: Path, **how: Any) -> str:
+        group = pull(edl, rushes, out, **{**HOW, **how}).groups[0]
+        assert [unit.kind for unit in group.units] == ["plan"]
+        with pytest.raises(md.InvalidRequest) as raised:
+            group.units[0]()
+        return str(raised.value)
+
+    for name in (f"{ONE}.1004.exr", f"{ONE}.amf", f"{ONE}.json"):
+        out = tmp_path / name
+        out.mkdir()
+        (out / name).write_text("somebody's own")
+        assert refused(out, format="dpx10").startswith(
+            f"{out / name}: is there already and was not made here"
+        )
+    made(edl, rushes, tmp_path / "out")
+    shutil.copytree(rushes, tmp_path / "copy")
+    shutil.rmtree(rushes)
+    (tmp_path / "copy").rename(rushes.with_name("elsewhere"))
+    rushes = rushes.with_name("elsewhere")
+    said = f"is a plate of {tmp_path}/rushes/A001C001.mov, not of {tmp_path}/elsewhere/A001C001.mov"
+    assert said in refused(tmp_path / "out")
+
+
+def test_a_new_version_renders_only_what_is_new(edl: Path, rushes: Path, tmp_path: Path) -> None:
+    out, second = tmp_path / "out", PlateName(version=2)
+    made(edl, rushes, out)
+    before = state(out)
+    report = made(edl, rushes, out, name=second)
+    assert [plate.written for plate in report.results] == [0, 0]
+    after = state(out)
+    assert {name: after[name] for name in before if name.endswith("exr")} == {
+        name: value for name, value in before.items() if name.endswith("exr")
+    }
+    for name in (name for name in before if name.endswith("exr")):
+        inode, _, content = after[name.replace("v001", "v002")]
+        assert inode != before[name][0], "whoever changes one must not change the other"
+        assert content == before[name][2]
+    report = made(edl, rushes, out, name=PlateName(version=3), handles=4)
+    assert [plate.written for plate in report.results] == [4, 4]
+    report = made(edl, rushes, out, name=PlateName(version=4), handles=4, compression="piz")
+    assert [plate.written for plate in report.results] == [16, 14]
 
 
 def test_an_unknown_color_space_is_refused_with_the_choices(edl: Path, rushes: Path, tmp_path: Path) -> None:
@@ -492,9 +606,33 @@ def test_prores_plates(edl: Path, rushes: Path, tmp_path: Path) -> None:
     assert clip.header.pixel_format.chroma == (1, 1)
     seen = [footage.read_number(to_rgb(frame, "uint8")) for frame in clip.frames()]
     assert seen == list(range(8, 20))
+    color = clip.header.color
+    assert (color.matrix, color.range, color.primaries, color.transfer) == ("bt709", "limited", None, None)
     before = state(out)
     made(edl, rushes, out, format="prores4444")
     assert state(out) == before
+
+
+@pytest.mark.parametrize(
+    ("space", "tags"),
+    [
+        ("Rec.1886 Rec.709 - Display", ("bt709", "bt709", "bt709")),
+        ("Rec.2100-PQ - Display", ("bt2020nc", "bt2020", "smpte2084")),
+        ("ACEScct", ("bt709", None, None)),
+    ],
+)
+def test_prores_says_what_color_it_holds_where_a_code_does(
+    edl: Path, rushes: Path, tmp_path: Path, space: str, tags: tuple[str | None, ...]
+) -> None:
+    made(edl, rushes, tmp_path / "out", format="prores4444", color_space=space)
+    clip = Clip.open(tmp_path / "out" / f"{ONE}.mov")
+    assert (clip.header.color.matrix, clip.header.color.primaries, clip.header.color.transfer) == tags
+    (frame,) = clip.frames(0, 1)
+    (source,) = Clip.open(rushes / "A001C001.mov").frames(8, 9)
+    expected = Color.convert("ARRI LogC4", space).apply(to_rgb(source, "float32"))
+    colors = ((expected > 0) & (expected < 1)).all(axis=2)  # beyond, codes end where Y'CbCr ends
+    assert colors.sum() > 1000
+    assert np.median(np.abs(to_rgb(frame, "float32") - expected)[colors]) < 0.004
 
 
 @pytest.mark.parametrize("format", ["exr", "prores4444"])

@@ -274,7 +274,7 @@ def test_a_proxy_of_another_clip_is_never_overwritten(
     before = state(tmp_path)
     (failed,) = render(make_clip("A.mov", **HOW, scene=7), tmp_path).failures
     assert failed.failure is not None
-    assert "another clip" in failed.failure.error
+    assert "a source of another path" in failed.failure.error
     assert state(tmp_path) == before
 
 

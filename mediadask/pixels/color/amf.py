@@ -125,10 +125,7 @@ class Amf:
         source, space, working = (named_space(opened, name, config) for name in (source, space, working))
         info = Info(made.isoformat(timespec="seconds"), made.isoformat(timespec="seconds"))
         input = _input(source, space, config)
-        looks: tuple[LookTransform, ...] = ()
-        if cdl:
-            back = Transform(id=_required(id_of_space(working, config, input=False), working, config))
-            looks = (LookTransform(False, cdl=replace(cdl, id=""), from_working=back, description=cdl.id),)
+        looks = (_grade(cdl, working, config),) if cdl else ()
         output = None
         if view:
             through = Transform(id=_required(id_of_view(*view, config), " on ".join(reversed(view)), config))
@@ -199,6 +196,19 @@ class Amf:
         version = self.version if space == ACES else 2
         return replace(self, info=info, pipeline=done, clip=clip, archived=archived, version=version)
 
+    def with_grade(self, cdl: Cdl, working: str = "ACEScct", config: str | os.PathLike[str] = CONFIG) -> Amf:
+        """With a grade as its last look, made in the color space `working`.
+
+        Raises
+        ------
+        InvalidRequest
+            If that has no ACES transform ID.
+        """
+        config = config_url(config)
+        working = named_space(open_config(config), working, config)
+        looks = (*self.pipeline.looks, _grade(cdl, working, config))
+        return replace(self, pipeline=replace(self.pipeline, looks=looks))
+
     @property
     def files(self) -> tuple[str, ...]:
         """The files that what remains of it needs, LUTs and CDLs: they are shipped beside it."""
@@ -218,8 +228,8 @@ class Amf:
         with open(path, "wb") as file:
             file.write(data)
 
-    def document(self) -> bytes:
-        """Its XML: valid by the schema of its version."""
+    def document(self, prefix: str = "") -> bytes:
+        """Its XML: valid by the schema of its version. The `files` are named as beside it, after `prefix`."""
         if self.version == 1 and self.pipeline.output is None:
             raise InvalidRequest(
                 "an AMF of version 1 needs an output transform", where=self.url or None, do="write version 2"
@@ -236,7 +246,7 @@ class Amf:
             "acesMetadataFile",
             writer.element("amfInfo", *writer.info(_identified(self.info, self))),
             *([writer.clip(self.clip)] if self.clip else []),
-            writer.pipeline(_identified_pipeline(_beside(self.pipeline))),
+            writer.pipeline(_identified_pipeline(_beside(self.pipeline, prefix))),
             *(writer.pipeline(_identified_pipeline(one), "archivedPipeline") for one in self.archived),
             version=f"{self.version}.0",
         )
@@ -245,6 +255,11 @@ class Amf:
 
 
 _RRT = Transform("urn:ampas:aces:transformId:v1.5:RRT.a1.0.3")
+
+
+def _grade(cdl: Cdl, working: str, config: str) -> LookTransform:
+    back = Transform(id=_required(id_of_space(working, config, input=False), working, config))
+    return LookTransform(False, cdl=replace(cdl, id=""), from_working=back, description=cdl.id)
 
 
 def _input(source: str, space: str, config: str) -> InputTransform | None:
@@ -285,11 +300,11 @@ def _transforms(part: InputTransform | LookTransform | OutputTransform) -> list[
     return [one for one in (part.transform, part.to_working, part.from_working) if one] + graded
 
 
-def _beside(pipeline: Pipeline) -> Pipeline:
+def _beside(pipeline: Pipeline, prefix: str) -> Pipeline:
     """With its LUTs named as files in the same folder."""
 
     def near(one: Transform) -> Transform:
-        return replace(one, file=posixpath.basename(one.file)) if one.file else one
+        return replace(one, file=prefix + posixpath.basename(one.file)) if one.file else one
 
     def near_look(look: LookTransform) -> LookTransform:
         there, back, whole = (
@@ -300,7 +315,7 @@ def _beside(pipeline: Pipeline) -> Pipeline:
             transform=whole,
             to_working=there,
             from_working=back,
-            cdl_file=posixpath.basename(look.cdl_file),
+            cdl_file=prefix + posixpath.basename(look.cdl_file) if look.cdl_file else "",
         )
 
     source, output = pipeline.input, pipeline.output

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+from mediadask.clips import ColorTags
 from mediadask.errors import InvalidRequest
 from mediadask.pixels.color.config import CONFIG, config_url, named_space, open_config, spaces
 from mediadask.pixels.color.transform_ids import is_transform_id, space_named_by
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
 
     from mediadask.metadata import ClipMetadata
 
-__all__ = ["input_space"]
+__all__ = ["input_space", "video_tags"]
 
 # What cameras call their encodings, letters and digits only, to OpenColorIO's names of curve and gamut.
 # A curve whose maker has several gamuts says nothing.
@@ -45,6 +46,9 @@ _TAGGED = {
     ("ap0", "linear"): "ACES2065-1",
     ("ap1", "linear"): "ACEScg",
 }
+
+_VIDEO_TAGS = {name: tags for tags, name in _TAGGED.items() if tags[0] not in ("ap0", "ap1")}
+_VIDEO_TAGS["Rec.1886 Rec.709 - Display"] = ("bt709", "bt709")
 
 
 def input_space(
@@ -84,6 +88,16 @@ def input_space(
     what = half if said else "does not say its color space"
     choices = ", ".join(spaces(opened))
     raise InvalidRequest(what, where=metadata.path, do=f"name it with --input-space, one of {choices}")
+
+
+def video_tags(space: str) -> ColorTags:
+    """What a movie of Y'CbCr in a color space is tagged as.
+
+    Of log and ACES spaces primaries and transfer stay untold: no code (ITU-T H.273) names them, and a player
+    that takes a wrong one at its word shows other colors.
+    """
+    primaries, transfer = _VIDEO_TAGS.get(space, (None, None))
+    return ColorTags("bt2020nc" if primaries == "bt2020" else "bt709", "limited", primaries, transfer, "left")
 
 
 def _meant(said: str, config: ocio.Config) -> str | None:

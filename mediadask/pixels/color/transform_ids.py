@@ -118,7 +118,8 @@ def _find(id: str, config: str | os.PathLike[str]) -> tuple[str, _Known]:
         if known:
             return url, known
     raise InvalidRequest(
-        f"transform ID {id} is in no config at hand", do="give a config that has it, or replace it by a file"
+        f"transform ID {id} is in no config at hand",
+        do="give an OpenColorIO config that has it, or name a LUT file in its place",
     )
 
 

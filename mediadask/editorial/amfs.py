@@ -1,0 +1,114 @@
+"""AMFs that come with a turnover: which is for which clip, and what it means for the clip's plate."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+from urllib.parse import unquote
+
+from mediadask.clips.storage import listing, normalize, open_file
+from mediadask.errors import InvalidRequest, MissingMedia
+from mediadask.pixels.color.amf import Amf
+from mediadask.pixels.color.chain import Color
+from mediadask.pixels.color.config import open_config
+from mediadask.pixels.color.transform_ids import ACES, space_named_by
+from mediadask.render.plan import clip_stem
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+    from datetime import datetime
+
+    from mediadask.editorial.plan import PlannedEvent
+    from mediadask.pixels.color.amf import AmfClip
+
+__all__ = ["amf_documents", "amf_for", "amf_review", "amf_space", "read_amfs"]
+
+
+def read_amfs(places: Iterable[str]) -> tuple[Amf, ...]:
+    """The AMFs of some files and folders.
+
+    Raises
+    ------
+    MissingMedia
+        If one of them is not there, or a folder holds none.
+    UnreadableMedia
+        If one is no AMF.
+    """
+    found: list[Amf] = []
+    for place in map(normalize, places):
+        urls = [place]
+        if not place.lower().endswith(".amf"):
+            urls = sorted(file.url for file in listing(place)[1] if file.url.lower().endswith(".amf"))
+            if not urls:
+                raise MissingMedia("holds no AMF", where=place, do="name an .amf file, or a folder of them")
+        found += map(Amf.read, urls)
+    return tuple(found)
+
+
+def amf_for(amfs: Sequence[Amf], planned: PlannedEvent) -> Amf | None:
+    """The one whose ``clipId`` names an event's clip, by its file, its reel or the name in the list; else the
+    one that is itself called so; else the one that is for no clip in particular. None where there is none.
+
+    Raises
+    ------
+    InvalidRequest
+        If several fit equally.
+    """
+    event = planned.event
+    names = _names(clip_stem(str(planned.url)), planned.reel, event.reel, event.clip_name)
+    by_clip = [amf for amf in amfs if amf.clip and _names(amf.clip.name, amf.clip.file) & names]
+    by_name = [amf for amf in amfs if _names(amf.url) & names]
+    for_all = [amf for amf in amfs if amf.clip is None]
+    fitting = by_clip or by_name or for_all
+    if len(fitting) > 1:
+        urls = ", ".join(amf.url for amf in fitting[:4])
+        raise InvalidRequest(
+            f"{len(fitting)} AMFs are for it", where=str(planned.url), do=f"leave one: {urls}"
+        )
+    return fitting[0] if fitting else None
+
+
+def _names(*texts: str | None) -> set[str]:
+    """What people mean by the same clip: file names with and without folder and suffix, in any case."""
+    bare = {unquote(text).rpartition("/")[2].casefold() for text in texts if text}
+    return bare | {name.rpartition(".")[0] or name for name in bare}
+
+
+def amf_space(amf: Amf, config: str) -> str | None:
+    """The config's own name of the color space that an AMF says the clip is in; None where its input
+    transform is no color space's, but a LUT or an output transform to be undone.
+    """
+    part = amf.pipeline.input
+    if part is None or part.applied:
+        return ACES
+    (first, *others) = part.transforms
+    if others or part.inverse_output or not first.id:
+        return None
+    try:
+        space = open_config(config).getColorSpace(space_named_by(first.id, config))
+    except InvalidRequest as error:
+        raise InvalidRequest(error.what, where=amf.url, do=error.do) from error
+    return str(space.getName()) if space else None
+
+
+def amf_review(amf: Amf, working: str, view: Color, config: str) -> tuple[Color, Color]:
+    """From the clip's values to where a view begins, graded, in the color space `working`; and the view: the
+    AMF's own, or where it has none `view`.
+    """
+    graded, whole = amf.color("look", config), amf.color("output", config)
+    output = Color(whole.steps[len(graded.steps) :])
+    own = Color.chain(Color.convert(working, ACES, config), output)
+    return Color.chain(graded, Color.convert(ACES, working, config)), own if output.steps else view
+
+
+def amf_documents(
+    amf: Amf, plate: AmfClip, made: datetime, space: str, config: str
+) -> list[tuple[str, bytes]]:
+    """The plate's own AMF, which says that its input transform is done, and the files that what remains
+    needs: suffixes to the plate's name, and contents.
+    """
+    shipped = amf.with_applied("input", plate, made, space, config)
+    documents = [(".amf", shipped.document(f"{plate.name}."))]
+    for url in shipped.files:
+        with open_file(url) as file:
+            documents.append((f".{url.rpartition('/')[2]}", file.read()))
+    return documents

@@ -191,9 +191,8 @@ class Services:
         if self._config.name is None:
             for job in self._worklist.open():
                 held = self._steward.scaler.held(job.show)
-                self._worklist.cancel(
-                    job, f"the pool went down before it could go on: {held}" if held else ""
-                )
+                why = f"the pool went down before it could go on: {held}" if held else "the pool went down"
+                self._worklist.cancel(job, why)
         give_up = monotonic() + _FAREWELL_SECONDS
         while waited and len(self._scheduler.clients) > _OWN_CLIENTS and monotonic() < give_up:
             await asyncio.sleep(_LOOK_SECONDS)  # who waits for a result still fetches it

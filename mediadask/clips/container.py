@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -11,7 +12,7 @@ from mediadask.clips import mov, mxf, sound
 from mediadask.clips.decode import decode
 from mediadask.clips.h264 import completes, first_field, may_split
 from mediadask.clips.packets import demuxed, opened, ranged
-from mediadask.clips.probe import header_of
+from mediadask.clips.probe import container_name, header_of
 from mediadask.clips.scan import scan
 from mediadask.clips.storage import FileStamp, open_file, stat, storage_errors
 from mediadask.clips.vendor import refuse, refuse_undecodable
@@ -36,7 +37,7 @@ class ContainerReader:
     """Takes whatever no other reader claims."""
 
     name = "container"
-    version = 4
+    version = 5
 
     def claims(self, url: str) -> bool:
         """Always: the last reader to be asked."""
@@ -63,7 +64,11 @@ class ContainerReader:
                 return _header(container, stream, table), table
         with opened(url) as container:
             stream = _video(container, url, head)
-            index, sounds = scan(container, stream)
+            with ExitStack() as stack:
+                plain = container_name(container) in ("mkv", "avi")
+                index, sounds = scan(
+                    container, stream, stack.enter_context(open_file(url)) if plain else None
+                )
             if not len(index):
                 raise UnreadableMedia("holds no pictures", where=url, do="copy it again from the source")
             if container.format.name == "mxf":

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from fractions import Fraction
-from typing import TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -17,14 +17,21 @@ if TYPE_CHECKING:
 
 __all__ = ["scan"]
 
+_BLOCK_HEAD_BYTES = (
+    16  # FFmpeg gives the place of a packet's block; Matroska's begins with 4 bytes of its own
+)
 
-def scan(container: Any, stream: Any) -> tuple[FrameIndex, dict[int, int]]:
+
+def scan(container: Any, stream: Any, file: IO[bytes] | None = None) -> tuple[FrameIndex, dict[int, int]]:
     """The index of an open PyAV container's video stream, and how many samples each of its sound streams has.
+
+    With the open `file` itself the index also says where packets are, if the file has their very bytes in one
+    place each.
 
     It decodes nothing, but where packets carry no presentation time: AVI has none, and for B-frames FFmpeg
     invents one that is wrong.
     """
-    rows: list[tuple[int, int, int, bool, bool]] = []
+    rows: list[tuple[int, int, int, bool, bool, int]] = []
     sounds = {sound.index: _Sound(sound) for sound in container.streams.audio if sound.codec_context}
     packets, seen = only(container, stream, *container.streams.audio), False
     for packet, second in frame_packets(packets, stream):
@@ -35,11 +42,12 @@ def scan(container: Any, stream: Any) -> tuple[FrameIndex, dict[int, int]]:
             # The first key is where a decode of the whole clip begins, whatever it is.
             key = packet.is_keyframe and (not seen or recovers(packet, stream))
             seen = seen or key
-            rows.append((pts, dts, size, key, packet.is_discard))
+            offset = -1 if file is None or second else _offset(packet, file)
+            rows.append((pts, dts, size, key, packet.is_discard, offset))
         elif packet.stream_index in sounds:
             sounds[packet.stream_index].add(packet)
-    table = np.array(rows, np.int64).reshape(-1, 5)
-    pts, dts, size = (np.ascontiguousarray(column) for column in table.T[:3])
+    table = np.array(rows, np.int64).reshape(-1, 6)
+    pts, dts, size, *_, offset = (np.ascontiguousarray(column) for column in table.T)
     keyframe, discarded = table[:, 3].astype(bool), table[:, 4].astype(bool)
     # FFmpeg's own MXF writer leaves the order of H.264's pictures out: then times are those of decoding.
     ascending = bool((np.diff(pts) > 0).all())
@@ -49,8 +57,20 @@ def scan(container: Any, stream: Any) -> tuple[FrameIndex, dict[int, int]]:
         pts = _times_by_decoding(container, stream, dts)
     shown = np.argsort(pts, kind="stable")
     shown = shown[~discarded[shown] & _decodable(pts, keyframe)[shown]]
-    index = FrameIndex(stream.time_base, pts, dts, np.full(len(pts), -1, np.int64), size, keyframe, shown)
+    if discarded.any() or (offset < 0).any():
+        offset = np.full(len(pts), -1, np.int64)
+    index = FrameIndex(stream.time_base, pts, dts, offset, size, keyframe, shown)
     return index, {number: sound.samples for number, sound in sounds.items()}
+
+
+def _offset(packet: Any, file: IO[bytes]) -> int:
+    """Where the file has a packet's very bytes; -1 where it has others, or they are not all that there is."""
+    if packet.pos is None or packet.pos < 0 or any(packet.iter_sidedata()):
+        return -1
+    body = bytes(packet)
+    file.seek(packet.pos)
+    at = file.read(_BLOCK_HEAD_BYTES + len(body)).find(body)
+    return packet.pos + at if at >= 0 else -1
 
 
 class _Sound:

@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 
 __all__ = ["read_text", "write_dpx"]
 
+_FILE_NAME = slice(36, 136)
+"""Where the header has the name of the file."""
+
 _PROJECT = slice(260, 460)
 """Where the header has the name of the project."""
 
@@ -82,6 +85,9 @@ def write_dpx(
     written = out.open(str(path), spec) and out.write_image(np.ascontiguousarray(codes)) and out.close()
     if not written:
         raise OSError(out.geterror().strip() or "write failed")
+    with path.open("r+b") as file:  # OpenImageIO notes the path: equal pictures would be other files
+        file.seek(_FILE_NAME.start)
+        file.write(bytes(_FILE_NAME.stop - _FILE_NAME.start))
 
 
 def read_text(file: IO[bytes]) -> str | None:

@@ -102,6 +102,8 @@ class Ticket:
     @property
     def payers(self) -> list[JobRecord]:
         """Who shares what it costs: those who still want it, each once; where nobody does, who did."""
+        if len(self.places) == 1:
+            return self.jobs
         wanting = [place.group.job for place in self.places if place.is_open]
         return list(dict.fromkeys(wanting or self.jobs))
 

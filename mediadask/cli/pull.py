@@ -104,7 +104,9 @@ def pull(
     amf: Annotated[
         list[str] | None,
         typer.Option(
-            metavar="FILE|DIR", help="AMFs of clips, or one for all. Repeatable.", rich_help_panel=_PICTURE
+            metavar="FILE|DIR",
+            help="The AMF for all clips, or a folder with theirs. Repeatable.",
+            rich_help_panel=_PICTURE,
         ),
     ] = None,
     cdl: Annotated[

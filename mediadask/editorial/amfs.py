@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from urllib.parse import unquote
 
@@ -14,57 +15,71 @@ from mediadask.pixels.color.transform_ids import ACES, space_named_by
 from mediadask.render.plan import clip_stem
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable
     from datetime import datetime
 
     from mediadask.editorial.plan import PlannedEvent
     from mediadask.pixels.color.amf import AmfClip
 
-__all__ = ["amf_documents", "amf_for", "amf_review", "amf_space", "read_amfs"]
+__all__ = ["TurnoverAmfs", "amf_documents", "amf_review", "amf_space"]
 
 
-def read_amfs(places: Iterable[str]) -> tuple[Amf, ...]:
-    """The AMFs of some files and folders.
+@dataclass(frozen=True)
+class TurnoverAmfs:
+    """The AMFs of a turnover, as plain data."""
 
-    Raises
-    ------
-    MissingMedia
-        If one of them is not there, or a folder holds none.
-    UnreadableMedia
-        If one is no AMF.
-    """
-    found: list[Amf] = []
-    for place in map(normalize, places):
-        urls = [place]
-        if not place.lower().endswith(".amf"):
+    of_clips: tuple[Amf, ...] = ()
+    """Those that name a clip, or are named like one."""
+
+    of_show: tuple[Amf, ...] = ()
+    """Those for every clip that has none of its own: given by themselves, they name none."""
+
+    def __bool__(self) -> bool:
+        return bool(self.of_clips or self.of_show)
+
+    @classmethod
+    def read(cls, places: Iterable[str]) -> TurnoverAmfs:
+        """Those of some files and folders.
+
+        Raises
+        ------
+        MissingMedia
+            If one of them is not there, or a folder holds none.
+        UnreadableMedia
+            If one is no AMF.
+        """
+        of_clips: list[Amf] = []
+        of_show: list[Amf] = []
+        for place in map(normalize, places):
+            if place.lower().endswith(".amf"):
+                amf = Amf.read(place)
+                (of_clips if amf.clip else of_show).append(amf)
+                continue
             urls = sorted(file.url for file in listing(place)[1] if file.url.lower().endswith(".amf"))
             if not urls:
                 raise MissingMedia("holds no AMF", where=place, do="name an .amf file, or a folder of them")
-        found += map(Amf.read, urls)
-    return tuple(found)
+            of_clips += map(Amf.read, urls)
+        return cls(tuple(of_clips), tuple(of_show))
 
+    def of(self, planned: PlannedEvent) -> Amf | None:
+        """The one whose ``clipId`` names an event's clip, by its file, its reel or the name in the list; else
+        the one that is itself called so; else the show's. None where there is none.
 
-def amf_for(amfs: Sequence[Amf], planned: PlannedEvent) -> Amf | None:
-    """The one whose ``clipId`` names an event's clip, by its file, its reel or the name in the list; else the
-    one that is itself called so; else the one that is for no clip in particular. None where there is none.
-
-    Raises
-    ------
-    InvalidRequest
-        If several fit equally.
-    """
-    event = planned.event
-    names = _names(clip_stem(str(planned.url)), planned.reel, event.reel, event.clip_name)
-    by_clip = [amf for amf in amfs if amf.clip and _names(amf.clip.name, amf.clip.file) & names]
-    by_name = [amf for amf in amfs if _names(amf.url) & names]
-    for_all = [amf for amf in amfs if amf.clip is None]
-    fitting = by_clip or by_name or for_all
-    if len(fitting) > 1:
-        urls = ", ".join(amf.url for amf in fitting[:4])
-        raise InvalidRequest(
-            f"{len(fitting)} AMFs are for it", where=str(planned.url), do=f"leave one: {urls}"
-        )
-    return fitting[0] if fitting else None
+        Raises
+        ------
+        InvalidRequest
+            If several fit equally.
+        """
+        event = planned.event
+        names = _names(clip_stem(str(planned.url)), planned.reel, event.reel, event.clip_name)
+        by_clip = [amf for amf in self.of_clips if amf.clip and _names(amf.clip.name, amf.clip.file) & names]
+        by_name = [amf for amf in self.of_clips if not amf.clip and _names(amf.url) & names]
+        fitting = by_clip or by_name or self.of_show
+        if len(fitting) > 1:
+            urls = ", ".join(amf.url for amf in fitting[:4])
+            what = f"{len(fitting)} AMFs are for it"
+            raise InvalidRequest(what, where=str(planned.url), do=f"leave one: {urls}")
+        return fitting[0] if fitting else None
 
 
 def _names(*texts: str | None) -> set[str]:

@@ -12,7 +12,7 @@ from pydantic.dataclasses import dataclass as checked
 
 from mediadask.clips import Clip, OnCorrupt
 from mediadask.clips.storage import normalize
-from mediadask.editorial.amfs import amf_documents, amf_for, amf_review, amf_space, read_amfs
+from mediadask.editorial.amfs import TurnoverAmfs, amf_documents, amf_review, amf_space
 from mediadask.errors import InvalidRequest, MediaError
 from mediadask.metadata import describe
 from mediadask.pixels import Color, Filter, Framing
@@ -30,7 +30,7 @@ from mediadask.render.plate import Plate, PlateFormat, PlateRecipe
 from mediadask.render.plate_folder import PlateOrder, Review
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Mapping
     from datetime import datetime
 
     from mediadask.editorial.plan import PlannedEvent
@@ -89,8 +89,8 @@ class PlateOptions:
     """What plates are resampled with, where they are: `mediadask.pixels.Filter`."""
 
     amf: tuple[str, ...] = ()
-    """The turnover's AMFs, files or folders: `mediadask.editorial.amfs.amf_for` says which counts for a clip.
-    Its input transform is applied to the plate; its looks and output only to the review."""
+    """AMFs, files or folders of them: `mediadask.editorial.amfs.TurnoverAmfs` says which is for a clip. Its
+    input transform is applied to the plate; its looks and output only to the review."""
 
     cdl: str | None = None
     """A ``.cc``, ``.ccc`` or ``.cdl`` file with the grade of events that have none of their own."""
@@ -151,7 +151,7 @@ class PlateOptions:
             raise InvalidRequest(f"a squeeze of {self.squeeze:g}", do="give a positive one, such as 2.0")
         for fdl in self.fdl:
             read_fdl(fdl)
-        read_amfs(self.amf)
+        TurnoverAmfs.read(self.amf)
         if self.cdl:
             Cdl.read(self.cdl)
         if self.lut:
@@ -159,7 +159,7 @@ class PlateOptions:
 
 
 def plate_order(
-    planned: PlannedEvent, options: PlateOptions, out: str, made: datetime, amfs: Sequence[Amf] = ()
+    planned: PlannedEvent, options: PlateOptions, out: str, made: datetime, amfs: TurnoverAmfs
 ) -> PlateOrder:
     """Everything that is to stand in `out` for one event.
 
@@ -179,7 +179,7 @@ def plate_order(
     clip = _opened(str(planned.url))
     metadata = describe(clip)
     config = config_url(options.config)
-    amf = amf_for(amfs, planned)
+    amf = amfs.of(planned)
     source = amf_space(amf, config) if amf else input_space(metadata, options.input_space, config)
     wanted = options.color_space or ("ACES2065-1" if options.format == "exr" else source)
     if wanted is None:

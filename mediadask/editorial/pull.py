@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from mediadask.clips.storage import listing, normalize
 from mediadask.delivery import Delivery, Group, Unit
-from mediadask.editorial.amfs import read_amfs
+from mediadask.editorial.amfs import TurnoverAmfs
 from mediadask.editorial.match import match_events
 from mediadask.editorial.media import inspected
 from mediadask.editorial.names import PlateName
@@ -119,7 +119,7 @@ class PullGroups(LazyGroups):
     def __init__(self, plan: TurnoverPlan, out: str, options: PlateOptions, made: datetime) -> None:
         super().__init__(len(plan))
         self._plan, self._out, self._options, self._made = plan, out, options, made
-        self._amfs = read_amfs(options.amf)
+        self._amfs = TurnoverAmfs.read(options.amf)
         self._listed: dict[str, list[str]] = {}
 
     def __getstate__(self) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from dataclasses import replace
 from functools import cache
 from typing import TYPE_CHECKING
 
-from mediadask.editorial.amfs import amf_for, amf_space, read_amfs
+from mediadask.editorial.amfs import TurnoverAmfs, amf_space
 from mediadask.editorial.plates import framing_choice
 from mediadask.errors import MediaError
 from mediadask.pixels.color.config import config_url, open_config, spaces_by_family
@@ -31,7 +31,7 @@ def refuse_unfit(plan: TurnoverPlan, media: Iterable[ClipMetadata], options: Pla
         The clips the plan was made over.
     """
     config = config_url(options.config)
-    amfs = read_amfs(options.amf)
+    amfs = TurnoverAmfs.read(options.amf)
     clips = {_first_file(clip.path): clip for clip in media}
     unnamed = False
 
@@ -56,7 +56,7 @@ def refuse_unfit(plan: TurnoverPlan, media: Iterable[ClipMetadata], options: Pla
         if one.url is None:
             return one
         try:
-            amf = amf_for(amfs, one)
+            amf = amfs.of(one)
             if amf is not None:
                 amf_space(amf, config)
             more = problems(_first_file(one.url), amf)

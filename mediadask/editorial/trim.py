@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from mediadask.clips import Clip
 from mediadask.clips.storage import normalize, open_file
-from mediadask.delivery import Delivery, Failure, Outcome, Report
+from mediadask.delivery import Delivery, Failure, Outcome, Report, Unit
 from mediadask.editorial.match import match_events
 from mediadask.editorial.media import Media, inspected
 from mediadask.editorial.timeline import Timeline, read_timeline
@@ -79,7 +79,8 @@ def trim_plan(plan: TurnoverPlan, out: str | os.PathLike[str]) -> Delivery:
     trims = trim_ranges(cuts, out)
     place = _timeline_place(plan, normalize(out))
     Output.of(place, place).is_done(_read_mark(place))  # refused now, not when all is cut
-    return Delivery("trim", trims.groups, finish=partial(_finish, plan, normalize(out)))
+    relinked = Unit(write_relinked, (plan, place), name=place, kind="relink", frames=0, seconds=0.1)
+    return Delivery("trim", trims.groups, finish=partial(_with_bad, plan), closing=relinked)
 
 
 def noted(plan: TurnoverPlan) -> TurnoverPlan:
@@ -111,21 +112,26 @@ def trim_names(events: Sequence[PlannedEvent]) -> list[str]:
     return names
 
 
-def _finish(plan: TurnoverPlan, out: str, report: Report) -> Report:
-    """The bad events as failures too, and the timeline relinked to what was made."""
+def _with_bad(plan: TurnoverPlan, report: Report) -> Report:
+    """The bad events as failures too."""
     bad = (
         Outcome(one.title, failure=Failure(f"{one.title}: {'; '.join(one.problems)}", "InvalidRequest"))
         for one in plan.bad
     )
-    if report.results:
-        made = iter(report.outcomes)
-        events = tuple(_relinked(one, next(made).value) if one.ok else one for one in plan.events)
-        _write(_timeline_place(plan, out), replace(plan, events=events))
     return Report(report.name, (*report.outcomes, *bad))
 
 
-def _relinked(one: PlannedEvent, made: Trimmed | None) -> PlannedEvent:
-    if made is None:
+def write_relinked(values: Sequence[Trimmed | Failure], plan: TurnoverPlan, place: str) -> None:
+    """Write the timeline relinked to what was made, where anything was."""
+    if all(isinstance(value, Failure) for value in values):
+        return
+    made = iter(values)
+    events = tuple(_relinked(one, next(made)) if one.ok else one for one in plan.events)
+    _write(place, replace(plan, events=events))
+
+
+def _relinked(one: PlannedEvent, made: Trimmed | Failure) -> PlannedEvent:
+    if isinstance(made, Failure):
         return replace(one, problems=("could not be cut",))
     start, stop = one.start - made.start, one.stop - made.start
     notes = (*one.notes, *made.notes)

@@ -127,18 +127,17 @@ def test_an_amf_names_the_color_space_and_ships_with_the_plate(turnover: Path) -
 
 def test_the_more_particular_amf_counts(turnover: Path) -> None:
     amfs = turnover / "amfs"
-    write(
-        amfs / "show.amf", InputTransform(False, (Transform(f"{V20}CSC.Sony.SLog3_SGamut3_to_ACES.a2.v1"),))
-    )
+    slog3 = InputTransform(False, (Transform(f"{V20}CSC.Sony.SLog3_SGamut3_to_ACES.a2.v1"),))
+    show = write(turnover / "show.amf", slog3)
     write(amfs / "A001.amf")
-    assert not pulled(turnover, amf=[str(amfs / "A001.amf"), str(amfs / "show.amf")]).failures
+    assert not pulled(turnover, amf=[str(show), str(amfs)]).failures
     said = [
         json.loads((turnover / "out" / f"{plate}.json").read_text())["input_space"] for plate in (ONE, TWO)
     ]
     assert said == ["ARRI LogC4", "S-Log3 S-Gamut3"]
     write(amfs / "other.amf", clip=AmfClip("A001"))
     write(amfs / "another.amf", clip=AmfClip("A001R1AB"))
-    (reason,) = reasons(pulled(turnover, "twice", amf=amfs))
+    (reason,) = reasons(pulled(turnover, "twice", amf=[amfs, show]))
     assert "A001.mov: 2 AMFs are for it; leave one: " in reason
 
 
@@ -190,7 +189,7 @@ def test_what_cannot_be_followed_fails_alone(
     turnover: Path, input: InputTransform, looks: tuple[LookTransform, ...], said: str
 ) -> None:
     amf = write(turnover / "amfs" / "A001.amf", input, *looks)
-    report = pulled(turnover, amf=amf, input_space="ARRI LogC4", review=True)
+    report = pulled(turnover, amf=turnover / "amfs", input_space="ARRI LogC4", review=True)
     (reason,) = reasons(report)
     assert str(amf) in reason
     assert said in reason
@@ -199,9 +198,9 @@ def test_what_cannot_be_followed_fails_alone(
 
 def test_a_plan_asks_amfs_too(turnover: Path) -> None:
     clips = [inspect(path) for path in sorted((turnover / "rushes").iterdir())]
-    amf = write(turnover / "amfs" / "A001.amf")
+    write(turnover / "amfs" / "A001.amf")
     plan = match_events(read_timeline(turnover / "turnover.edl"), clips, handles=0)
-    judged = refuse_unfit(plan, clips, PlateOptions.of({"amf": amf}))
+    judged = refuse_unfit(plan, clips, PlateOptions.of({"amf": turnover / "amfs"}))
     assert [one.ok for one in judged] == [True, False]
 
 

@@ -498,6 +498,17 @@ def test_the_same_bytes_whatever_the_number_of_workers(edl: Path, rushes: Path, 
             assert (tmp_path / "processes" / path.name).read_bytes() == path.read_bytes(), path.name
 
 
+def test_a_pool_finishes_the_folder_without_a_client(edl: Path, rushes: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    with md.Pool.local(workers=1) as pool:
+        with md.Pool.connect(pool.address) as mine:
+            id = mine.submit(pull(edl, rushes, out, **HOW)).id
+        edl.unlink()  # nor the list's file
+        assert pool.job(id).wait(120)
+        assert (out / "turnover.edl").read_text() == EDL
+        assert ONE in (out / "turnover.html").read_text()
+
+
 KILLED = """
 import os, signal, sys
 from mediadask.checkpoint import checkpoints_call

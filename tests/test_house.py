@@ -85,7 +85,7 @@ FORMATS = {"fsspec", "fileseq", "imageio", "PIL", "OpenImageIO", "opentimelineio
         ("cli", ARRAYS | FORMATS | {"numpy", "av", "rich"}),
         ("render.proxy", ARRAYS | {"imageio", "fsspec"}),
         ("editorial.pull", ARRAYS | FORMATS),
-        ("editorial.trim", ARRAYS | FORMATS | {"PyOpenColorIO"}),
+        ("editorial.trim", ARRAYS | FORMATS),
     ],
 )
 def test_workers_and_commands_wait_for_no_library_that_they_do_not_use(module: str, heavy: set[str]) -> None:

@@ -10,9 +10,7 @@ from base64 import b64encode
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-import fsspec
-
-from mediadask.clips.storage import is_local, open_file
+from mediadask.clips.storage import filesystem_of, is_local, open_file
 from mediadask.delivery import Failure
 from mediadask.errors import InvalidRequest
 from mediadask.render.output import Mark, Output, committed, exists, join_url, output_errors
@@ -63,7 +61,7 @@ def turnover_time(plan: TurnoverPlan, out: str, content: bytes) -> datetime:
     place = copy if is_local(copy) and _is_copied(plan, out, content) else url
     if is_local(place):
         return datetime.fromtimestamp(int(os.stat(place).st_mtime), UTC)
-    filesystem, path = fsspec.url_to_fs(place)
+    filesystem, path = filesystem_of(place)
     try:
         when: datetime = filesystem.modified(path)
     except NotImplementedError:  # of http://, for one

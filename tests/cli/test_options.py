@@ -10,7 +10,7 @@ import typer
 from mediadask.cli.main import app
 
 COMMANDS: dict[str, Any] = typer.main.get_command(app).commands  # type: ignore[attr-defined]
-DIFFERENT = {"--out", "--lut", "--by"}
+DIFFERENT = {"--out", "-o", "--lut", "--by"}
 """A folder, a file or a store; for all that is seen or for reviews; of what a report has."""
 
 

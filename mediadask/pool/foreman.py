@@ -136,7 +136,8 @@ class Foreman(SchedulerPlugin):
             scheduler, config, self._worklist, seconds_of=self._seconds_of, planned=self._planned
         )
         self._watch = Watch(scheduler, self._dispatch, self._steward.books.predictor, config)
-        Services(scheduler, config, self._worklist, self._steward).register()
+        self.services = Services(scheduler, config, self._worklist, self._steward)
+        self.services.register()
         scheduler.stream_handlers[REPORT] = self.report
         await scheduler.register_worker_plugin(None, dumps(Workbench()), name=Workbench.name, idempotent=True)
         if config.name is not None:

@@ -260,7 +260,7 @@ async def _stay(name: str, log: str, workers: int | None, ports: tuple[int, int]
     record = _folder() / f"{name}.json"
     _write(record, asdict(standing))
     _answer(starter, asdict(standing))
-    await foreman.dashboard()
+    await foreman.services.dashboard()
     await scheduler.finished()
     record.unlink(missing_ok=True)
 

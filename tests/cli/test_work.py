@@ -1,0 +1,55 @@
+"""A command that works on a pool elsewhere, which is not always ready."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+from distributed import LocalCluster
+
+import mediadask as md
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+COMMAND = str(Path(sys.executable).with_name("mediadask"))
+
+
+@pytest.fixture
+def deserted() -> Iterator[LocalCluster]:
+    """A scheduler in this process, with no workers."""
+    how = {"processes": False, "protocol": "tcp://", "dashboard_address": ":0"}
+    with LocalCluster(n_workers=0, threads_per_worker=1, **how) as cluster:
+        yield cluster
+
+
+def test_it_says_that_no_worker_is_there_and_goes_on_when_one_comes(
+    deserted: LocalCluster, good: Path, tmp_path: Path
+) -> None:
+    address = deserted.scheduler_address
+    words = ["sheet", str(good), "--out", "sheet.png", "--frames", "2"]
+    process = subprocess.Popen(
+        [COMMAND, *words],
+        env={**os.environ, "MEDIADASK_POOL": address},
+        cwd=tmp_path,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        assert process.stderr is not None
+        said = f"no worker is there: start `dask worker {address}`; work goes on when one comes"
+        assert process.stderr.readline() == f"mediadask: {said}\n"
+        with md.Pool.connect(address) as pool:
+            assert pool.job("sheet").progress.notice == said
+            deserted.scale(1)
+            assert pool.job("sheet").wait(60)
+            assert pool.job("sheet").progress.notice == ""
+        shown, complaints = process.communicate(timeout=60)
+    finally:
+        process.kill()
+    assert (process.returncode, shown, complaints) == (0, f"{tmp_path / 'sheet.png'}\n", "")

@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from urllib.parse import unquote
 
-from mediadask.clips.storage import listing, normalize, open_file
+from mediadask.clips.storage import listing, normalize
 from mediadask.errors import InvalidRequest, MissingMedia
 from mediadask.pixels.color.amf import Amf
 from mediadask.pixels.color.chain import Color
-from mediadask.pixels.color.config import open_config
+from mediadask.pixels.color.config import digest_of, open_config
 from mediadask.pixels.color.transform_ids import ACES, space_named_by
 from mediadask.render.plan import clip_stem
 
@@ -117,13 +117,10 @@ def amf_review(amf: Amf, working: str, view: Color, config: str) -> tuple[Color,
 
 def amf_documents(
     amf: Amf, plate: AmfClip, made: datetime, space: str, config: str
-) -> list[tuple[str, bytes]]:
-    """The plate's own AMF, which says that its input transform is done, and the files that what remains
-    needs: suffixes to the plate's name, and contents.
+) -> tuple[bytes, tuple[tuple[str, str, str], ...]]:
+    """The plate's own AMF, which says that its input transform is done; and the files that what remains
+    needs: suffixes to the plate's name, URLs and SHA-256s.
     """
     shipped = amf.with_applied("input", plate, made, space, config)
-    documents = [(".amf", shipped.document(f"{plate.name}."))]
-    for url in shipped.files:
-        with open_file(url) as file:
-            documents.append((f".{url.rpartition('/')[2]}", file.read()))
-    return documents
+    copies = ((f".{url.rpartition('/')[2]}", url, digest_of(url)) for url in shipped.files)
+    return shipped.document(f"{plate.name}."), tuple(copies)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from dataclasses import asdict, fields, replace
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
@@ -215,11 +216,11 @@ def plate_order(
     if options.review:
         colors = _review_colors(source, amf, cdl, options.lut, config)
         review = Review(review_framing(framing, *_REVIEW_BOX), *colors, name)
-    documents, notes = _documents(plate, source, amf, cdl, choice, config, made)
+    documents, copies, notes = _documents(plate, source, amf, cdl, choice, config, made)
     if amfs and amf is None:
         notes = (*notes, "no AMF is for it")
     said = source or f"as {amf.url if amf else ''} says"
-    return PlateOrder(plate, stem, review, documents, _facts(planned, plate, said, notes))
+    return PlateOrder(plate, stem, review, documents, _facts(planned, plate, said, notes), copies)
 
 
 def _color(source: str | None, amf: Amf | None, space: str, config: str) -> Color:
@@ -337,20 +338,21 @@ def _documents(
     choice: Choice | None,
     config: str,
     made: datetime,
-) -> tuple[tuple[tuple[str, bytes], ...], tuple[str, ...]]:
-    """The small files beside the frames, and why one is missing."""
+) -> tuple[tuple[tuple[str, bytes], ...], tuple[tuple[str, str, str], ...], tuple[str, ...]]:
+    """The small files beside the frames, those that are copies, and why one is missing."""
     documents = [] if cdl is None else [(suffix, cdl.document(suffix)) for suffix in (".cc", ".cdl")]
     name = plate_stem(plate.pattern).rpartition("/")[2]
     if choice is not None:
         documents.append((".fdl", plate_fdl(choice, name)))
     first, last = plate.number(plate.start), plate.number(plate.stop - 1)
-    file = plate.pattern.rpartition("/")[2]
-    pattern = f"{name}.mov" if not plate.is_files else _hashes(file)
+    hashes = re.sub(r"%0?(\d*)d", lambda found: "#" * int(found[1] or 1), plate.pattern.rpartition("/")[2])
+    pattern = hashes if plate.is_files else f"{name}.mov"
     about = AmfClip(name, pattern, (first, last) if plate.is_files else None)
     view = (_DISPLAY, _VIEW) if config == CONFIG else None
     try:
         if amf is not None:
-            return (*documents, *amf_documents(amf, about, made, plate.recipe.space, config)), ()
+            document, copies = amf_documents(amf, about, made, plate.recipe.space, config)
+            return (*documents, (".amf", document)), copies, ()
         amf = Amf.of_plate(
             about,
             made=made,
@@ -362,15 +364,8 @@ def _documents(
             config=config,
         )
     except InvalidRequest as error:
-        return tuple(documents), (f"no AMF: {error}",)
-    return (*documents, (".amf", amf.document())), ()
-
-
-def _hashes(name: str) -> str:
-    """``a.%04d.exr`` as ``a.####.exr``."""
-    before, _, after = name.partition("%")
-    digits, _, rest = after.partition("d")
-    return f"{before}{'#' * int(digits or 1)}{rest}"
+        return tuple(documents), (), (f"no AMF: {error}",)
+    return (*documents, (".amf", amf.document())), (), ()
 
 
 def _facts(

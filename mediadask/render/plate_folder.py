@@ -11,7 +11,7 @@ import hashlib
 import io
 import json
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal
@@ -133,6 +133,9 @@ class PlateOrder:
     facts: tuple[tuple[str, Any], ...]
     """What the manifest says of the plate as a whole, of JSON types."""
 
+    copies: tuple[tuple[str, str, str], ...] = ()
+    """Of larger files that belong beside it, such as an AMF's LUTs: suffix, URL and SHA-256."""
+
     earlier: str | None = None
     """URL of the manifest of the plate's former version: frames that are the same are copied from it."""
 
@@ -157,8 +160,17 @@ class PlateOrder:
             (plate.pattern, plate.start, plate.stop, plate.first_number),
             repr(self.review),
             [(suffix, hashlib.sha256(content).hexdigest()) for suffix, content in self.documents],
+            [(suffix, digest) for suffix, _, digest in self.copies],
             self.facts,
         )
+
+    def small_files(self) -> Iterator[tuple[str, bytes]]:
+        """URL and content of each file beside the frames, the review and the manifest."""
+        for suffix, content in self.documents:
+            yield f"{self.stem}{suffix}", content
+        for suffix, url, _ in self.copies:
+            with open_file(url) as file:
+                yield f"{self.stem}{suffix}", file.read()
 
     def waiting(self, output: Output) -> Output:
         """An output in the workspace, where it waits to replace what stands in its place."""
@@ -237,9 +249,9 @@ def check_folder(order: PlateOrder, standing: Sequence[str]) -> PlateOrder:
     for movie in order.movies:
         if movie.output.name in there - set(before):
             movie.output.is_done(read_movie_mark(movie.output.url))
-    for suffix, content in order.documents:
-        if order.name + suffix in there:
-            _is_written(f"{order.stem}{suffix}", content, before)
+    for url, content in order.small_files():
+        if url.rpartition("/")[2] in there:
+            _is_written(url, content, before)
     own = {plate.output(frame).name for frame in range(plate.start, plate.stop)} if plate.is_files else set()
     strays = sorted({name for name in there if _is_frame(plate, name)} - own - set(before))
     for name in strays:

@@ -160,8 +160,8 @@ def finish_plate(
     if before:
         files = exchange(order, files)
     frames = files[:count]
-    for suffix, content in order.documents:
-        files.append(write_document(f"{order.stem}{suffix}", content, before, manifest.workspace))
+    for url, content in order.small_files():
+        files.append(write_document(url, content, before, manifest.workspace))
     remove_stale(order, before, {receipt.name for receipt in files})
     document = {**json.loads(str(manifest.mark)), **dict(order.facts), "files": receipts_json(files)}
     with output_errors(manifest.url), committed(manifest.url, manifest.workspace) as path:

@@ -15,8 +15,8 @@ import pytest
 
 import mediadask as md
 from mediadask import footage
-from mediadask.render.trim import Cut, trim_ranges
 from mediadask.render.remux import kept, remux
+from mediadask.render.trim import Cut, trim_ranges
 from mediadask.timecode import Timecode
 
 if TYPE_CHECKING:
@@ -274,6 +274,23 @@ def test_streams_that_are_not_copied_are_named(tmp_path: Path, make_clip: MakeCl
                 packet.stream = track
                 copy.mux(packet)
     assert cut(witness, 0, 6, tmp_path / "out").notes == ("is without its source's video stream 1",)
+
+
+def test_data_that_is_not_copied_is_named(tmp_path: Path, make_clip: MakeClip) -> None:
+    plain = make_clip("A.mov", codec="libx264", frames=6, size=(320, 180), options={"g": "1"})
+    with_data = tmp_path / "B.ts"
+    with av.open(str(plain)) as source, av.open(str(with_data), "w") as copy:
+        template = source.streams.video[0]
+        track, data = copy.add_stream_from_template(template), copy.add_data_stream("klv")
+        for packet in source.demux(template):
+            if packet.size:
+                beside = av.Packet(b"lens")
+                beside.stream, beside.time_base = data, packet.time_base
+                beside.pts = beside.dts = packet.dts
+                packet.stream = track
+                copy.mux(packet)
+                copy.mux(beside)
+    assert "is without its source's data stream 1" in cut(with_data, 1, 5, tmp_path / "out").notes
 
 
 def test_a_rerun_makes_nothing_and_never_overwrites_what_is_not_its_own(

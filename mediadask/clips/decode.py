@@ -10,6 +10,7 @@ import av
 import numpy as np
 from av.packet import PacketSideData
 
+from mediadask.clips import ffv1
 from mediadask.clips.frame import BadFrame, Frame
 from mediadask.clips.planes import pixel_format, planes_of
 
@@ -71,6 +72,10 @@ def decode(
     Where something is, the frames from there to the next key are gone through again with one picture in
     flight, which names the damaged ones; the outcome depends neither on `threads` nor on `start`.
 
+    What a decoder does not notice nobody is told. Of 24 packets with 64 bytes of noise each were named: all
+    of H.264, CineForm, FFV1 with checksums and HEVC with MD5 hashes, 22 or 23 of ProRes, MJPEG and DNxHR, 18
+    of AV1, 2 of other HEVC, none of JPEG 2000.
+
     Parameters
     ----------
     discards
@@ -125,9 +130,12 @@ class _Pass:
         """Pictures as they come out, in presentation order, each with its packet's row."""
         context, used = self._decoder(threads)
         extradata = self._clip.header.extradata
+        checked = self._clip.header.codec == "ffv1" and extradata  # earlier versions than 3 have none
         try:
             for row, packet in packets(self._clip, self._first, self._last):
                 if row in self._fed:
+                    if checked and ffv1.is_damaged(bytes(packet)):
+                        self._damage(row, "does not decode: its checksums do not fit")
                     packet.pts = packet.dts = row  # comes out again on the picture
                     if used and extradata and not self._clip.index.intra_only:
                         # Parameter sets that the stream replaced elsewhere are as they were at the beginning.

@@ -42,8 +42,8 @@ def scan(container: Any, stream: Any, file: IO[bytes] | None = None) -> tuple[Fr
             # The first key is where a decode of the whole clip begins, whatever it is.
             key = packet.is_keyframe and (not seen or recovers(packet, stream))
             seen = seen or key
-            offset = -1 if file is None or second else _offset(packet, file)
-            rows.append((pts, dts, size, key, packet.is_discard, offset))
+            place = -1 if file is None or second else _offset(packet, file)
+            rows.append((pts, dts, size, key, packet.is_discard, place))
         elif packet.stream_index in sounds:
             sounds[packet.stream_index].add(packet)
     table = np.array(rows, np.int64).reshape(-1, 6)

@@ -244,6 +244,31 @@ class TestCorruptFrames:
         assert hit in seen[0]
         assert all(bad == seen[0] for bad in seen if bad)
 
+    @pytest.mark.parametrize("group", ["1", "4"])
+    def test_checksums_of_ffv1(self, group: str, make_clip: MakeClip, tmp_path: Path) -> None:
+        """FFmpeg fills a damaged slice from the picture before, and says nothing."""
+        options = {"level": "3", "slicecrc": "1", "g": group}
+        how: dict[str, Any] = {"codec": "ffv1", "options": options, "size": (320, 180), "frames": 8}
+        clip = Clip.open(damaged(make_clip("a.mkv", **how), tmp_path / "bad.mkv", 5, keep=0.9))
+        for threads in (1, 3):
+            frames = list(clip.reader.frames(clip, 0, 8, threads=threads))
+            hit = [5] if group == "1" else [5, 6, 7]
+            assert [frame.number for frame in frames if isinstance(frame, BadFrame)] == hit
+        with pytest.raises(CorruptFrame, match="frame 5: does not decode: its checksums do not fit"):
+            list(clip.frames())
+
+    def test_ffv1_without_checksums_decodes(self, make_clip: MakeClip) -> None:
+        options = {"level": "3", "slicecrc": "0"}
+        path = make_clip("plain.mkv", codec="ffv1", options=options, size=(320, 180), frames=4)
+        assert [read_number(frame.planes[0]) for frame in Clip.open(path).frames()] == [0, 1, 2, 3]
+
+    def test_picture_hashes_of_hevc(self, make_clip: MakeClip, tmp_path: Path) -> None:
+        params = "keyint=6:bframes=2:log-level=none:pools=1:hash=1"
+        how: dict[str, Any] = {"codec": "libx265", "options": {"x265-params": params}, "size": (320, 180)}
+        clip = Clip.open(damaged(make_clip("a.mp4", **how, frames=12), tmp_path / "bad.mp4", 7, keep=0.9))
+        hit = clip.index.shown.tolist().index(7)
+        assert isinstance(list(clip.reader.frames(clip, 0, 12, threads=1))[hit], BadFrame)
+
     def test_pictures_that_lean_on_a_patched_one(self, make_clip: MakeClip, tmp_path: Path) -> None:
         """FFmpeg says that it patched up a picture when that comes out: after B-frames that lean on it."""
         plain = {"g": "6", "bf": "2", "preset": "veryfast", "coder": "0", "b-pyramid": "none", "qp": "20"}

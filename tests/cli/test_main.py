@@ -48,6 +48,15 @@ COMMAND = str(Path(sys.executable).with_name("mediadask"))
             ["info", "x.mov", "--deadline", "soon"],
             "mediadask: --deadline soon: is not a time; write 90m, 2h, 18:30 or 2026-05-01T09:00",
         ),
+        (
+            ["info", "x.mov", "--pool", "local", "--workers", "2"],
+            "mediadask: --workers 2: the workers of a pool that is up are its own; "
+            "leave it out, or --pool local (MEDIADASK_POOL)",
+        ),
+        (
+            ["info", "x.mov", "--priority", "asap"],
+            "mediadask: no priority class 'asap'; use one of urgent, normal, background",
+        ),
     ],
 )
 def test_bad_usage_is_one_line_that_says_what_to_do(run: Run, words: list[str], complaint: str) -> None:
@@ -64,6 +73,14 @@ def test_no_pool_at_an_address_is_bad_input(run: Run) -> None:
     assert re.fullmatch(
         r"mediadask: tcp://127.0.0.1:9: no pool answers .+; check the address.+\n", done.stderr
     )
+
+
+def test_settings_that_are_no_yaml_are_bad_input(run: Run, good: Path, tmp_path: Path) -> None:
+    (tmp_path / "house.yaml").write_text("mediadask: [")
+    done = run("proxy", good, "--out", "x", env={**os.environ, "DASK_CONFIG": str(tmp_path)})
+    assert (done.returncode, done.stdout) == (2, "")
+    assert f"mediadask: A dask config file at '{tmp_path / 'house.yaml'}' is malformed" in done.stderr
+    assert done.stderr.count("\n") == 1
 
 
 def test_the_version(run: Run) -> None:
@@ -121,7 +138,7 @@ def loaded(*words: str) -> set[str]:
         "print(*sys.modules, sep='\\n', file=sys.stderr)"
     )
     done = subprocess.run(
-        [sys.executable, "-c", code, *words], capture_output=True, text=True, check=False, timeout=60
+        [sys.executable, "-c", code, *words], capture_output=True, text=True, check=False, timeout=120
     )
     return set(done.stderr.split())
 
@@ -134,13 +151,25 @@ def test_info_of_one_clip_needs_no_cluster(good: Path) -> None:
     assert not loaded("info", str(good)) & {"distributed", "xarray", "pandas", "zarr"}
 
 
-def test_a_rerun_with_nothing_left_to_do_starts_no_pool(good: Path, tmp_path: Path) -> None:
-    for words in (
-        ("proxy", str(good), "--out", str(tmp_path)),
-        ("sheet", str(good), "--out", f"{tmp_path}/s.jpg"),
-    ):
-        assert "distributed" in loaded(*words)
-        assert "distributed" not in loaded(*words)
-    (tmp_path / "s.jpg").unlink()
+@pytest.mark.parametrize("command", ["proxy", "sheet", "archive", "trim", "trim frames", "pull"])
+def test_a_rerun_with_nothing_left_to_do_starts_no_pool(command: str, good: Path, tmp_path: Path) -> None:
+    out, clip, reel = tmp_path / "out", str(good), "A001"
+    if command == "trim frames":
+        clip, reel = str(tmp_path / "B001" / "B001.%04d.exr"), "B001"
+        Path(clip).parent.mkdir()
+        footage.write_sequence(clip, frames=6, size=(64, 36), timecode="10:00:00:00", reel=reel)
+    edit = tmp_path / "cut.edl"
+    edit.write_text(f"TITLE: CUT\n001  {reel}  V  C  10:00:00:01 10:00:00:03 01:00:00:00 01:00:00:02\n")
+    words = {
+        "proxy": ("proxy", clip, "--out", f"{out}"),
+        "sheet": ("sheet", clip, "--out", f"{out}/s.jpg"),
+        "archive": ("archive", clip, "--out", f"{out}/a.zarr"),
+        "pull": ("pull", f"{edit}", "--media", str(good.parent), "--out", f"{out}", "--no-review"),
+    }.get(command, ("trim", f"{edit}", "--media", str(Path(clip).parent), "--out", f"{out}"))
+    words = (*words, "--input-space", "Linear Rec.709 (sRGB)") if command == "pull" else words
     assert "distributed" in loaded(*words)
-    assert (tmp_path / "s.jpg").exists()
+    assert "distributed" not in loaded(*words)
+    if command == "sheet":
+        (out / "s.jpg").unlink()
+        assert "distributed" in loaded(*words)
+        assert (out / "s.jpg").exists()

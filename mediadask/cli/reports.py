@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from mediadask.cli import options
-from mediadask.errors import InvalidRequest
+from mediadask.errors import InvalidRequest, OutputFailed
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -108,18 +108,25 @@ def _report(
     plot: Path | None,
     as_json: bool,
 ) -> None:
+    from sqlalchemy.exc import DBAPIError
+
     from mediadask.pool.plots import save
     from mediadask.pool.tables import open_database
 
     engine = open_database(ledger)
+    where = engine.url.render_as_string(hide_password=True)
     try:
         table = report(engine)
+    except DBAPIError as error:
+        raise OutputFailed(f"the ledger does not answer: {error.orig}", where=where, do="try again") from None
     finally:
         engine.dispose()
     if plot is not None:
         save(draw(table), plot)
     if as_json:
         print(table.to_json(orient="records", date_format="iso", indent=2, force_ascii=False))
+    elif table.empty:
+        typer.echo(f"mediadask: {where}: the ledger has nothing of that yet", err=True)
     else:
         _print(table)
 
@@ -130,9 +137,6 @@ def _print(table: pd.DataFrame) -> None:
 
     from mediadask.cli.terminal import console, printable
 
-    if table.empty:
-        typer.echo("The ledger has nothing of that yet.", err=True)
-        return
     shown = Table(box=None, pad_edge=False)
     for name in table.columns:
         numeric = table[name].dtype.kind in "fiu"

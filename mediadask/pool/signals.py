@@ -54,12 +54,16 @@ def leave_unless_main() -> None:
     file = getattr(main, "__file__", None)
     if file == "<stdin>":
         del main.__file__
-    elif file is not None and _is_loading(main) and "__main__" not in Path(file).read_text(errors="replace"):
+    elif file is not None and _is_loading(main) and not _asks_whether_it_is_main(Path(file)):
         raise InvalidRequest(
             "each worker process loads this file, and would start a pool in turn",
             where=file,
             do='start the pool in a function, and call it under `if __name__ == "__main__":`',
         )
+
+
+def _asks_whether_it_is_main(program: Path) -> bool:
+    return not program.is_file() or "__main__" in program.read_text(errors="replace")
 
 
 def _is_loading(main: ModuleType) -> bool:

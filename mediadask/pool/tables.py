@@ -254,7 +254,9 @@ def open_database(url: str | None = None) -> Engine:
         engine.dispose()
         reason = str(error.orig if isinstance(error, DBAPIError) else error).strip().splitlines()[0]
         raise OutputFailed(
-            f"the ledger does not open: {reason}", where=shown, do="check MEDIADASK_LEDGER"
+            f"the ledger does not open: {reason}",
+            where=shown,
+            do="check the place, or name another in MEDIADASK_LEDGER",
         ) from None
     if version > SCHEMA_VERSION:
         engine.dispose()

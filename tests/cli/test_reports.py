@@ -18,6 +18,7 @@ from mediadask.pool.events import (
     WorkerLeft,
 )
 from mediadask.pool.ledger import Ledger
+from mediadask.pool.tables import open_database
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -91,7 +92,9 @@ def test_an_empty_ledger_says_so(
 ) -> None:
     monkeypatch.setenv("MEDIADASK_LEDGER", str(tmp_path / "new.sqlite"))
     assert run([command, "--plot", str(tmp_path / "plot.html")]) == 0
-    assert "nothing of that yet" in capsys.readouterr().err
+    assert capsys.readouterr().err == (
+        f"mediadask: sqlite:///{tmp_path / 'new.sqlite'}: the ledger has nothing of that yet\n"
+    )
     assert told(capsys, command) == []
 
 
@@ -109,3 +112,13 @@ def test_a_ledger_that_does_not_open_is_one_line(capsys: pytest.CaptureFixture[s
     assert run(["jobs", "--ledger", "mysql://nope/x"]) == 2
     (line,) = capsys.readouterr().err.splitlines()
     assert "not a ledger's URL" in line
+
+
+def test_a_ledger_that_does_not_answer_is_one_line(ledger: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with open_database().begin() as connection:
+        connection.exec_driver_sql("ALTER TABLE attempts RENAME COLUMN job TO task")
+    assert run(["costs"]) == 2
+    told = capsys.readouterr()
+    assert told.out == ""
+    assert told.err.count("\n") == 1
+    assert "the ledger does not answer: no such column: attempts.job; try again" in told.err

@@ -127,9 +127,10 @@ def _shoot(folder: Path, take: Take) -> str:
 
 def _follow(pool: Pool, work: Delivery) -> list[Any]:
     job = pool.submit(work, show="demo")
-    with progress(work.name) as show_fraction:
+    with progress(work.name) as show:
         while not job.wait(timeout=0.2):
-            show_fraction(job.progress.fraction)
+            now = job.progress
+            show(now.fraction, now.notice)
     report: Report = job.result()
     for outcome in report.failures:
         assert outcome.failure is not None

@@ -7,10 +7,8 @@ from functools import cache, lru_cache
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
-import PyOpenColorIO as ocio
 
 from mediadask.pixels import Color, to_rgb
-from mediadask.pixels.color.strips import Program
 from mediadask.pixels.framing.layout import Framing
 from mediadask.pixels.resample import Rectangle
 
@@ -58,38 +56,17 @@ def review_picture(
     framing
         From `review_framing`.
     color, view
-        From the clip's values to those of a display, in two steps: the second takes values of 0 to 1 and is
-        baked, since the output transforms of ACES take a second a frame.
+        From the clip's values to those of a display, in two steps.
     """
+    shown = Color.chain(color, view).for_display()
 
     def picture(frame: Frame, texts: dict[Corner, str]) -> npt.NDArray[np.float32]:
         rgb = to_rgb(frame, "float32")[..., :3]
         if rgb.shape[2] < 3:
             rgb = np.repeat(rgb[..., :1], 3, axis=2)
-        small = framing.apply(rgb)
-        graded: npt.NDArray[np.float32] = color.apply(small) if color.steps else small
-        shown = _baked(view).apply(graded, np.dtype(np.float32)) if view.steps else graded
-        return burn_in(shown, texts)
+        return burn_in(shown.apply(framing.apply(rgb), rgb.dtype), texts)
 
     return picture
-
-
-_GRID = 49
-"""Points of the table a view is baked to, each way."""
-
-
-@lru_cache(maxsize=8)
-def _baked(view: Color) -> Program:
-    """A view as a three-dimensional table."""
-    axis = np.linspace(0, 1, _GRID, dtype=np.float32)
-    grid = np.stack(
-        np.meshgrid(axis, axis, axis, indexing="ij"), -1
-    )  # blue runs fastest, as the table has it
-    table = ocio.Lut3DTransform()
-    table.setGridSize(_GRID)
-    table.setInterpolation(ocio.INTERP_TETRAHEDRAL)
-    table.setData(np.ascontiguousarray(view.apply(grid.reshape(_GRID * _GRID, _GRID, 3))).ravel())
-    return Program.of(ocio.Config.CreateRaw().getProcessor(table), "float32", "float32")
 
 
 def burn_in(picture: npt.NDArray[np.float32], texts: dict[Corner, str]) -> npt.NDArray[np.float32]:

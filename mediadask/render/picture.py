@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
     from mediadask.clips import Clip, ColorTags, Frame
+    from mediadask.pixels.color.strips import Program
 
 __all__ = ["display_picture", "proxy_picture"]
 
@@ -40,7 +41,8 @@ def proxy_picture(
     header = clip.header
     scaled = size != (header.width, header.height) and header.rotation == 0
     packed = scaled and header.pixel_format.model == "yuv"
-    strips = partial(_packed, size=size, color=color) if packed else _display(clip, size, color)
+    shown = color and color.for_display()
+    strips = partial(_packed, size=size, shown=shown) if packed else _display(clip, size, color)
     matrix, range = tags.matrix or "bt709", tags.range or "limited"
 
     def picture(frame: Frame) -> av.VideoFrame:
@@ -49,7 +51,7 @@ def proxy_picture(
     return picture
 
 
-def _packed(frame: Frame, size: tuple[int, int], color: Color | None) -> Iterator[npt.NDArray[np.float32]]:
+def _packed(frame: Frame, size: tuple[int, int], shown: Program | None) -> Iterator[npt.NDArray[np.float32]]:
     """What `_display` gives of scaled Y'CbCr, as OpenColorIO is fastest at: (rows, width, 4), the last zero.
 
     All strips are in one memory, in the processor's cache from the first sample scaled to the code encoded.
@@ -59,8 +61,8 @@ def _packed(frame: Frame, size: tuple[int, int], color: Color | None) -> Iterato
     for part in display_strips(frame, width, height, _PACKED_ROWS):
         rgba = memory[: part.height]
         pack_rgb(part, rgba)
-        if color is not None:
-            color.apply_packed(rgba)
+        if shown is not None:
+            shown.apply_packed(rgba)
         yield rgba
 
 
@@ -77,6 +79,7 @@ def _display(
     if color is None and clip.header.color.transfer == "linear":
         # Scene light is not to be looked at: the plainest view of it.
         color = Color.convert("Linear Rec.709 (sRGB)", "sRGB Encoded Rec.709 (sRGB)")
+    shown = color and color.for_display()
 
     def upright(frame: Frame) -> Iterator[npt.NDArray[Any]]:
         codes = display_frame(frame, width, height)
@@ -85,7 +88,7 @@ def _display(
             rgb = to_rgb(codes, "float32", slice(top, min(top + _STRIP_ROWS, height)))[..., :3]
             if frame.format.model in ("gray", "bayer"):
                 rgb = np.repeat(rgb[..., :1], 3, axis=2)
-            yield rgb if color is None else color.apply(rgb)
+            yield rgb if shown is None else shown.apply(rgb, rgb.dtype)
 
     def turned(frame: Frame) -> Iterator[npt.NDArray[Any]]:
         yield np.rot90(np.concatenate(list(upright(frame))), -turns)

@@ -34,7 +34,7 @@ _BOXES: dict[str, Box] = {
     "2160p": (3840, 2160),
 }
 
-RENDER_VERSION = 3
+RENDER_VERSION = 4
 """Raise it when the same recipe gives other pictures: outputs of older versions are then made anew."""
 
 
@@ -60,7 +60,7 @@ class ProxyRecipe:
         *,
         codec: str = "h264",
         size: Size = None,
-        lut: str | os.PathLike[str] | None = None,
+        lut: str | os.PathLike[str] | Color | None = None,
         options: Mapping[str, object] | None = None,
         on_corrupt: str = "fail",
     ) -> ProxyRecipe:
@@ -80,7 +80,7 @@ class ProxyRecipe:
         if on_corrupt not in get_args(OnCorrupt):
             raise InvalidRequest(f"on_corrupt is {on_corrupt!r}", do="use fail, hold or black")
         pairs = tuple(sorted((name, str(value)) for name, value in (options or {}).items()))
-        table = None if lut is None else Color.lut(lut)
+        table = lut if lut is None or isinstance(lut, Color) else Color.lut(lut)
         return _RECIPE.validate_python(
             {
                 "codec": codec,

@@ -12,6 +12,7 @@ import PyOpenColorIO as ocio
 
 from mediadask.clips.storage import normalize
 from mediadask.errors import InvalidRequest
+from mediadask.pixels.color.baked import baked
 from mediadask.pixels.color.cdl import Cdl
 from mediadask.pixels.color.config import CONFIG, config_url, digest_of, named_space, nearest, open_config
 from mediadask.pixels.color.steps import (
@@ -83,7 +84,7 @@ class Color:
     ) -> Color:
         """From a color space to what a display is sent; `inverse` from there back.
 
-        The output transforms of ACES take seconds a UHD frame: see `baked`.
+        The output transforms of ACES take seconds a UHD frame: see `for_display`.
 
         Raises
         ------
@@ -198,6 +199,15 @@ class Color:
         """`apply` in place to (height, width, 4) float32, C-contiguous: nothing is moved for OpenColorIO."""
         _program(self, "float32", "float32").apply_packed(rgba)
 
+    def for_display(self) -> Program:
+        """These steps for float32 pictures that are only looked at: an ACES output transform as a table.
+
+        A picture is on average within 0.15 codes of 8 bits of what `apply` gives; through ACES 2, 99 % of it
+        within 1.5. Colors at the edge of a display's gamut may be tens of codes off. Without such a transform
+        it is `apply`, exactly.
+        """
+        return _shown(self)
+
 
 def _of_config(config: str | os.PathLike[str], *names: str) -> tuple[str, str, tuple[str, ...]]:
     """A config's URL and digest, and its own names of color spaces."""
@@ -214,6 +224,11 @@ def _processor(color: Color) -> ocio.Processor:
     for step in color.steps:
         group.appendTransform(processor_of(step).createGroupTransform())
     return ocio.Config.CreateRaw().getProcessor(group)
+
+
+@lru_cache(maxsize=8)
+def _shown(color: Color) -> Program:
+    return baked(_processor(color)) or _program(color, "float32", "float32")
 
 
 @lru_cache(maxsize=64)

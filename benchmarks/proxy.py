@@ -62,8 +62,12 @@ def _ffmpeg(clip: str, filters: str, encoder: str, path: Path) -> list[str]:
 
 
 def ssim(one: str, other: str) -> float:
-    """FFmpeg's, over all planes of all frames, paired by number: containers round their times differently."""
-    numbered = "[0:v]settb=1/24,setpts=N[a];[1:v]settb=1/24,setpts=N[b];[a][b]ssim"
+    """FFmpeg's, over all planes of all frames, paired by number: containers round their times differently.
+
+    Both are called BT.709: the filter converts between two that are tagged unlike each other.
+    """
+    alike = "setparams=range=tv:colorspace=bt709,settb=1/24,setpts=N"
+    numbered = f"[0:v]{alike}[a];[1:v]{alike}[b];[a][b]ssim"
     command = [footage.ffmpeg(), "-i", one, "-i", other, "-lavfi", numbered, "-f", "null", "-"]
     found = re.search(r"All:([0-9.]+)", run(command).value)
     if not found:

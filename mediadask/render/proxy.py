@@ -29,6 +29,8 @@ from mediadask.render.video import ENCODERS, Part, join, video_writer
 if TYPE_CHECKING:
     import numpy.typing as npt
 
+    from mediadask.pixels import Color
+
 __all__ = ["proxy"]
 
 
@@ -38,7 +40,7 @@ def proxy(
     *,
     codec: str = "h264",
     size: Size = None,
-    lut: str | os.PathLike[str] | None = None,
+    lut: str | os.PathLike[str] | Color | None = None,
     options: Mapping[str, object] | None = None,
     on_corrupt: str = "fail",
 ) -> Delivery:
@@ -61,7 +63,7 @@ def proxy(
         ``"1080p"`` or another box to fit inside, a (width, height) box, a height, or None for the clip's own
         size. Nothing is enlarged.
     lut
-        A LUT file OpenColorIO reads, from the clip's R'G'B' to the proxy's.
+        A LUT file OpenColorIO reads, or any `Color`, such as a view: from the clip's R'G'B' on.
     options
         FFmpeg encoder options over the codec's defaults: ``{"crf": 18, "preset": "slow"}``, ``{"b": "8M"}``.
     on_corrupt
@@ -149,6 +151,7 @@ def render_part(clip: Clip, recipe: ProxyRecipe, output: Output, part: Part) -> 
                     rate=clip.header.frame_rate,
                     color=color,
                     options=recipe.options,
+                    later=part.start > 0,
                 ) as write,
             ):
                 for frame in clip.frames(part.start, part.stop, on_corrupt=recipe.on_corrupt, threads=1):

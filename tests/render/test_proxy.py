@@ -22,6 +22,7 @@ from mediadask.clips import Clip, ColorTags
 from mediadask.clips.planes import planes_of
 from mediadask.pixels import Color, display_rgb, to_video_frame
 from mediadask.render.picture import proxy_picture
+from mediadask.render.video import ENCODERS, video_writer
 
 if TYPE_CHECKING:
     from tests.conftest import MakeClip
@@ -165,6 +166,33 @@ def test_segments_join_at_keyframes_two_seconds_apart(camera: Path, tmp_path: Pa
     keys = [round(packet.pts * packet.time_base * RATE) for packet in packets if packet.is_keyframe]
     assert set(keys) >= {0, 48}
     assert max(np.diff([*keys, 150])) <= 48
+
+
+def test_parts_have_the_bits_that_one_encode_of_the_whole_gives_them(camera: Path, tmp_path: Path) -> None:
+    clip, tags = Clip.open(camera), ColorTags("bt709", "limited", "bt709", "bt709", "left")
+    picture = proxy_picture(clip, (320, 180), None, "yuv420p", tags)
+    whole = tmp_path / "whole.mp4"
+    shape: dict[str, Any] = {"width": 320, "height": 180, "rate": RATE, "color": tags}
+    with open(whole, "w+b", buffering=0) as file, video_writer(file, ENCODERS["h264"], **shape) as write:
+        for frame in clip.frames():
+            write(picture(frame))
+    joined, at_once = packet_sizes(made(camera, tmp_path / "out")), packet_sizes(whole)
+    assert joined[::48] == pytest.approx(at_once[::48], rel=0.08), "keyframes"
+
+
+def packet_sizes(path: Path) -> list[int]:
+    """In the order they are shown."""
+    with av.open(str(path)) as container:
+        packets = [packet for packet in container.demux(video=0) if packet.pts is not None]
+    return [packet.size for packet in sorted(packets, key=lambda packet: packet.pts or 0)]
+
+
+def test_a_view_of_aces_is_shown(camera: Path, tmp_path: Path) -> None:
+    view = Color.view("ACEScct", "sRGB - Display", "ACES 2.0 - SDR 100 nits (Rec.709)")
+    shown = next(pictures(made(camera, tmp_path, lut=view, size=90, codec="prores")))
+    frame = next(Clip.open(camera).frames(0, 1))
+    expected = view.apply(display_rgb(frame, 160, 90, "float32")).clip(0, 1) * 255
+    assert np.abs(shown - expected).mean() < 5
 
 
 def test_a_long_gop_source_with_b_frames(make_clip: MakeClip, tmp_path: Path) -> None:

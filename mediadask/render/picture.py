@@ -41,7 +41,7 @@ def proxy_picture(
     header = clip.header
     scaled = size != (header.width, header.height) and header.rotation == 0
     packed = scaled and header.pixel_format.model == "yuv"
-    shown = color and color.for_display()
+    shown = None if color is None else color.for_display()
     strips = partial(_packed, size=size, shown=shown) if packed else _display(clip, size, color)
     matrix, range = tags.matrix or "bt709", tags.range or "limited"
 
@@ -79,7 +79,7 @@ def _display(
     if color is None and clip.header.color.transfer == "linear":
         # Scene light is not to be looked at: the plainest view of it.
         color = Color.convert("Linear Rec.709 (sRGB)", "sRGB Encoded Rec.709 (sRGB)")
-    shown = color and color.for_display()
+    shown = None if color is None else color.for_display()
 
     def upright(frame: Frame) -> Iterator[npt.NDArray[Any]]:
         codes = display_frame(frame, width, height)

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import os
 import tempfile
-import zipfile
 from contextlib import suppress
 from fractions import Fraction
+from functools import cache
 from pathlib import Path
 
 import numpy as np
+from numpy.lib.format import read_array
 from platformdirs import user_cache_path
 from pydantic import TypeAdapter
 
@@ -18,38 +19,47 @@ from mediadask.clips.index import FrameIndex
 
 __all__ = ["cache_folder", "load", "store"]
 
-_HEADER = TypeAdapter(ClipHeader)
+_FACTS = TypeAdapter(tuple[ClipHeader, Fraction])
+"""The header, and the index's time base."""
 
 
 def cache_folder() -> Path:
     """Where indexes are kept: ``MEDIADASK_CACHE``, else the user's cache folder."""
     folder = os.environ.get("MEDIADASK_CACHE")
-    return Path(folder) if folder else user_cache_path("mediadask") / "clips"
+    return Path(folder) if folder else _own_folder()
+
+
+@cache
+def _own_folder() -> Path:
+    return user_cache_path("mediadask") / "clips"
 
 
 def load(identity: str) -> tuple[ClipHeader, FrameIndex] | None:
     """What `store` kept under this identity; None where there is nothing, or nothing whole."""
     try:
-        with open(_path(identity), "rb") as file, np.load(file, allow_pickle=False) as stored:
-            arrays = {name: stored[name] for name in stored.files}
-        header = _HEADER.validate_json(arrays.pop("header").tobytes())
-        numerator, denominator = arrays.pop("time_base").tolist()
-        return header, FrameIndex(Fraction(numerator, denominator), **arrays)
-    except (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile):
+        with open(_path(identity), "rb") as file:
+            text, packets, shown = (read_array(file) for _ in range(3))
+        header, base = _FACTS.validate_json(text.tobytes())
+        pts, dts, offset, size, keyframe = packets
+        return header, FrameIndex(base, pts, dts, offset, size, keyframe.astype(bool), shown)
+    except (OSError, ValueError, TypeError, EOFError):
         return None
 
 
 def store(identity: str, header: ClipHeader, index: FrameIndex) -> None:
     """Keep them, atomically. A cache that cannot be written (read-only home, full disk) is done without."""
     path = _path(identity)
+    text = np.frombuffer(_FACTS.dump_json((header, index.time_base)), np.uint8)
+    packets = np.stack([index.pts, index.dts, index.offset, index.size, index.keyframe])
     with suppress(OSError):
         path.parent.mkdir(parents=True, exist_ok=True)
-        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=".", suffix=".npz")
+        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=".", suffix=".npy")
         try:
             with os.fdopen(handle, "wb") as file:
-                text = np.frombuffer(_HEADER.dump_json(header), np.uint8)
-                base = np.array([index.time_base.numerator, index.time_base.denominator], np.int64)
-                np.savez(file, allow_pickle=False, header=text, time_base=base, **index.arrays())
+                # One after another: a plan looks up thousands of clips, and reading the directory of an
+                # archive would take longer than what is in it.
+                for array in (text, packets, index.shown):
+                    np.save(file, array, allow_pickle=False)
             os.replace(temporary, path)
         except BaseException:
             os.unlink(temporary)
@@ -57,4 +67,4 @@ def store(identity: str, header: ClipHeader, index: FrameIndex) -> None:
 
 
 def _path(identity: str) -> Path:
-    return cache_folder() / identity[:2] / f"{identity}.npz"
+    return cache_folder() / identity[:2] / f"{identity}.npy"

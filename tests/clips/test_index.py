@@ -84,7 +84,7 @@ def test_the_cache_gives_back_what_it_was_given(index: FrameIndex) -> None:
 
 
 def test_a_spoilt_cache_is_done_without() -> None:
-    path = cache.cache_folder() / "11" / ("1" * 40 + ".npz")
+    path = cache.cache_folder() / "11" / ("1" * 40 + ".npy")
     path.parent.mkdir(parents=True, exist_ok=True)
     for spoilt in (b"", b"PK\x03\x04 not a zip", b"\0" * 1000):
         path.write_bytes(spoilt)

@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import hashlib
+import os
+import sys
 from typing import TYPE_CHECKING, Any, Protocol
 
 import fsspec
 import pytest
 from hypothesis import settings
 
-from mediadask import footage
+# The hundreds of processes that tests start read the bytecode of the package: compiling it takes each a second.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+sys.dont_write_bytecode = False
+
+from mediadask import footage  # noqa: E402
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -11,7 +11,7 @@ import fsspec
 import pytest
 from hypothesis import settings
 
-# The hundreds of processes that tests start read the bytecode of the package: compiling it takes each a second.
+# The hundreds of processes that tests start read the package's bytecode: compiling takes each a second.
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 sys.dont_write_bytecode = False
 

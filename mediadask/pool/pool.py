@@ -7,7 +7,7 @@ import warnings
 from typing import TYPE_CHECKING, Any, Self
 
 from dask.base import is_dask_collection
-from distributed import Client, LocalCluster
+from distributed import Client, LocalCluster, Status
 from distributed.client import ClosedClientError
 from distributed.protocol.pickle import dumps, loads
 
@@ -274,19 +274,21 @@ class Pool:
         MediaError
             The pool does not answer any more; else what the service raises.
         """
+        if self._cluster is not None and self._cluster.scheduler.status in (Status.closing, Status.closed):
+            raise self._gone()  # at once: a client looks for its scheduler for half a minute
         try:
             return self.client.sync(getattr(self.client.scheduler, f"mediadask_{what}"), **arguments)
         except MediaError:
             raise
         except (OSError, ClosedClientError, AttributeError) as error:
-            if self._is_closed:
-                do = "take results before it is closed: what is delivered is found again, not made twice"
-                raise MediaError("the pool was closed here", where=self.address, do=do) from None
-            raise MediaError(
-                "the pool is gone",
-                where=self.address,
-                do="jobs of a pool with a name go on when it is up again: see `mediadask pool status`",
-            ) from error
+            raise self._gone() from error
+
+    def _gone(self) -> MediaError:
+        if self._is_closed:
+            do = "take results before it is closed: what is delivered is found again, not made twice"
+            return MediaError("the pool was closed here", where=self.address, do=do)
+        do = "jobs of a pool with a name go on when it is up again: see `mediadask pool status`"
+        return MediaError("the pool is gone", where=self.address, do=do)
 
     def close(self) -> None:
         """Let go of the pool. A local one ends with it, and its jobs that run are cancelled: what they have

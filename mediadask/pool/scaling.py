@@ -196,18 +196,23 @@ class Scaler(SchedulerPlugin):
             del self.books.requested_at[never_came]
 
     async def _add_up(self) -> None:
+        # Beside the looks: neither a slow database nor loading pandas holds up a worker.
+        seconds = await asyncio.to_thread(self._read_spent)
+        self._next_spent = monotonic() + seconds / _SPENT_SHARE
+        self._adding_up = None
+        self.look_soon()
+
+    def _read_spent(self) -> float:
+        """Set `spent`. Returns the seconds that this took."""
         from mediadask.pool.costs import spent  # pandas: only pools that keep budgets need it
 
         begun = monotonic()
         try:
-            # Beside the looks: a slow database holds up no worker.
-            self.spent = await asyncio.to_thread(spent, self.books.ledger.engine, self.books.config)
+            self.spent = spent(self.books.ledger.engine, self.books.config)
         except SQLAlchemyError as error:
             # Workers come and go by what was known: the ledger itself says in the log that it is away.
             _logger.debug("what was spent is not to be had: %s", error)
-        self._next_spent = monotonic() + (monotonic() - begun) / _SPENT_SHARE
-        self._adding_up = None
-        self.look_soon()
+        return monotonic() - begun
 
     def _snapshot(self, there: Any) -> Snapshot:
         now, kept = monotonic(), set(self._kept())

@@ -200,8 +200,12 @@ def test_what_stood_aside_or_had_resumed_on_a_retired_worker_is_given_back_not_l
         def retire() -> None:
             """Its only worker; another comes in its place."""
             before = pool.client.scheduler_info()["workers"].keys()
-            pool.client.retire_workers(list(before))
-            eventually(lambda: before.isdisjoint(pool.client.scheduler_info()["workers"]))
+
+            def gone() -> bool:
+                pool.client.retire_workers(list(before))  # refused while it still holds a result
+                return before.isdisjoint(pool.client.scheduler_info()["workers"])
+
+            eventually(gone)
 
         behind = pool.submit(
             md.delivery(partial(until_exists, tmp_path), [0], name="b"), priority="background"

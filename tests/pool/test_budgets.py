@@ -28,8 +28,9 @@ POOR = {"mediadask.budgets": {"POOR": {"amount": 1.0, "action": "hold"}}}
 RICHER = {"mediadask.budgets": {"POOR": {"amount": 1e12, "action": "hold"}}}
 
 
-def price(per_hour: float) -> None:
+def price(pool: Pool, per_hour: float) -> None:
     """Somebody corrects in the ledger what all workers cost."""
+    pool.costs()  # the leases are written
     engine = tables.open_database()
     with engine.begin() as connection:
         connection.execute(update(tables.leases).values(price_per_hour=per_hour))
@@ -65,7 +66,7 @@ def test_a_graph_of_a_held_show_goes_on_when_the_budget_allows(
     each = delayed(partial(until_exists, tmp_path / "go"), pure=False)
     poor = pool.compute(delayed(list)([each(n) for n in range(tasks)]), show="POOR", priority="urgent")
     eventually(lambda: poor.progress.units_running + poor.progress.units_queued == tasks, poor)
-    price(3.6e6)
+    price(pool, 3.6e6)
     see(poor, units_running=2, units_queued=0)
     assert "POOR has spent" in held(pool, poor)
     (tmp_path / "go").touch()
@@ -73,7 +74,7 @@ def test_a_graph_of_a_held_show_goes_on_when_the_budget_allows(
     rich = pool.submit(md.delivery(abs, range(9), name="rich"), show="RICH", priority="background")
     assert rich.result(WAIT).failures == []
     assert (poor.progress.units_running, poor.progress.units_done) == (0, 2), "what ran has ended, no more"
-    price(0.0)
+    price(pool, 0.0)
     assert poor.result(WAIT) == list(range(tasks))
     assert poor.progress.units_done == poor.progress.units
     pool.costs()  # written until here
@@ -86,7 +87,7 @@ def test_a_pool_that_goes_down_waits_for_no_job_that_a_budget_holds(pool: Pool, 
     work = md.delivery(partial(until_exists, tmp_path / "go"), range(40), name="poor work")
     poor = pool.submit(work, show="POOR")
     see(poor, units_running=2)
-    price(3.6e6)
+    price(pool, 3.6e6)
     eventually(lambda: held(pool, poor) and not poor.progress.units_queued, poor)
     down = CliRunner().invoke(app, ["pool", "down", "--pool", pool.address])
     assert down.exit_code == 0
@@ -108,7 +109,7 @@ def test_what_a_budget_holds_is_left_to_the_next_pool_of_the_name(tmp_path: Path
         poor = pool.submit(md.delivery(units, range(9), name="poor work"), show="POOR")
         graph = pool.compute(delayed(units)(7), name="poor graph", show="POOR")
         see(poor, units_running=1)
-        price(3.6e6)
+        price(pool, 3.6e6)
         eventually(lambda: held(pool, poor) and not poor.progress.units_queued, poor)
         (tmp_path / "go").touch()
         see(poor, units_running=0)

@@ -14,13 +14,20 @@ from mediadask.delivery import Delivery, Failure
 from mediadask.errors import InvalidRequest, MediaError
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from mediadask.pool.pool import Pool
 
-__all__ = ["Job", "Progress", "written"]
+__all__ = ["Job", "Jobs", "Progress", "written"]
 
 _POLL_SECONDS = 2.0
 
 _WITHOUT_WORKERS = 'in a script, start the pool under `if __name__ == "__main__":`'
+
+_COLUMNS = (
+    "id", "name", "show", "priority", "status", "groups", "groups_done", "groups_failed", "units_running",
+    "units_paused", "seconds", "error",
+)  # fmt: skip
 
 JobState = Literal["waiting", "running", "done", "failed", "cancelled"]
 """``waiting``: nothing of it has run yet. ``failed``: some groups failed, the rest is delivered."""
@@ -191,6 +198,27 @@ class Job:
         error = f"<br><small>{html.escape(progress.error)}</small>" if progress.error else ""
         title = f"<b>{html.escape(self.name)}</b>{show} · {html.escape(priority)}"
         return f"<div>{title}<br>{bar} {html.escape(line)}{error}</div>"
+
+
+class Jobs(list[Job]):
+    """Jobs, first come first; notebooks and terminals show them as a table."""
+
+    @property
+    def table(self) -> pd.DataFrame:
+        """One row a job, as when they were listed: id, name, show, priority, status, groups, groups_done,
+        groups_failed, units_running, units_paused, seconds since its submission (its turnaround, if it has
+        ended), error.
+        """
+        import pandas as pd
+
+        rows = [[job._described[column] for column in _COLUMNS] for job in self]
+        return pd.DataFrame(rows, columns=list(_COLUMNS))
+
+    def __repr__(self) -> str:
+        return self.table.to_string() if self else "[]"
+
+    def _repr_html_(self) -> str:
+        return str(self.table.to_html())
 
 
 def written(deadline: datetime | None) -> str | None:

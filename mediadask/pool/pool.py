@@ -18,7 +18,7 @@ from mediadask.pool.config import load_config
 from mediadask.pool.connection import connected
 from mediadask.pool.foreman import Foreman
 from mediadask.pool.graphs import Computation
-from mediadask.pool.job import Job, written
+from mediadask.pool.job import Job, Jobs, written
 from mediadask.pool.signals import leave_unless_main, workers_without_interrupts
 
 if TYPE_CHECKING:
@@ -211,9 +211,9 @@ class Pool:
         computation = Computation(name, collection)
         return self.submit(computation, show=show, priority=priority, deadline=deadline)
 
-    def jobs(self) -> list[Job]:
-        """The jobs the pool knows, first come first."""
-        return [Job(self, described) for described in self.ask("describe")]
+    def jobs(self) -> Jobs:
+        """The jobs the pool knows, first come first: a list, shown as a table."""
+        return Jobs(Job(self, described) for described in self.ask("describe"))
 
     def job(self, name: str) -> Job:
         """The latest job with this name or id.

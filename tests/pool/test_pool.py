@@ -115,7 +115,13 @@ def test_two_pools_in_a_process_know_nothing_of_each_other(pool: Pool) -> None:
         theirs = other.submit(md.delivery(abs, [-7], name="theirs"))
         ours = pool.submit(md.delivery(abs, [-3], name="ours"))
         assert (theirs.result(WAIT).results, ours.result(WAIT).results) == ([7], [3])
-        assert [job.name for job in other.jobs()] == ["theirs"]
+        listed = other.jobs()
+        assert [job.name for job in listed] == ["theirs"]
+        assert listed.table.loc[0, ["name", "priority", "status", "groups_done"]].to_list() == [
+            "theirs", "normal", "done", 1
+        ]  # fmt: skip
+        assert "theirs" in repr(listed)
+        assert "<td>theirs</td>" in listed._repr_html_()
         assert "theirs" not in [job.name for job in pool.jobs()]
     assert pool.submit(md.delivery(abs, [-5], name="after")).result(WAIT).results == [5]
 

@@ -223,7 +223,13 @@ def _reel(reference: Any, clip: Any) -> str | None:
         reel = _said(holder.metadata, _REELS) if holder is not None else None
         if reel:
             return reel
-    return None
+    # An AAF's adapter hands on every mob that a clip comes from: the recording on a tape is one of them.
+    return next((one.name for one in clip.media_references().values() if _is_tape(one)), None)
+
+
+def _is_tape(reference: Any) -> bool:
+    description = reference.metadata.get("AAF", {}).get("EssenceDescription", {})
+    return bool(reference.name) and description.get("ClassName") == "TapeDescriptor"
 
 
 def _said(metadata: Any, names: Sequence[str], depth: int = _DEPTH) -> str | None:

@@ -252,6 +252,29 @@ def test_aaf(tmp_path: Path) -> None:
     assert frames_of(read_timeline(tmp_path / "day12.aaf")) == [("/card/A001C001.mov", 24, 48)]
 
 
+def test_an_aaf_matches_by_the_tape_that_its_clip_was_digitized_from(tmp_path: Path) -> None:
+    aaf2 = pytest.importorskip("aaf2")
+    with aaf2.open(str(tmp_path / "avid.aaf"), "w") as file:
+        tape, digitized = file.create.SourceMob("A001C001"), file.create.SourceMob("V01.4F3A.mxf")
+        tape.descriptor, digitized.descriptor = file.create.TapeDescriptor(), file.create.ImportDescriptor()
+        picture, timecode = tape.create_tape_slots("A001C001", 24, 24)
+        timecode["PhysicalTrackNumber"].value = 1
+        timecode.segment.start, timecode.segment.length = HOUR, 2400
+        master, sequence = file.create.MasterMob("slate 12"), file.create.CompositionMob("edit")
+        file.content.mobs.extend([tape, digitized, master, sequence])
+        above, mobs = tape.create_source_clip(picture.slot_id, start=0, length=240), (digitized, master)
+        for mob in mobs:
+            slot = mob.create_timeline_slot(24)
+            slot.segment, first = above, 24 if mob is master else 0
+            above = mob.create_source_clip(slot.slot_id, start=first, length=24 if first else 240)
+        track = sequence.create_timeline_slot(24)
+        track.segment = file.create.Sequence(media_kind="picture")
+        track.segment.components.append(above)
+    found = read_timeline(tmp_path / "avid.aaf")
+    assert (found.events[0].reel, found.events[0].clip_name) == ("A001C001", "slate 12")
+    assert frames_of(found) == [("/card/A001C001.mov", 24, 48)]
+
+
 ALE = """Heading
 FIELD_DELIM\tTABS
 VIDEO_FORMAT\t1080

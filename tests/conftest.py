@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import fsspec
 import pytest
+from distributed import LocalCluster
 from hypothesis import settings
 
 # The hundreds of processes that tests start read the package's bytecode: compiling takes each a second.
@@ -57,6 +58,21 @@ def make_clip(tmp_path_factory: pytest.TempPathFactory) -> MakeClip:
         return path
 
     return make
+
+
+@pytest.fixture(scope="session")
+def processes() -> Iterator[str]:
+    """A Dask cluster of two processes: ``with Client(processes):`` computes there."""
+    with LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=None) as cluster:
+        yield cluster.scheduler_address
+
+
+@pytest.fixture(scope="session")
+def scheduler() -> Iterator[str]:
+    """The address of a pool that is up already, and works in a thread of this process."""
+    how = {"processes": False, "protocol": "tcp://", "dashboard_address": ":0"}
+    with LocalCluster(n_workers=1, threads_per_worker=1, **how) as cluster:
+        yield cluster.scheduler_address
 
 
 @pytest.fixture(scope="session")

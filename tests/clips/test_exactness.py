@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from tests.conftest import MakeClip
 
 LONG_GOP = {"g": "6", "bf": "2", "preset": "veryfast"}
-SMALL: dict[str, Any] = {"size": (320, 180), "frames": 14}
+SMALL: dict[str, Any] = {"size": (256, 144), "frames": 14}  # DNxHR has no smaller ones
 
 
 def small(
@@ -85,8 +85,8 @@ CODECS: dict[str, dict[str, Any]] = {
     "hevc-open.mov": hevc("keyint=5:open-gop=1", "yuv422p10le"),
     "hevc-open.ts": hevc("keyint=5:open-gop=1"),
     "hevc-open.mkv": hevc("keyint=5:open-gop=1"),
-    "avc-intra.mxf": small("libx264", "yuv422p10le", AVC_INTRA, frames=4, **FULL_HD),
-    "xdcam.mxf": small("mpeg2video", "yuv422p", XDCAM, **FULL_HD),
+    "avc-intra.mxf": small("libx264", "yuv422p10le", AVC_INTRA, frames=3, **FULL_HD),
+    "xdcam.mxf": small("mpeg2video", "yuv422p", XDCAM, frames=9, **FULL_HD),
     "mpeg2.ts": small("mpeg2video", rate=25, options={"g": "6", "bf": "2"}),
     "mjpeg.avi": small("mjpeg", "yuvj422p"),
     "mjpeg.mov": small("mjpeg", "yuvj420p"),
@@ -149,7 +149,7 @@ def test_every_container_and_codec(name: str, make_clip: MakeClip) -> None:
 
 def test_avc_intra_in_mov(make_clip: MakeClip, tmp_path: Path) -> None:
     assert_exact(
-        remux(make_clip("avc-intra.mxf", **CODECS["avc-intra.mxf"]), tmp_path / "intra.mov"), range(4)
+        remux(make_clip("avc-intra.mxf", **CODECS["avc-intra.mxf"]), tmp_path / "intra.mov"), range(3)
     )
 
 
@@ -211,7 +211,7 @@ class TestIndexCases:
     def clip(self, make_clip: MakeClip, name: str = "h264-open.mp4", frames: int = 30) -> Path:
         return make_clip(name, **CODECS[name] | {"frames": frames})
 
-    @pytest.mark.parametrize("first", [0, 4, 6, 9, 13])
+    @pytest.mark.parametrize("first", [0, 4, 6, 13])
     @pytest.mark.parametrize("name", ["h264.mp4", "h264-open.mp4", "hevc.mp4"])
     def test_edit_list_cut_anywhere(self, name: str, first: int, make_clip: MakeClip, tmp_path: Path) -> None:
         path = with_edit(self.clip(make_clip, name), tmp_path / "cut.mp4", first=first, frames=11)

@@ -20,7 +20,7 @@ import OpenEXR
 import OpenImageIO as oiio
 import PyOpenColorIO as ocio
 import pytest
-from distributed import Client, LocalCluster
+from distributed import Client
 
 import mediadask as md
 from mediadask import footage
@@ -361,10 +361,9 @@ def test_a_whole_plate_stays_until_another_is_whole(
     before = state(out)
     begun(edl, rushes, out, **other)
     assert state(out) == before
-    for path in list(out.glob(f".mediadask/{ONE}.json-*/{ONE}.*"))[
-        :1
-    ]:  # as if killed while they change places
-        path.replace(out / path.name)
+    first = next(out.glob(f".mediadask/{ONE}.json-*/{ONE}.*"), None)
+    if first:
+        first.replace(out / first.name)  # as if killed while they change places
     report = made(edl, rushes, out, **other)
     made(edl, rushes, alone, **other)
     assert not report.failures
@@ -489,9 +488,11 @@ def test_what_was_not_made_here_is_never_overwritten(edl: Path, rushes: Path, tm
     assert len(report.results) == 1
 
 
-def test_the_same_bytes_whatever_the_number_of_workers(edl: Path, rushes: Path, tmp_path: Path) -> None:
+def test_the_same_bytes_whatever_the_number_of_workers(
+    edl: Path, rushes: Path, tmp_path: Path, processes: str
+) -> None:
     made(edl, rushes, tmp_path / "threads", review=True)
-    with LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=None) as cluster, Client(cluster):
+    with Client(processes):
         (report,) = dask.compute(pull(edl, rushes, tmp_path / "processes", **{**HOW, "review": True}))
     assert not report.failures
     for path in sorted((tmp_path / "threads").iterdir()):
@@ -505,7 +506,7 @@ def test_a_pool_finishes_the_folder_without_a_client(edl: Path, rushes: Path, tm
         with md.Pool.connect(pool.address) as mine:
             id = mine.submit(pull(edl, rushes, out, **HOW)).id
         edl.unlink()  # nor the list's file
-        assert pool.job(id).wait(120)
+        assert pool.job(id).wait(600)
         assert (out / "turnover.edl").read_text() == EDL
         assert ONE in (out / "turnover.html").read_text()
 
@@ -541,17 +542,6 @@ def test_a_kill_leaves_no_half_file_and_the_next_run_finishes(
     assert not (out / ".mediadask").exists()
 
 
-FULL = """
-import sys
-import dask
-from mediadask.editorial.pull import pull
-delivery = pull(*sys.argv[1:4], handles=2, input_space="ARRI LogC4", compression="none", review=False)
-(report,) = dask.compute(delivery, scheduler="sync")
-for outcome in report.outcomes:
-    print(outcome.failure and (outcome.failure.kind + ": " + outcome.failure.error))
-"""
-
-
 @pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() != 0, reason="mounts a small disk")
 def test_a_full_disk_is_one_line_and_the_rerun_finishes(edl: Path, rushes: Path, tmp_path: Path) -> None:
     disk = tmp_path / "disk"
@@ -559,10 +549,10 @@ def test_a_full_disk_is_one_line_and_the_rerun_finishes(edl: Path, rushes: Path,
     if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", disk], check=False).returncode:
         pytest.skip("no small disk can be mounted")
     try:
-        command = [sys.executable, "-c", FULL, edl, rushes, disk / "out"]
-        lines = subprocess.run(command, check=True, capture_output=True, text=True).stdout.splitlines()
-        assert lines[0].startswith("OutputFailed: ")
-        assert "No space left on device" in lines[0]
+        failed = run(edl, rushes, disk / "out", compression="none").outcomes[0].failure
+        assert failed is not None
+        assert failed.kind == "OutputFailed"
+        assert "No space left on device" in failed.error
         assert not list(disk.rglob("*.part*"))
         written = numbers(disk / "out", ONE)
         assert written == [(1001 + row, 8 + row) for row in range(len(written))]

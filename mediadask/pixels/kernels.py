@@ -148,15 +148,28 @@ def ycbcr_to_packed(luma: Any, cb: Any, cr: Any, out: Any, gain: Any) -> None:
 
 @compiled
 def rgb_to_ycbcr(
-    rgb: Any, luma: Any, cb: Any, cr: Any, gain: Any, step_x: int, step_y: int, top: int
+    rgb: Any,
+    luma: Any,
+    cb: Any,
+    cr: Any,
+    first: int,
+    gain: Any,
+    rounding: Any,
+    step_x: int,
+    step_y: int,
+    top: int,
 ) -> None:
     """(3, rows, columns) R'G'B' to Y'CbCr codes up to `top`, chroma sited left and between rows.
 
     Parameters
     ----------
+    luma, cb, cr
+        Where the rows go, from row `first` of the picture on.
     gain
         (11,) float32: R, G, B to luma and its offset; R, G, B to Cb; R, G, B to Cr; chroma's middle.
-        Offsets hold the half that rounds.
+    rounding
+        (8, columns + 3 or more) float32: what is added before the fraction is cut off, row after row of each
+        plane; Cr's begins three columns further on.
     """
     _, rows, columns = rgb.shape
     red, green, blue = rgb[0], rgb[1], rgb[2]
@@ -171,16 +184,19 @@ def rgb_to_ycbcr(
         wide_b[:] = 0
         wide_r[:] = 0
         for y in range(row * step_y, min((row + 1) * step_y, rows)):
+            cut = rounding[(first + y) % 8]
             for x in range(columns):
                 r, g, b = np.float32(red[y, x]), np.float32(green[y, x]), np.float32(blue[y, x])
-                value = r * y_r + g * y_g + b * y_b + y_offset
+                value = r * y_r + g * y_g + b * y_b + y_offset + cut[x]
                 luma[y, x] = np.int32(min(max(value, zero), last))
                 wide_b[x + 1] += (r * b_r + g * b_g + b * b_b) * share
                 wide_r[x + 1] += (r * r_r + g * r_g + b * r_b) * share
+        cut_b = rounding[(first // step_y + row) % 8]
+        cut_r = cut_b[3:]
         if step_x == 1:
             for x in range(columns):
-                cb[row, x] = np.int32(min(max(wide_b[x + 1] + middle, zero), last))
-                cr[row, x] = np.int32(min(max(wide_r[x + 1] + middle, zero), last))
+                cb[row, x] = np.int32(min(max(wide_b[x + 1] + middle + cut_b[x], zero), last))
+                cr[row, x] = np.int32(min(max(wide_r[x + 1] + middle + cut_r[x], zero), last))
         else:
             wide_b[0], wide_r[0] = wide_b[1], wide_r[1]
             wide_b[columns + 1], wide_r[columns + 1] = wide_b[columns], wide_r[columns]
@@ -188,27 +204,38 @@ def rgb_to_ycbcr(
             for x in range(chroma_columns):
                 b = (wide_b[2 * x] + wide_b[2 * x + 2]) * quarter + wide_b[2 * x + 1] * half
                 r = (wide_r[2 * x] + wide_r[2 * x + 2]) * quarter + wide_r[2 * x + 1] * half
-                cb[row, x] = np.int32(min(max(b + middle, zero), last))
-                cr[row, x] = np.int32(min(max(r + middle, zero), last))
+                cb[row, x] = np.int32(min(max(b + middle + cut_b[x], zero), last))
+                cr[row, x] = np.int32(min(max(r + middle + cut_r[x], zero), last))
 
 
 @compiled
 def packed_to_ycbcr(
-    packed: Any, luma: Any, cb: Any, cr: Any, gain: Any, step_x: int, step_y: int, top: int
+    packed: Any,
+    luma: Any,
+    cb: Any,
+    cr: Any,
+    first: int,
+    gain: Any,
+    rounding: Any,
+    step_x: int,
+    step_y: int,
+    top: int,
 ) -> None:
     """`rgb_to_ycbcr` of (rows, columns, 4) R'G'B' and something: as many rows at a time as share chroma."""
     rows, columns, _ = packed.shape
     lines = np.empty(3 * step_y * columns, np.float32)
-    for first in range(0, rows, step_y):
-        count = min(step_y, rows - first)
+    for at in range(0, rows, step_y):
+        count = min(step_y, rows - at)
         rgb = lines[: 3 * count * columns].reshape(3, count, columns)
         for y in range(count):
             red, green, blue = rgb[0, y], rgb[1, y], rgb[2, y]
-            row = packed[first + y].reshape(-1)
+            row = packed[at + y].reshape(-1)
             for x in range(columns):
                 red[x], green[x], blue[x] = row[4 * x], row[4 * x + 1], row[4 * x + 2]
-        chroma = first // step_y
-        rgb_to_ycbcr(rgb, luma[first:], cb[chroma:], cr[chroma:], gain, step_x, step_y, top)
+        chroma = at // step_y
+        rgb_to_ycbcr(
+            rgb, luma[at:], cb[chroma:], cr[chroma:], first + at, gain, rounding, step_x, step_y, top
+        )
 
 
 @compiled

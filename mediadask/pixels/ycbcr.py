@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from functools import cache
+from functools import cache, lru_cache
 from typing import TYPE_CHECKING, Any, Literal
 
 import av
@@ -29,8 +29,10 @@ def to_video_frame(
     pixel_format: str,
     matrix: str = "bt709",
     range: Literal["limited", "full"] = "limited",
+    *,
+    dither: bool = False,
 ) -> av.VideoFrame:
-    """A picture as an encoder takes it: rounded, clipped to the codes there are, tagged.
+    """A picture as an encoder takes it: rounded or dithered, clipped to the codes there are, tagged.
 
     Parameters
     ----------
@@ -42,6 +44,10 @@ def to_video_frame(
     matrix, range
         Of the codes, for Y'CbCr. Chroma is sited left, as H.264, HEVC and ProRes have it, each sample the
         weighted mean (1, 2, 1) of those around it.
+    dither
+        Keep shades between two 8-bit codes as the mean of neighbors, so that skies show no bands. The pattern
+        is FFmpeg's ordered one, by position: the same in every frame, it costs an encoder least, and what is
+        a code stays that code. Formats of more bits are rounded.
 
     Raises
     ------
@@ -49,7 +55,7 @@ def to_video_frame(
         If the pixel format is not planar Y'CbCr of at least half chroma, or the matrix is unknown.
     """
     height, width, _ = rgb.shape
-    return strips_to_video_frame([rgb], (width, height), pixel_format, matrix, range)
+    return strips_to_video_frame([rgb], (width, height), pixel_format, matrix, range, dither=dither)
 
 
 def strips_to_video_frame(
@@ -58,6 +64,8 @@ def strips_to_video_frame(
     pixel_format: str,
     matrix: str = "bt709",
     range: Literal["limited", "full"] = "limited",
+    *,
+    dither: bool = False,
 ) -> av.VideoFrame:
     """`to_video_frame` of a picture of (width, height) that comes from top to bottom, some rows at a time.
 
@@ -75,17 +83,18 @@ def strips_to_video_frame(
     bits = parts[0].bits
     frame = av.VideoFrame(width, height, pixel_format)
     planes = [_samples(plane, bits) for plane in frame.planes]
+    rounding = _rounding(width, dither and bits == 8)
     top = 0
     for strip in strips:
         rgb: npt.NDArray[Any] = strip.astype(np.float32) if strip.dtype == np.float16 else strip
         white = 1.0 if rgb.dtype.kind == "f" else float(np.iinfo(rgb.dtype).max)
         channels = rgb.transpose(2, 0, 1)
         luma, cb, cr = planes[0][top:], planes[1][top // step_y :], planes[2][top // step_y :]
-        gain = _gain(matrix, range, bits, white)
+        how = _gain(matrix, range, bits, white), rounding, step_x, step_y, (1 << bits) - 1
         if rgb.shape[2] == 4 and rgb.dtype == np.float32 and rgb.flags.c_contiguous:
-            packed_to_ycbcr(rgb, luma, cb, cr, gain, step_x, step_y, (1 << bits) - 1)
+            packed_to_ycbcr(rgb, luma, cb, cr, top, *how)
         else:
-            rgb_to_ycbcr(channels[:3], luma, cb, cr, gain, step_x, step_y, (1 << bits) - 1)
+            rgb_to_ycbcr(channels[:3], luma, cb, cr, top, *how)
         if len(planes) == 4:
             opaque = np.full(rgb.shape[:2], white, rgb.dtype) if len(channels) == 3 else channels[3]
             peak = np.float32((1 << bits) - 1)
@@ -112,5 +121,17 @@ def _gain(matrix: str, range: str, bits: int, white: float) -> npt.NDArray[np.fl
     offset = 0.0 if full else 16 * codes
     to_cb = (np.array([0, 0, 1]) - weights) * chroma / (2 * (1 - blue))
     to_cr = (np.array([1, 0, 0]) - weights) * chroma / (2 * (1 - red))
-    gains = [*weights * luma / white, offset + 0.5, *to_cb / white, *to_cr / white, 128 * codes + 0.5]
+    gains = [*weights * luma / white, offset, *to_cb / white, *to_cr / white, 128 * codes]
     return np.array(gains, np.float32)
+
+
+@lru_cache
+def _rounding(columns: int, dither: bool) -> npt.NDArray[np.float32]:
+    """What `rgb_to_ycbcr` takes: halves, or the 8 x 8 thresholds of Bayer's as FFmpeg orders them."""
+    y, x = np.mgrid[:8, : columns + 3]
+    if not dither:
+        return np.full(x.shape, 0.5, np.float32)
+    order = 0b010010
+    for bit, weight in ((0, 16), (1, 4), (2, 1)):
+        order = order ^ ((x >> bit & 1) * 3 ^ (y >> bit & 1) * 2) * weight
+    return np.asarray((order + 0.5) / 64, np.float32)

@@ -37,16 +37,17 @@ def display_picture(
 def proxy_picture(
     clip: Clip, size: tuple[int, int], color: Color | None, pixel_format: str, tags: ColorTags
 ) -> Callable[[Frame], av.VideoFrame]:
-    """A function from the clip's frames to pictures an encoder takes."""
+    """A function from the clip's frames to pictures an encoder takes, dithered if it is deeper than them."""
     header = clip.header
     scaled = size != (header.width, header.height) and header.rotation == 0
     packed = scaled and header.pixel_format.model == "yuv"
     shown = None if color is None else color.for_display()
     strips = partial(_packed, size=size, shown=shown) if packed else _display(clip, size, color)
     matrix, range = tags.matrix or "bt709", tags.range or "limited"
+    deep = header.pixel_format.bits > 8
 
     def picture(frame: Frame) -> av.VideoFrame:
-        return strips_to_video_frame(strips(frame), size, pixel_format, matrix, range)
+        return strips_to_video_frame(strips(frame), size, pixel_format, matrix, range, dither=deep)
 
     return picture
 

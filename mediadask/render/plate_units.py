@@ -134,17 +134,18 @@ def _part(movie: Movie, start: int, stop: int) -> Part:
 def _lane(order: PlateOrder, movie: Movie, start: int, stop: int) -> Iterator[Callable[[Frame], None]]:
     """A function that shows frames to a movie's part."""
     recipe, width, height = order.plate.recipe, *movie.size
-    url = _part(movie, start, stop).url
+    part = _part(movie, start, stop)
     picture = movie.picture(order)
     shape: dict[str, Any] = {"width": width, "height": height, "rate": recipe.rate, "color": movie.color}
+    deep = order.plate.clip.header.pixel_format.bits > 8
     with (
         output_errors(movie.output.url),
-        committed(url, movie.output.workspace) as path,
+        committed(part.url, movie.output.workspace) as path,
         open(path, "w+b", buffering=0) as file,
-        video_writer(file, movie.encoder, **shape) as write,
+        video_writer(file, movie.encoder, **shape, later=part.start > 0) as write,
     ):
         format, matrix = movie.encoder.pixel_format, movie.color.matrix or "bt709"
-        yield lambda frame: write(to_video_frame(picture(frame), format, matrix))
+        yield lambda frame: write(to_video_frame(picture(frame), format, matrix, dither=deep))
 
 
 def finish_plate(

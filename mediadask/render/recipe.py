@@ -34,7 +34,7 @@ _BOXES: dict[str, Box] = {
     "2160p": (3840, 2160),
 }
 
-RENDER_VERSION = 4
+RENDER_VERSION = 5
 """Raise it when the same recipe gives other pictures: outputs of older versions are then made anew."""
 
 

@@ -10,7 +10,7 @@ import pytest
 from mediadask.clips import ColorTags, Frame
 from mediadask.clips.planes import pixel_format, planes_of
 from mediadask.errors import InvalidRequest
-from mediadask.pixels import to_rgb, to_video_frame
+from mediadask.pixels import strips_to_video_frame, to_rgb, to_video_frame
 
 
 def frame_of(native: Any, matrix: str, code_range: Any) -> Frame:
@@ -50,6 +50,34 @@ def test_reference_levels() -> None:
     assert codes[0] == [235, 16, 63, 173, 32]
     assert codes[1] == [128, 128, 102, 42, 240]
     assert codes[2] == [128, 128, 240, 26, 118]
+
+
+@pytest.mark.parametrize("packed", [False, True])
+def test_a_dithered_sky_has_no_bands(packed: bool) -> None:
+    shades = np.linspace(0.3, 0.31, 40, dtype=np.float32)  # two codes of luma
+    picture = np.broadcast_to(np.repeat(shades, 16)[None, :, None], (64, 640, 3))
+    given = np.ascontiguousarray(np.dstack([picture, picture[..., :1]]) if packed else picture)
+    luma, *chroma = planes_of(to_video_frame(given, "yuv420p", dither=True))
+    seen = luma.reshape(8, 8, 40, 16).mean((1, 3))
+    assert np.abs(seen - (16 + 219 * shades)).max() < 0.02
+    assert all((plane == 128).all() for plane in chroma), "what is a code stays that code"
+
+
+def test_strips_are_dithered_as_the_whole_picture_is() -> None:
+    picture = np.random.default_rng(0).random((36, 50, 3), np.float32)
+    whole = to_video_frame(picture, "yuv420p", dither=True)
+    parts = (picture[top : top + 6] for top in range(0, 36, 6))
+    strips = strips_to_video_frame(parts, (50, 36), "yuv420p", dither=True)
+    for one, other in zip(planes_of(whole), planes_of(strips), strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+@pytest.mark.parametrize("name", ["yuv444p", "yuv444p10le"])
+def test_codes_are_the_nearest_where_no_dither_is_asked_for_or_there_are_more_bits(name: str) -> None:
+    bits = pixel_format(name).bits
+    luma = planes_of(to_video_frame(gradient(), name, dither=bits > 8))[0]
+    exact = (16 + 219 * gradient() @ [0.2126, 0.7152, 0.0722]) * 2 ** (bits - 8)
+    assert np.abs(luma - exact).max() < 0.501
 
 
 @pytest.mark.parametrize("dtype", ["uint8", "uint16", "float16"])

@@ -32,8 +32,11 @@ def main() -> int:
         parser.error(f"{wanted.table}: name a file ending in {', '.join(_WRITERS)}")
     try:
         delivery = md.inspect_many(wanted.footage)
-        with md.Pool.connect(wanted.pool) if wanted.pool else md.Pool.local() as pool:
-            clips = pool.submit(delivery, show=wanted.show).result()
+        if not delivery.groups:  # every clip has been opened before
+            clips = delivery.compute()
+        else:
+            with md.Pool.connect(wanted.pool) if wanted.pool else md.Pool.local() as pool:
+                clips = pool.submit(delivery, show=wanted.show).result()
         unreadable = clips[clips.error.notna()]
         for line in unreadable.error:
             print(line, file=sys.stderr)

@@ -35,7 +35,7 @@ def info(
 
     found = find(clips)
     where = work.Work(pool, workers, show, priority, deadline)
-    report = work.run(inspect_each(found.clips), where, light=len(found.clips) <= _LIGHT_CLIPS)
+    report = work.inspect(inspect_each(found.clips), where)
     known: list[ClipMetadata] = report.results
     if json:
         _print_json(known)
@@ -44,10 +44,6 @@ def info(
     elif known:
         print_table(known)
     raise typer.Exit(work.ended(report, found.failures))
-
-
-# A clip takes 5 ms of one core where its index is not cached: this many are done while processes start.
-_LIGHT_CLIPS = 1000
 
 
 def _print_json(found: list[ClipMetadata]) -> None:
@@ -70,30 +66,22 @@ def _print_csv(found: list[ClipMetadata]) -> None:
 
 def print_table(found: list[ClipMetadata]) -> None:
     """One row a clip; of a single clip every fact, with its source."""
-    from rich.table import Table
-    from rich.text import Text
-
-    from mediadask.cli.terminal import console, printable
+    from mediadask.cli.terminal import aligned, console
 
     if len(found) == 1:
         console().print(found[0])
         return
     rows = [_cells(clip) for clip in found]
     filled = [column for column in range(len(_COLUMNS)) if any(row[column] for row in rows)]
-    table = Table(box=None, pad_edge=False)
-    for column in filled:
-        name = _COLUMNS[column]
-        table.add_column(
-            name, justify="right" if name in _NUMBERS else "left", overflow="fold", no_wrap=name in _WHOLE
-        )
-    for row in rows:
-        table.add_row(*(Text(printable(row[column])) for column in filled))
-    console().print(table)
+    names = [_COLUMNS[column] for column in filled]
+    cells = [names, *([row[column] for column in filled] for row in rows)]
+    heading, *lines = aligned(cells, [at for at, name in enumerate(names) if name in _NUMBERS])
+    typer.secho(heading, bold=True)
+    print("\n".join(lines))
 
 
 _COLUMNS = ("clip", "size", "rate", "frames", "start", "reel", "codec", "camera", "iso", "sound")
 _NUMBERS = {"size", "rate", "frames", "iso", "sound"}
-_WHOLE = {*_NUMBERS, "start"}
 
 
 def _cells(clip: ClipMetadata) -> tuple[str, ...]:

@@ -39,16 +39,11 @@ def turnover_plan(
 
     edit = read_timeline(timeline, rate=rate)
     found = find_media(media)
-    clips = sum(unit.frames for group in found.groups for unit in group.units)
-    report = work.run(found, where, light=clips <= _LIGHT_CLIPS)
+    report = work.inspect(found, where)
     work.ended(report)
     if not report.results:
         raise MissingMedia("holds no clips", where=", ".join(media), do="name a folder or files with clips")
     return match_events(edit, report.results, handles=handles, name=name), report.results
-
-
-# A clip takes 5 ms of one core where its index is not cached: this many are done while processes start.
-_LIGHT_CLIPS = 1000
 
 
 def show_plan(plan: TurnoverPlan, names: list[str | None], json: bool, otio: str | None = None) -> NoReturn:

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 __all__ = [
     "Work",
     "ended",
+    "inspect",
     "run",
     "show_made",
 ]
@@ -42,6 +43,16 @@ class Work:
                 where=f"--workers {self.workers}",
                 do=f"leave it out, or --pool {self.pool} (MEDIADASK_POOL)",
             )
+
+
+def inspect(delivery: Delivery, work: Work) -> Report:
+    """Run an inspection: in this process, unless a pool was asked for or a great many clips are to open."""
+    opened = sum(unit.frames for group in delivery.groups for unit in group.units)
+    return run(delivery, work, light=opened <= _LIGHT_CLIPS)
+
+
+# Opening a clip takes 5 ms of one core: this many are opened while processes start.
+_LIGHT_CLIPS = 1000
 
 
 def run(delivery: Delivery, work: Work, *, light: bool = False) -> Report:
@@ -68,7 +79,7 @@ def run(delivery: Delivery, work: Work, *, light: bool = False) -> Report:
 
     due = parse_deadline(work.deadline) if work.deadline else None
     with progress(delivery.name) as show:
-        if work.pool is None and (light or _nothing_left(delivery)):
+        if not delivery.groups or (work.pool is None and (light or _nothing_left(delivery))):
             _check_priority(work.priority)
             here: Report = delivery.run(
                 work.workers or os.cpu_count() or 1, lambda ended: show(ended / len(delivery), "")

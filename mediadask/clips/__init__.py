@@ -1,6 +1,6 @@
 """What a camera file is: readers, frame index, native frames."""
 
-from mediadask.clips.clip import Clip, OnCorrupt
+from mediadask.clips.clip import Clip, ClipFacts, OnCorrupt, facts_of, recall
 from mediadask.clips.discover import find_clips
 from mediadask.clips.frame import BadFrame, ColorTags, Frame, PixelFormat
 from mediadask.clips.header import AudioStream, ClipHeader, Tag
@@ -12,6 +12,7 @@ __all__ = [
     "AudioStream",
     "BadFrame",
     "Clip",
+    "ClipFacts",
     "ClipHeader",
     "ColorTags",
     "FileStamp",
@@ -21,5 +22,7 @@ __all__ = [
     "PixelFormat",
     "Reader",
     "Tag",
+    "facts_of",
     "find_clips",
+    "recall",
 ]

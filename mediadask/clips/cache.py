@@ -3,68 +3,95 @@
 from __future__ import annotations
 
 import os
+import struct
 import tempfile
 from contextlib import suppress
 from fractions import Fraction
 from functools import cache
-from pathlib import Path
+from typing import IO
 
 import numpy as np
-from numpy.lib.format import read_array
-from platformdirs import user_cache_path
+from platformdirs import user_cache_dir
 from pydantic import TypeAdapter
 
 from mediadask.clips.header import ClipHeader
 from mediadask.clips.index import FrameIndex
 
-__all__ = ["cache_folder", "load", "store"]
+__all__ = ["cache_folder", "load", "load_facts", "store"]
 
-_FACTS = TypeAdapter(tuple[ClipHeader, Fraction])
+_HEAD = struct.Struct("<8s4q")
+"""What kind of file it is, bytes of the header, packets, frames, and how many of these are missing."""
+
+_KIND = b"mdindex1"
+_HEADER = TypeAdapter(tuple[ClipHeader, Fraction])
 """The header, and the index's time base."""
 
 
-def cache_folder() -> Path:
+def cache_folder() -> str:
     """Where indexes are kept: ``MEDIADASK_CACHE``, else the user's cache folder."""
-    folder = os.environ.get("MEDIADASK_CACHE")
-    return Path(folder) if folder else _own_folder()
+    return os.environ.get("MEDIADASK_CACHE") or _own_folder()
 
 
 @cache
-def _own_folder() -> Path:
-    return user_cache_path("mediadask") / "clips"
+def _own_folder() -> str:
+    return os.path.join(user_cache_dir("mediadask"), "clips")
 
 
 def load(identity: str) -> tuple[ClipHeader, FrameIndex] | None:
     """What `store` kept under this identity; None where there is nothing, or nothing whole."""
     try:
         with open(_path(identity), "rb") as file:
-            text, packets, shown = (read_array(file) for _ in range(3))
-        header, base = _FACTS.validate_json(text.tobytes())
-        pts, dts, offset, size, keyframe = packets
-        return header, FrameIndex(base, pts, dts, offset, size, keyframe.astype(bool), shown)
-    except (OSError, ValueError, TypeError, EOFError):
+            (header, base), packets, frames, _ = _read_head(file)
+            table = np.empty(5 * packets + frames, "<i8")
+            file.readinto(memoryview(table))
+    except _NOT_WHOLE:
         return None
+    pts, dts, offset, size, keyframe = table[: 5 * packets].reshape(5, packets)
+    return header, FrameIndex(base, pts, dts, offset, size, keyframe.astype(bool), table[5 * packets :])
+
+
+def load_facts(identity: str) -> tuple[ClipHeader, int, int] | None:
+    """The same without the index, which of a long clip is megabytes: header, frames, missing frames."""
+    try:
+        with open(_path(identity), "rb") as file:
+            (header, _), _, frames, missing = _read_head(file)
+    except _NOT_WHOLE:
+        return None
+    return header, frames, missing
+
+
+_NOT_WHOLE = (OSError, ValueError, struct.error)
+
+
+def _read_head(file: IO[bytes]) -> tuple[tuple[ClipHeader, Fraction], int, int, int]:
+    """Header and time base, packets, frames, missing frames: `ValueError` where the file is not `store`'s."""
+    kind, length, packets, frames, missing = _HEAD.unpack(file.read(_HEAD.size))
+    whole = _HEAD.size + length + 8 * (5 * packets + frames)
+    if kind != _KIND or os.fstat(file.fileno()).st_size != whole:
+        raise ValueError
+    return _HEADER.validate_json(file.read(length)), packets, frames, missing
 
 
 def store(identity: str, header: ClipHeader, index: FrameIndex) -> None:
     """Keep them, atomically. A cache that cannot be written (read-only home, full disk) is done without."""
     path = _path(identity)
-    text = np.frombuffer(_FACTS.dump_json((header, index.time_base)), np.uint8)
-    packets = np.stack([index.pts, index.dts, index.offset, index.size, index.keyframe])
+    text = _HEADER.dump_json((header, index.time_base))
+    table = [index.pts, index.dts, index.offset, index.size, index.keyframe, index.shown]
+    head = _HEAD.pack(_KIND, len(text), len(index.pts), len(index), int((index.shown < 0).sum()))
     with suppress(OSError):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=".", suffix=".npy")
+        os.makedirs(os.path.dirname(path), exist_ok=True)
+        handle, temporary = tempfile.mkstemp(dir=os.path.dirname(path), prefix=".", suffix=".index")
         try:
             with os.fdopen(handle, "wb") as file:
-                # One after another: a plan looks up thousands of clips, and reading the directory of an
-                # archive would take longer than what is in it.
-                for array in (text, packets, index.shown):
-                    np.save(file, array, allow_pickle=False)
+                # Plain numbers: a plan looks up thousands of clips, and NumPy's own headers are Python that
+                # would take longer to parse than all the rest.
+                file.write(head + text)
+                file.write(np.concatenate(table, dtype="<i8").tobytes())
             os.replace(temporary, path)
         except BaseException:
             os.unlink(temporary)
             raise
 
 
-def _path(identity: str) -> Path:
-    return cache_folder() / identity[:2] / f"{identity}.npy"
+def _path(identity: str) -> str:
+    return os.path.join(cache_folder(), identity[:2], f"{identity}.index")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import html
 import os
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -27,10 +28,21 @@ if TYPE_CHECKING:
     from mediadask.clips.reader import Reader
     from mediadask.clips.storage import FileStamp
 
-__all__ = ["Clip", "OnCorrupt", "reopen"]
+__all__ = ["Clip", "ClipFacts", "OnCorrupt", "facts_of", "recall", "reopen"]
 
 OnCorrupt = Literal["fail", "hold", "black"]
 """What stands in for a frame that does not decode: nothing (an error), the last good picture, or black."""
+
+
+@dataclass(frozen=True)
+class ClipFacts:
+    """What a clip is, without the index that reading frames takes. Plain data."""
+
+    url: str
+    files: tuple[FileStamp, ...]
+    header: ClipHeader
+    frames: int
+    missing_frames: int
 
 
 class Clip:
@@ -61,18 +73,7 @@ class Clip:
         MediaError
             If there is no such file, it is damaged, or no reader opens it: one line, with what to do.
         """
-        if isinstance(url, str | os.PathLike):
-            text = normalize(url) if "concat:" not in os.fspath(url) else os.fspath(url)
-        else:
-            text = "concat:" + "|".join(normalize(part) for part in url)
-        reader = reader_for(text)
-        files = reader.files(text)
-        identity = _identity(reader, text, files)
-        found = cache.load(identity)
-        if found is None:
-            found = reader.probe(text, files)
-            cache.store(identity, *found)
-        return cls(text, reader, files, *found)
+        return _open(*_found(url))
 
     def __len__(self) -> int:
         return len(self.index)
@@ -101,6 +102,12 @@ class Clip:
     def size_bytes(self) -> int:
         """Of all its files together."""
         return sum(file.size_bytes for file in self.files)
+
+    @property
+    def facts(self) -> ClipFacts:
+        """What it is, without its index."""
+        missing = int((self.index.shown < 0).sum())
+        return ClipFacts(self.url, self.files, self.header, len(self), missing)
 
     def frames(
         self, start: int = 0, stop: int | None = None, *, on_corrupt: OnCorrupt = "fail", threads: int = 0
@@ -177,6 +184,55 @@ class Clip:
                 f"sound stream {stream} was asked for, the clip has {len(self.header.audio)}", where=self.url
             )
         return self.reader.audio(self, stream, start, stop)
+
+
+def facts_of(url: str | os.PathLike[str]) -> ClipFacts:
+    """What a clip is. Of one that was opened before no index is read, which for a long one is megabytes.
+
+    Raises
+    ------
+    MediaError
+        As `Clip.open`.
+    """
+    found = _found(url)
+    return _recalled(*found) or _open(*found).facts
+
+
+def recall(url: str | os.PathLike[str]) -> ClipFacts | None:
+    """The same from the cache alone; None for a clip that must be opened.
+
+    Raises
+    ------
+    MediaError
+        If there is no such file, or no reader opens it.
+    """
+    return _recalled(*_found(url))
+
+
+def _found(
+    url: str | os.PathLike[str] | Sequence[str | os.PathLike[str]],
+) -> tuple[str, Reader, tuple[FileStamp, ...], str]:
+    """A clip's URL, reader, files as they are now, and the identity that these make."""
+    if isinstance(url, str | os.PathLike):
+        text = normalize(url) if "concat:" not in os.fspath(url) else os.fspath(url)
+    else:
+        text = "concat:" + "|".join(normalize(part) for part in url)
+    reader = reader_for(text)
+    files = reader.files(text)
+    return text, reader, files, _identity(reader, text, files)
+
+
+def _recalled(url: str, reader: Reader, files: tuple[FileStamp, ...], identity: str) -> ClipFacts | None:
+    known = cache.load_facts(identity)
+    return None if known is None else ClipFacts(url, files, *known)
+
+
+def _open(url: str, reader: Reader, files: tuple[FileStamp, ...], identity: str) -> Clip:
+    found = cache.load(identity)
+    if found is None:
+        found = reader.probe(url, files)
+        cache.store(identity, *found)
+    return Clip(url, reader, files, *found)
 
 
 def _identity(reader: Reader, url: str, files: tuple[FileStamp, ...]) -> str:

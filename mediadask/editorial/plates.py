@@ -178,7 +178,7 @@ def plate_order(
         followed.
     """
     clip = _opened(str(planned.url))
-    metadata = describe(clip)
+    metadata = describe(clip.facts)
     config = config_url(options.config)
     amf = amfs.of(planned)
     source = amf_space(amf, config) if amf else input_space(metadata, options.input_space, config)

@@ -7,18 +7,20 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from mediadask.checkpoint import checkpoint
-from mediadask.clips import Clip
+from mediadask.clips import facts_of, recall
 from mediadask.clips.discover import find_clips
+from mediadask.clips.storage import is_local
 from mediadask.delivery import Delivery, Failure, Group, Outcome, Report, Unit, attempt
+from mediadask.errors import MediaError
 from mediadask.metadata import color, documents, rules
 from mediadask.metadata.model import ClipMetadata
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     import pandas as pd
 
-    from mediadask.clips import ClipHeader
+    from mediadask.clips import ClipFacts, ClipHeader
 
 __all__ = ["describe", "inspect", "inspect_each", "inspect_many"]
 
@@ -31,11 +33,11 @@ def inspect(url: str | os.PathLike[str]) -> ClipMetadata:
     MediaError
         If it cannot be opened: one line, with what to do.
     """
-    return describe(Clip.open(url))
+    return describe(facts_of(url))
 
 
-def describe(clip: Clip) -> ClipMetadata:
-    """The metadata of an open clip, its sidecars included."""
+def describe(clip: ClipFacts) -> ClipMetadata:
+    """The metadata of a clip, its sidecars included."""
     header = clip.header
     tags = [*header.tags, *documents.embedded(clip.files[0].url, header)]
     if header.first_number is None:
@@ -44,12 +46,12 @@ def describe(clip: Clip) -> ClipMetadata:
     camera_color = color.camera_space(said.pop("gamma", None), said.pop("gamut", None))
     known = {
         **said,
-        **{name: fact for name, fact in _from_header(header, len(clip)).items() if fact[0] is not None},
+        **{name: fact for name, fact in _from_header(header, clip.frames).items() if fact[0] is not None},
         **({"color_space": camera_color} if camera_color else {}),
         "path": (clip.url, "file system"),
-        "size_bytes": (clip.size_bytes, "file system"),
-        "frames": (len(clip), "frame index"),
-        "missing_frames": (int((clip.index.shown < 0).sum()), "frame index"),
+        "size_bytes": (sum(file.size_bytes for file in clip.files), "file system"),
+        "frames": (clip.frames, "frame index"),
+        "missing_frames": (clip.missing_frames, "frame index"),
     }
     return ClipMetadata(
         **{name: value for name, (value, _) in known.items()},
@@ -102,21 +104,39 @@ def inspect_many(clips: Iterable[str | os.PathLike[str]] | str | os.PathLike[str
     Delivery
         Computes to a pandas table of one row for each clip, in order, with a column for each field of
         `ClipMetadata` and ``error``: None, or the line that says why the clip cannot be read (its other
-        columns but ``path`` are then empty).
+        columns but ``path`` are then empty). Its units are the clips that must be opened: see `inspect_each`.
 
     Raises
     ------
     MissingMedia
         If there is no such folder, or nothing matches.
     """
-    batches = _batches(find_clips(clips) if isinstance(clips, str | os.PathLike) else clips)
-    return Delivery("inspect", _groups(batches), finish=partial(_table, batches))
+    each = inspect_each(find_clips(clips) if isinstance(clips, str | os.PathLike) else clips)
+    assert each.finish is not None
+    return Delivery(each.name, each.groups, finish=partial(_table, each.finish))
 
 
 def inspect_each(urls: Iterable[str | os.PathLike[str]]) -> Delivery:
-    """Inspect clips, lazily; computes to a `Report` with an outcome for each clip."""
-    batches = _batches(urls)
-    return Delivery("inspect", _groups(batches), finish=partial(_by_clip, batches))
+    """Inspect clips, lazily; computes to a `Report` with an outcome for each clip.
+
+    Clips on this machine that were opened before are answered now, from the cache: no pool is asked, or
+    waited for, for what takes a third of a millisecond.
+    """
+    every = [os.fspath(url) for url in urls]
+    known = {url: found for url in every if (found := _remembered(url))}
+    batches = _batches([url for url in every if url not in known])
+    return Delivery("inspect", _groups(batches), finish=partial(_by_clip, every, known, batches))
+
+
+def _remembered(url: str) -> ClipMetadata | None:
+    """What `inspect` would say, where no file needs to be opened for it and no server asked."""
+    if not is_local(url):
+        return None
+    try:
+        facts = recall(url)
+    except MediaError:  # whoever inspects it will hear of it
+        return None
+    return None if facts is None else describe(facts)
 
 
 # A pool spends 2 ms on a unit whatever it does, and a clip takes 5 ms.
@@ -124,8 +144,7 @@ _MOST_CLIPS_A_UNIT = 32
 _UNITS_TO_SHARE = 64
 
 
-def _batches(urls: Iterable[str | os.PathLike[str]]) -> list[list[str]]:
-    every = [os.fspath(url) for url in urls]
+def _batches(every: Sequence[str]) -> list[Sequence[str]]:
     size = min(max(len(every) // _UNITS_TO_SHARE, 1), _MOST_CLIPS_A_UNIT)
     return [every[start : start + size] for start in range(0, len(every), size)]
 
@@ -147,25 +166,30 @@ def _inspect_batch(urls: Sequence[str]) -> list[ClipMetadata | Failure]:
     return found
 
 
-def _by_clip(batches: Sequence[Sequence[str]], report: Report) -> Report:
-    outcomes: list[Outcome] = []
+def _by_clip(
+    urls: Sequence[str],
+    known: Mapping[str, ClipMetadata],
+    batches: Sequence[Sequence[str]],
+    report: Report,
+) -> Report:
+    opened: dict[str, Outcome] = {}
     for batch, outcome in zip(batches, report.outcomes, strict=True):
         # A whole batch fails only where its worker does.
         values = [outcome.failure] * len(batch) if outcome.failure else outcome.value
-        outcomes += (
-            Outcome(url, failure=value) if isinstance(value, Failure) else Outcome(url, value)
-            for url, value in zip(batch, values, strict=True)
-        )
+        for url, value in zip(batch, values, strict=True):
+            failed = isinstance(value, Failure)
+            opened[url] = Outcome(url, failure=value) if failed else Outcome(url, value)
+    outcomes = (Outcome(url, known[url]) if url in known else opened[url] for url in urls)
     return Report(report.name, tuple(outcomes))
 
 
-def _table(batches: Sequence[Sequence[str]], report: Report) -> pd.DataFrame:
+def _table(by_clip: Callable[[Report], Report], report: Report) -> pd.DataFrame:
     import pandas as pd
 
     rows = [
         {**outcome.value.as_dict(), "error": None}
         if outcome.failure is None
         else {"path": outcome.name, "error": outcome.failure.error}
-        for outcome in _by_clip(batches, report).outcomes
+        for outcome in by_clip(report).outcomes
     ]
     return pd.DataFrame(rows, columns=[*ClipMetadata.__dataclass_fields__, "error"]).convert_dtypes()

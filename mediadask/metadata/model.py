@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import html
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import dataclass, field, fields
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
@@ -113,7 +113,7 @@ class ClipMetadata:
 
     def as_dict(self) -> dict[str, Any]:
         """Every field by name, as JSON types."""
-        return asdict(self)
+        return {**vars(self), "sources": dict(self.sources)}
 
     def rows(self) -> list[tuple[str, str, str]]:
         """(field, value, source) for people, of every field that is known."""

@@ -7,7 +7,9 @@ comes before what a recorder or an application wrote, and the file before a side
 
 from __future__ import annotations
 
+from collections import defaultdict
 from dataclasses import dataclass
+from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 
 from mediadask.metadata.values import (
@@ -200,23 +202,28 @@ FAMILIES = (
 )
 
 
+_BY_TAG: defaultdict[str, list[tuple[int, Family, Rule]]] = defaultdict(list)
+"""The rules that a tag's name may be read by, with their place in the order of all."""
+
+for _place, (_family, _rule) in enumerate((family, rule) for family in FAMILIES for rule in family.rules):
+    _BY_TAG[_rule.tag.casefold()].append((_place, _family, _rule))
+
+
 def apply(tags: Iterable[Tag]) -> dict[str, tuple[Any, str]]:
     """What the tags say: field to (value, source)."""
     named: dict[str, list[Tag]] = {}
     for tag in tags:
         named.setdefault(tag.name.casefold(), []).append(tag)
+    meant = [(*rule, said) for name, said in named.items() if name in _BY_TAG for rule in _BY_TAG[name]]
     found: dict[str, tuple[Any, str]] = {}
-    for family in FAMILIES:
-        if family.when and not _says(named, *family.when):
+    for _, family, rule, said in sorted(meant, key=itemgetter(0)):
+        if rule.field in found or (family.when and not _says(named, *family.when)):
             continue
-        for rule in family.rules:
-            if rule.field in found:
-                continue
-            for tag in named.get(rule.tag.casefold(), ()):
-                value = rule.read(tag.value)
-                if value is not None:
-                    found[rule.field] = (value, f"{tag.source}: {tag.name}")
-                    break
+        for tag in said:
+            value = rule.read(tag.value)
+            if value is not None:
+                found[rule.field] = (value, f"{tag.source}: {tag.name}")
+                break
     return found
 
 

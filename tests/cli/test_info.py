@@ -102,7 +102,7 @@ def test_two_hundred_clips(run: Run, good: Path, tmp_path: Path) -> None:
 def test_a_batch_goes_through_the_pool(
     good: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr("mediadask.cli.info._LIGHT_CLIPS", 2)
+    monkeypatch.setattr("mediadask.cli.work._LIGHT_CLIPS", 2)
     clips = [str(tmp_path / f"A{number:04}.mov") for number in range(9)]
     for clip in clips:
         os.link(good, clip)

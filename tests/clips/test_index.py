@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 from fractions import Fraction
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mediadask.clips import FrameIndex, cache
+from mediadask.clips import Clip, FrameIndex, cache, facts_of, recall
 from mediadask.clips.frame import PixelFormat
 from mediadask.clips.header import AudioStream, ClipHeader, Tag
 from mediadask.errors import InvalidRequest
+
+if TYPE_CHECKING:
+    from tests.conftest import MakeClip
 
 
 @st.composite
@@ -81,14 +86,22 @@ def test_the_cache_gives_back_what_it_was_given(index: FrameIndex) -> None:
     assert found[1].time_base == index.time_base
     for name, array in index.arrays().items():
         np.testing.assert_array_equal(found[1].arrays()[name], array)
+    assert cache.load_facts("0" * 40) == (header, len(index), (index.shown < 0).sum())
 
 
-def test_a_spoilt_cache_is_done_without() -> None:
-    path = cache.cache_folder() / "11" / ("1" * 40 + ".npy")
-    path.parent.mkdir(parents=True, exist_ok=True)
-    for spoilt in (b"", b"PK\x03\x04 not a zip", b"\0" * 1000):
+def test_a_spoilt_cache_is_made_anew(make_clip: MakeClip) -> None:
+    url = make_clip("a.mov", codec="mjpeg", pixel_format="yuvj420p", frames=3, size=(64, 36))
+    clip = Clip.open(url)
+    path = Path(cache.cache_folder(), clip.identity[:2], f"{clip.identity}.index")
+    whole = path.read_bytes()
+    torn = (b"", whole[:20], whole[:200], whole[:-8], bytes(len(whole)))
+    foreign = (b"PK\x03\x04 of an archive", b"\x93NUMPY" + whole[6:], whole.replace(b'"mjpeg"', b"0123456"))
+    for spoilt in (*torn, *foreign):
         path.write_bytes(spoilt)
-        assert cache.load("1" * 40) is None
+        assert recall(url) is None
+        assert Clip.open(url).header == clip.header
+        assert path.read_bytes() == whole
+    assert recall(url) == facts_of(url) == clip.facts
 
 
 def test_ranges_are_checked() -> None:

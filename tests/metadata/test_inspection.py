@@ -6,6 +6,7 @@ import json
 import pickle
 import shutil
 from fractions import Fraction
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import dask
@@ -15,10 +16,9 @@ from rich.console import Console
 
 import mediadask as md
 from mediadask import footage
+from mediadask.metadata import inspect_each
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from tests.conftest import MakeClip
 
 CONTRACT = """
@@ -116,6 +116,26 @@ def test_a_bad_clip_is_a_row_that_says_why(make_clip: MakeClip, tmp_path: Path) 
     assert table.error.isna().tolist() == [False, True, False]
     assert table.frames.tolist()[1] == 12
     assert table.frames.isna().tolist() == [True, False, True]
+
+
+def test_clips_that_were_opened_before_are_answered_without_units(
+    make_clip: MakeClip, tmp_path: Path
+) -> None:
+    names = [str(shutil.copy(make_clip("a.mov", **A_CAMERA), tmp_path / f"{n}.mov")) for n in range(4)]
+    new, seen, changed, spoilt = names
+    before, *_ = [md.inspect(name) for name in (seen, changed, spoilt)]
+    shutil.copy(make_clip("longer.mov", **{**A_CAMERA, "frames": 13}), changed)
+    Path(spoilt).write_text("no clip")
+    sidecar = '<NonRealTimeMeta><Device manufacturer="Sony" modelName="VENICE"/></NonRealTimeMeta>'
+    (tmp_path / "1M01.XML").write_text(sidecar)
+    lazy = inspect_each([*names, seen])
+    assert [group.units[0].args for group in lazy.groups] == [([new],), ([changed],), ([spoilt],)]
+    report = lazy.compute()
+    assert [outcome.name for outcome in report.outcomes] == [*names, seen]
+    assert [outcome.value and outcome.value.frames for outcome in report.outcomes] == [12, 12, 13, None, 12]
+    assert [outcome.name for outcome in report.failures] == [spoilt]
+    # What stands beside a clip is looked at again, whatever is known of the clip itself.
+    assert (before.camera_model, report.outcomes[1].value.camera_model) == (None, "VENICE")
 
 
 def test_a_folder_is_searched(make_clip: MakeClip, tmp_path: Path) -> None:

@@ -49,7 +49,7 @@ def rows(quick: bool, rounds: int) -> Iterator[Row]:
     for side, what, judged in (
         ("matching", "s to read, match, clamp, name", target),
         ("command", "s of pull --plan, media as info --json listed it", target),
-        ("folder", "s of pull --plan, media a folder seen before", None),
+        ("folder", "s of pull --plan, media a folder seen before", target),
     ):
         seconds = median_of(samples[side], "wall_seconds")
         yield Row("plan", case, what, seconds, judged, samples={side: samples[side]})

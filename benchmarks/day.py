@@ -18,9 +18,9 @@ from benchmarks.displacement import FRAME_SECONDS, clip
 from benchmarks.report import Row, at_least, at_most
 from mediadask.pool import Pool
 from mediadask.pool.config import load_config
-from mediadask.pool.costs import costs
-from mediadask.pool.reports import read_table, turnaround
-from mediadask.pool.tables import attempts, jobs, leases, open_database
+from mediadask.pool.ledger.costs import costs
+from mediadask.pool.ledger.reports import read_table, turnaround
+from mediadask.pool.ledger.tables import attempts, jobs, leases, open_database
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

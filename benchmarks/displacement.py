@@ -19,7 +19,7 @@ from benchmarks.report import Row, at_most
 from mediadask.clips import Clip
 from mediadask.pixels import to_rgb
 from mediadask.pool import Pool
-from mediadask.pool.tables import attempts, open_database
+from mediadask.pool.ledger.tables import attempts, open_database
 from mediadask.render.exr import exr_bytes
 
 if TYPE_CHECKING:

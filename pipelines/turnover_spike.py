@@ -20,10 +20,10 @@ import mediadask as md
 from mediadask import footage
 from mediadask.clips.discover import find_clips
 from mediadask.pool.config import load_config
-from mediadask.pool.plots import save, schedule_plot
-from mediadask.pool.reports import history
-from mediadask.pool.schedule import schedule
-from mediadask.pool.tables import open_database
+from mediadask.pool.ledger.plots import save, schedule_plot
+from mediadask.pool.ledger.reports import history
+from mediadask.pool.ledger.schedule import schedule
+from mediadask.pool.ledger.tables import open_database
 
 CLIPS, FRAMES, SHOTS = 6, 144, 4
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -48,20 +49,30 @@ def imported(path: Path) -> set[str]:
     return {name.split(".")[1] for name in found if name.startswith("mediadask.")}
 
 
-@pytest.mark.parametrize("path", modules(), ids=lambda path: str(path.relative_to(PACKAGE)))
-def test_imports_point_down(path: Path) -> None:
-    here = floor_of(path)
-    if here in TOP:
-        return
-    uses = {
-        name for name in imported(path) if (PACKAGE / name).exists() or (PACKAGE / f"{name}.py").exists()
-    } - {here}
-    if here == "pool":
-        assert uses <= DOOR, f"the pool knows no media, but {path.name} imports {uses - DOOR}"
-        return
-    level = next(number for number, names in enumerate(MEDIA) if here in names)
-    below = set().union(*MEDIA[: level + 1])
-    assert uses <= below, f"{path.name} imports {uses - below} from a floor above"
+def may_import(floor: str) -> set[str]:
+    if floor == "pool":
+        return DOOR
+    level = next(number for number, names in enumerate(MEDIA) if floor in names)
+    return set().union(*MEDIA[: level + 1])
+
+
+def test_imports_point_down() -> None:
+    """To the own floor and those below; the pool knows no media."""
+    wrong = {}
+    for path in modules():
+        here = floor_of(path)
+        uses = {
+            name for name in imported(path) if (PACKAGE / name).exists() or (PACKAGE / f"{name}.py").exists()
+        }
+        if here not in TOP and (above := uses - {here} - may_import(here)):
+            wrong[str(path.relative_to(PACKAGE))] = above
+    assert not wrong
+
+
+@pytest.mark.parametrize("part", ["ledger", "scaling", "worker"])
+def test_parts_of_the_pool_know_nothing_of_the_scheduler(part: str) -> None:
+    for path in (PACKAGE / "pool" / part).glob("*.py"):
+        assert not re.search(r"mediadask\.pool\.(scheduler|view)", path.read_text()), path.name
 
 
 def test_public_names_are_there_and_sorted() -> None:

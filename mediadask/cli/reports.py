@@ -46,8 +46,8 @@ def jobs(
     json: options.JsonOption = False,
 ) -> None:
     """List the jobs of all pools, newest first, with status, turnaround and failures."""
-    from mediadask.pool.plots import jobs_plot
-    from mediadask.pool.reports import history
+    from mediadask.pool.ledger.plots import jobs_plot
+    from mediadask.pool.ledger.reports import history
 
     _report(ledger, lambda engine: history(engine, limit=limit, since=_moment(since)), jobs_plot, plot, json)
 
@@ -60,9 +60,9 @@ def turnaround(
     json: options.JsonOption = False,
 ) -> None:
     """Say how long jobs took from submission to result: median, 90 %, longest; targets and deadlines met."""
-    from mediadask.pool import reports
     from mediadask.pool.config import load_config
-    from mediadask.pool.plots import turnaround_plot
+    from mediadask.pool.ledger import reports
+    from mediadask.pool.ledger.plots import turnaround_plot
 
     config = load_config()
     _report(
@@ -86,9 +86,9 @@ def costs(
 
     Shows that have nearly spent their budget, or all of it, are named on stderr.
     """
-    from mediadask.pool import costs as money
     from mediadask.pool.config import load_config
-    from mediadask.pool.plots import costs_plot
+    from mediadask.pool.ledger import costs as money
+    from mediadask.pool.ledger.plots import costs_plot
 
     config = load_config()
 
@@ -110,8 +110,8 @@ def _report(
 ) -> None:
     from sqlalchemy.exc import DBAPIError
 
-    from mediadask.pool.plots import save
-    from mediadask.pool.tables import open_database
+    from mediadask.pool.ledger.plots import save
+    from mediadask.pool.ledger.tables import open_database
 
     engine = open_database(ledger)
     where = engine.url.render_as_string(hide_password=True)

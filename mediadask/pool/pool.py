@@ -16,9 +16,9 @@ from mediadask.errors import InvalidRequest, MediaError
 from mediadask.pool import standing
 from mediadask.pool.config import load_config
 from mediadask.pool.connection import connected
-from mediadask.pool.foreman import Foreman
-from mediadask.pool.graphs import Computation
 from mediadask.pool.job import Job, Jobs, written
+from mediadask.pool.scheduler.foreman import Foreman
+from mediadask.pool.scheduler.graphs import Computation
 from mediadask.pool.signals import leave_unless_main, workers_without_interrupts
 
 if TYPE_CHECKING:
@@ -27,8 +27,8 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
-    from mediadask.pool.costs import CostsBy
-    from mediadask.pool.reports import TurnaroundBy
+    from mediadask.pool.ledger.costs import CostsBy
+    from mediadask.pool.ledger.reports import TurnaroundBy
 
 __all__ = ["Pool"]
 
@@ -229,11 +229,11 @@ class Pool:
         raise InvalidRequest("the pool knows no such job", where=name, do="`mediadask jobs` lists them")
 
     def turnaround(self, by: TurnaroundBy = "priority") -> pd.DataFrame:
-        """How long jobs took, by class, show or kind: see `mediadask.pool.reports.turnaround`."""
+        """How long jobs took, by class, show or kind: see `mediadask.pool.ledger.reports.turnaround`."""
         return self._table("turnaround", by, ("priority", "show", "kind"))
 
     def costs(self, by: CostsBy = "show") -> pd.DataFrame:
-        """What was spent on what, by show, job, class or kind: see `mediadask.pool.costs.costs`."""
+        """What was spent on what, by show, job, class or kind: see `mediadask.pool.ledger.costs.costs`."""
         return self._table("costs", by, ("show", "job", "priority", "kind"))
 
     def _table(self, report: str, by: str, known: tuple[str, ...]) -> pd.DataFrame:

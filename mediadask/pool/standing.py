@@ -237,7 +237,7 @@ def _answer(starter: IO[str], what: Mapping[str, Any]) -> None:
 async def _stay(name: str, log: str, workers: int | None, ports: tuple[int, int], starter: IO[str]) -> None:
     from distributed import Scheduler
 
-    from mediadask.pool.foreman import Foreman
+    from mediadask.pool.scheduler.foreman import Foreman
 
     port, dashboard_port = ports
     config: PoolConfig = load_config().on_this_machine(workers).model_copy(update={"name": name})

@@ -17,8 +17,8 @@ from mediadask.pool.events import (
     WorkerJoined,
     WorkerLeft,
 )
-from mediadask.pool.ledger import Ledger
-from mediadask.pool.tables import open_database
+from mediadask.pool.ledger.ledger import Ledger
+from mediadask.pool.ledger.tables import open_database
 
 if TYPE_CHECKING:
     from pathlib import Path

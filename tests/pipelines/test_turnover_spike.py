@@ -8,8 +8,8 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mediadask.pool.reports import delays
-from mediadask.pool.tables import open_database
+from mediadask.pool.ledger.reports import delays
+from mediadask.pool.ledger.tables import open_database
 
 if TYPE_CHECKING:
     from tests.conftest import MakeClip
@@ -23,7 +23,7 @@ def spike(ledger: Path, *words: object) -> subprocess.CompletedProcess[str]:
         capture_output=True,
         text=True,
         check=False,
-        timeout=240,
+        timeout=900,
         env={**os.environ, "MEDIADASK_LEDGER": str(ledger)},
     )
 
@@ -33,7 +33,7 @@ def test_proxies_step_aside_for_the_turnover_and_both_are_delivered(
 ) -> None:
     clips = [
         make_clip(
-            f"A00{number}.mov", codec="mpeg4", size=(1280, 720), frames=300, scene=number,
+            f"A00{number}.mov", codec="mpeg4", size=(960, 540), frames=200, scene=number,
             timecode="10:00:00:00", reel=f"A00{number}",
         )
         for number in range(2)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from mediadask.pool.conformance import TIERS, ActuatorConformance
-from mediadask.pool.local_workers import LocalWorkers
+from mediadask.pool.scaling.conformance import TIERS, ActuatorConformance
+from mediadask.pool.scaling.local_workers import LocalWorkers
 
 if TYPE_CHECKING:
     from distributed import Scheduler

@@ -15,7 +15,8 @@ from typer.testing import CliRunner
 import mediadask as md
 from mediadask.cli.main import app
 from mediadask.errors import MediaError
-from mediadask.pool import Pool, tables
+from mediadask.pool import Pool
+from mediadask.pool.ledger import tables
 from tests.pool.waiting import WAIT, eventually, see
 
 if TYPE_CHECKING:

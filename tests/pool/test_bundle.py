@@ -12,8 +12,8 @@ import pytest
 
 import mediadask as md
 from mediadask.pool import Job, Pool
-from mediadask.pool.backlog import JobRecord
-from mediadask.pool.bundle import BUNDLE_UNITS, Bundle, take_bundle
+from mediadask.pool.scheduler.backlog import JobRecord
+from mediadask.pool.scheduler.bundle import BUNDLE_UNITS, Bundle, take_bundle
 from tests.pool.waiting import WAIT, eventually
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from mediadask.delivery import Unit
-    from mediadask.pool.backlog import Ticket
+    from mediadask.pool.scheduler.backlog import Ticket
 
 
 def job_of(units: int) -> JobRecord:

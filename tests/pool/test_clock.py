@@ -12,9 +12,10 @@ import pytest
 from sqlalchemy import select
 
 import mediadask as md
-from mediadask.pool import Pool, tables
+from mediadask.pool import Pool
 from mediadask.pool.config import load_config
-from mediadask.pool.costs import costs
+from mediadask.pool.ledger import tables
+from mediadask.pool.ledger.costs import costs
 from tests.pool.waiting import WAIT, see
 
 if TYPE_CHECKING:

@@ -14,14 +14,16 @@ from typing import TYPE_CHECKING
 
 import dask.config
 import pytest
-from distributed import LocalCluster
+from distributed import Client, LocalCluster
 
 from mediadask.errors import InvalidRequest, MediaError
 from mediadask.pool import Pool
-from tests.pool.waiting import eventually
+from tests.pool.waiting import WAIT, eventually
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+
+    from distributed import Scheduler
 
 
 @pytest.fixture(autouse=True)
@@ -164,3 +166,36 @@ class other_python:  # noqa: N801 - used as a function
     def __exit__(self, *error: object) -> None:
         self._process.kill()
         self._process.communicate()
+
+
+def test_a_scheduler_is_a_pool_by_a_preload(tmp_path: Path) -> None:
+    contact = tmp_path / "scheduler.json"
+    with preloaded(contact) as scheduler:
+        eventually(lambda: contact.exists() or scheduler.poll() is not None)
+        with Client(scheduler_file=str(contact), set_as_default=False, timeout=f"{WAIT}s") as client:
+            eventually(lambda: client.run_on_scheduler(has_foreman))
+            address = client.scheduler.address
+        with Pool.connect(address) as pool:
+            assert pool.jobs() == []
+        scheduler.terminate()
+
+
+def test_a_preload_with_wrong_settings_ends_with_a_line(tmp_path: Path) -> None:
+    with preloaded(tmp_path / "scheduler.json", DASK_MEDIADASK__GRACE="soon") as scheduler:
+        _, said = scheduler.communicate(timeout=WAIT)
+    assert "grace: 'soon' is not a duration" in said
+    assert "Traceback" not in said
+
+
+def has_foreman(dask_scheduler: Scheduler) -> bool:
+    return "mediadask-foreman" in dask_scheduler.plugins
+
+
+def preloaded(contact: Path, **environment: str) -> subprocess.Popen[str]:
+    how = ["--preload", "mediadask.pool.scheduler", "--port", "0", "--no-dashboard", "--host", "127.0.0.1"]
+    return subprocess.Popen(
+        [sys.executable, "-m", "dask", "scheduler", *how, "--scheduler-file", contact],
+        env={**os.environ, **environment},
+        stderr=subprocess.PIPE,
+        text=True,
+    )

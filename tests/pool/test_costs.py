@@ -13,9 +13,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mediadask.pool.config import load_config
-from mediadask.pool.costs import budgets, costs, spent
 from mediadask.pool.events import AttemptEnded, AttemptStarted, JobSubmitted, WorkerJoined, WorkerLeft, new_id
-from mediadask.pool.ledger import Ledger
+from mediadask.pool.ledger.costs import budgets, costs, spent
+from mediadask.pool.ledger.ledger import Ledger
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

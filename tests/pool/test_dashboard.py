@@ -11,9 +11,7 @@ import pytest
 from distributed import Scheduler
 from tornado.httpclient import AsyncHTTPClient
 
-from mediadask.pool.bookkeeping import Bookkeeper
 from mediadask.pool.config import load_config
-from mediadask.pool.dashboard import add_page
 from mediadask.pool.events import (
     AttemptEnded,
     Displaced,
@@ -22,11 +20,13 @@ from mediadask.pool.events import (
     WorkerJoined,
     WorkerLeft,
 )
-from mediadask.pool.ledger import Ledger
-from mediadask.pool.metrics import PoolMetrics
-from mediadask.pool.policy import Work
-from mediadask.pool.scaling import Scaler
-from mediadask.pool.view import PoolView
+from mediadask.pool.ledger.ledger import Ledger
+from mediadask.pool.scaling.policy import Work
+from mediadask.pool.scheduler.bookkeeping import Bookkeeper
+from mediadask.pool.scheduler.scaler import Scaler
+from mediadask.pool.view.dashboard import add_page
+from mediadask.pool.view.glance import PoolView
+from mediadask.pool.view.metrics import PoolMetrics
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator

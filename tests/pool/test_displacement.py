@@ -11,7 +11,7 @@ import pytest
 
 import mediadask as md
 from mediadask.pool import Pool
-from mediadask.pool.displacement import choose_resumed, choose_victims
+from mediadask.pool.scheduler.displacement import choose_resumed, choose_victims
 from tests.pool.waiting import WAIT, eventually, see
 
 if TYPE_CHECKING:

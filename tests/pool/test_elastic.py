@@ -12,7 +12,8 @@ from sqlalchemy import select
 
 import mediadask as md
 from mediadask.errors import InvalidRequest
-from mediadask.pool import Pool, tables
+from mediadask.pool import Pool
+from mediadask.pool.ledger import tables
 from tests.pool.waiting import WAIT, eventually
 
 if TYPE_CHECKING:

@@ -16,7 +16,6 @@ import pytest
 from sqlalchemy import event, func, insert, select, text
 
 from mediadask.errors import InvalidRequest, OutputFailed
-from mediadask.pool import tables
 from mediadask.pool.events import (
     AttemptEnded,
     AttemptStarted,
@@ -29,7 +28,8 @@ from mediadask.pool.events import (
     WorkerLeft,
     new_id,
 )
-from mediadask.pool.ledger import Ledger
+from mediadask.pool.ledger import tables
+from mediadask.pool.ledger.ledger import Ledger
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -149,7 +149,7 @@ def test_ten_thousand_units_recorded_from_several_threads_are_all_there(ledger_u
 
 DYING = """
 import sys, signal
-from mediadask.pool.ledger import Ledger
+from mediadask.pool.ledger.ledger import Ledger
 from tests_events import record
 ledger = Ledger(sys.argv[1], pool="house")
 record(ledger)

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mediadask.pool.config import PoolConfig, load_config
-from mediadask.pool.policy import ScalingPolicy, Snapshot, TierState, Wish, Work, WorkerState
+from mediadask.pool.scaling.policy import ScalingPolicy, Snapshot, TierState, Wish, Work, WorkerState
 
 HOUR = 3600.0
 

@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mediadask.pool.config import load_config
-from mediadask.pool.ledger import Ledger
-from mediadask.pool.predict import Predictor
+from mediadask.pool.ledger.ledger import Ledger
+from mediadask.pool.scaling.predict import Predictor
 
 PRIORS = {"default": 1.0, "proxy": 0.05}
 

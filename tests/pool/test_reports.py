@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 import pandas as pd
 import pytest
 
-from mediadask.pool import reports
 from mediadask.pool.config import load_config
 from mediadask.pool.events import (
     Displaced,
@@ -17,7 +16,8 @@ from mediadask.pool.events import (
     JobSubmitted,
     new_id,
 )
-from mediadask.pool.ledger import Ledger
+from mediadask.pool.ledger import reports
+from mediadask.pool.ledger.ledger import Ledger
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -13,15 +13,15 @@ from distributed import Client, Scheduler
 from distributed.core import rpc
 from sqlalchemy import select
 
-from mediadask.pool import tables
-from mediadask.pool.bookkeeping import Bookkeeper
 from mediadask.pool.config import load_config
-from mediadask.pool.costs import costs
 from mediadask.pool.events import AttemptEnded, JobSubmitted
-from mediadask.pool.ledger import Ledger
-from mediadask.pool.local_workers import LocalWorkers
-from mediadask.pool.policy import Work
-from mediadask.pool.scaling import Scaler
+from mediadask.pool.ledger import tables
+from mediadask.pool.ledger.costs import costs
+from mediadask.pool.ledger.ledger import Ledger
+from mediadask.pool.scaling.local_workers import LocalWorkers
+from mediadask.pool.scaling.policy import Work
+from mediadask.pool.scheduler.bookkeeping import Bookkeeper
+from mediadask.pool.scheduler.scaler import Scaler
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable

@@ -13,13 +13,14 @@ import pytest
 from PIL import Image
 
 import mediadask as md
-from mediadask.pool import Pool, plots
+from mediadask.pool import Pool
 from mediadask.pool.config import load_config
 from mediadask.pool.events import AttemptEnded, AttemptStarted, Displaced, JobSubmitted, WorkerJoined
-from mediadask.pool.ledger import Ledger
-from mediadask.pool.reports import history
-from mediadask.pool.schedule import schedule
-from mediadask.pool.tables import open_database
+from mediadask.pool.ledger import plots
+from mediadask.pool.ledger.ledger import Ledger
+from mediadask.pool.ledger.reports import history
+from mediadask.pool.ledger.schedule import schedule
+from mediadask.pool.ledger.tables import open_database
 from tests.pool.test_dashboard import browser
 from tests.pool.waiting import eventually
 

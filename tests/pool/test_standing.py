@@ -22,7 +22,8 @@ from sqlalchemy import select
 
 import mediadask as md
 from mediadask.errors import InvalidRequest, MediaError
-from mediadask.pool import Pool, standing, tables
+from mediadask.pool import Pool, standing
+from mediadask.pool.ledger import tables
 from tests.pool.waiting import WAIT, eventually
 
 if TYPE_CHECKING:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from mediadask.pool import Pool
-from mediadask.pool.seat import Seat
-from mediadask.pool.workbench import Workbench
+from mediadask.pool.worker.seat import Seat
+from mediadask.pool.worker.workbench import Workbench
 from tests.pool.waiting import eventually
 
 if TYPE_CHECKING:

@@ -1,0 +1,1 @@
+"""The worker's side of a pool: runs units, and has them step aside between frames."""

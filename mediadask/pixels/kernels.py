@@ -42,6 +42,47 @@ def scale_plane(plane: Any, out: Any, first: int, gain: float, offset: float, pe
 
 
 @compiled
+def _chroma_row(
+    upper: Any, lower: Any, weight: float, middle: float, across: Any, narrow: Any, wide: Any
+) -> None:
+    """A row of chroma around zero at luma's width, from the two rows of its plane that it lies between.
+
+    Parameters
+    ----------
+    weight
+        Of `lower`.
+    across
+        As in `ycbcr_to_rgb`.
+    narrow
+        (samples + 2,) float32, to work in.
+    """
+    step = len(across)
+    samples = len(wide) // step
+    one = np.float32(1)
+    row = wide if step == 1 else narrow[1:-1]
+    if weight == 0:
+        for x in range(samples):
+            row[x] = np.float32(upper[x]) - middle
+    else:
+        for x in range(samples):
+            row[x] = np.float32(upper[x]) * (one - weight) + np.float32(lower[x]) * weight - middle
+    if step == 1:
+        return
+    narrow[0], narrow[-1] = narrow[1], narrow[-2]
+    if step == 2:  # both positions in one loop: its stores leave no gaps and fill registers
+        left, right = narrow[1 + np.int64(across[0, 0]) :], narrow[1 + np.int64(across[1, 0]) :]
+        left_second, right_second = across[0, 1], across[1, 1]
+        for x in range(samples):
+            wide[2 * x] = left[x] * (one - left_second) + left[x + 1] * left_second
+            wide[2 * x + 1] = right[x] * (one - right_second) + right[x + 1] * right_second
+    else:
+        for phase in range(step):
+            near, second = narrow[1 + np.int64(across[phase, 0]) :], across[phase, 1]
+            for x in range(samples):
+                wide[x * step + phase] = near[x] * (one - second) + near[x + 1] * second
+
+
+@compiled
 def ycbcr_to_rgb(
     luma: Any,
     cb: Any,
@@ -71,61 +112,34 @@ def ycbcr_to_rgb(
     chroma_rows = cb.shape[0]
     step_x, step_y = len(across), len(down)
     chroma_columns = (columns + step_x - 1) // step_x
-    # One row of chroma with its edges repeated, and the same at luma's width.
-    narrow_b = np.empty(chroma_columns + 2, np.float32)
-    narrow_r = np.empty(chroma_columns + 2, np.float32)
+    narrow = np.empty(chroma_columns + 2, np.float32)
     wide_b = np.empty(chroma_columns * step_x, np.float32)
     wide_r = np.empty(chroma_columns * step_x, np.float32)
     y_gain, y_offset, middle, r_cr, g_cb, g_cr, b_cb = gain
-    red, green, blue = out[0], out[1], out[2]
     zero, one, half = np.float32(0), np.float32(1), np.float32(0.5)
     for y in range(rows):
-        at = (first + y) // step_y
         phase = (first + y) % step_y
-        upper = at + np.int64(down[phase, 0])
+        upper = (first + y) // step_y + np.int64(down[phase, 0])
         weight = down[phase, 1]
         lower = min(upper + 1, chroma_rows - 1)
         upper = max(upper, np.int64(0))
-        if weight == 0:
-            for x in range(chroma_columns):
-                narrow_b[x + 1] = np.float32(cb[upper, x]) - middle
-                narrow_r[x + 1] = np.float32(cr[upper, x]) - middle
-        else:
-            for x in range(chroma_columns):
-                narrow_b[x + 1] = (
-                    np.float32(cb[upper, x]) * (one - weight) + np.float32(cb[lower, x]) * weight - middle
-                )
-                narrow_r[x + 1] = (
-                    np.float32(cr[upper, x]) * (one - weight) + np.float32(cr[lower, x]) * weight - middle
-                )
-        narrow_b[0], narrow_r[0] = narrow_b[1], narrow_r[1]
-        narrow_b[-1], narrow_r[-1] = narrow_b[-2], narrow_r[-2]
-        for phase_x in range(step_x):
-            near = 1 + np.int64(across[phase_x, 0])
-            second = across[phase_x, 1]
-            near_b, near_r = narrow_b[near:], narrow_r[near:]
-            if second == 0:
-                for x in range(chroma_columns):
-                    wide_b[x * step_x + phase_x] = near_b[x]
-                    wide_r[x * step_x + phase_x] = near_r[x]
-            else:
-                for x in range(chroma_columns):
-                    wide_b[x * step_x + phase_x] = near_b[x] * (one - second) + near_b[x + 1] * second
-                    wide_r[x * step_x + phase_x] = near_r[x] * (one - second) + near_r[x + 1] * second
+        _chroma_row(cb[upper], cb[lower], weight, middle, across, narrow, wide_b)
+        _chroma_row(cr[upper], cr[lower], weight, middle, across, narrow, wide_r)
+        line, red, green, blue = luma[first + y], out[0, y], out[1, y], out[2, y]
         if peak == 0:
             for x in range(columns):
-                value = np.float32(luma[first + y, x]) * y_gain + y_offset
-                red[y, x] = value + r_cr * wide_r[x]
-                green[y, x] = value + (g_cb * wide_b[x] + g_cr * wide_r[x])
-                blue[y, x] = value + b_cb * wide_b[x]
+                value = np.float32(line[x]) * y_gain + y_offset
+                red[x] = value + r_cr * wide_r[x]
+                green[x] = value + (g_cb * wide_b[x] + g_cr * wide_r[x])
+                blue[x] = value + b_cb * wide_b[x]
         else:
             for x in range(columns):
-                value = np.float32(luma[first + y, x]) * y_gain + y_offset
-                red[y, x] = np.int32(min(max(value + r_cr * wide_r[x], zero), one) * peak + half)
-                green[y, x] = np.int32(
+                value = np.float32(line[x]) * y_gain + y_offset
+                red[x] = np.int32(min(max(value + r_cr * wide_r[x], zero), one) * peak + half)
+                green[x] = np.int32(
                     min(max(value + (g_cb * wide_b[x] + g_cr * wide_r[x]), zero), one) * peak + half
                 )
-                blue[y, x] = np.int32(min(max(value + b_cb * wide_b[x], zero), one) * peak + half)
+                blue[x] = np.int32(min(max(value + b_cb * wide_b[x], zero), one) * peak + half)
 
 
 @compiled

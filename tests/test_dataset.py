@@ -252,6 +252,12 @@ def test_sample_types(intra: Path, dtype: Any) -> None:
     assert np.array_equal(frames[7].values, to_rgb(next(Clip.open(intra).frames(7, 8)), dtype))
 
 
+@pytest.mark.parametrize("dtype", ["int3", "float64"])
+def test_other_sample_types_are_refused_at_once(intra: Path, dtype: Any) -> None:
+    with pytest.raises(md.InvalidRequest, match="use uint8"):
+        md.open_clip(intra, dtype=dtype)
+
+
 def test_codes_above_eight_bits_are_sixteen_by_default(intra: Path) -> None:
     assert md.open_clip(intra).frames.dtype == np.uint16
 

@@ -20,10 +20,11 @@ is decoded from there, one of which several are left as far as the last of them 
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from itertools import islice
 from numbers import Integral
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_args
 
 import numpy as np
 from dask._task_spec import DataNode, Task, TaskRef
@@ -32,7 +33,8 @@ from dask.highlevelgraph import Layer, MaterializedLayer
 
 from mediadask.clips import Clip, Frame
 from mediadask.clips.clip import reopen
-from mediadask.pixels import to_rgb
+from mediadask.errors import InvalidRequest
+from mediadask.pixels import SampleType, to_rgb
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping, Set
@@ -40,7 +42,6 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
     from mediadask.clips import OnCorrupt
-    from mediadask.pixels import SampleType
 
 __all__ = ["DecodedFrames", "FrameArray", "FrameLayer", "plan_chunks"]
 
@@ -76,10 +77,22 @@ class FrameArray:
 
     @classmethod
     def of(cls, clip: Clip, dtype: SampleType | None, on_corrupt: OnCorrupt) -> FrameArray:
-        """The array of a clip; `dtype` None for the source's own, 8 or 16 bits for codes."""
+        """The array of a clip; `dtype` None for the source's own, 8 or 16 bits for codes.
+
+        Raises
+        ------
+        InvalidRequest
+            If there are no pictures of that type.
+        """
         header = clip.header
         shape = (len(clip), header.height, header.width, len(header.pixel_format.channels))
-        return cls(clip.url, clip.identity, shape, np.dtype(dtype or header.pixel_format.dtype), on_corrupt)
+        with suppress(TypeError):  # NumPy knows no such type
+            sample = np.dtype(dtype or header.pixel_format.dtype)
+            if sample.name in get_args(SampleType):
+                return cls(clip.url, clip.identity, shape, sample, on_corrupt)
+        raise InvalidRequest(
+            f"no pictures are made as {dtype!r}", where=clip.url, do=f"use {', '.join(get_args(SampleType))}"
+        )
 
     def __getitem__(self, index: Any) -> npt.NDArray[Any]:
         return self.take(index, {})

@@ -5,6 +5,7 @@ A day of labels takes seconds to build and hash; opening a clip must not wait fo
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -15,6 +16,7 @@ from xarray.core import indexing
 from xarray.core.indexing import IndexSelResult
 from xarray.indexes import Index, PandasIndex
 
+from mediadask.errors import InvalidRequest
 from mediadask.timecode import Timecode
 
 if TYPE_CHECKING:
@@ -49,7 +51,13 @@ class TimecodeIndex(Index):
         return {self.name: xr.Variable(self.counts.dim, lazy, attrs, encoding)}
 
     def sel(self, labels: dict[Any, Any], **options: Any) -> IndexSelResult:
-        """Positions of one label, several, or a slice of labels, both ends included as in pandas."""
+        """Positions of one label, several, or a slice of labels, both ends included as in pandas.
+
+        Raises
+        ------
+        InvalidRequest
+            If one is no timecode, does not exist at the clip's rate, or is drop-frame where the clip is not.
+        """
         ((name, label),) = labels.items()
         if isinstance(label, slice):
             counts: Any = slice(self._count(label.start), self._count(label.stop), label.step)
@@ -63,7 +71,10 @@ class TimecodeIndex(Index):
         if label is None:
             return None
         start = int(self.counts.index[0]) if len(self.counts.index) else 0
-        code = Timecode.parse(label, self.base)
+        # Many write drop-frame with colons only; counted as if it were none it would be another frame.
+        code = Timecode.parse(re.sub(r"\D(?=\d+$)", ";", label) if self.drop else label, self.base)
+        if code.drop != self.drop:
+            raise InvalidRequest(f"{label!r} is drop-frame, the clip is not", do="write HH:MM:SS:FF")
         return start + (code.frames - start) % code.frames_per_day
 
     def isel(self, indexers: Mapping[Any, Any]) -> TimecodeIndex | None:

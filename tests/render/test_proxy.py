@@ -18,8 +18,8 @@ import pytest
 
 import mediadask as md
 from mediadask import footage
-from mediadask.clips import Clip, ColorTags
-from mediadask.clips.planes import planes_of
+from mediadask.clips import Clip, ColorTags, Frame
+from mediadask.clips.planes import pixel_format, planes_of
 from mediadask.pixels import Color, display_rgb, to_video_frame
 from mediadask.render.picture import proxy_picture
 from mediadask.render.video import ENCODERS, video_writer
@@ -177,7 +177,8 @@ def test_parts_have_the_bits_that_one_encode_of_the_whole_gives_them(camera: Pat
         for frame in clip.frames():
             write(picture(frame))
     joined, at_once = packet_sizes(made(camera, tmp_path / "out")), packet_sizes(whole)
-    assert joined[::48] == pytest.approx(at_once[::48], rel=0.08), "keyframes"
+    assert joined[::48] == pytest.approx(at_once[::48], rel=0.07), "keyframes: else a fifth smaller"
+    assert sum(joined) == pytest.approx(sum(at_once), rel=0.02)
 
 
 def packet_sizes(path: Path) -> list[int]:
@@ -189,10 +190,13 @@ def packet_sizes(path: Path) -> list[int]:
 
 def test_a_view_of_aces_is_shown(camera: Path, tmp_path: Path) -> None:
     view = Color.view("ACEScct", "sRGB - Display", "ACES 2.0 - SDR 100 nits (Rec.709)")
-    shown = next(pictures(made(camera, tmp_path, lut=view, size=90, codec="prores")))
+    best: dict[str, Any] = {"codec": "prores", "options": {"profile": "hq"}}
+    shown = next(pictures(made(camera, tmp_path, lut=view, size=90, **best)))
     frame = next(Clip.open(camera).frames(0, 1))
     expected = view.apply(display_rgb(frame, 160, 90, "float32")).clip(0, 1) * 255
-    assert np.abs(shown - expected).mean() < 5
+    off = np.abs(shown - expected)
+    assert off.mean() < 3
+    assert np.quantile(off @ [0.2126, 0.7152, 0.0722], 0.99) < 8
 
 
 def test_a_long_gop_source_with_b_frames(make_clip: MakeClip, tmp_path: Path) -> None:
@@ -265,6 +269,20 @@ def test_a_proxy_s_picture_is_the_display_s_to_a_code(
     exact = to_video_frame(color.apply(display_rgb(frame, *size, "float32")), "yuv420p", dither=True)
     for one, other in zip(planes_of(given), planes_of(exact), strict=True):
         assert np.abs(one.astype(int) - other).max() <= 1
+
+
+@pytest.mark.parametrize(("depth", "smooth"), [("yuv422p10le", True), ("yuv422p", False)])
+def test_a_sky_shows_bands_only_if_the_clip_does(camera: Path, depth: str, smooth: bool) -> None:
+    form, clip, tags = pixel_format(depth), Clip.open(camera), ColorTags("bt709", "limited")
+    clip.header = replace(clip.header, pixel_format=form)
+    codes = 2 ** (form.bits - 8)
+    ramp = np.linspace(100, 105, 320)
+    luma = np.broadcast_to(np.round(ramp * codes), (180, 320)).astype(form.dtype)
+    chroma = np.full((180, 160), 128 * codes, form.dtype)
+    frame = Frame(0, (luma, chroma, chroma), form, tags)
+    shown = planes_of(proxy_picture(clip, (160, 90), None, "yuv420p", tags)(frame))[0]
+    seen = shown[:88].reshape(11, 8, 20, 8).mean((1, 3))
+    assert (np.abs(seen - ramp.reshape(20, 16).mean(1)).max() < 0.1) == smooth
 
 
 def test_white_is_white_and_black_is_black(tmp_path: Path) -> None:

@@ -98,4 +98,4 @@ def _display(
 
 
 _STRIP_ROWS = 64
-_PACKED_ROWS = 16
+_PACKED_ROWS = 32

@@ -54,14 +54,14 @@ class ContainerReader:
             refuse(url, head)
             moov = mov.read_moov(file, files[0].size_bytes, url) if _has_moov(head) else None
             table = mxf.read_index(file, files[0].size_bytes) if moov is None else None
-        with opened(url) as container:
-            stream = _video(container, url, head if moov is None else moov)
-            if moov is not None:
-                track = mov.track(moov, stream.id)
+        if moov is not None or table is not None:
+            with opened(url) as container:
+                stream = _video(container, url, head if moov is None else moov)
+                track = mov.track(moov, stream.id) if moov is not None else None
                 if track is not None and _holds(track.index, container, stream, url):
                     return _header(container, stream, track.index, rotation=track.rotation), track.index
-            if table is not None and _holds(table, container, stream, url):
-                return _header(container, stream, table), table
+                if table is not None and _holds(table, container, stream, url):
+                    return _header(container, stream, table), table
         with opened(url) as container:
             stream = _video(container, url, head)
             with ExitStack() as stack:

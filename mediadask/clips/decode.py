@@ -99,15 +99,15 @@ class _Pass:
     def __init__(self, clip: Clip, start: int, stop: int, discards: bool, *, strict: bool) -> None:
         index = clip.index
         self._clip, self._strict = clip, strict
-        wanted = index.shown[start:stop]
-        self._first, self._last = int(index.decode_start[start]), int(wanted.max())
-        self._numbers = {int(row): number for number, row in enumerate(wanted, start)}
-        rows = np.arange(self._first, self._last + 1)
+        # Lists, since of an intra clip this is often one packet, of whose cost arrays would be a percent.
+        wanted = index.shown[start:stop].tolist()
+        self._first, self._last = int(index.decode_start[start]), max(wanted)
+        self._numbers = {row: number for number, row in enumerate(wanted, start)}
+        pts = dict(enumerate(index.pts[self._first : self._last + 1].tolist(), self._first))
         # Leading pictures of the key that decoding begins at lack their reference: they are not fed.
-        rows = rows[(index.pts[rows] >= index.pts[self._first]) | np.isin(rows, wanted)]
-        self._fed = set(rows.tolist())
-        coming = rows[np.isin(rows, index.shown)] if discards else rows
-        self._coming = deque(coming[np.argsort(index.pts[coming], kind="stable")].tolist())
+        self._fed = {row for row in pts if pts[row] >= pts[self._first] or row in self._numbers}
+        coming = (row for row in pts if row in self._fed and (not discards or index.is_shown[row]))
+        self._coming = deque(sorted(coming, key=pts.__getitem__))
         self._open = set(self._coming)  # packets whose fate is not known yet
         self._known = self._first  # that of all packets below is
         self._damaged: dict[int, str] = {}

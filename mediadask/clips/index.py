@@ -54,12 +54,12 @@ class FrameIndex:
     def __len__(self) -> int:
         return len(self.shown)
 
-    @property
+    @cached_property
     def by_ranges(self) -> bool:
         """Whether every packet's bytes are known, so that frames decode without opening the container."""
         return bool(len(self.offset)) and bool((self.offset >= 0).all() and (self.size >= 0).all())
 
-    @property
+    @cached_property
     def intra_only(self) -> bool:
         """Whether every frame decodes alone."""
         return bool(self.keyframe.all())
@@ -78,6 +78,13 @@ class FrameIndex:
         step = (ticks[-1] - ticks[0]) / max(known[-1] - known[0], 1) or 1
         outside = np.where(rows < known[0], (rows - known[0]) * step, np.maximum(rows - known[-1], 0) * step)
         return np.asarray(np.rint(np.interp(rows, known, ticks) + outside), np.int64)
+
+    @cached_property
+    def is_shown(self) -> npt.NDArray[np.bool_]:
+        """(packets,) whether each is a frame."""
+        shown = np.zeros(len(self.pts), bool)
+        shown[self.shown[self.shown >= 0]] = True
+        return shown
 
     @cached_property
     def decode_start(self) -> npt.NDArray[np.int64]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from contextlib import ExitStack, contextmanager
 from itertools import chain
 from typing import TYPE_CHECKING, Any
@@ -65,31 +66,33 @@ def only(container: Any, *streams: Any) -> Iterator[Any]:
 def ranged(clip: Clip, first: int, last: int) -> Iterator[tuple[int, Any]]:
     """Packets `first` to `last`, cut out of the file; what lies beyond its end is left out."""
     rows = slice(first, last + 1)
-    offset, size, keyframe = clip.index.offset[rows], clip.index.size[rows], clip.index.keyframe[rows]
+    offset, size = clip.index.offset[rows].tolist(), clip.index.size[rows].tolist()
+    keyframe = clip.index.keyframe[rows].tolist()
+    source: Any
     with storage_errors(clip.url), open_file(clip.url) as file:
         row = 0
         while row < len(offset):
-            begin = end = int(offset[row])
+            begin = end = offset[row]
             stop = row
             while (
                 stop < len(offset)
-                and 0 <= int(offset[stop]) - end <= _GAP_BYTES
-                and (stop == row or int(offset[stop] + size[stop]) - begin <= _READ_BYTES)
+                and 0 <= offset[stop] - end <= _GAP_BYTES
+                and (stop == row or offset[stop] + size[stop] - begin <= _READ_BYTES)
             ):
-                end = int(offset[stop] + size[stop])
+                end = offset[stop] + size[stop]
                 stop += 1
-            file.seek(begin)
-            data: Any = memoryview(file.read(end - begin))
+            source, base = file, 0
+            if not is_local(clip.url):  # a request for all of them; a local file is read into each packet
+                file.seek(begin)
+                source, base = io.BytesIO(file.read(end - begin)), begin
             for at in range(row, stop):
-                low = int(offset[at]) - begin
-                body = data[low : low + int(size[at])]
-                if len(body) == size[at]:
-                    packet = av.Packet(len(body))  # with the padding that decoders read into
-                    packet.update(body)
-                    packet.is_keyframe = bool(
-                        keyframe[at]
-                    )  # PNG's decoder adds the last picture to any other
-                    yield first + at, packet
+                if offset[at] + size[at] <= clip.size_bytes:
+                    packet = av.Packet(size[at])  # with the padding that decoders read into
+                    source.seek(offset[at] - base)
+                    if source.readinto(memoryview(packet)) == size[at]:
+                        # PNG's decoder adds the last picture to any other.
+                        packet.is_keyframe = keyframe[at]
+                        yield first + at, packet
             row = stop
 
 

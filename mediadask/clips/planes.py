@@ -49,7 +49,9 @@ def pixel_format(name: str) -> PixelFormat:
     elif model == "yuv":
         chroma = (_PROBE_PIXELS // parts[1].width, _PROBE_PIXELS // parts[1].height)
     planar = (
-        name.replace("yuvj", "yuv") if _is_planar(native) else _planar_name(model, chroma, bits, dtype, alpha)
+        name.replace("yuvj", "yuv")
+        if _planar_order(name)
+        else _planar_name(model, chroma, bits, dtype, alpha)
     )
     try:
         if name.startswith("xyz"):  # neither YCbCr nor RGB, though it looks like either
@@ -60,15 +62,14 @@ def pixel_format(name: str) -> PixelFormat:
     return PixelFormat(planar, model, max(bits, 8), dtype, chroma, alpha)
 
 
-def _is_planar(native: av.VideoFormat) -> bool:
-    """Whether every component is a plane of its own, in this machine's byte order and in the low bits."""
-    parts = native.components
-    return (
-        len({part.plane for part in parts}) == len(parts)
-        and not (native.has_palette or native.is_bit_stream)
-        and not native.name.endswith("be")
-        and "msb" not in native.name
-    )
+@cache
+def _planar_order(name: str) -> tuple[int, ...] | None:
+    """The plane of each component of FFmpeg's format `name`, where every one has its own, in this machine's
+    byte order and in the low bits."""
+    native = av.VideoFormat(name, _PROBE_PIXELS, _PROBE_PIXELS)
+    order = tuple(part.plane for part in native.components)
+    odd = native.has_palette or native.is_bit_stream or name.endswith("be") or "msb" in name
+    return None if odd or len(set(order)) < len(order) else order
 
 
 def _planar_name(model: str, chroma: tuple[int, int], bits: int, dtype: str, alpha: bool) -> str:
@@ -92,20 +93,22 @@ def planes_of(native: av.VideoFrame) -> tuple[npt.NDArray[Any], ...]:
         plane = _view(native.planes[0], stored, samples=len(form.channels)).astype(dtype, copy=False)
         plane.flags.writeable = False
         return tuple(plane[:, channel :: len(form.channels)] for channel in range(len(form.channels)))
-    if not _is_planar(native.format):
+    order = _planar_order(native.format.name)
+    if order is None:
         # Same samples in another order: swscale only moves them. Its default chroma filters are not used,
         # since the subsampling stays the same. One thread: its slices write up to 16 bytes past a row's end,
         # over a row that another thread has finished (10 % of small p010 pictures came out damaged).
         native = native.reformat(format=form.name, threads=1)
-    return tuple(_view(native.planes[part.plane], dtype) for part in native.format.components)
+        order = _planar_order(form.name) or ()
+    planes = native.planes
+    return tuple(_view(planes[plane], dtype) for plane in order)
 
 
 def _view(plane: Any, dtype: np.dtype[Any], samples: int = 1) -> npt.NDArray[Any]:
     """(rows, columns * samples), where a plane holds so many samples of each pixel."""
     stride = plane.line_size
-    rows = np.frombuffer(plane, np.uint8).reshape(plane.height, abs(stride))
-    pixels = rows[:, : plane.width * samples * dtype.itemsize].view(dtype)
-    if stride < 0:  # stored bottom-up, as raw AVI is; the buffer begins at the lowest address
-        pixels = pixels[::-1]
+    first = (plane.height - 1) * -stride if stride < 0 else 0  # stored bottom-up, as raw AVI is
+    shape = (plane.height, plane.width * samples)
+    pixels = np.ndarray(shape, dtype, plane, first, (stride, dtype.itemsize))
     pixels.flags.writeable = False
     return pixels

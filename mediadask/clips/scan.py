@@ -69,8 +69,10 @@ def _offset(packet: Any, file: IO[bytes]) -> int:
         return -1
     body = bytes(packet)
     file.seek(packet.pos)
-    at = file.read(_BLOCK_HEAD_BYTES + len(body)).find(body)
-    return packet.pos + at if at >= 0 else -1
+    block = file.read(_BLOCK_HEAD_BYTES + len(body))
+    # Not `find`, which studies what it looks for: half a millisecond a packet.
+    places = range(packet.pos, packet.pos + _BLOCK_HEAD_BYTES + 1)
+    return next((place for at, place in enumerate(places) if block.startswith(body, at)), -1)
 
 
 class _Sound:

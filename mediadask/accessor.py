@@ -53,8 +53,9 @@ class MediaAccessor:
         """
         frames = self._dataset.variables.get("frames")
         source = self._dataset.encoding.get("source") or (frames.encoding.get("source") if frames else None)
-        if not source:
-            raise InvalidRequest("this dataset does not know its clip", do="open it with mediadask.open_clip")
+        if not source or source.endswith(".zarr"):
+            what = "this dataset does not know its clip"
+            raise InvalidRequest(what, do="open the camera file with mediadask.open_clip")
         return Clip.open(source)
 
     @property

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import asdict
+from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
 import dask
@@ -20,10 +22,11 @@ from mediadask.array.sound import SoundArray
 from mediadask.array.timecodes import TimecodeIndex
 from mediadask.array.variable import DaskVariable
 from mediadask.clips import Clip
+from mediadask.clips.storage import normalize, storage_errors
+from mediadask.errors import InvalidRequest, UnreadableMedia
 from mediadask.timecode import Timecode
 
 if TYPE_CHECKING:
-    import os
     from collections.abc import Mapping, Sequence
 
     from mediadask.clips import OnCorrupt
@@ -49,7 +52,8 @@ def open_clip(
     Parameters
     ----------
     url
-        A file, an image sequence's pattern, the parts of one spanned recording in order, or an open clip.
+        A file, an image sequence's pattern, the parts of one spanned recording in order, or an open clip; or
+        an archive of one, ``.zarr``: the same dataset, in the sample type it was stored in.
     chunks
         None or ``{}``: whole GOPs up to Dask's ``array.chunk-size``, a longer GOP in several chunks that are
         decoded once. ``{"frame": 12}`` and the like rechunk that; every frame is still decoded once.
@@ -65,6 +69,9 @@ def open_clip(
     MediaError
         If there is no such file, it is damaged, or no reader opens it.
     """
+    if isinstance(url, str | os.PathLike) and normalize(url).endswith(".zarr"):
+        archived = _archived(normalize(url), dtype)
+        return archived.chunk(chunks) if chunks else archived
     clip = url if isinstance(url, Clip) else Clip.open(url)
     source = FrameArray.of(clip, dtype, on_corrupt)
     frames = _frames(clip, source)
@@ -75,6 +82,23 @@ def open_clip(
     dataset = xr.Dataset(variables, coords=_coordinates(clip, sound), attrs=_attributes(clip))
     dataset.encoding["source"] = clip.url
     return dataset.chunk(chunks) if chunks else dataset
+
+
+def _archived(store: str, dtype: SampleType | None) -> xr.Dataset:
+    """What `mediadask.archive` stored, with the clip's own indexes: Zarr has no place for them."""
+    with storage_errors(store):
+        dataset: xr.Dataset = xr.open_zarr(store, chunks={})
+    if not {"frames", "time"} <= set(dataset.variables):
+        raise UnreadableMedia("is no archive of a clip", where=store, do="open it with xarray.open_zarr")
+    if dtype is not None and dataset["frames"].dtype != dtype:
+        what = f"was stored as {dataset['frames'].dtype}, not {dtype}"
+        raise InvalidRequest(what, where=store, do="open the camera file")
+    dataset = dataset.set_xindex("time")
+    if "timecode" not in dataset.variables:
+        return dataset
+    start = Timecode.parse(dataset.attrs["start_timecode"], Fraction(dataset.attrs["frame_rate"]))
+    index = TimecodeIndex.starting(start, dataset.sizes["frame"], "frame")
+    return dataset.assign_coords(xr.Coordinates(index.create_variables(), {"timecode": index}))
 
 
 def _frames(clip: Clip, source: FrameArray) -> xr.Variable:

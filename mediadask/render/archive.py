@@ -25,10 +25,11 @@ __all__ = ["archive"]
 def archive(
     clips: Source | Iterable[Source], out: str | os.PathLike[str], *, on_corrupt: OnCorrupt = "fail"
 ) -> Delivery:
-    """Zarr v3 stores of clips, lossless: ``xr.open_zarr(store)`` equals ``mediadask.open_clip(clip)``.
+    """Zarr v3 stores of clips, lossless: ``xr.open_zarr(store)`` equals ``mediadask.open_clip(clip)``, and
+    ``mediadask.open_clip(store)`` is it, selectable by time and timecode too.
 
     One chunk is one frame; a shard, the object that is stored, about 128 MB of them. Numbers are compressed
-    with Zstandard.
+    with Zstandard, and a damaged one is noticed when it is read.
 
     Parameters
     ----------

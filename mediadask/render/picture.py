@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from mediadask.pixels import Color, display_frame, display_strips, pack_rgb, strips_to_video_frame, to_rgb
+from mediadask.pixels.color.spaces import light_space
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -79,7 +80,7 @@ def _display(
     width, height = size if turns % 2 == 0 else size[::-1]
     if color is None and clip.header.color.transfer == "linear":
         # Scene light is not to be looked at: the plainest view of it.
-        color = Color.convert("Linear Rec.709 (sRGB)", "sRGB Encoded Rec.709 (sRGB)")
+        color = Color.convert(light_space(clip.header.color), "sRGB Encoded Rec.709 (sRGB)")
     shown = None if color is None else color.for_display()
 
     def upright(frame: Frame) -> Iterator[npt.NDArray[Any]]:

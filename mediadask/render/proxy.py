@@ -24,7 +24,7 @@ from mediadask.render.plan import Plan, Source, output_places, source_list
 from mediadask.render.recipe import ProxyRecipe, Size, fitted_size
 from mediadask.render.segment import segments
 from mediadask.render.sound import write_sound
-from mediadask.render.video import ENCODERS, Part, join, video_writer
+from mediadask.render.video import ENCODERS, Encoder, Part, join, video_writer
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -48,7 +48,8 @@ def proxy(
 
     H.264, HEVC and AV1 come as MP4 with AAC sound and play in browsers; ProRes and DNxHR as MOV with PCM.
     Pictures are turned upright and their pixels made square; interlaced pictures stay woven, and transparency
-    is dropped. Frames keep their times where the rate varies.
+    is dropped. Frames keep their times where the rate varies. Color tags are the clip's: PQ and HLG stay what
+    they are, in 10 bits as HEVC, AV1 and ProRes; scene light is shown as sRGB.
 
     Parameters
     ----------
@@ -135,7 +136,7 @@ def render_part(clip: Clip, recipe: ProxyRecipe, output: Output, part: Part) -> 
     """Encode one segment, unless it is there or the whole output is; the frames that did not decode."""
     notes = f"{part.url}.json"
     if not exists(part.url) and not output.is_done(read_mark(output.url)):
-        encoder = ENCODERS[recipe.codec]
+        encoder = _encoder(clip, recipe)
         width, height = fitted_size(clip, recipe.box)
         color = _proxy_color(clip, recipe)
         picture = proxy_picture(clip, (width, height), recipe.lut, encoder.pixel_format, color)
@@ -223,11 +224,30 @@ def _sound_url(output: Output, recipe: ProxyRecipe) -> str:
     return output.part(f"sound.{ENCODERS[recipe.codec].container}")
 
 
+_HDR = ("smpte2084", "arib-std-b67")
+_UNCODED = ("ap0", "ap1", "gamma24", "log", "printing density")
+"""Words of image files that ITU-T H.273 has no code for: proxies leave them untold."""
+
+
+def _encoder(clip: Clip, recipe: ProxyRecipe) -> Encoder:
+    """The recipe's; of HDR in the depth that shows no bands, where players take it."""
+    encoder = ENCODERS[recipe.codec]
+    deep = encoder.hdr_pixel_format if _proxy_color(clip, recipe).transfer in _HDR else None
+    return replace(encoder, pixel_format=deep or encoder.pixel_format)
+
+
 def _proxy_color(clip: Clip, recipe: ProxyRecipe) -> ColorTags:
     """What the proxy's own stream says: BT.709 behind a LUT, otherwise what the clip says if it does."""
     source = clip.header.color if recipe.lut is None else ColorTags()
-    matrix = source.matrix if source.matrix in ("smpte170m", "bt470bg", "bt2020nc") else "bt709"
-    return ColorTags(matrix, "limited", source.primaries or "bt709", source.transfer or "bt709", "left")
+    if source.transfer == "linear":
+        source = ColorTags(transfer="iec61966-2-1")  # as `proxy_picture` shows scene light
+    # DNxHR's own header says BT.709 or BT.2020, and players believe it.
+    told = ("bt2020nc",) if recipe.codec == "dnxhr" else ("smpte170m", "bt470bg", "bt2020nc")
+    matrix = source.matrix if source.matrix in told else "bt709"
+    primaries, transfer = (
+        None if word in _UNCODED else word or "bt709" for word in (source.primaries, source.transfer)
+    )
+    return ColorTags(matrix, "limited", primaries, transfer, "left")
 
 
 def _frame_times(clip: Clip) -> tuple[npt.NDArray[np.int64], Fraction]:

@@ -125,7 +125,7 @@ def _template(clip: Clip) -> dict[str, bytes]:
     dataset = open_clip(clip)
     shard = shard_frames(FrameArray.of(clip, None, "fail"))
     dataset["frames"] = dataset["frames"].variable.chunk({"frame": shard})
-    packed: dict[str, Any] = {"compressors": [ZstdCodec(level=3)]}
+    packed: dict[str, Any] = {"compressors": [ZstdCodec(level=3, checksum=True)]}
     frame = (1, *dataset["frames"].shape[1:])
     encoding = {"frames": packed | {"chunks": frame, "shards": (shard, *frame[1:])}}
     if "audio" in dataset:

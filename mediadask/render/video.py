@@ -50,6 +50,9 @@ class Encoder:
     tag: str | None = None
     """The sample entry players look for, where FFmpeg would write another."""
 
+    hdr_pixel_format: str | None = None
+    """Of PQ and HLG, where `pixel_format` would show bands and players take more."""
+
     later: Mapping[str, str] = field(default_factory=dict)
     """Options over these for parts after the first, so that keyframes are as one encode of the whole has
     them, where a quality is asked for."""
@@ -84,6 +87,7 @@ ENCODERS: Mapping[ProxyCodec, Encoder] = {
         0.05,
         gop_seconds=2,
         tag="hvc1",
+        hdr_pixel_format="yuv420p10le",
     ),
     "av1": Encoder(
         "libsvtav1",
@@ -92,6 +96,7 @@ ENCODERS: Mapping[ProxyCodec, Encoder] = {
         {"preset": "9", "crf": "32", "svtav1-params": "lp=1"},  # above 9 it is for live use, and shows it
         0.04,
         gop_seconds=2,
+        hdr_pixel_format="yuv420p10le",
     ),
     "prores": Encoder(
         "prores_ks", "mov", "yuv422p10le", {**_SINGLE, "profile": "proxy", "vendor": "apl0"}, 0.03

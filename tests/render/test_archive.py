@@ -58,6 +58,7 @@ def same(store: str, clip: Path) -> None:
         stored = xr.open_zarr(store, chunks={})
     opened = md.open_clip(clip)
     xr.testing.assert_equal(stored.load(), opened.load())
+    xr.testing.assert_identical(md.open_clip(store).load(), opened)  # selectable alike, too
     assert stored.attrs == opened.attrs
     assert stored["frames"].dtype == opened["frames"].dtype
     assert {name: stored[name].attrs for name in stored.variables} == {
@@ -70,6 +71,26 @@ def test_the_store_is_the_clip(clip: Path, tmp_path: Path) -> None:
     (result,) = run(md.archive(clip, tmp_path / "A.zarr")).results
     same(result.url, clip)
     assert os.listdir(tmp_path) == ["A.zarr"]
+
+
+@pytest.mark.usefixtures("small_shards")
+def test_damage_is_noticed_wherever_it_is(make_clip: MakeClip, tmp_path: Path) -> None:
+    clip = make_clip("A.mov", size=(96, 54), frames=40, **CLIPS["prores"])
+    (result,) = run(md.archive(clip, tmp_path)).results
+    shard = tmp_path / "A.zarr" / "frames" / "c" / "0" / "0" / "0" / "0"
+    whole = shard.read_bytes()
+    for at in range(500, len(whole), len(whole) // 16):
+        shard.write_bytes(whole[:at] + bytes([whole[at] ^ 1]) + whole[at + 1 :])
+        with pytest.raises((RuntimeError, ValueError)):
+            xr.open_zarr(result.url).frames[:8].load()
+
+
+def test_what_is_no_archive_is_refused_by_name(tmp_path: Path) -> None:
+    with pytest.raises(md.MissingMedia, match=r"A\.zarr: no such file"):
+        md.open_clip(tmp_path / "A.zarr")
+    xr.Dataset({"x": 1}).to_zarr(tmp_path / "B.zarr", zarr_format=2)
+    with pytest.raises(md.UnreadableMedia, match="is no archive of a clip"):
+        md.open_clip(tmp_path / "B.zarr")
 
 
 @pytest.mark.usefixtures("small_shards")

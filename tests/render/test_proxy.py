@@ -21,6 +21,7 @@ from mediadask import footage
 from mediadask.clips import Clip, ColorTags, Frame
 from mediadask.clips.planes import pixel_format, planes_of
 from mediadask.pixels import Color, display_rgb, to_video_frame
+from mediadask.render.exr import exr_bytes
 from mediadask.render.picture import proxy_picture
 from mediadask.render.video import ENCODERS, video_writer
 
@@ -239,6 +240,52 @@ def pictures(path: Path) -> Iterator[np.ndarray[Any, Any]]:
     with av.open(str(path)) as container:
         for frame in container.decode(video=0):
             yield frame.to_ndarray(format="rgb24").astype(np.float64)
+
+
+AP0 = (0.7347, 0.2653, 0.0, 1.0, 0.0001, -0.0770, 0.32168, 0.33767)
+PQ = {"color_primaries": "bt2020", "color_trc": "smpte2084", "colorspace": "bt2020nc"}
+
+
+def tags_of(path: Path) -> tuple[int, int, int, str]:
+    """Primaries, transfer and matrix by ITU-T H.273, and the pixel format."""
+    with av.open(str(path)) as container:
+        context = container.streams.video[0].codec_context
+        return context.color_primaries, context.color_trc, context.colorspace, context.pix_fmt
+
+
+@pytest.mark.parametrize(("space", "primaries"), [("ACES2065-1", AP0), ("Linear Rec.709 (sRGB)", None)])
+def test_scene_light_is_shown_as_srgb_and_says_so(
+    tmp_path: Path, space: str, primaries: tuple[float, ...] | None
+) -> None:
+    light = np.broadcast_to(np.float32([0.5, 0.05, 0.1]), (32, 64, 3))
+    picture = Color.convert("Linear Rec.709 (sRGB)", space).apply(light, "float16")
+    header = {"chromaticities": primaries} if primaries else {}
+    (tmp_path / "plate.1001.exr").write_bytes(exr_bytes(picture, header))
+    path = made(tmp_path / "plate.####.exr", tmp_path / "out")
+    assert tags_of(path) == (1, 13, 1, "yuv420p")
+    shown = 255 * (1.055 * light[0, 0] ** (1 / 2.4) - 0.055)
+    np.testing.assert_allclose(next(pictures(path))[16, 32], shown, atol=4)
+
+
+def test_dnxhr_has_a_matrix_that_its_own_header_can_say(make_clip: MakeClip, tmp_path: Path) -> None:
+    how = CAMERA | {"codec": "ffv1", "frames": 1, "options": {"colorspace": "smpte170m"}, "sound": None}
+    path = made(make_clip("601.mkv", **how), tmp_path, codec="dnxhr")
+    with av.open(str(path)) as container:
+        frame = next(container.decode(video=0))
+        assert (container.streams.video[0].codec_context.colorspace, frame.colorspace) == (1, 1)
+
+
+def test_a_scan_s_curve_that_no_video_tag_names_is_left_untold(tmp_path: Path) -> None:
+    how: dict[str, Any] = {"dtype": "uint10", "attributes": {"dpx:Transfer": "Printing density"}}
+    footage.write_sequence(tmp_path / "scan.%04d.dpx", frames=1, size=(64, 32), **how)
+    assert tags_of(made(tmp_path / "scan.####.dpx", tmp_path / "out"))[1] == 2, "unspecified"
+
+
+@pytest.mark.parametrize(("codec", "depth"), [("hevc", "yuv420p10le"), ("h264", "yuv420p")])
+def test_hdr_stays_hdr(make_clip: MakeClip, tmp_path: Path, codec: str, depth: str) -> None:
+    how = CAMERA | {"codec": "ffv1", "frames": 2, "options": PQ, "sound": None}
+    path = made(make_clip("hdr.mkv", **how), tmp_path, codec=codec)
+    assert tags_of(path) == (9, 16, 9, depth)
 
 
 def test_size_and_lut_change_the_picture_and_nothing_else_does(camera: Path, tmp_path: Path) -> None:

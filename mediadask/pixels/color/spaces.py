@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from mediadask.metadata import ClipMetadata
 
-__all__ = ["input_space", "video_tags"]
+__all__ = ["input_space", "light_space", "video_tags"]
 
 # What cameras call their encodings, letters and digits only, to OpenColorIO's names of curve and gamut.
 # A curve whose maker has several gamuts says nothing.
@@ -88,6 +88,11 @@ def input_space(
     what = half if said else "does not say its color space"
     choices = ", ".join(spaces(opened))
     raise InvalidRequest(what, where=metadata.path, do=f"name it with --input-space, one of {choices}")
+
+
+def light_space(color: ColorTags) -> str:
+    """The space of scene light with such primaries; Rec.709 where they are not told or no space has them."""
+    return _TAGGED.get((color.primaries or "bt709", "linear"), "Linear Rec.709 (sRGB)")
 
 
 def video_tags(space: str) -> ColorTags:

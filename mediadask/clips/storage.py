@@ -5,7 +5,9 @@ from __future__ import annotations
 import io
 import os
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from datetime import datetime
+from stat import S_ISDIR
 from typing import IO, TYPE_CHECKING, Any
 
 from mediadask.errors import MediaError, MissingMedia, UnreadableMedia
@@ -15,6 +17,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "FileStamp",
+    "check_exists",
     "filesystem_of",
     "is_local",
     "listing",
@@ -33,6 +36,9 @@ class FileStamp:
     size_bytes: int
     version: str
     """Modification time in nanoseconds for local files, entity tag or modification time elsewhere."""
+
+    modified_ns: int | None = field(default=None, compare=False)
+    """When it was written, in nanoseconds since 1970; None where that is not told."""
 
 
 def is_local(url: str) -> bool:
@@ -81,6 +87,17 @@ def storage_errors(url: str) -> Iterator[None]:
         raise UnreadableMedia(f"cannot be read ({error.strerror or error})", where=url) from error
 
 
+def check_exists(url: str) -> None:
+    """Raise `MissingMedia` if neither a file nor a folder is there."""
+    with storage_errors(url):
+        if is_local(url):
+            os.stat(url)
+        else:
+            filesystem, path = filesystem_of(url)
+            if not filesystem.exists(path):
+                raise FileNotFoundError
+
+
 def stat(url: str) -> FileStamp:
     """Size and version of a file.
 
@@ -94,18 +111,18 @@ def stat(url: str) -> FileStamp:
     with storage_errors(url):
         if is_local(url):
             info = os.stat(url)
-            if os.path.isdir(url):
+            if S_ISDIR(info.st_mode):
                 raise IsADirectoryError
-            size, version = info.st_size, str(info.st_mtime_ns)
+            stamp = FileStamp(url, info.st_size, str(info.st_mtime_ns), info.st_mtime_ns)
         else:
             filesystem, path = filesystem_of(url)
             details: dict[str, Any] = filesystem.info(path)
             if details.get("type") == "directory":
                 raise IsADirectoryError
-            size, version = details.get("size") or 0, _version(details)
-    if not size:
+            stamp = FileStamp(url, details.get("size") or 0, _version(details), _modified_ns(details))
+    if not stamp.size_bytes:
         raise UnreadableMedia("is empty", where=url, do="copy it again from the source")
-    return FileStamp(url, size, version)
+    return stamp
 
 
 def listing(folder: str) -> tuple[list[str], list[FileStamp]]:
@@ -127,7 +144,8 @@ def listing(folder: str) -> tuple[list[str], list[FileStamp]]:
                         folders.append(entry.path)
                     elif os.path.exists(entry.path):  # a dangling link is not a file
                         info = entry.stat()
-                        files.append(FileStamp(entry.path, info.st_size, str(info.st_mtime_ns)))
+                        modified = info.st_mtime_ns
+                        files.append(FileStamp(entry.path, info.st_size, str(modified), modified))
         else:
             filesystem, path = filesystem_of(folder)
             filesystem.invalidate_cache(path)  # or a listing made earlier in this process is given again
@@ -139,13 +157,20 @@ def listing(folder: str) -> tuple[list[str], list[FileStamp]]:
                     folders.append(url.rstrip("/"))
                 else:
                     size = details.get("size")
-                    files.append(FileStamp(url, -1 if size is None else size, _version(details)))
+                    known = -1 if size is None else size
+                    files.append(FileStamp(url, known, _version(details), _modified_ns(details)))
     return folders, files
 
 
 def _version(details: dict[str, Any]) -> str:
     stamps = ("ETag", "etag", "LastModified", "mtime", "last_modified", "created")
     return next((str(details[name]) for name in stamps if details.get(name)), "")
+
+
+def _modified_ns(details: dict[str, Any]) -> int | None:
+    stamps = (details.get(name) for name in ("LastModified", "mtime", "last_modified", "created"))
+    found = next((stamp for stamp in stamps if isinstance(stamp, datetime)), None)
+    return None if found is None else int(found.timestamp() * 1e9)
 
 
 def open_file(url: str) -> IO[bytes]:

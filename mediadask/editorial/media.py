@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
+import re
 import warnings
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Literal
 
@@ -12,40 +13,35 @@ from pydantic import TypeAdapter, ValidationError
 
 from mediadask.clips.discover import find_clips
 from mediadask.clips.pattern import is_image, split_layer
-from mediadask.clips.storage import is_local, normalize, open_file
+from mediadask.clips.storage import FileStamp, check_exists, is_local, listing, normalize, open_file, stat
 from mediadask.delivery import Delivery, Outcome, Report
-from mediadask.errors import MediaWarning, MissingMedia, UnreadableMedia
+from mediadask.errors import MediaError, MediaWarning, MissingMedia, UnreadableMedia
 from mediadask.metadata import ClipMetadata, inspect_each
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from mediadask.errors import MediaError
+    from collections.abc import Iterator
 
 __all__ = ["Media", "find_media", "inspected"]
 
 Media = str | os.PathLike[str] | Iterable[str | os.PathLike[str]] | Sequence[ClipMetadata]
 """Folders, files and patterns, or clips that are inspected already."""
 
+Names = Mapping[str, FileStamp] | None
+"""The files of a folder by name; None where it does not say what it has."""
+
 _LISTED = TypeAdapter(list[ClipMetadata])
 
 
-def find_media(
-    where: str | os.PathLike[str] | Iterable[str | os.PathLike[str]],
-    *,
-    on_error: Callable[[MediaError], None] | None = None,
-) -> Delivery:
+def find_media(where: str | os.PathLike[str] | Iterable[str | os.PathLike[str]]) -> Delivery:
     """Find clips now, and inspect them lazily.
 
     Parameters
     ----------
     where
-        Folders, files, globs or URLs, one or several. A ``.json`` is what ``mediadask info --json`` printed:
-        its clips are taken as listed there and not opened, which for thousands is what takes time. Those
-        whose local files have another size now, or are newer than the list, are inspected again: a warning
-        says so.
-    on_error
-        Called with what cannot be listed, and the search goes on. Without it the error is raised.
+        Folders, files, globs or URLs, one or several, each of which must be there; of a folder inside one
+        that may not be read a warning is given. A ``.json`` is what ``mediadask info --json`` printed: its
+        clips are taken as listed there and not opened. Those that have another size now, or are newer than
+        the list, are inspected again: a warning says so.
 
     Returns
     -------
@@ -56,16 +52,34 @@ def find_media(
     Raises
     ------
     MissingMedia
-        If nothing is there, or nothing of what a ``.json`` lists.
+        If one of them is not there, or nothing of what a ``.json`` lists.
     UnreadableMedia
         If a ``.json`` is no such list.
     """
     every = [os.fspath(one) for one in ([where] if isinstance(where, str | os.PathLike) else where)]
     lists = [one for one in every if one.lower().endswith(".json")]
     known, stale = _known([normalize(one) for one in lists])
-    found = find_clips((one for one in every if one not in lists), on_error=on_error)
-    fresh = inspect_each([*stale, *found])
+    fresh = inspect_each([*stale, *_found([one for one in every if one not in lists])])
     return Delivery("inspect", fresh.groups, finish=partial(_together, known, fresh))
+
+
+_PATTERN = re.compile(r"[*?\[#@%$<]")
+"""What a word has that names files by a pattern: whether they are there is told where they are looked for."""
+
+
+def _found(words: Sequence[str]) -> Iterator[str]:
+    """The clips at some places, every one of which is there."""
+    places = [normalize(word).rstrip("/") or "/" for word in words if not word.startswith("concat:")]
+    for place in places:
+        if not _PATTERN.search(place):
+            check_exists(place)
+
+    def tell(error: MediaError) -> None:
+        if error.where in places:
+            raise error
+        warnings.warn(str(error), MediaWarning, stacklevel=4)
+
+    yield from find_clips(words, on_error=tell)
 
 
 def _known(lists: Sequence[str]) -> tuple[list[ClipMetadata], list[str]]:
@@ -74,8 +88,9 @@ def _known(lists: Sequence[str]) -> tuple[list[ClipMetadata], list[str]]:
     stale: list[str] = []
     for url in lists:
         clips = _listed(url)
-        made_ns = os.stat(url).st_mtime_ns if is_local(url) else None
-        states = [_state(clip, made_ns) for clip in clips]
+        made_ns = stat(url).modified_ns
+        folders: dict[str, Names] = {}
+        states = [_state(clip, made_ns, folders) for clip in clips]
         changed, gone = states.count("changed"), states.count("gone")
         if clips and gone == len(clips):
             raise MissingMedia(
@@ -89,20 +104,49 @@ def _known(lists: Sequence[str]) -> tuple[list[ClipMetadata], list[str]]:
     return known, stale
 
 
-def _state(clip: ClipMetadata, made_ns: int | None) -> Literal["known", "changed", "gone"]:
-    """What became of a clip since a list was made. Remote ones are not asked: that is as slow as opening."""
+def _state(
+    clip: ClipMetadata, made_ns: int | None, folders: dict[str, Names]
+) -> Literal["known", "changed", "gone"]:
+    """What became of a clip since a list was made. `folders` keeps what remote ones hold."""
     files = split_layer(clip.path.removeprefix("concat:"))[0].split("|")
-    if not all(map(is_local, files)):
-        return "known"
     sequence = is_image(files[0]) and not os.path.exists(files[0])
+    if sequence and not is_local(files[0]):
+        return "known"
     try:
-        stats = [os.stat(os.path.dirname(file) if sequence else file) for file in files]
+        stamps = [_stamp(os.path.dirname(file) if sequence else file, folders) for file in files]
     except OSError:
         return "gone"
-    if made_ns is not None and any(stat.st_mtime_ns > made_ns for stat in stats):
+    told = [stamp for stamp in stamps if stamp is not None]
+    if made_ns is not None and any((stamp.modified_ns or 0) > made_ns for stamp in told):
         return "changed"
-    size = sum(stat.st_size for stat in stats)
-    return "known" if sequence or size == clip.size_bytes else "changed"
+    same = sequence or None in stamps or sum(stamp.size_bytes for stamp in told) == clip.size_bytes
+    return "known" if same else "changed"
+
+
+def _stamp(file: str, folders: dict[str, Names]) -> FileStamp | None:
+    """A file as it is now, None where that is not told: `FileNotFoundError` where it is gone.
+
+    Of a remote folder's files one listing tells: asking for each is as slow as opening them.
+    """
+    if is_local(file):
+        info = os.stat(file)
+        return FileStamp(file, info.st_size, str(info.st_mtime_ns), info.st_mtime_ns)
+    folder, _, name = file.rpartition("/")
+    if folder not in folders:
+        folders[folder] = _names(folder)
+    names = folders[folder]
+    if names is not None and name not in names:
+        raise FileNotFoundError(file)
+    return None if names is None else names[name]
+
+
+def _names(folder: str) -> Names:
+    if folder.startswith(("http://", "https://")):  # a page need not list what it serves
+        return None
+    try:
+        return {file.url.rpartition("/")[2]: file for file in listing(folder)[1]}
+    except MediaError as error:
+        return {} if isinstance(error.__cause__, FileNotFoundError) else None
 
 
 def _listed(url: str) -> list[ClipMetadata]:

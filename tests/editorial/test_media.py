@@ -2,22 +2,27 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from typing import TYPE_CHECKING
 
+import fsspec
 import imageio.v3 as iio
 import numpy as np
 import pytest
 
+from mediadask.clips import find_clips
 from mediadask.editorial import find_media
 from mediadask.editorial.media import inspected
-from mediadask.errors import MediaError, MediaWarning, MissingMedia, UnreadableMedia
-from mediadask.metadata import ClipMetadata, inspect
+from mediadask.errors import MediaWarning, MissingMedia, UnreadableMedia
+from mediadask.metadata import ClipMetadata, inspect, inspect_each
+from tests.clips import conftest
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from tests.conftest import MakeClip
 
+as_nobody = conftest.as_nobody
 SMALL = {"codec": "prores_ks", "pixel_format": "yuv422p10le", "frames": 6, "size": (64, 36)}
 
 
@@ -123,10 +128,44 @@ def test_a_file_that_is_no_such_list_is_refused(text: str, tmp_path: Path) -> No
         find_media(tmp_path / "rushes.json")
 
 
-def test_what_is_not_there(tmp_path: Path) -> None:
-    assert "no such file" in str(find_media(tmp_path / "nowhere").compute().failures[0].failure)
-    with pytest.raises(MissingMedia):
-        find_media(tmp_path / "*.mov")
-    heard: list[MediaError] = []
-    assert len(find_media([tmp_path / "*.mov"], on_error=heard.append)) == 0
-    assert len(heard) == 1
+def test_listed_clips_of_a_store_are_known_by_its_folders(card: Path, bucket: str, tmp_path: Path) -> None:
+    store = fsspec.filesystem("s3")
+    folder = f"{bucket}/listed"
+    store.pipe({f"{folder}/{n}.mov": (card / "A001C001.mov").read_bytes() for n in range(3)})
+    clips = inspect_each(find_clips(folder)).compute().results
+    path = tmp_path / "rushes.json"
+    path.write_text(json.dumps([clip.as_dict() for clip in clips]))
+    assert find_media(path).compute().results == clips
+    store.rm_file(f"{folder}/0.mov")
+    store.pipe(f"{folder}/1.mov", (card / "A001C001.mov").read_bytes() + bytes(9))
+    with pytest.warns(MediaWarning, match=r"rushes.json: 1 of its 3 clips have changed since"):
+        report = find_media(path).compute()
+    assert sorted(clip.path for clip in report.results) == [f"{folder}/1.mov", f"{folder}/2.mov"]
+    assert [outcome.name for outcome in report.failures] == [f"{folder}/0.mov"]
+    os.utime(path, ns=(0, 0))
+    with pytest.warns(MediaWarning, match=r"rushes.json: 2 of its 3 clips have changed since"):
+        find_media(path)
+    store.rm(folder, recursive=True)
+    with pytest.raises(MissingMedia, match="none of its 3 clips is there"):
+        find_media(path)
+
+
+@pytest.mark.parametrize("word", ["nowhere", "*.mov", "plate.%04d.exr", "memory://nowhere"])
+def test_a_place_that_is_not_there_is_refused_beside_others_that_are(
+    card: Path, word: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(card.parent)
+    with pytest.raises(MissingMedia, match=f"{re.escape(word)}: no"):
+        find_media([card, word])
+
+
+def test_a_folder_inside_that_may_not_be_read_is_told_and_costs_no_other(as_nobody: Path) -> None:
+    for name in ("a", "b"):
+        (as_nobody / name).mkdir()
+        (as_nobody / name / "1.mov").touch()
+    (as_nobody / "b").chmod(0)
+    with pytest.warns(MediaWarning, match=rf"{as_nobody}/b: may not be read; check its permissions"):
+        assert [group.name for group in find_media(as_nobody).groups] == [f"{as_nobody}/a/1.mov"]
+    with pytest.raises(MissingMedia, match=rf"{as_nobody}/b: may not be read"):
+        find_media([as_nobody / "a", as_nobody / "b"])
+    (as_nobody / "b").chmod(0o700)

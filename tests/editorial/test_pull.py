@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import av
 import dask
+import fsspec
 import numpy as np
 import OpenEXR
 import OpenImageIO as oiio
@@ -223,6 +224,18 @@ def test_the_review_shows_name_reel_timecode_and_number(edl: Path, rushes: Path,
     assert touched[-40:-10, -100:-10].any()
     assert not touched[10:40, 240:].any()
     assert not touched[60:200].any()
+
+
+def test_parts_of_a_review_have_the_bits_of_one_encode(
+    edl: Path, rushes: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("mediadask.render.plate.UNIT_SECONDS", 0.02)
+    made(edl, rushes, tmp_path / "out", review=True)
+    with av.open(str(tmp_path / "out" / f"{ONE}.mp4")) as container:
+        first, *later = [packet.size for packet in container.demux(video=0) if packet.is_keyframe]
+    print(first, later)
+    assert later
+    assert min(later) > 1.1 * first, "x264 gives an encode's first keyframe less"
 
 
 def test_a_grade_given_for_all_is_each_plate_s_own(edl: Path, rushes: Path, tmp_path: Path) -> None:
@@ -655,12 +668,16 @@ def test_compressions(edl: Path, rushes: Path, tmp_path: Path, compression: str)
 
 
 def test_object_stores(edl: Path, rushes: Path) -> None:
-    import fsspec
-
-    made(edl, rushes, "memory://pull/day1")
     files, root = fsspec.url_to_fs("memory://pull/day1")
+    for path in (edl, *rushes.iterdir()):
+        files.put_file(str(path), f"/show/{path.relative_to(edl.parent)}")
+    files.pipe("/show/grade.cc", Cdl(slope=(1.5, 1, 1)).document(".cc"))
+    there = ("memory://show/turnover.edl", "memory://show/rushes", "memory://pull/day1")
+    how = {"cdl": "memory://show/grade.cc"}
+    made(*there, **how)
     assert sum(name.endswith(".exr") for name in files.find(root)) == 22
+    assert sum(name.endswith(".cc") for name in files.find(root)) == 2
     assert not [name for name in files.find(root) if ".mediadask" in name]
-    delivery = pull(edl, rushes, "memory://pull/day1", **HOW)
+    delivery = pull(*there, **HOW, **how)
     assert [len(group.units) for group in delivery.groups] == [1, 1]
     assert [group.finish for group in delivery.groups] == [None, None]

@@ -43,7 +43,7 @@ def load(identity: str) -> tuple[ClipHeader, FrameIndex] | None:
         with open(_path(identity), "rb") as file:
             (header, base), packets, frames, _ = _read_head(file)
             table = np.empty(5 * packets + frames, "<i8")
-            file.readinto(memoryview(table))
+            file.readinto(table.data)
     except _NOT_WHOLE:
         return None
     pts, dts, offset, size, keyframe = table[: 5 * packets].reshape(5, packets)

@@ -14,7 +14,7 @@ from fractions import Fraction
 from functools import partial
 from pathlib import Path
 from statistics import median
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -28,12 +28,14 @@ from mediadask.pixels import Color, Framing, to_rgb
 from mediadask.pixels.resample import Rectangle
 from mediadask.pool import Pool
 from mediadask.render.exr import exr_bytes
-from mediadask.render.plate import Plate, PlateRecipe
+from mediadask.render.plate import STRIP_ROWS, Plate, PlateRecipe, plate_picture
 from mediadask.render.plate_folder import PlateOrder
 from mediadask.render.plate_units import render_frames
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+
+    import numpy.typing as npt
 
 LOG, ACES = "ARRI LogC4", "ACES2065-1"
 PRORES_4444 = "-c:v prores_ks -profile:v 4444 -vendor apl0 -pix_fmt yuv444p10le -timecode 01:00:00:00"
@@ -143,22 +145,42 @@ def cube(folder: str) -> str:
 def stages(clip: str, out: str, rounds: int) -> dict[str, list[float]]:
     """CPU seconds a frame of each stage alone, and of the unit that does them all, on one thread, by round.
 
-    Color and conversion get the rows that the framing keeps, as in the unit.
+    Each is done as the unit does it: color and conversion strip by strip, of the rows that the framing reads;
+    the scaler gets its rows from nowhere.
     """
     opened = Clip.open(clip)
     frame = next(opened.frames(threads=1))
     order_ = order(opened, out)
     recipe = order_.plate.recipe
-    kept = recipe.framing.source
-    rows = slice(int(kept.y), int(kept.y + kept.height))
-    rgb = to_rgb(frame, "float32", rows)
-    light = recipe.color.apply(to_rgb(frame, "float32"))
-    framed = recipe.framing.apply(light)
+    read: list[slice] = []
+    shape = (frame.height, frame.width, 3)
+
+    def gray(first: int, stop: int, rows: npt.NDArray[np.float32]) -> None:
+        rows.fill(0.18)
+
+    def noted(first: int, stop: int, rows: npt.NDArray[np.float32]) -> None:
+        read.extend(slice(top, min(top + STRIP_ROWS, stop)) for top in range(first, stop, STRIP_ROWS))
+
+    recipe.framing.apply_rows(noted, shape, "float16", STRIP_ROWS)
+    strips = [to_rgb(frame, "float32", rows) for rows in read]
+    light = np.empty((3, STRIP_ROWS, frame.width), np.float32)
+    framed = plate_picture(recipe)(frame)
     path = Path(out) / "stage.exr"
 
-    def decode() -> None:
-        for _ in opened.frames(threads=1):
+    def decode(start: int, stop: int) -> None:
+        for _ in opened.frames(start, stop, threads=1):
             pass
+
+    def convert() -> None:
+        for rows in read:
+            to_rgb(frame, "float32", rows)
+
+    def color() -> None:
+        for strip in strips:
+            recipe.color.apply(strip, out=light[:, : len(strip)])
+
+    def scale() -> None:
+        recipe.framing.apply_rows(gray, shape, "float16", STRIP_ROWS)
 
     def write() -> None:
         data = exr_bytes(framed, {})
@@ -172,29 +194,27 @@ def stages(clip: str, out: str, rounds: int) -> dict[str, list[float]]:
             old.unlink()
         shutil.rmtree(Path(out) / ".mediadask", ignore_errors=True)
 
-    calls: dict[str, tuple[Callable[[], object], int]] = {
-        "decode": (decode, len(opened)),
-        "convert": (lambda: to_rgb(frame, "float32", rows), 1),
-        "color": (lambda: recipe.color.apply(rgb), 1),
-        "scale": (lambda: recipe.framing.apply(light), 1),
-        "write": (write, 1),
-        "whole": (lambda: render_frames(order_, 0, len(opened)), len(opened)),
-    }
-    for call, _ in calls.values():
-        call()
-    taken: dict[str, list[float]] = {name: [] for name in calls}
-    for _ in range(rounds):
+    def by_unit(count: int) -> dict[str, float]:
+        """All stages and the whole, unit by unit: a machine that slows down slows both."""
         clear()
-        for name, (call, frames) in calls.items():
-            taken[name].append(_cpu(call, len(opened) // frames) / frames)
-    return taken
+        taken = dict.fromkeys(["decode", *alone, "whole"], 0.0)
+        for start, stop in [unit.args[1:] for unit in units_of(order_).units][:count]:
+            taken["decode"] += _cpu(decode, start, stop)
+            for name, call in alone.items():
+                taken[name] += _cpu(call) * (stop - start)
+            taken["whole"] += _cpu(render_frames, order_, start, stop)
+        return {name: seconds / len(opened) for name, seconds in taken.items()}
+
+    alone = {"convert": convert, "color": color, "scale": scale, "write": write}
+    by_unit(1)
+    by_round = [by_unit(len(opened)) for _ in range(rounds)]
+    return {name: [one[name] for one in by_round] for name in by_round[0]}
 
 
-def _cpu(call: Callable[[], object], times: int) -> float:
+def _cpu(call: Callable[..., object], *args: Any) -> float:
     begun = time.process_time()
-    for _ in range(times):
-        call()
-    return (time.process_time() - begun) / times
+    call(*args)
+    return time.process_time() - begun
 
 
 def rows(quick: bool, rounds: int) -> Iterator[Row]:

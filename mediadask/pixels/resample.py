@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache, partial
-from typing import TYPE_CHECKING, Any, Literal, get_args
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias, get_args
 
 import numpy as np
 
@@ -13,16 +13,20 @@ from mediadask.pixels.compiled import compiled
 from mediadask.pixels.kernels import to_half
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     import numpy.typing as npt
 
-__all__ = ["Filter", "Rectangle", "check_placing", "place", "resize"]
+__all__ = ["Filter", "Rectangle", "Rows", "check_placing", "place", "place_rows", "resize"]
 
 Filter = Literal["box", "triangle", "cubic", "mitchell", "lanczos3", "blackman-harris"]
 """``triangle`` is linear, ``cubic`` Catmull-Rom. All widen with the reduction, so that nothing aliases."""
 
+Rows: TypeAlias = "Callable[[int, int, npt.NDArray[np.float32]], None]"
+"""Puts rows of a picture, from the first up to the second, into (channels, rows, columns)."""
 
 _BAND_ROWS = 64
-"""Planes that are not as `_resample` likes them are brought into that form so many output rows at a time."""
+"""What is not as `_resample` likes it is brought into that form for so many output rows at a time."""
 
 _LANES = 32
 """So many rows are resampled side by side: a few vectors for each column, and a band stays in the cache."""
@@ -97,16 +101,45 @@ def place(
     if down.copied and across.copied and picture.dtype == out.dtype:
         out[:, down.outputs, across.outputs] = planes[:, down.copied, across.copied]
         return out.transpose(1, 2, 0)
-    # New memory for each band of each channel would cost more than the work.
-    longest = max((high - low for _, low, high in down.bands()), default=0)
-    strip = np.empty((longest, planes.shape[2]), np.float32)
-    canvas = np.zeros((1, height, width), np.float32)
-    for plane, result in zip(planes, out, strict=True):
-        if out.dtype == np.float32:
-            _place_plane(plane, result, down, across, strip)
-        else:
-            _place_plane(plane, canvas[0], down, across, strip)
-            to_half(canvas, result[None].view(np.uint16), 0)
+    if picture.dtype.kind in "ui":
+        down = replace(down, weights=down.weights * np.float32(1 / np.iinfo(picture.dtype).max))
+    if out.dtype == np.float32 and picture.dtype != np.float16 and planes[:1].flags.c_contiguous:
+        for plane, result in zip(planes, out, strict=True):
+            _resample_onto(result, plane, down, across)
+    else:
+        _place_rows(partial(_as_floats, planes), planes.shape, out, down, across)
+    return out.transpose(1, 2, 0)
+
+
+def place_rows(
+    rows: Rows,
+    shape: tuple[int, int, int],
+    source: Rectangle,
+    target: Rectangle,
+    size: tuple[int, int],
+    filter: Filter = "lanczos3",
+    dtype: npt.DTypeLike = np.float32,
+    step: int = 1,
+) -> npt.NDArray[Any]:
+    """`place` of a picture that is nowhere as a whole: its rows are made as they are needed, each once.
+
+    They are made, resampled and rounded while the processor's cache holds them.
+
+    Parameters
+    ----------
+    rows
+        Makes them.
+    shape
+        (rows, columns, channels) of the picture.
+    step
+        Rows are asked for from a multiple of it up to one, or to the end.
+    """
+    check_placing(source, target, size, filter)
+    width, height = size
+    down = _taps(shape[0], source.y, source.height, target.y, target.height, height, filter)
+    across = _taps(shape[1], source.x, source.width, target.x, target.width, width, filter)
+    out = np.zeros((shape[2], height, width), dtype)
+    _place_rows(rows, (shape[2], *shape[:2]), out, down, across, step)
     return out.transpose(1, 2, 0)
 
 
@@ -121,29 +154,51 @@ def check_placing(source: Rectangle, target: Rectangle, size: tuple[int, int], f
         raise InvalidRequest(f"{filter!r} is no filter", do=f"use one of {', '.join(get_args(Filter))}")
 
 
-def _place_plane(
-    plane: npt.NDArray[Any],
-    canvas: npt.NDArray[np.float32],
+def _place_rows(
+    rows: Rows,
+    shape: tuple[int, int, int],
+    out: npt.NDArray[Any],
     down: _Taps,
     across: _Taps,
-    strip: npt.NDArray[np.float32],
+    step: int = 1,
 ) -> None:
-    weights = down.weights
-    if plane.dtype.kind in "ui":
-        weights = weights * np.float32(1 / np.iinfo(plane.dtype).max)
+    channels, height, width = shape
+    bands = [
+        (part, low // step * step, min(-(-high // step) * step, height)) for part, low, high in down.bands()
+    ]
+    longest = max((high - low for _, low, high in bands), default=0)
+    held = np.empty((channels, longest, width), np.float32)
+    canvas = np.zeros((1, _BAND_ROWS, out.shape[2]), np.float32)
+    begin = end = 0
+    for part, low, high in bands:
+        # Neighboring bands share the rows that their filters reach.
+        kept = max(end - low, 0)
+        held[:, :kept] = held[:, end - begin - kept : end - begin]
+        rows(low + kept, high, held[:, kept : high - low])
+        begin, end = low, high
+        band = down.part(part, low)
+        for plane, result in zip(held, out, strict=True):
+            if out.dtype == np.float32:
+                _resample_onto(result, plane, band, across)
+            else:
+                _resample_onto(canvas[0], plane, replace(band, outputs=slice(0, None)), across)
+                to_half(canvas[:, : len(band.first)], result[None].view(np.uint16), band.outputs.start)
+
+
+def _resample_onto(
+    canvas: npt.NDArray[np.float32], plane: npt.NDArray[Any], down: _Taps, across: _Taps
+) -> None:
     top, left = down.outputs.start, across.outputs.start
-    if plane.flags.c_contiguous and (plane.dtype.kind in "ui" or plane.dtype == np.float32):
-        _resample(plane, canvas, top, left, down.first, weights, across.first, across.weights)
+    _resample(plane, canvas, top, left, down.first, down.weights, across.first, across.weights)
+
+
+def _as_floats(planes: npt.NDArray[Any], first: int, stop: int, out: npt.NDArray[np.float32]) -> None:
+    if planes.dtype != np.float16:
+        out[:] = planes[:, first:stop]
         return
-    for part, low, high in down.bands():
-        rows = strip[: high - low]
-        if plane.dtype == np.float16:
-            bits = np.ascontiguousarray(plane[low:high]).view(np.uint16)
-            _from_half(bits, rows, rows.view(np.uint32))
-        else:
-            rows[:] = plane[low:high]
-        first = down.first[part] - low
-        _resample(rows, canvas, top + part.start, left, first, weights[part], across.first, across.weights)
+    for plane, values in zip(planes, out, strict=True):
+        bits = np.ascontiguousarray(plane[first:stop]).view(np.uint16)
+        _from_half(bits, values, values.view(np.uint32))
 
 
 @dataclass(frozen=True, eq=False)
@@ -161,6 +216,12 @@ class _Taps:
 
     weights: npt.NDArray[np.float32]
     """(outputs, taps), each row summing to 1."""
+
+    def part(self, part: slice, begin: int) -> _Taps:
+        """Some of the outputs, from inputs of which there are those from `begin` on."""
+        start = self.outputs.start
+        outputs = slice(start + part.start, start + part.stop)
+        return _Taps(outputs, None, self.first[part] - begin, self.weights[part])
 
     def bands(self) -> list[tuple[slice, int, int]]:
         """Outputs, `_BAND_ROWS` at a time, and the inputs they take: where those begin and end."""

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from mediadask.clips import Frame, FrameIndex
 
 __all__ = [
+    "STRIP_ROWS",
     "Plate",
     "PlateFormat",
     "PlateRecipe",
@@ -158,40 +159,40 @@ class Plate:
 
 
 def plate_picture(recipe: PlateRecipe) -> Callable[[Frame], npt.NDArray[Any]]:
-    """A function from a clip's frames to (height, width, 3) float32 pictures as plates hold them."""
+    """A function from a clip's frames to (height, width, 3) pictures as plates hold them.
+
+    They are halves where their files hold halves, else float32.
+    """
     framing, color = recipe.framing, recipe.color
+    dtype = np.dtype(np.float16 if (recipe.format, recipe.sample) == ("exr", "half") else np.float32)
 
-    def picture(frame: Frame) -> npt.NDArray[Any]:
-        if not framing.linear:
-            framed = framing.apply(_rgb(frame, slice(None)))
-            return color.apply(framed) if color.steps else framed
-        first, last = _rows_seen(framing, frame.height)
-        light = np.empty((3, frame.height, frame.width), np.float32)
-        for top in range(first, last, _STRIP_ROWS):
-            rows = slice(top, min(top + _STRIP_ROWS, last))
-            rgb = _rgb(frame, rows)
-            light[:, rows] = (color.apply(rgb) if color.steps else rgb).transpose(2, 0, 1)
-        return framing.apply(light.transpose(1, 2, 0))
+    def framed_light(frame: Frame) -> npt.NDArray[Any]:
+        def rows(first: int, stop: int, out: npt.NDArray[np.float32]) -> None:
+            for top in range(first, stop, STRIP_ROWS):
+                end = min(top + STRIP_ROWS, stop)
+                rgb, light = _rgb(frame, slice(top, end)), out[:, top - first : end - first]
+                if color.steps:
+                    color.apply(rgb, light.dtype, light)
+                else:
+                    light[:] = rgb.transpose(2, 0, 1)
 
-    return picture
+        return framing.apply_rows(rows, (frame.height, frame.width, 3), dtype, STRIP_ROWS)
+
+    def lit_framing(frame: Frame) -> npt.NDArray[Any]:
+        rgb = _rgb(frame, slice(None))
+        return color.apply(framing.apply(rgb), dtype) if color.steps else framing.apply(rgb, dtype)
+
+    return framed_light if framing.linear else lit_framing
 
 
-_STRIP_ROWS = 32
-"""Codes become light so many rows at a time: no whole picture is held in between. A multiple of the strips
-that OpenColorIO is given, so that it sees the same ones as in a whole picture."""
+STRIP_ROWS = 16
+"""Codes become light so many rows at a time. A multiple of the strips that OpenColorIO is given, so that it
+sees the same ones as in a whole picture."""
 
 
 def _rgb(frame: Frame, rows: slice) -> npt.NDArray[Any]:
     rgb = to_rgb(frame, "float32", rows)[..., :3]
     return rgb if rgb.shape[2] == 3 else np.repeat(rgb[..., :1], 3, axis=2)
-
-
-def _rows_seen(framing: Framing, height: int) -> tuple[int, int]:
-    """The rows of a picture that a framing reads: those it keeps, and those its filter reaches beyond."""
-    source = framing.source
-    reach = 4 * max(source.height / framing.placed.height, 1) + 2
-    first = max(int(source.y - reach), 0) // _STRIP_ROWS * _STRIP_ROWS
-    return first, min(int(source.y + source.height + reach) + 1, height)
 
 
 def plate_segments(index: FrameIndex, start: int, stop: int, seconds: float) -> list[tuple[int, int]]:

@@ -65,6 +65,7 @@ def test_a_frame_is_made_from_the_same_whatever_the_range(intra: Clip, tmp_path:
     assert (short.output(7).name, long.output(7).name) == ("p.1003.exr", "p.1006.exr")
 
 
+@pytest.mark.parametrize("sample", ["half", "float"])
 @pytest.mark.parametrize("linear", [True, False])
 @pytest.mark.parametrize(
     "source",
@@ -76,16 +77,20 @@ def test_a_frame_is_made_from_the_same_whatever_the_range(intra: Clip, tmp_path:
     ],
     ids=str,
 )
-def test_strips_and_unread_rows_change_nothing(intra: Clip, source: Rectangle, linear: bool) -> None:
-    framing = Framing(source, Rectangle(4, 2, 50, 40), (60, 44), linear=linear)
-    how = recipe(framing=framing)
+def test_strips_and_unread_rows_change_nothing(
+    intra: Clip, source: Rectangle, linear: bool, sample: str
+) -> None:
+    framing = Framing(source, Rectangle(4, 2, 50, 90), (60, 94), linear=linear)
+    how = recipe(framing=framing, sample=sample)
     (frame,) = intra.frames(3, 4)
     rgb = to_rgb(frame, "float32")
     if linear:
         expected = framing.apply(how.color.apply(rgb))
     else:
         expected = how.color.apply(framing.apply(rgb))
-    np.testing.assert_array_equal(plate_picture(how)(frame), expected)
+    made = plate_picture(how)(frame)
+    assert made.dtype == (np.float16 if sample == "half" else np.float32)
+    np.testing.assert_array_equal(made, expected.astype(made.dtype))
 
 
 def test_headers_say_what_is_known_and_nothing_else(intra: Clip, tmp_path: Path) -> None:

@@ -173,7 +173,12 @@ class Color:
         processor_of(step := sealed(step))
         return cls((step,))
 
-    def apply(self, rgb: npt.NDArray[Any], dtype: str | np.dtype[Any] | None = None) -> npt.NDArray[Any]:
+    def apply(
+        self,
+        rgb: npt.NDArray[Any],
+        dtype: str | np.dtype[Any] | None = None,
+        out: npt.NDArray[Any] | None = None,
+    ) -> npt.NDArray[Any]:
         """The picture after these steps: same shape, `dtype` or its own, a view of planar memory.
 
         Parameters
@@ -181,6 +186,8 @@ class Color:
         rgb
             (height, width, 3 or 4) uint8, uint16, float16 or float32; integers are full range. Alpha passes
             through.
+        out
+            (3 or 4, height, width) of that type, to write into.
 
         Notes
         -----
@@ -193,7 +200,7 @@ class Color:
             what = f"a picture of {rgb.shape[2]} channels was given to a color step"
             raise InvalidRequest(what, do="give R'G'B', or R'G'B' and alpha")
         target = np.dtype(dtype or rgb.dtype)
-        return _program(self, rgb.dtype.name, target.name).apply(rgb, target)
+        return _program(self, rgb.dtype.name, target.name).apply(rgb, target, out)
 
     def apply_packed(self, rgba: npt.NDArray[np.float32]) -> None:
         """`apply` in place to (height, width, 4) float32, C-contiguous: nothing is moved for OpenColorIO."""

@@ -9,7 +9,7 @@ import numpy as np
 
 from mediadask.errors import InvalidRequest
 from mediadask.pixels.framing.fdl import place_by_fdl
-from mediadask.pixels.resample import Filter, Rectangle, check_placing, place
+from mediadask.pixels.resample import Filter, Rectangle, Rows, check_placing, place, place_rows
 
 if TYPE_CHECKING:
     import os
@@ -139,14 +139,34 @@ class Framing:
         InvalidRequest
             If the picture is smaller than what is to be kept of it.
         """
-        rows, columns, _ = picture.shape
+        self._check(*picture.shape[:2])
+        return place(picture, self.source, self.placed, self.size, self.filter, dtype)
+
+    def apply_rows(
+        self, rows: Rows, shape: tuple[int, int, int], dtype: npt.DTypeLike = np.float32, step: int = 1
+    ) -> npt.NDArray[Any]:
+        """`apply` to a picture whose rows are made as they are needed; rows that are not are never made.
+
+        Parameters
+        ----------
+        rows, shape, step
+            As `mediadask.pixels.resample.place_rows` has them.
+
+        Raises
+        ------
+        InvalidRequest
+            If the picture is smaller than what is to be kept of it.
+        """
+        self._check(*shape[:2])
+        return place_rows(rows, shape, self.source, self.placed, self.size, self.filter, dtype, step)
+
+    def _check(self, rows: int, columns: int) -> None:
         source = self.source
         if source.x + source.width > columns + 1 or source.y + source.height > rows + 1:
             raise InvalidRequest(
                 f"the framing keeps {source}, the picture is {columns}x{rows}",
                 do="frame the clip's whole picture, before any other change of size",
             )
-        return place(picture, source, self.placed, self.size, self.filter, dtype)
 
     def __str__(self) -> str:
         kept = "" if self.pixel_aspect == 1 else f", pixels {self.pixel_aspect:g}:1"

@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, cast
 
 from mediadask.clips.storage import normalize, open_file
@@ -41,6 +42,8 @@ _ALIGN = {
 def read_fdl(url: str | os.PathLike[str]) -> dict[str, Any]:
     """A valid document as JSON has it, numbers exact: integers, and fractions for what has a point.
 
+    It is parsed and checked once for all clips, and not to be changed.
+
     Raises
     ------
     MissingMedia
@@ -48,11 +51,15 @@ def read_fdl(url: str | os.PathLike[str]) -> dict[str, Any]:
     UnreadableMedia
         If it is no JSON, or breaks the specification: it says where.
     """
-    import fdl  # a compiled library: only who frames waits for it
-
     where = normalize(url)
     with open_file(where) as file:
-        content = file.read()
+        return _parsed(where, file.read())
+
+
+@lru_cache(maxsize=64)
+def _parsed(where: str, content: bytes) -> dict[str, Any]:
+    import fdl  # a compiled library: only who frames waits for it
+
     try:
         document = json.loads(content, parse_float=_exact)
         with fdl.FDL.parse(json.dumps(_as_schema_has_it(document), default=float).encode()) as checked:

@@ -14,7 +14,7 @@ import pytest
 
 from mediadask.errors import InvalidRequest, MissingMedia, UnreadableMedia
 from mediadask.pixels.framing.canvas import Area, Layer, Template, apply_template
-from mediadask.pixels.framing.fdl import place_by_fdl
+from mediadask.pixels.framing.fdl import place_by_fdl, read_fdl
 
 FRAMING = "framing_decision.dimensions"
 PROTECTION = "framing_decision.protection_dimensions"
@@ -451,6 +451,15 @@ def test_a_template_may_ask_for_what_the_canvas_lacks(tmp_path: Path) -> None:
         path = write(tmp_path, document(context(source), templates=[template(**{field: PROTECTION})]))
         with pytest.raises(InvalidRequest, match=message):
             place_by_fdl(path, 320, 240)
+
+
+def test_a_document_is_checked_once_for_all_clips_and_again_when_it_changes(tmp_path: Path) -> None:
+    made = document(context(canvas("1", (320, 240), decision("1", "1", (0, 0, 300, 200)))))
+    path = write(tmp_path, made)
+    assert read_fdl(path) is read_fdl(path)
+    before = read_fdl(path)
+    made["contexts"][0]["canvases"][0]["framing_decisions"][0]["dimensions"]["width"] = 310
+    assert read_fdl(write(tmp_path, made)) != before
 
 
 def test_documents_that_are_none(tmp_path: Path) -> None:

@@ -290,9 +290,11 @@ def _named(planned: Iterable[PlannedEvent], name: PlateName, timeline: str) -> I
     """The events with their plates' names: no two the same, on file systems that ignore case neither."""
     plates: Counter[tuple[str, ...]] = Counter()
     taken: dict[str, str] = {}
-    for position, one in enumerate(planned, 1):
+    events = list(planned)
+    shots = {shot.casefold() for one in events if (shot := name.marked_shot(one.event))}
+    for position, one in enumerate(events, 1):
         try:
-            fields = {"timeline": timeline, **name.event_fields(one.event, position)}
+            fields = {"timeline": timeline, **name.event_fields(one.event, position, shots)}
             shot = tuple(
                 fields.get(part, "").casefold() for part in ("show", "episode", "sequence", "scene", "shot")
             )

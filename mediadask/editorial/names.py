@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from dataclasses import dataclass, field
+from itertools import chain, count
 from string import Formatter
 from typing import TYPE_CHECKING
 
@@ -51,7 +52,8 @@ class PlateName:
     shot_pattern: str | None = None
     """A regular expression that is searched for in an event's markers, clip name, comments, reel and file, in
     this order. Its named groups are fields; without any, what it matches is ``shot``. Default: a marker that
-    begins like ``ABC_104_065_010`` is the shot; without one, events count 0010, 0020, … down the list."""
+    begins like ``ABC_104_065_010`` is the shot; without one, events count 0010, 0020, … down the list, 0010-2
+    where a marker calls another event 0010."""
 
     version: int = 1
     first_frame: int = 1001
@@ -87,8 +89,16 @@ class PlateName:
         if self.version < 0 or self.first_frame < 0:
             raise InvalidRequest("numbers of versions and frames begin at 0", where=self.template)
 
-    def event_fields(self, event: Event, position: int) -> dict[str, str]:
-        """What an event puts into its plate's name, ``plate`` aside; `position` counts events from 1.
+    def event_fields(self, event: Event, position: int, shots: Set[str] = frozenset()) -> dict[str, str]:
+        """What an event puts into its plate's name, ``plate`` aside.
+
+        Parameters
+        ----------
+        position
+            Counts events from 1.
+        shots
+            What markers of the list's events call theirs, in lower case: no event that is only counted is one
+            of them.
 
         Raises
         ------
@@ -101,12 +111,21 @@ class PlateName:
             "clip": event.clip_name or "",
             "track": event.track,
         }
-        return {**own, **self.fields, **self._shot(event, position)}
+        return {**own, **self.fields, **self._shot(event, position, shots)}
 
-    def _shot(self, event: Event, position: int) -> dict[str, str]:
+    def marked_shot(self, event: Event) -> str | None:
+        """The shot that a marker of the event names, where no pattern says what is one."""
+        if self.shot_pattern is not None:
+            return None
+        named = (found[0] for text in event.markers if (found := _SHOT.match(text.strip())))
+        return next(map(self._bare, named), None)
+
+    def _shot(self, event: Event, position: int, shots: Set[str]) -> dict[str, str]:
         if self.shot_pattern is None:
-            named = (found[0] for text in event.markers if (found := _SHOT.match(text.strip())))
-            return {"shot": self._bare(next(named, self.fields.get("shot") or f"{position * 10:04}"))}
+            said = self.marked_shot(event) or self._bare(self.fields.get("shot", ""))
+            counted = f"{position * 10:04}"
+            names = chain([counted], (f"{counted}-{number}" for number in count(2)))
+            return {"shot": said or next(name for name in names if name not in shots)}
         texts = (*event.markers, event.clip_name, *event.comments, event.reel, event.file)
         pattern = _compiled(self.shot_pattern)
         found = next((found for text in texts if text and (found := pattern.search(text))), None)

@@ -259,6 +259,14 @@ def test_the_same_source_used_twice_makes_two_plates_of_distinct_names(plan: Tur
     ]
 
 
+def test_an_event_without_a_marker_is_no_plate_of_a_marked_one_s_shot() -> None:
+    cut = ("01:00:01:00", "01:00:02:00")
+    events = event(cut), replace(event(cut), number="002", markers=("ABC_0010 paint",))
+    name = PlateName(fields={"show": "ABC"})
+    plan = match_events(Timeline("/x.edl", "x", events, None), [clip("A001C001")], name=name)
+    assert [one.name for one in plan] == ["ABC_0010-2_PL01_v001.%04d.exr", "ABC_0010_PL01_v001.%04d.exr"]
+
+
 @pytest.mark.parametrize("template", ["{shot}.{frame:04}.exr", "{shot}.{frame:04}.{plate}.exr"])
 def test_names_that_clash_are_refused_whatever_their_case(read_list: ReadList, template: str) -> None:
     name = PlateName(template)

@@ -46,6 +46,13 @@ def test_the_shot_is_what_a_marker_begins_with() -> None:
     assert PlateName().event_fields(event(markers=("needs love",)), 7)["shot"] == "0070"
 
 
+def test_a_shot_that_is_counted_is_none_that_a_marker_names() -> None:
+    name = PlateName(fields={"show": "ABC"})
+    assert name.marked_shot(event(markers=("ABC_0010",))) == "0010"
+    shots = [name.event_fields(event(), at, {"0010", "0010-2"})["shot"] for at in (1, 2)]
+    assert shots == ["0010-3", "0020"]
+
+
 def test_what_a_marker_repeats_stands_in_the_name_once() -> None:
     one, show = event(markers=("ABC_104_065_010",)), {"show": "ABC"}
     name = PlateName(fields=show)

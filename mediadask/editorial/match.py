@@ -291,7 +291,8 @@ def _named(planned: Iterable[PlannedEvent], name: PlateName, timeline: str) -> I
     plates: Counter[tuple[str, ...]] = Counter()
     taken: dict[str, str] = {}
     events = list(planned)
-    shots = {shot.casefold() for one in events if (shot := name.marked_shot(one.event))}
+    marked = (name.marked_shot(one.event) for one in events)
+    shots = {said.casefold() for said in marked if said}
     for position, one in enumerate(events, 1):
         try:
             fields = {"timeline": timeline, **name.event_fields(one.event, position, shots)}

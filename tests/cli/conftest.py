@@ -1,4 +1,4 @@
-"""The installed command itself, in a process of its own."""
+"""Commands as people run them, in this process or in one of their own, and the clips they are given."""
 
 from __future__ import annotations
 
@@ -10,23 +10,51 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import pytest
 
+from mediadask.cli.main import run as command_line
+
 if TYPE_CHECKING:
     from tests.conftest import MakeClip
 
+COMMAND = str(Path(sys.executable).with_name("mediadask"))
+
 
 class Run(Protocol):
-    def __call__(self, *words: object, **how: Any) -> subprocess.CompletedProcess[str]: ...
+    def __call__(self, *words: object, **environment: str) -> subprocess.CompletedProcess[str]: ...
 
 
 @pytest.fixture
-def run(tmp_path: Path) -> Run:
-    """`run("info", clip)` is what ``mediadask info clip`` does, in an empty folder."""
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The test runs in an empty folder, and no pool is up already."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("MEDIADASK_POOL", raising=False)
 
-    def call(*words: object, **how: Any) -> subprocess.CompletedProcess[str]:
-        command = [str(Path(sys.executable).with_name("mediadask")), *map(str, words)]
-        environment = {name: value for name, value in os.environ.items() if name != "MEDIADASK_POOL"}
-        where = {"cwd": tmp_path, "env": environment, "timeout": 120, **how}
-        return subprocess.run(command, capture_output=True, text=True, check=False, **where)
+
+@pytest.fixture
+def run(here: None, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> Run:
+    """`run("info", clip)` is what ``mediadask info clip`` does in an empty folder, without a second's start.
+
+    What the command's own processes write counts, too.
+    """
+
+    def call(*words: object, **environment: str) -> subprocess.CompletedProcess[str]:
+        for name, value in environment.items():
+            monkeypatch.setenv(name, value)
+        capfd.readouterr()
+        code = command_line([str(word) for word in words])
+        shown = capfd.readouterr()
+        return subprocess.CompletedProcess(words, code, shown.out, shown.err)
+
+    return call
+
+
+@pytest.fixture
+def installed(here: None) -> Run:
+    """The same by the installed command, in a process of its own."""
+
+    def call(*words: object, **environment: str) -> subprocess.CompletedProcess[str]:
+        command = [COMMAND, *map(str, words)]
+        how: dict[str, Any] = {"capture_output": True, "text": True, "check": False}
+        return subprocess.run(command, env={**os.environ, **environment}, timeout=600, **how)
 
     return call
 

@@ -3,35 +3,23 @@
 from __future__ import annotations
 
 import json
-import os
 from typing import TYPE_CHECKING
 
 import av
-import pytest
-from distributed import LocalCluster
 from PIL import Image
 
 import mediadask as md
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
 
     from tests.cli.conftest import Run
 
 
-@pytest.fixture(scope="module")
-def scheduler() -> Iterator[str]:
-    """The address of a pool that is up already."""
-    how = {"processes": False, "protocol": "tcp://", "dashboard_address": ":0"}
-    with LocalCluster(n_workers=1, threads_per_worker=1, **how) as cluster:
-        yield cluster.scheduler_address
-
-
 def test_proxies_are_made_and_the_bad_clip_is_listed(
-    run: Run, good: Path, bad: dict[str, Path], tmp_path: Path
+    installed: Run, good: Path, bad: dict[str, Path], tmp_path: Path
 ) -> None:
-    done = run("proxy", good, bad["text"], "--out", "proxies", "--size", "36", "--workers", "1")
+    done = installed("proxy", good, bad["text"], "--out", "proxies", "--size", "36", "--workers", "1")
     made = tmp_path / "proxies" / "A001C001.mp4"
     assert (done.returncode, done.stdout) == (1, f"{made}\n")
     assert done.stderr.startswith(f"{bad['text']}: ")
@@ -49,7 +37,7 @@ def test_nothing_to_make_is_bad_input(run: Run, bad: dict[str, Path], scheduler:
 
 def test_a_sheet_as_json(run: Run, good: Path, tmp_path: Path, scheduler: str) -> None:
     how = ["--frames", "4", "--columns", "2", "--width", "320", "--json"]
-    done = run("sheet", good, "--out", "sheet.png", *how, env={**os.environ, "MEDIADASK_POOL": scheduler})
+    done = run("sheet", good, "--out", "sheet.png", *how, MEDIADASK_POOL=scheduler)
     assert (done.returncode, done.stderr) == (0, "")
     (row,) = json.loads(done.stdout)
     assert (row["output"], row["frames"], row["error"]) == (str(tmp_path / "sheet.png"), 4, None)

@@ -2,23 +2,27 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import signal
 import subprocess
 import sys
 from importlib.metadata import version
-from pathlib import Path
 from typing import TYPE_CHECKING
 
+import dask
 import pytest
 
 from mediadask import footage
+from tests.cli.conftest import COMMAND
+from tests.pool.waiting import eventually
 
 if TYPE_CHECKING:
-    from tests.cli.conftest import Run
+    from collections.abc import Iterator
+    from pathlib import Path
 
-COMMAND = str(Path(sys.executable).with_name("mediadask"))
+    from tests.cli.conftest import Run
 
 
 @pytest.mark.parametrize(
@@ -67,24 +71,24 @@ def test_bad_usage_is_one_line_that_says_what_to_do(run: Run, words: list[str], 
 
 
 def test_no_pool_at_an_address_is_bad_input(run: Run) -> None:
-    impatient = {**os.environ, "DASK_DISTRIBUTED__COMM__TIMEOUTS__CONNECT": "1s"}
-    done = run("info", "x.mov", "--pool", "tcp://127.0.0.1:9", env=impatient)
+    with dask.config.set({"distributed.comm.timeouts.connect": "1s"}):
+        done = run("info", "x.mov", "--pool", "tcp://127.0.0.1:9")
     assert (done.returncode, done.stdout) == (2, "")
     assert re.fullmatch(
         r"mediadask: tcp://127.0.0.1:9: no pool answers .+; check the address.+\n", done.stderr
     )
 
 
-def test_settings_that_are_no_yaml_are_bad_input(run: Run, good: Path, tmp_path: Path) -> None:
+def test_settings_that_are_no_yaml_are_bad_input(installed: Run, good: Path, tmp_path: Path) -> None:
     (tmp_path / "house.yaml").write_text("mediadask: [")
-    done = run("proxy", good, "--out", "x", env={**os.environ, "DASK_CONFIG": str(tmp_path)})
+    done = installed("proxy", good, "--out", "x", DASK_CONFIG=str(tmp_path))
     assert (done.returncode, done.stdout) == (2, "")
     assert f"mediadask: A dask config file at '{tmp_path / 'house.yaml'}' is malformed" in done.stderr
     assert done.stderr.count("\n") == 1
 
 
-def test_the_version(run: Run) -> None:
-    assert run("--version").stdout == f"mediadask {version('mediadask')}\n"
+def test_the_version(installed: Run) -> None:
+    assert installed("--version").stdout == f"mediadask {version('mediadask')}\n"
 
 
 @pytest.mark.parametrize("words", [[], ["info"], ["proxy"], ["sheet"], ["archive"]])
@@ -123,53 +127,61 @@ def test_interrupting_ends_it_at_once_and_quietly(tmp_path: Path) -> None:
         start_new_session=True,
         preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
-    while not list((tmp_path / "out").rglob("*")) and process.poll() is None:
-        pass
+    eventually(lambda: any((tmp_path / "out").rglob("*")) or process.poll() is not None)
     os.killpg(process.pid, signal.SIGINT)
-    shown, complaints = process.communicate(timeout=60)
+    shown, complaints = process.communicate(timeout=600)
     assert (process.returncode, shown, complaints) == (130, b"", b"")
     assert not (tmp_path / "out" / "long.mp4").exists()
 
 
-def loaded(*words: str) -> set[str]:
-    """The modules a command imports."""
-    code = (
-        "import sys; from mediadask.cli.main import run; run(sys.argv[1:]); "
-        "print(*sys.modules, sep='\\n', file=sys.stderr)"
-    )
-    done = subprocess.run(
-        [sys.executable, "-c", code, *words], capture_output=True, text=True, check=False, timeout=120
-    )
-    return set(done.stderr.split())
+IMPORTS = """
+import json, sys
+from mediadask.cli.main import run
+for words in json.loads(sys.argv[1]):
+    run(words)
+    print(json.dumps([words, list(sys.modules)]), file=sys.stderr)
+"""
 
 
-def test_help_waits_for_nothing_heavy() -> None:
-    assert not loaded("--help") & {"av", "distributed", "xarray", "pandas", "OpenImageIO", "PyOpenColorIO"}
+def loaded(*commands: list[str]) -> Iterator[tuple[str, set[str]]]:
+    """Commands that one process runs, and the modules it has imported after each."""
+    words = [sys.executable, "-c", IMPORTS, json.dumps(commands)]
+    done = subprocess.run(words, capture_output=True, text=True, check=True, timeout=600)
+    for line in done.stderr.splitlines():
+        said, modules = json.loads(line)
+        yield " ".join(said), set(modules)
 
 
-def test_info_of_one_clip_needs_no_cluster(good: Path) -> None:
-    assert not loaded("info", str(good)) & {"distributed", "xarray", "pandas", "zarr"}
+def test_help_and_one_clip_wait_for_nothing_heavy(good: Path) -> None:
+    (_, of_help), (_, of_info) = loaded(["--help"], ["info", str(good)])
+    assert not of_help & {"av", "distributed", "xarray", "pandas", "OpenImageIO", "PyOpenColorIO"}
+    assert not of_info & {"distributed", "xarray", "pandas", "zarr"}
 
 
-@pytest.mark.parametrize("command", ["proxy", "sheet", "archive", "trim", "trim frames", "pull"])
-def test_a_rerun_with_nothing_left_to_do_starts_no_pool(command: str, good: Path, tmp_path: Path) -> None:
-    out, clip, reel = tmp_path / "out", str(good), "A001"
-    if command == "trim frames":
-        clip, reel = str(tmp_path / "B001" / "B001.%04d.exr"), "B001"
-        Path(clip).parent.mkdir()
-        footage.write_sequence(clip, frames=6, size=(64, 36), timecode="10:00:00:00", reel=reel)
-    edit = tmp_path / "cut.edl"
-    edit.write_text(f"TITLE: CUT\n001  {reel}  V  C  10:00:00:01 10:00:00:03 01:00:00:00 01:00:00:02\n")
-    words = {
-        "proxy": ("proxy", clip, "--out", f"{out}"),
-        "sheet": ("sheet", clip, "--out", f"{out}/s.jpg"),
-        "archive": ("archive", clip, "--out", f"{out}/a.zarr"),
-        "pull": ("pull", f"{edit}", "--media", str(good.parent), "--out", f"{out}", "--no-review"),
-    }.get(command, ("trim", f"{edit}", "--media", str(Path(clip).parent), "--out", f"{out}"))
-    words = (*words, "--input-space", "Linear Rec.709 (sRGB)") if command == "pull" else words
-    assert "distributed" in loaded(*words)
-    assert "distributed" not in loaded(*words)
-    if command == "sheet":
-        (out / "s.jpg").unlink()
-        assert "distributed" in loaded(*words)
-        assert (out / "s.jpg").exists()
+def test_a_rerun_with_nothing_left_to_do_starts_no_pool(
+    run: Run, good: Path, tmp_path: Path, scheduler: str
+) -> None:
+    frames = tmp_path / "B001" / "B001.%04d.exr"
+    frames.parent.mkdir()
+    footage.write_sequence(frames, frames=6, size=(64, 36), timecode="10:00:00:00", reel="B001")
+    for reel in ("A001", "B001"):
+        event = f"001  {reel}  V  C  10:00:00:01 10:00:00:03 01:00:00:00 01:00:00:02"
+        (tmp_path / f"{reel}.edl").write_text(f"TITLE: {reel}\n{event}\n")
+    sheet = ["sheet", f"{good}", "--out", "sheets/s.jpg"]
+    commands = [
+        ["proxy", f"{good}", "--out", "proxies"],
+        sheet,
+        ["archive", f"{good}", "--out", "a.zarr"],
+        ["trim", "A001.edl", "--media", f"{good.parent}", "--out", "trims"],
+        ["trim", "B001.edl", "--media", f"{frames.parent}", "--out", "trims"],
+        ["pull", "A001.edl", "--media", f"{good.parent}", "--out", "plates", "--no-review"],
+    ]
+    commands[-1] += ["--input-space", "Linear Rec.709 (sRGB)"]
+    for words in commands:
+        assert run(*words, "--pool", scheduler).returncode == 0
+    for command, modules in loaded(*commands):
+        assert "distributed" not in modules, command
+    (tmp_path / "sheets" / "s.jpg").unlink()
+    ((_, modules),) = loaded(sheet)
+    assert "distributed" in modules
+    assert (tmp_path / "sheets" / "s.jpg").exists()

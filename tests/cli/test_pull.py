@@ -52,11 +52,11 @@ def test_a_plan_makes_nothing(run: Run, good: Path, edl: Path, tmp_path: Path) -
 
 
 def test_the_event_nobody_shot_is_listed_and_the_rest_delivered(
-    run: Run, good: Path, edl: Path, tmp_path: Path
+    run: Run, good: Path, edl: Path, tmp_path: Path, scheduler: str
 ) -> None:
     edl.write_text(EDL + NOBODY)
     command = ["pull", edl, "--media", good.parent, "--out", "out", "--no-review", *PULL, *LOGC4]
-    done = run(*command, "--workers", "1")
+    done = run(*command, "--pool", scheduler)
     assert done.returncode == 1
     assert len(done.stderr.splitlines()) == 1
     assert "B001" in done.stderr
@@ -75,9 +75,9 @@ def test_the_event_nobody_shot_is_listed_and_the_rest_delivered(
     ],
 )
 def test_what_makes_no_sense_is_bad_input(
-    run: Run, good: Path, edl: Path, tmp_path: Path, words: list[str], said: str
+    run: Run, good: Path, edl: Path, tmp_path: Path, words: list[str], said: str, scheduler: str
 ) -> None:
-    done = run("pull", edl, "--media", good.parent, "--out", "out", *PULL, *words, "--workers", "1")
+    done = run("pull", edl, "--media", good.parent, "--out", "out", *PULL, *words, "--pool", scheduler)
     assert (done.returncode, done.stdout) == (2, "")
     assert said in done.stderr
     assert len(done.stderr.splitlines()) == 1
@@ -86,11 +86,11 @@ def test_what_makes_no_sense_is_bad_input(
 
 @pytest.mark.parametrize("listed", [NOBODY, EDL + NOBODY])
 def test_where_no_event_can_be_delivered_all_are_listed_and_it_is_no_bad_usage(
-    run: Run, good: Path, edl: Path, tmp_path: Path, listed: str
+    run: Run, good: Path, edl: Path, tmp_path: Path, listed: str, scheduler: str
 ) -> None:
     """`NOBODY` matches nothing; of the other nobody knows the color space."""
     edl.write_text(listed)
-    done = run("pull", edl, "--media", good.parent, "--out", "out", *PULL, "--workers", "1")
+    done = run("pull", edl, "--media", good.parent, "--out", "out", *PULL, "--pool", scheduler)
     assert (done.returncode, done.stdout) == (1, "")
     assert sum(line.startswith("event ") for line in done.stderr.splitlines()) == listed.count(" V ")
     assert not list(tmp_path.rglob("*.exr"))

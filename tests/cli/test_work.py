@@ -4,19 +4,17 @@ from __future__ import annotations
 
 import os
 import subprocess
-import sys
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 from distributed import LocalCluster
 
 import mediadask as md
+from tests.cli.conftest import COMMAND
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-
-COMMAND = str(Path(sys.executable).with_name("mediadask"))
+    from pathlib import Path
 
 
 @pytest.fixture
@@ -47,9 +45,9 @@ def test_it_says_that_no_worker_is_there_and_goes_on_when_one_comes(
         with md.Pool.connect(address) as pool:
             assert pool.job("sheet").progress.notice == said
             deserted.scale(1)
-            assert pool.job("sheet").wait(60)
+            assert pool.job("sheet").wait(600)
             assert pool.job("sheet").progress.notice == ""
-        shown, complaints = process.communicate(timeout=60)
+        shown, complaints = process.communicate(timeout=600)
     finally:
         process.kill()
     assert (process.returncode, shown, complaints) == (0, f"{tmp_path / 'sheet.png'}\n", "")

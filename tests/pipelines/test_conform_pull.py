@@ -21,7 +21,9 @@ EDL = """TITLE: REEL 2
 """
 
 
-def test_events_are_cut_checked_and_the_missing_named(make_clip: MakeClip, tmp_path: Path) -> None:
+def test_events_are_cut_checked_and_the_missing_named(
+    make_clip: MakeClip, tmp_path: Path, scheduler: str
+) -> None:
     clip = make_clip(
         "A001C001.mxf", codec="dnxhd", pixel_format="yuv422p", options={"profile": "dnxhr_lb"}, frames=48,
         size=(320, 180), timecode="10:00:00:00", reel="A001C001", sound="pcm_s24le",
@@ -31,9 +33,8 @@ def test_events_are_cut_checked_and_the_missing_named(make_clip: MakeClip, tmp_p
     (tmp_path / "reel2.edl").write_text(EDL)
     out = tmp_path / "conform"
     command = [sys.executable, SCRIPT, tmp_path / "reel2.edl", "--media", tmp_path / "card", "--out", out]
-    run = subprocess.run(
-        [*command, "--handles", "4"], check=False, capture_output=True, text=True, timeout=240
-    )
+    command += ["--handles", "4", "--pool", scheduler]
+    run = subprocess.run(command, check=False, capture_output=True, text=True, timeout=600)
     assert run.returncode == 1
     assert run.stdout.splitlines() == [
         f"{out}/A001C001_001.mxf",

@@ -17,13 +17,15 @@ SCRIPT = Path(__file__).parents[2] / "pipelines" / "inspect_footage.py"
 
 def inspect(*words: object) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, str(SCRIPT), *map(str, words)]
-    return subprocess.run(command, capture_output=True, text=True, check=False, timeout=120)
+    return subprocess.run(command, capture_output=True, text=True, check=False, timeout=600)
 
 
-def test_a_folder_becomes_a_table_and_the_unreadable_are_listed(make_clip: MakeClip, tmp_path: Path) -> None:
+def test_a_folder_becomes_a_table_and_the_unreadable_are_listed(
+    make_clip: MakeClip, tmp_path: Path, scheduler: str
+) -> None:
     shutil.copy(make_clip("a.mov", codec="mpeg4", size=(128, 72), frames=4), tmp_path / "good.mov")
     (tmp_path / "bad.mov").write_text("not a clip")
-    done = inspect(tmp_path, tmp_path / "table.json")
+    done = inspect(tmp_path, tmp_path / "table.json", "--pool", scheduler)
     assert (done.returncode, done.stdout) == (1, f"2 clips, 1 of them unreadable: {tmp_path}/table.json\n")
     assert done.stderr.startswith(f"{tmp_path}/bad.mov: ")
     bad, good = json.loads((tmp_path / "table.json").read_text())
@@ -32,8 +34,8 @@ def test_a_folder_becomes_a_table_and_the_unreadable_are_listed(make_clip: MakeC
     assert done.stderr == bad["error"] + "\n"
 
 
-def test_no_table_is_made_of_nothing(tmp_path: Path) -> None:
-    done = inspect(tmp_path / "nowhere", tmp_path / "table.csv")
+def test_no_table_is_made_of_nothing(tmp_path: Path, scheduler: str) -> None:
+    done = inspect(tmp_path / "nowhere", tmp_path / "table.csv", "--pool", scheduler)
     assert (done.returncode, done.stdout) == (2, "")
     assert f"{tmp_path}/nowhere: no such file" in done.stderr
     assert "Traceback" not in done.stderr

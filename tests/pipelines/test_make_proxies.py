@@ -14,13 +14,16 @@ if TYPE_CHECKING:
 SCRIPT = Path(__file__).parents[2] / "pipelines" / "make_proxies.py"
 
 
-def test_a_card_gets_proxies_and_sheets_and_bad_clips_are_named(make_clip: MakeClip, tmp_path: Path) -> None:
+def test_a_card_gets_proxies_and_sheets_and_bad_clips_are_named(
+    make_clip: MakeClip, tmp_path: Path, scheduler: str
+) -> None:
     card = tmp_path / "card"
     card.mkdir()
     shutil.copy(make_clip("A.mp4", codec="libx264", frames=12, size=(320, 180)), card)
     (card / "broken.mov").write_bytes(b"not media" * 100)
     command = [sys.executable, SCRIPT, card, "--out", tmp_path / "out", "--size", "90"]
-    run = subprocess.run(command, check=False, capture_output=True, text=True)
+    command += ["--pool", scheduler]
+    run = subprocess.run(command, check=False, capture_output=True, text=True, timeout=600)
     assert run.returncode == 1
     assert "broken.mov" in run.stderr
     assert "Traceback" not in run.stderr

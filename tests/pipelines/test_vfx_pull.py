@@ -19,7 +19,7 @@ EDL = """TITLE: T
 
 
 def test_a_turnover_gets_its_plates_and_what_nobody_shot_is_named(
-    make_clip: MakeClip, tmp_path: Path
+    make_clip: MakeClip, tmp_path: Path, scheduler: str
 ) -> None:
     card = tmp_path / "card"
     card.mkdir()
@@ -27,8 +27,8 @@ def test_a_turnover_gets_its_plates_and_what_nobody_shot_is_named(
     shutil.copy(make_clip("A.mov", **how, timecode="10:00:00:00", reel="A001"), card)
     (tmp_path / "t.edl").write_text(EDL)
     command = [sys.executable, SCRIPT, "t.edl", "--media", card, "--out", "out", "--handles", "2"]
-    command += ["--show", "ABC", "--episode", "104", "--input-space", "ARRI LogC4"]
-    run = subprocess.run(command, check=False, capture_output=True, text=True, cwd=tmp_path)
+    command += ["--show", "ABC", "--episode", "104", "--input-space", "ARRI LogC4", "--pool", scheduler]
+    run = subprocess.run(command, check=False, capture_output=True, text=True, cwd=tmp_path, timeout=600)
     assert run.returncode == 1
     assert "B001" in run.stderr
     assert "Traceback" not in run.stderr

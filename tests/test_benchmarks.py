@@ -20,7 +20,8 @@ ROOT = Path(__file__).parent.parent
 
 def burn(seconds: float) -> Sample:
     with Meter() as meter:
-        while time.process_time() < seconds:
+        done = time.process_time() + seconds
+        while time.process_time() < done:
             pass
     return meter.sample("burnt")
 
@@ -39,9 +40,9 @@ def child_burns() -> Sample:
 
 
 def test_a_sample_counts_the_process_it_ran_in() -> None:
-    sample = isolated(burn, 1.5)
+    sample = isolated(burn, 0.5)
     assert sample.value == "burnt"
-    assert 0.2 < sample.cpu_seconds < 1.6
+    assert 0.49 < sample.cpu_seconds < 1
 
 
 def test_a_sample_counts_children_and_the_largest_of_them() -> None:
@@ -53,8 +54,8 @@ def test_a_sample_counts_children_and_the_largest_of_them() -> None:
 def test_what_fails_or_hangs_says_so() -> None:
     with pytest.raises(Failed, match="ValueError: of itself"):
         isolated(fail)
-    with pytest.raises(Failed, match="longer than 3 s"):
-        isolated(sleep, timeout=3)
+    with pytest.raises(Failed, match="longer than 1 s"):
+        isolated(sleep, timeout=1)
     with pytest.raises(Failed, match="deliberate"):
         run([sys.executable, "-c", "raise SystemExit('deliberate')"])
 

@@ -11,19 +11,19 @@ from mediadask.errors import InvalidRequest
 from mediadask.timecode import Timecode
 
 NTSC = Fraction(30000, 1001)
-rates = st.sampled_from([
+RATES = [
     (Fraction(24000, 1001), False), (Fraction(24), False), (Fraction(25), False), (NTSC, False), (NTSC, True),
     (Fraction(60000, 1001), True), (Fraction(120), False), (Fraction(120000, 1001), True),
-])  # fmt: skip
+]  # fmt: skip
 
 
-@given(rates, st.integers(0, 10**8))
+@given(st.sampled_from(RATES), st.integers(0, 10**8))
 def test_a_label_reads_back_as_the_frame_it_was_written_for(rate: tuple[Fraction, bool], frames: int) -> None:
     code = Timecode(0, round(rate[0]), rate[1]) + frames
     assert Timecode.parse(str(code), rate[0]) == code
 
 
-@given(rates)
+@pytest.mark.parametrize("rate", RATES, ids=str)
 def test_a_day_has_as_many_labels_as_frames(rate: tuple[Fraction, bool]) -> None:
     midnight = Timecode(0, round(rate[0]), rate[1])
     labels = midnight.labels(np.arange(0, midnight.frames_per_day, 7))

@@ -96,7 +96,12 @@ def test_where_no_event_can_be_delivered_all_are_listed_and_it_is_no_bad_usage(
     assert not list(tmp_path.rglob("*.exr"))
 
 
-def test_media_that_are_not_there_are_bad_input(run: Run, edl: Path) -> None:
-    done = run("pull", edl, "--media", "nowhere", "--out", "out", *PULL, *LOGC4)
+def test_media_that_are_not_there_are_bad_input(run: Run, good: Path, edl: Path, tmp_path: Path) -> None:
+    words = ("pull", edl, "--media", good.parent, "--media", "nowhere", "--out", "out", *PULL, *LOGC4)
+    done = run(*words)
     assert (done.returncode, done.stdout) == (2, "")
-    assert done.stderr.splitlines()[-1].startswith("mediadask: nowhere: holds no clips")
+    assert done.stderr == f"mediadask: {tmp_path}/nowhere: no such file; check the path\n"
+    (tmp_path / "nowhere").mkdir()
+    done = run("pull", edl, "--media", "nowhere", *words[6:])
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr == "mediadask: nowhere: holds no clips; name a folder or files with clips\n"

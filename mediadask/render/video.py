@@ -288,8 +288,7 @@ def _video_packets(
                 raise OutputFailed(
                     "was encoded with other parameters than the parts before", where=part.url, do="run again"
                 )
-            # How far decoding runs ahead of showing.
-            delay = source.codec_context.reorder_depth
+            ahead = _ahead(times, source.codec_context.reorder_depth)
             seen = set()
             for packet in container.demux(source):
                 if packet.pts is None:
@@ -301,7 +300,7 @@ def _video_packets(
                     times[number] - times[number - 1] if last else times[number + 1] - times[number]
                 )
                 packet.stream, packet.time_base = stream, time_base
-                packet.pts, packet.dts = int(times[number]), _decode_time(times, decoded - delay)
+                packet.pts, packet.dts = int(times[number]), int(times[decoded]) - ahead
                 decoded += 1
                 yield packet.dts * time_base, packet
             if seen != set(range(part.start, part.stop)):
@@ -311,9 +310,15 @@ def _video_packets(
         checkpoint()
 
 
-def _decode_time(times: npt.NDArray[np.int64], row: int) -> int:
-    """Decoding follows the same clock as showing, some frames earlier."""
-    return int(times[row]) if row >= 0 else int(times[0]) + row
+def _ahead(times: npt.NDArray[np.int64], delay: int) -> int:
+    """How many ticks decoding runs ahead of showing, where frames come out `delay` later than they go in.
+
+    The same for every frame, however the rate varies: players seek by decode times, less what the first frame
+    is ahead, and would land behind the frame they look for.
+    """
+    if len(times) <= delay:
+        return int(times[-1] - times[0]) + delay
+    return int((times[delay:] - times[: len(times) - delay]).max())
 
 
 def _sound_packets(url: str, index: int, stream: Any, stack: ExitStack) -> Iterator[tuple[Fraction, Any]]:

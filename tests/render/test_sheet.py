@@ -61,8 +61,9 @@ def test_frames_are_chosen_by_number(make_clip: MakeClip, tmp_path: Path) -> Non
 
 def test_under_each_picture_is_text(make_clip: MakeClip, tmp_path: Path) -> None:
     with_code, without = tmp_path / "with.png", tmp_path / "without.png"
-    run(md.sheet(make_clip("A.mov", **HOW), with_code, frames=[0]))
-    run(md.sheet(make_clip("A.mov", **(HOW | {"timecode": None})), without, frames=[0]))
+    how: dict[str, Any] = {"frames": [0], "columns": 1, "width": 640}
+    run(md.sheet(make_clip("A.mov", **HOW), with_code, **how))
+    run(md.sheet(make_clip("A.mov", **(HOW | {"timecode": None})), without, **how))
     rows = slice(-40, None)
     lit = [np.asarray(Image.open(path).convert("L"))[rows] > 60 for path in (with_code, without)]
     assert lit[0][:, :200].any()

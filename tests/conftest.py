@@ -67,7 +67,7 @@ def processes() -> Iterator[str]:
         yield cluster.scheduler_address
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def scheduler() -> Iterator[str]:
     """The address of a pool that is up already, and works in a thread of this process."""
     how = {"processes": False, "protocol": "tcp://", "dashboard_address": ":0"}

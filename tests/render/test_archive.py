@@ -123,7 +123,7 @@ def vault(request: pytest.FixtureRequest) -> str:
 
 @pytest.mark.usefixtures("small_shards")
 def test_object_stores(make_clip: MakeClip, vault: str) -> None:
-    clip = make_clip("A.mov", size=(96, 54), frames=40, **CLIPS["prores"])
+    clip = make_clip("A.mov", size=(96, 54), frames=12, **CLIPS["prores"])
     report = run(md.archive(clip, f"{vault}/A.zarr"))
     assert not report.failures
     same(f"{vault}/A.zarr", clip)

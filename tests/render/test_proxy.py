@@ -242,6 +242,12 @@ def test_frames_keep_their_times_where_the_rate_varies(tmp_path: Path) -> None:
         ]
     assert [number for _, number in shown] == list(range(110))
     assert [seconds for seconds, _ in shown] == [Fraction(int(pts), 600) for pts in times]
+    with av.open(str(path)) as container:
+        video = container.streams.video[0]
+        for seconds, number in shown:
+            container.seek(int(seconds / video.time_base), stream=video)
+            first = next(container.decode(video))
+            assert first.pts * first.time_base <= seconds, f"a player that seeks frame {number} misses it"
 
 
 def test_an_image_sequence(tmp_path: Path) -> None:

@@ -47,6 +47,9 @@ _OF_THE_RANGE = {"timecode", "reel_name", "duration", "file_package_umid", "reel
 
 _PACKETS_A_CHECKPOINT = 64
 
+_WRITE_BYTES = 4 << 20
+"""Muxed bytes reach the file so many at a time: each time takes a call from FFmpeg into Python."""
+
 
 @dataclass(frozen=True)
 class Kept:
@@ -125,7 +128,8 @@ def remux(file: IO[bytes], clip: Clip, keep: Kept, mark: str) -> None:
     options = {"movflags": "+use_metadata_tags", "movie_timescale": "240000"} if quicktime else {}
     with ExitStack() as stack:
         source = stack.enter_context(opened(parts(clip)[0].url))
-        output = stack.enter_context(av.open(file, "w", format=_MUXERS[name], options=options))
+        muxer: dict[str, Any] = {"format": _MUXERS[name], "options": options, "buffer_size": _WRITE_BYTES}
+        output = stack.enter_context(av.open(file, "w", **muxer))
         output.metadata.update(_tags(source, _OF_THE_FILE | _OF_THE_RANGE))
         if date := source.metadata.get("modification_date"):  # what FFmpeg calls the date in an MXF
             output.metadata["creation_time"] = date

@@ -12,7 +12,7 @@ from PIL import Image
 
 from mediadask.errors import InvalidRequest
 from mediadask.pixels import Filter, resize
-from mediadask.pixels.resample import Rectangle, place
+from mediadask.pixels.resample import Rectangle, place, place_rows
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -134,6 +134,24 @@ def test_every_filter_is_its_definition(
     ours = place(picture, source, target, size, filter)
     assert ours.shape == (size[1], size[0], 2)
     assert np.abs(ours - reference(picture, source, target, size, filter)).max() < 3e-6
+
+
+@pytest.mark.parametrize("dtype", [np.float16, np.float32])
+@pytest.mark.parametrize("rows", [(0, 330), (41.5, 200), (300, 30)], ids=str)
+def test_rows_made_as_they_are_needed_give_the_same_each_made_once(
+    rows: tuple[float, float], dtype: Any
+) -> None:
+    picture, made = noise(330, 16), []
+
+    def make(first: int, stop: int, out: npt.NDArray[np.float32]) -> None:
+        made.extend(range(first, stop))
+        assert first % 16 == 0
+        assert stop % 16 == 0 or stop == 330
+        out[:] = picture.transpose(2, 0, 1)[:, first:stop]
+
+    how: Any = Rectangle(0, rows[0], 16, rows[1]), Rectangle(0, 3, 12, 170), (12, 180), "lanczos3", dtype
+    np.testing.assert_array_equal(place_rows(make, picture.shape, *how, step=16), place(picture, *how))
+    assert len(made) == len(set(made)) <= rows[1] + 40
 
 
 @pytest.mark.parametrize("filter", FILTERS)

@@ -276,6 +276,28 @@ def test_streams_that_are_not_copied_are_named(tmp_path: Path, make_clip: MakeCl
     assert cut(witness, 0, 6, tmp_path / "out").notes == ("is without its source's video stream 1",)
 
 
+def test_closed_captions_are_named_and_the_timecode_track_is_not(make_clip: MakeClip, tmp_path: Path) -> None:
+    plain = make_clip("A.mov", codec="prores_aw", pixel_format="yuv422p10le", frames=24, size=(320, 180))
+    captions = tmp_path / "captions.scc"
+    captions.write_text("Scenarist_SCC V1.0\n\n00:00:00:05\t9420 9420 94f4 94f4 c8e5 ecec ef80 942f 942f\n")
+    witness = tmp_path / "B.mov"
+    with av.open(str(plain)) as source, av.open(str(captions)) as text, av.open(str(witness), "w") as copy:
+        pairs = []
+        for template in (source.streams.video[0], text.streams[0]):
+            track = copy.add_stream_from_template(template, opaque=True)
+            pairs += [(packet, track) for packet in template.container.demux(template) if packet.size]
+        pictures = pairs[0][1]
+        pictures.codec_context.framerate, pictures.metadata["timecode"] = Fraction(24), "10:00:00:00"
+        for packet, track in sorted(pairs, key=lambda pair: float(pair[0].dts * pair[0].time_base)):
+            packet.stream = track
+            copy.mux(packet)
+    trimmed = cut(witness, 2, 20, tmp_path / "out")
+    assert trimmed.notes == ("is without its source's subtitle stream 1",)
+    with av.open(trimmed.url) as made:
+        assert [stream.type for stream in made.streams] == ["video", "data"]
+    assert md.Clip.open(trimmed.url).header.timecode == "10:00:00:02"
+
+
 def test_data_that_is_not_copied_is_named(tmp_path: Path, make_clip: MakeClip) -> None:
     plain = make_clip("A.mov", codec="libx264", frames=6, size=(320, 180), options={"g": "1"})
     with_data = tmp_path / "B.ts"
@@ -300,7 +322,8 @@ def test_a_rerun_makes_nothing_and_never_overwrites_what_is_not_its_own(
     made = cut(source, 2, 6, tmp_path)
     before = os.stat(made.url)
     assert cut(source, 2, 6, tmp_path) == made
-    assert os.stat(made.url) == before
+    after = os.stat(made.url)
+    assert (after.st_ino, after.st_mtime_ns) == (before.st_ino, before.st_mtime_ns)
     cut(source, 2, 7, tmp_path)
     assert len(md.Clip.open(made.url)) == 5, "another range of the same clip takes its place"
     shutil.copy(source, made.url)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import sys
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Protocol
 
 import fsspec
@@ -45,16 +46,21 @@ def _own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
 def make_clip(tmp_path_factory: pytest.TempPathFactory) -> MakeClip:
     """`make_clip("a.mov", codec=…)` writes a clip with `footage.write_clip`, once for equal arguments.
 
-    The file is shared: a test that damages it copies it first.
+    The file is shared, also with processes that test side by side: a test that damages it copies it first.
     """
-    folder = tmp_path_factory.mktemp("footage")
+    folder = tmp_path_factory.getbasetemp()
+    process = os.environ.get("PYTEST_XDIST_WORKER", "")
+    folder = (folder.parent if process else folder) / "footage"
 
     def make(name: str, **how: Any) -> Path:
         digest = hashlib.sha1(repr((name, sorted(how.items()))).encode()).hexdigest()[:10]
         path = folder / digest / name
         if not path.exists():
-            path.parent.mkdir(exist_ok=True)
-            footage.write_clip(path, **how)
+            mine = folder / f"{digest}{process}.part"
+            mine.mkdir(parents=True, exist_ok=True)
+            footage.write_clip(mine / name, **how)
+            with suppress(OSError):  # another process was first
+                mine.rename(path.parent)
         return path
 
     return make

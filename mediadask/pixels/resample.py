@@ -174,7 +174,8 @@ def _place_rows(
         # Neighboring bands share the rows that their filters reach.
         kept = max(end - low, 0)
         held[:, :kept] = held[:, end - begin - kept : end - begin]
-        rows(low + kept, high, held[:, kept : high - low])
+        if low + kept < high:
+            rows(low + kept, high, held[:, kept : high - low])
         begin, end = low, high
         band = down.part(part, low)
         for plane, result in zip(held, out, strict=True):

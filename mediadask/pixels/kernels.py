@@ -279,6 +279,30 @@ def _add_four(out: Any, a: Any, b: Any, c: Any, d: Any, weights: Any) -> None:
 
 
 @compiled
+def _across_eight(out: Any, even: Any, odd: Any, weights: Any, offset: float) -> None:
+    """Eight neighbors, weights the same from both ends, to a row of 16-bit codes in one pass."""
+    even_1, even_2, even_3, odd_1, odd_2, odd_3 = even[1:], even[2:], even[3:], odd[1:], odd[2:], odd[3:]
+    first, second, third, fourth = weights[0], weights[1], weights[2], weights[3]
+    zero, peak = np.float32(0), np.float32(65535)
+    for x in range(len(out)):
+        value = ((even[x] + odd_3[x]) * first + (odd[x] + even_3[x]) * second) + (
+            (even_1[x] + odd_2[x]) * third + (odd_1[x] + even_2[x]) * fourth + offset
+        )
+        out[x] = np.int32(min(max(value, zero), peak))
+
+
+@compiled
+def _across_four(out: Any, line: Any, weights: Any, offset: float) -> None:
+    """Four neighbors to a row of 16-bit codes."""
+    line_1, line_2, line_3 = line[1:], line[2:], line[3:]
+    first, second, third, fourth = weights[0], weights[1], weights[2], weights[3]
+    zero, peak = np.float32(0), np.float32(65535)
+    for x in range(len(out)):
+        value = (line[x] * first + line_1[x] * second) + (line_2[x] * third + line_3[x] * fourth + offset)
+        out[x] = np.int32(min(max(value, zero), peak))
+
+
+@compiled
 def halve(
     plane: Any, out: Any, first: int, columns: int, down: Any, across: Any, gain: float, offset: float
 ) -> None:
@@ -301,9 +325,8 @@ def halve(
     edge = 4
     line = np.empty(columns + 2 * edge, np.float32)
     inside, padded = line[edge : edge + columns], line[edge - before_x :]
-    phases = np.empty((step_x, width + 4), np.float32)
-    total = np.empty(width, np.float32)
-    zero, peak = np.float32(0), np.float32(65535)
+    even, odd = np.empty(width + 4, np.float32), np.empty(width + 4, np.float32)
+    weights = across[:4] * gain
     for y in range(rows):
         top = (first + y) * step_y - before_y
         one, two = plane[min(max(top, 0), last)], plane[min(max(top + 1, 0), last)]
@@ -316,19 +339,13 @@ def halve(
             seven, eight = plane[min(max(top + 6, 0), last)], plane[min(max(top + 7, 0), last)]
             _add_eight(inside, one, two, three, four, five, six, seven, eight, down)
         line[:edge], line[edge + columns :] = inside[0], inside[-1]
-        # Samples that meet the same taps side by side: the loops below run over consecutive memory.
         if step_x == 1:
-            for x in range(width + 3):
-                phases[0, x] = padded[x]
+            _across_four(out[y], padded, weights, offset)
         else:
+            # Samples that meet the same taps side by side: the loop runs over consecutive memory.
             for x in range(width + 3):
-                phases[0, x], phases[1, x] = padded[2 * x], padded[2 * x + 1]
-        total[:] = offset
-        for phase in range(step_x):
-            near = phases[phase]
-            _add_four(total, near, near[1:], near[2:], near[3:], across[phase::step_x] * gain)
-        for x in range(width):
-            out[y, x] = np.int32(min(max(total[x], zero), peak))
+                even[x], odd[x] = padded[2 * x], padded[2 * x + 1]
+            _across_eight(out[y], even, odd, weights, offset)
 
 
 @compiled

@@ -51,14 +51,14 @@ def source_use(event: Event, rate: Fraction, timeline_rate: Fraction, *, drop: b
         shown = math.ceil(recorded * rate / timeline_rate)
     if speed == 0:
         frames = 1
-        notes.append("a frozen frame: the plate holds that one")
+        notes.append("a frozen frame: that one is delivered")
     elif speed == 1:
         if shown != frames and event.record is not None:
             notes.append(f"the source has {frames} frames, the record {shown}, and no speed is given")
     else:
         first, frames, unsure = _retimed(event, first, frames, shown, speed, rate)
         way = "backwards at" if speed < 0 else "at"
-        notes.append(f"plays {way} {float(abs(speed)) * 100:.4g} %: the plate is at native speed{unsure}")
+        notes.append(f"plays {way} {float(abs(speed)) * 100:.4g} %: frames are at native speed{unsure}")
     before, after = (_beyond(transition, speed) for transition in (event.head, event.tail))
     if speed < 0:
         before, after = after, before

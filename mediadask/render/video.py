@@ -62,6 +62,9 @@ class Encoder:
         return max(round(self.gop_seconds * rate), 1)
 
 
+_REORDERED = 2
+"""Frames at most by which decoding runs ahead of showing: x264's and x265's B-frames in two levels."""
+
 _SINGLE = {"threads": "1"}
 ENCODERS: Mapping[ProxyCodec, Encoder] = {
     "h264": Encoder(
@@ -173,7 +176,15 @@ def video_writer(
                 where=encoder.name,
                 do="see ffmpeg -h encoder=" + encoder.name,
             )
-        written = 0
+        written = decoded = 0
+
+        def mux(packets: Iterable[Any]) -> None:
+            nonlocal decoded
+            for packet in packets:
+                # x265 takes those of a stream of one or two frames from memory that nobody has set.
+                packet.dts = min(max(packet.dts, decoded - _REORDERED), packet.pts)
+                decoded += 1
+                container.mux(packet)
 
         def write(frame: av.VideoFrame) -> None:
             nonlocal written
@@ -181,10 +192,10 @@ def video_writer(
             frame.pict_type = PictureType.NONE
             frame.pts, frame.time_base = written, 1 / rate
             written += 1
-            container.mux(stream.encode(frame))
+            mux(stream.encode(frame))
 
         yield write
-        container.mux(stream.encode(None))
+        mux(stream.encode(None))
 
 
 @dataclass(frozen=True)

@@ -303,6 +303,25 @@ def test_a_scan_s_curve_that_no_video_tag_names_is_left_untold(tmp_path: Path) -
     assert tags_of(made(tmp_path / "scan.####.dpx", tmp_path / "out"))[1] == 2, "unspecified"
 
 
+@pytest.mark.parametrize("codec", ["h264", "hevc", "av1"])
+def test_a_part_of_a_frame_or_two_has_decode_times(tmp_path: Path, codec: Any) -> None:
+    path, shape = (
+        tmp_path / "part.mp4",
+        {"width": 64, "height": 64, "rate": Fraction(24), "color": ColorTags()},
+    )
+    for frames in (1, 2) * (8 if codec == "hevc" else 1):
+        with open(path, "w+b", buffering=0) as file, video_writer(file, ENCODERS[codec], **shape) as write:
+            for _ in range(frames):
+                write(av.VideoFrame(64, 64, "yuv420p"))
+        with av.open(path) as container:
+            packets = [packet for packet in container.demux(video=0) if packet.pts is not None]
+        shown, decoded = (
+            [float(getattr(each, what) * each.time_base * 24) for each in packets] for what in ("pts", "dts")
+        )
+        assert shown == list(range(frames))
+        assert all(-3 <= decoded[number] <= number for number in range(frames))
+
+
 @pytest.mark.parametrize(("codec", "depth"), [("hevc", "yuv420p10le"), ("h264", "yuv420p")])
 def test_hdr_stays_hdr(make_clip: MakeClip, tmp_path: Path, codec: str, depth: str) -> None:
     how = CAMERA | {"codec": "ffv1", "frames": 2, "options": PQ, "sound": None}

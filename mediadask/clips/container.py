@@ -73,7 +73,14 @@ class ContainerReader:
                 raise UnreadableMedia("holds no pictures", where=url, do="copy it again from the source")
             if container.format.name == "mxf":
                 with storage_errors(url), open_file(url) as file:
+                    cut = mxf.is_cut(file, files[0].size_bytes)
                     index = mxf.located(index, file, files[0].size_bytes)
+                if cut:
+                    raise UnreadableMedia(
+                        f"truncated: of its pictures only {len(index)} are there",
+                        where=url,
+                        do="copy it again from the source",
+                    )
             return _header(container, stream, index, sounds=sounds), index
 
     def frames(self, clip: Clip, start: int, stop: int, *, threads: int) -> Iterator[Frame | BadFrame]:

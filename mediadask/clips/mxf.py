@@ -87,6 +87,16 @@ def located(index: FrameIndex, file: IO[bytes], size_bytes: int) -> FrameIndex:
     return replace(index, offset=np.ascontiguousarray(places[:, 0]))
 
 
+def is_cut(file: IO[bytes], size_bytes: int) -> bool:
+    """Whether the footer that the header tells of lies behind the file's end."""
+    try:
+        run_in = _run_in(file)
+        (footer,) = struct.unpack(">Q", _partition_pack(file, run_in, size_bytes)[24:32])
+    except (_Unplain, StopIteration, struct.error):
+        return False
+    return bool(run_in + footer >= size_bytes)
+
+
 def _index(file: IO[bytes], size_bytes: int) -> FrameIndex:
     run_in = _run_in(file)
     partitions: list[_Partition] = []

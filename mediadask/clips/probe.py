@@ -102,14 +102,15 @@ def header_of(
 
 
 def _frame_rate(stream: Any, index: FrameIndex) -> Fraction:
-    """Exact where frames come at even steps; what the container says where its ticks are too coarse."""
+    """Exact where frames come at even steps, a hole or two aside; else what the container says."""
     said = [rate for rate in (stream.guessed_rate, stream.base_rate, stream.average_rate) if rate]
     steps = np.diff(index.frame_pts)
     if not len(steps):
         return Fraction(said[0]) if said else Fraction(24)
+    usual = int(np.median(steps))
+    if usual > 0 and np.mean(steps == usual) >= 0.9 and index.time_base < Fraction(1, 2000):
+        return 1 / (usual * index.time_base)
     mean = Fraction(int(steps.sum()), len(steps)) * index.time_base
-    if steps.min() == steps.max() and index.time_base < Fraction(1, 2000):
-        return 1 / mean
     for rate in said:
         if abs(mean - 1 / Fraction(rate)) * len(steps) <= 2 * index.time_base:
             return Fraction(rate)

@@ -7,6 +7,7 @@ import os
 import uuid
 import warnings
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -31,6 +32,9 @@ __all__ = ["archive_frames", "archive_sound", "finish_archive", "read_mark", "sh
 
 _SHARD_BYTES = 128 << 20
 """Of uncompressed pictures in one object: what a unit holds in memory while it writes."""
+
+_LARGE = ("frames", "audio")
+"""The arrays that units write."""
 
 _MARK = "frames/.mediadask.json"
 """Inside an array, where readers of the hierarchy do not look."""
@@ -105,12 +109,24 @@ def finish_archive(stand_ins: Sequence[list[int]], clip: Clip, output: Output) -
 
 
 def read_mark(url: str) -> Mark | None:
-    """What a store says it was made from; None where there is none, or somebody else's."""
+    """What a store says it was made from; None where there is none, or somebody else's.
+
+    One that lost an object since is made from nothing: its pictures would read as black.
+    """
     place = join_url(url, _MARK)
     if not exists(place):
         return None
     with open_file(place) as file:
-        return Mark.parse(file.read().decode(errors="replace"))
+        mark = Mark.parse(file.read().decode(errors="replace"))
+    return mark if mark is None or _is_whole(url) else replace(mark, made_from="")
+
+
+def _is_whole(url: str) -> bool:
+    try:
+        arrays = zarr.open_group(_zarr_store(url), mode="r").arrays()
+        return all(array.nchunks_initialized >= array.nchunks for name, array in arrays if name in _LARGE)
+    except (FileNotFoundError, ValueError):  # its metadata is gone or damaged
+        return False
 
 
 def _store_url(output: Output) -> str:
@@ -146,7 +162,8 @@ def _array(clip: Clip, output: Output, name: str) -> Any:
     url = _store_url(output)
     if not exists(join_url(url, key)):
         _put(join_url(url, key), _template(clip)[key])
-    return zarr.open_array(_zarr_store(url), path=name, mode="r+")
+    array = zarr.open_array(_zarr_store(url), path=name, mode="r+")
+    return array.with_config({"write_empty_chunks": True})  # black and silence too: what is not there is lost
 
 
 def _zarr_store(url: str) -> LocalStore | FsspecStore:

@@ -71,6 +71,11 @@ class TestHeader:
         header = Clip.open(make_clip(name, **H264 | {"rate": rate})).header
         assert (header.container, header.frame_rate) == (container, rate)
 
+    def test_exact_rate_of_a_stream_that_was_cut_short(self, make_clip: MakeClip, tmp_path: Path) -> None:
+        whole = make_clip("a.ts", **H264 | {"rate": 25, "frames": 60}).read_bytes()
+        (tmp_path / "cut.ts").write_bytes(whole[: len(whole) * 7 // 9])
+        assert Clip.open(tmp_path / "cut.ts").header.frame_rate == 25
+
     def test_drop_frame_timecode(self, make_clip: MakeClip) -> None:
         how = PRORES | {"rate": Fraction(30000, 1001), "timecode": "00:59:58;10"}
         assert Clip.open(make_clip("drop.mov", **how)).header.timecode == "00:59:58;10"

@@ -14,6 +14,7 @@ import pytest
 from mediadask.clips import Clip
 from mediadask.clips.mxf import read_index
 from mediadask.clips.scan import scan
+from mediadask.errors import UnreadableMedia
 from mediadask.footage import read_number
 
 if TYPE_CHECKING:
@@ -116,8 +117,13 @@ def test_the_tables_are_read_and_not_the_pictures(mxf: Any) -> None:
 @pytest.mark.parametrize("name", ["xdcam long GOP", "dnxhr", "prores", "dnxhr op-atom", "jpeg 2000 op-atom"])
 def test_a_file_without_its_footer_is_scanned(mxf: Any, tmp_path: Path, name: str) -> None:
     """As from a card that was pulled while recording: what is there opens, and every picture is right."""
-    whole = mxf(name).read_bytes()
+    whole = bytearray(mxf(name).read_bytes())
     cut = tmp_path / "cut.mxf"
+    cut.write_bytes(whole[: len(whole) * 2 // 3])
+    with pytest.raises(UnreadableMedia, match=r"cut\.mxf: truncated: of its pictures only \d+ are there"):
+        Clip.open(cut)  # a copy that was cut short: its header tells of a footer
+    footer = 17 + (whole[16] & 0x7F) + 24
+    whole[footer : footer + 8] = bytes(8)
     cut.write_bytes(whole[: len(whole) * 2 // 3])
     with cut.open("rb") as file:
         assert read_index(file, cut.stat().st_size) is None

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 import dask
 import fsspec
+import imageio.v3 as imageio
+import numpy as np
 import pytest
 import xarray as xr
 
@@ -83,6 +85,24 @@ def test_damage_is_noticed_wherever_it_is(make_clip: MakeClip, tmp_path: Path) -
         shard.write_bytes(whole[:at] + bytes([whole[at] ^ 1]) + whole[at + 1 :])
         with pytest.raises((RuntimeError, ValueError)):
             xr.open_zarr(result.url).frames[:8].load()
+
+
+@pytest.mark.parametrize("lost", ["frames/c/1/0/0/0", "audio/c/0/0", "zarr.json"])
+@pytest.mark.usefixtures("small_shards")
+def test_a_store_that_lost_something_is_made_again(make_clip: MakeClip, tmp_path: Path, lost: str) -> None:
+    clip = make_clip("A.mov", size=(96, 54), frames=24, **CLIPS["prores"])
+    (result,) = run(md.archive(clip, tmp_path / "A.zarr")).results
+    (tmp_path / "A.zarr" / lost).unlink()
+    assert run(md.archive(clip, tmp_path / "A.zarr")).failures == []
+    same(result.url, clip)
+
+
+def test_black_is_written_too_since_what_is_not_there_is_lost(tmp_path: Path) -> None:
+    for number in range(2):
+        imageio.imwrite(tmp_path / f"black.{number:04}.png", np.zeros((36, 64, 3), np.uint8))
+    (result,) = run(md.archive(tmp_path / "black.%04d.png", tmp_path / "black.zarr")).results
+    assert not xr.open_zarr(result.url).frames.any()
+    assert any(path.is_file() for path in (tmp_path / "black.zarr" / "frames" / "c").rglob("*"))
 
 
 def test_what_is_no_archive_is_refused_by_name(tmp_path: Path) -> None:

@@ -72,7 +72,7 @@ class TestHeader:
         assert (header.container, header.frame_rate) == (container, rate)
 
     def test_exact_rate_of_a_stream_that_was_cut_short(self, make_clip: MakeClip, tmp_path: Path) -> None:
-        whole = make_clip("a.ts", **H264 | {"rate": 25, "frames": 60}).read_bytes()
+        whole = make_clip("a.ts", **H264 | {"rate": 25, "frames": 60, "options": {}}).read_bytes()
         (tmp_path / "cut.ts").write_bytes(whole[: len(whole) * 7 // 9])
         assert Clip.open(tmp_path / "cut.ts").header.frame_rate == 25
 

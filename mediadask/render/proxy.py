@@ -244,9 +244,8 @@ def _proxy_color(clip: Clip, recipe: ProxyRecipe) -> ColorTags:
     # DNxHR's own header says BT.709 or BT.2020, and players believe it.
     told = ("bt2020nc",) if recipe.codec == "dnxhr" else ("smpte170m", "bt470bg", "bt2020nc")
     matrix = source.matrix if source.matrix in told else "bt709"
-    primaries, transfer = (
-        None if word in _UNCODED else word or "bt709" for word in (source.primaries, source.transfer)
-    )
+    said = (source.primaries, "bt2020" if matrix == "bt2020nc" else "bt709"), (source.transfer, "bt709")
+    primaries, transfer = (None if word in _UNCODED else word or usual for word, usual in said)
     return ColorTags(matrix, "limited", primaries, transfer, "left")
 
 

@@ -329,6 +329,12 @@ def test_hdr_stays_hdr(make_clip: MakeClip, tmp_path: Path, codec: str, depth: s
     assert tags_of(path) == (9, 16, 9, depth)
 
 
+def test_a_matrix_of_bt2020_means_its_primaries(make_clip: MakeClip, tmp_path: Path) -> None:
+    said = {"colorspace": "bt2020nc", "color_primaries": "unknown"}
+    how = CAMERA | {"codec": "ffv1", "frames": 1, "options": said, "sound": None}
+    assert tags_of(made(make_clip("wide.mkv", **how), tmp_path)) == (9, 1, 9, "yuv420p")
+
+
 def test_size_and_lut_change_the_picture_and_nothing_else_does(short: Path, tmp_path: Path) -> None:
     swap = tmp_path / "swap.cube"
     grid = [f"{b} {g} {r}" for b in (0, 1) for g in (0, 1) for r in (0, 1)]  # red and blue change places

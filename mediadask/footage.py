@@ -277,10 +277,10 @@ def write_sequence(
         spec = oiio.ImageSpec(*size, 3, "uint16" if dtype in ("uint10", "uint12") else dtype)
         if dtype in ("uint10", "uint12"):
             spec.attribute("oiio:BitsPerSample", int(dtype[4:]))
-        spec.attribute("FramesPerSecond", "rational", (Fraction(rate).numerator, Fraction(rate).denominator))
+        spec.attribute("framesPerSecond", "rational", (Fraction(rate).numerator, Fraction(rate).denominator))
         spec.attribute("dpx:FrameRate", float(Fraction(rate)))
         if start:
-            spec.attribute("smpte:TimeCode", "timecode", (_packed(start + (number - first)), 0))
+            spec.attribute("smpte:TimeCode", "timecode", ((start + (number - first)).packed, 0))
         if reel:
             spec.attribute("reelName", reel)
             spec.attribute("dpx:InputDevice", reel)  # where conform systems look for a tape name in DPX
@@ -291,9 +291,3 @@ def write_sequence(
             raise OSError(f"{path}: {oiio.geterror() if out is None else out.geterror()}")
         written.append(path)
     return written
-
-
-def _packed(code: Timecode) -> int:
-    """SMPTE ST 12-1 binary coded decimal, as EXR and DPX headers hold it; bit 6 is the drop-frame flag."""
-    digits = str(code).replace(";", ":").replace(":", "")
-    return int(digits, 16) | (0x40 if code.drop else 0)

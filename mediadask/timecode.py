@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 __all__ = ["Timecode"]
 
 _FORM = re.compile(r"(\d{1,2}):(\d{2}):(\d{2})([:;.,])(\d{2,3})")
+_PACKED = ((24, 0x3F), (16, 0x7F), (8, 0x7F), (0, 0x3F))
+"""Where hours, minutes, seconds and frames are in packed timecode: shift and mask."""
 
 
 @dataclass(frozen=True)
@@ -70,6 +72,44 @@ class Timecode:
             count -= skipped * (hours * 60 + minutes - (hours * 60 + minutes) // 10)
         return cls(count % code.frames_per_day, base, drop)
 
+    @classmethod
+    def unpacked(cls, bits: int, rate: Fraction | float) -> Timecode:
+        """What `packed` has made. Above 39 frames a second, frame fields that are no pairs are frames.
+
+        Raises
+        ------
+        InvalidRequest
+            If the bits are no timecode, or a label that does not exist at that rate.
+        """
+        base = round(rate)
+        hours, minutes, seconds, frame = (f"{bits >> at & mask:02x}" for at, mask in _PACKED)
+        group = _group(base)
+        if group > 1 and frame.isdecimal() and int(frame) < base // group:
+            frame = f"{int(frame) * group + (bits >> 15 & 1) * (group // 2):02}"
+        mark = ";" if bits & 0x40 and base % 30 == 0 else ":"
+        return cls.parse(f"{hours}:{minutes}:{seconds}{mark}{frame}", rate)
+
+    @property
+    def packed(self) -> int:
+        """Binary coded decimal of 32 bits (SMPTE ST 12-1), as EXR and DPX headers hold it.
+
+        Bit 6 is the drop-frame flag, bit 15 the second frame of a pair.
+        """
+        *fields, second = self.fields
+        bits = sum(int(str(field), 16) << at for field, (at, _) in zip(fields, _PACKED, strict=True))
+        return bits | self.drop << 6 | second << 15
+
+    @property
+    def fields(self) -> tuple[int, int, int, int, int]:
+        """Hours, minutes, seconds, frame, and whether it is of the second half of a pair or group.
+
+        There is no room for more than 39 frames a second: above that they count in pairs (ST 12-1, 12), and
+        above 60 in the larger groups of ST 12-3, of which there are 30 a second at most.
+        """
+        hours, minutes, seconds, frame = map(int, str(self).replace(";", ":").split(":"))
+        group = _group(self.base)
+        return hours, minutes, seconds, frame // group, int(frame % group * 2 >= group > 1)
+
     @property
     def frames_per_day(self) -> int:
         """How many labels 24 hours have."""
@@ -104,3 +144,8 @@ class Timecode:
         if self.drop:
             text[..., 8] = ord(";")
         return text.view(f"<U{9 + width}")[..., 0]
+
+
+def _group(base: int) -> int:
+    """How many frames one number of packed timecode stands for."""
+    return 1 if base <= 39 else next(size for size in range(2, base + 1) if base / size in range(31))

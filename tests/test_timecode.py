@@ -23,6 +23,18 @@ def test_a_label_reads_back_as_the_frame_it_was_written_for(rate: tuple[Fraction
     assert Timecode.parse(str(code), rate[0]) == code
 
 
+@given(st.sampled_from([*RATES[:6], (Fraction(48), False), (Fraction(50), False)]), st.integers(0, 10**8))
+def test_packed_timecode_reads_back(rate: tuple[Fraction, bool], frames: int) -> None:
+    code = Timecode(0, round(rate[0]), rate[1]) + frames
+    assert Timecode.unpacked(code.packed, rate[0]) == code
+
+
+@pytest.mark.parametrize("bits", [0xFFFFFFFF, 0x0A, 0x24])
+def test_bits_that_are_no_timecode_are_refused(bits: int) -> None:
+    with pytest.raises(InvalidRequest):
+        Timecode.unpacked(bits, 24)
+
+
 @pytest.mark.parametrize("rate", RATES, ids=str)
 def test_a_day_has_as_many_labels_as_frames(rate: tuple[Fraction, bool]) -> None:
     midnight = Timecode(0, round(rate[0]), rate[1])

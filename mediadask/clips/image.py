@@ -111,7 +111,7 @@ def read_header(url: str, layer: str | None = None) -> ImageFacts:
             file_type=file_type,
             color=_color(file_type, entries),
             frame_rate=rate,
-            timecode=_timecode(spec, entries, rate or Fraction(24)),
+            timecode=_timecode(entries, rate or Fraction(24)),
             reel=entries.get("reelName") or entries.get("dpx:InputDevice") or None,
             pixel_aspect=Fraction(entries.get("PixelAspectRatio", 1.0) or 1.0).limit_denominator(1000),
             rotation=_ROTATION.get(entries.get("Orientation", 1), 0),
@@ -287,7 +287,7 @@ def _rate(entries: dict[str, Any]) -> Fraction | None:
     value = next(
         (
             entries[name]
-            for name in ("FramesPerSecond", "dpx:FrameRate", "dpx:TemporalFrameRate")
+            for name in ("framesPerSecond", "FramesPerSecond", "dpx:FrameRate", "dpx:TemporalFrameRate")
             if entries.get(name)
         ),
         None,
@@ -302,14 +302,10 @@ def _rate(entries: dict[str, Any]) -> Fraction | None:
     return near if abs(float(near) - value) < 0.002 else Fraction(value).limit_denominator(1001)
 
 
-def _timecode(spec: Any, entries: dict[str, Any], rate: Fraction) -> str | None:
-    text = spec.get_string_attribute("smpte:TimeCode")
+def _timecode(entries: dict[str, Any], rate: Fraction) -> str | None:
     packed = entries.get("smpte:TimeCode")
-    # Bit 6 of the packed time is the drop-frame flag, which OpenImageIO's text leaves out (SMPTE ST 12-1).
-    if isinstance(packed, tuple) and packed[0] & 0x40 and round(rate) % 30 == 0:
-        text = f"{text[:-3]};{text[-2:]}"
     try:
-        return str(Timecode.parse(text, rate)) if text else None
+        return str(Timecode.unpacked(packed[0], rate)) if isinstance(packed, tuple) else None
     except InvalidRequest:  # a field left blank, or of another rate: it stays among the tags
         return None
 

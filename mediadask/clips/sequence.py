@@ -36,7 +36,7 @@ class SequenceReader:
     """
 
     name = "sequence"
-    version = 1
+    version = 2
 
     def claims(self, url: str) -> bool:
         """Names and patterns with an image suffix, and folders."""

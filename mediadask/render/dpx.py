@@ -6,8 +6,6 @@ from typing import IO, TYPE_CHECKING, Any
 
 import numpy as np
 
-from mediadask.render.exr import packed_timecode
-
 if TYPE_CHECKING:
     from fractions import Fraction
     from pathlib import Path
@@ -80,7 +78,7 @@ def write_dpx(
     for name, value in entries.items():
         spec.attribute(name, value)
     if timecode is not None:
-        spec.attribute("smpte:TimeCode", "timecode", (packed_timecode(timecode), 0))
+        spec.attribute("smpte:TimeCode", "timecode", (timecode.packed, 0))
     out: Any = oiio.ImageOutput.create(str(path))
     written = out.open(str(path), spec) and out.write_image(np.ascontiguousarray(codes)) and out.close()
     if not written:

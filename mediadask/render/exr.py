@@ -25,7 +25,7 @@ from mediadask.timecode import Timecode
 if TYPE_CHECKING:
     import numpy.typing as npt
 
-__all__ = ["Attribute", "Compression", "ExrSample", "exr_bytes", "packed_timecode", "read_text"]
+__all__ = ["Attribute", "Compression", "ExrSample", "exr_bytes", "read_text"]
 
 Compression = Literal["none", "zip", "zips", "piz", "dwaa", "htj2k"]
 """``none``, ``zip``, ``zips``, ``piz`` and ``htj2k`` keep every bit; ``dwaa`` does not."""
@@ -200,29 +200,11 @@ def _stored(value: Attribute) -> tuple[str, bytes]:
         case Fraction():
             return "rational", struct.pack("<iI", value.numerator, value.denominator)
         case Timecode():
-            return "timecode", struct.pack("<II", packed_timecode(value), 0)
+            return "timecode", struct.pack("<II", value.packed, 0)
         case (_, _):
             return "v2f", struct.pack("<2f", *value)
         case _:
             return "chromaticities", struct.pack("<8f", *value)
-
-
-def packed_timecode(code: Timecode) -> int:
-    """SMPTE ST 12-1 binary coded decimal; bit 6 is the drop-frame flag, bit 15 the second frame of a pair."""
-    *fields, second = _fields(code)
-    return int("".join(f"{field:02}" for field in fields), 16) | code.drop << 6 | second << 15
-
-
-def _fields(code: Timecode) -> tuple[int, int, int, int, int]:
-    """Hours, minutes, seconds, frame, and whether it is of the second half of a pair or group.
-
-    There is no room for more than 39 frames a second: above that they count in pairs (ST 12-1, 12), and above
-    60 in the larger groups of ST 12-3, of which there are 30 a second at most.
-    """
-    hours, minutes, seconds, frame = map(int, str(code).replace(";", ":").split(":"))
-    base = code.base
-    group = 1 if base <= 39 else next(size for size in range(2, base + 1) if base / size in range(31))
-    return hours, minutes, seconds, frame // group, int(frame % group * 2 >= group > 1)
 
 
 def _by_openexr(
@@ -249,7 +231,7 @@ def _by_openexr(
 def _theirs(value: Attribute) -> Any:
     """An attribute as the OpenEXR package takes it."""
     if isinstance(value, Timecode):
-        *fields, second = _fields(value)
+        *fields, second = value.fields
         return OpenEXR.TimeCode(*fields, int(value.drop), 0, second, *[0] * 11)
     if isinstance(value, tuple) and len(value) == 2:
         return np.array(value, np.float32)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import fsspec
 import numpy as np
+import OpenEXR
 import OpenImageIO as oiio
 import pytest
 
@@ -101,6 +102,42 @@ def test_dpx_keeps_timecode_rate_and_reel(plate: Any, tmp_path: Path) -> None:
     plate("plate.%04d.dpx", dtype="uint10", timecode="10:00:00;02", reel="A001", rate=Fraction(30000, 1001))
     header = Clip.open(tmp_path / "plate.%04d.dpx").header
     assert (header.timecode, header.frame_rate, header.reel) == ("10:00:00;02", Fraction(30000, 1001), "A001")
+
+
+@pytest.mark.parametrize(
+    ("rate", "label", "fields"),
+    [
+        (Fraction(25), "10:00:00:24", (10, 0, 0, 24, 0, 0)),
+        (Fraction(30000, 1001), "10:01:00;02", (10, 1, 0, 2, 1, 0)),
+        (Fraction(48), "10:00:00:40", (10, 0, 0, 20, 0, 0)),
+        (Fraction(50), "10:00:00:31", (10, 0, 0, 15, 0, 1)),
+        (Fraction(60000, 1001), "10:01:00;59", (10, 1, 0, 29, 1, 1)),
+        (Fraction(50), "10:00:00:27", (10, 0, 0, 27, 0, 0)),  # written by who counts no pairs
+    ],
+)
+def test_the_standard_attributes_of_openexr_give_rate_and_timecode(
+    tmp_path: Path, rate: Fraction, label: str, fields: tuple[int, ...]
+) -> None:
+    """As OpenEXR's own library writes them; above 39 frames a second timecode counts in pairs (ST 12-1)."""
+    hours, minutes, seconds, frame, drop, second = fields
+    header = {
+        "framesPerSecond": rate,
+        "timeCode": OpenEXR.TimeCode(hours, minutes, seconds, frame, drop, 0, second, *[0] * 11),
+        "compression": OpenEXR.ZIP_COMPRESSION,
+        "type": OpenEXR.scanlineimage,
+    }
+    with OpenEXR.File(header, {"RGB": np.zeros((8, 8, 3), np.float16)}) as exr:
+        exr.write(str(tmp_path / "a.exr"))
+    read = Clip.open(tmp_path / "a.exr").header
+    assert (read.frame_rate, read.timecode) == (rate, label)
+
+
+@pytest.mark.parametrize("suffix", ["exr", "dpx"])
+def test_timecode_at_60_frames_comes_back(plate: Any, tmp_path: Path, suffix: str) -> None:
+    dtype = "half" if suffix == "exr" else "uint10"
+    plate(f"plate.%04d.{suffix}", dtype=dtype, timecode="10:00:00:41", rate=Fraction(60))
+    header = Clip.open(tmp_path / f"plate.%04d.{suffix}").header
+    assert (header.frame_rate, header.timecode) == (60, "10:00:00:41")
 
 
 def test_a_rate_nobody_wrote_is_marked_as_assumed(plate: Any, tmp_path: Path) -> None:

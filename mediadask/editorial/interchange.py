@@ -20,9 +20,12 @@ from mediadask.pixels.color.cdl import Cdl
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-__all__ = ["timeline_events"]
+__all__ = ["timeline_events", "timeline_rate"]
 
 _REELS = ("reel", "reel name", "reel_name", "reelname", "tape", "tape name", "tape_name", "tapeid", "tape id")
+_ODD = (otio.exceptions.OTIOError, ArithmeticError, AttributeError, TypeError, ValueError)
+"""What OpenTimelineIO and Python raise where a file gives a range, a speed or metadata of no sense."""
+
 _DEPTH = 8
 """How deep in a clip's metadata its reel is looked for, and in sequences its clips."""
 
@@ -32,7 +35,7 @@ def timeline_events(timeline: otio.schema.Timeline) -> tuple[tuple[Event, ...], 
 
     A sequence in a sequence is taken apart: its events are those of what is on top in it.
     """
-    start = timeline.global_start_time or otio.opentime.RationalTime(0, timeline.duration().rate)
+    start = timeline.global_start_time or otio.opentime.RationalTime(0, timeline_rate(timeline) or 24)
     events: list[Event] = []
     skipped: list[str] = []
     for number, track in enumerate(timeline.video_tracks(), 1):
@@ -43,6 +46,21 @@ def timeline_events(timeline: otio.schema.Timeline) -> tuple[tuple[Event, ...], 
         f"track {track.name or number} is sound" for number, track in enumerate(timeline.audio_tracks(), 1)
     ]
     return tuple(events), tuple(skipped)
+
+
+def timeline_rate(timeline: otio.schema.Timeline) -> float | None:
+    """Frames a second of the first picture track; of its first item where not every one has a length."""
+    tracks = [track for track in timeline.video_tracks() if len(track)]
+    lengths = (_length(item) for track in tracks for item in (track, *track))
+    return next((length.rate for length in lengths if length is not None and length.rate > 0), None)
+
+
+def _length(item: Any) -> otio.opentime.RationalTime | None:
+    """None where neither the item nor its media has a range."""
+    try:
+        return item.duration()
+    except otio.exceptions.OTIOError:
+        return None
 
 
 @dataclass(frozen=True)
@@ -62,7 +80,10 @@ class _Track:
             if isinstance(child, otio.schema.Transition):
                 continue
             where = f"{inside}, item {number}"
-            length = child.duration()
+            length = _length(child)
+            if length is None or length.rate <= 0:
+                yield self._bad(where, f"{child.name or 'what it shows'} has no length: give it a range")
+                continue
             begin = at
             at += length.to_seconds()
             if isinstance(child, otio.schema.Gap):
@@ -73,8 +94,7 @@ class _Track:
                 try:
                     flat = _flattened(child, depth)
                 except InvalidRequest as error:
-                    what = f"{where}: {child.name or 'a nested sequence'} {error}"
-                    yield Event("", Span(0, 0), track=self.name, where=where, problems=(what,))
+                    yield self._bad(where, f"{child.name or 'a nested sequence'} {error}")
                 else:
                     if all(isinstance(one, otio.schema.Gap) for one in flat):
                         self.skipped.append(f"{where}: {child.name} is a sequence without pictures")
@@ -82,8 +102,16 @@ class _Track:
             elif isinstance(child.media_reference, otio.schema.GeneratorReference):
                 self.skipped.append(f"{where}: {child.name} is made by a generator")
             else:
-                record = _record(self.start, begin, length)
-                yield _clip_event(child, self.name, record, where, before, after)
+                try:
+                    event = _clip_event(
+                        child, self.name, _record(self.start, begin, length), where, before, after
+                    )
+                except _ODD as error:
+                    event = self._bad(where, f"{child.name or 'the clip'} makes no sense ({error})")
+                yield event
+
+    def _bad(self, where: str, what: str) -> Event:
+        return Event("", Span(0, 0), track=self.name, where=where, problems=(f"{where}: {what}",))
 
 
 def _flattened(nested: Any, depth: int) -> otio.schema.Track:
@@ -248,11 +276,19 @@ def _said(metadata: Any, names: Sequence[str], depth: int = _DEPTH) -> str | Non
 def _cdl(said: Any) -> Cdl | None:
     if not isinstance(said, Mapping) or not said:
         return None
-    sop = said.get("asc_sop", {})
-    slope, offset, power = (
-        _triple(sop.get(name, [default] * 3)) for name, default in (("slope", 1), ("offset", 0), ("power", 1))
-    )
-    return Cdl(slope, offset, power, float(said.get("asc_sat", 1.0)))
+    try:
+        sop = said.get("asc_sop", {})
+        slope, offset, power = (
+            _triple(sop.get(name, [default] * 3))
+            for name, default in (("slope", 1), ("offset", 0), ("power", 1))
+        )
+        return Cdl(slope, offset, power, float(said.get("asc_sat", 1.0)))
+    except InvalidRequest:
+        raise
+    except _ODD:
+        raise InvalidRequest(
+            f"{dict(said)!r:.200} is no CDL", do="give asc_sop slope, offset and power as three numbers each"
+        ) from None
 
 
 def _triple(values: Sequence[float]) -> tuple[float, float, float]:

@@ -161,7 +161,7 @@ def _read_aaf(data: bytes, where: str) -> Timeline:
 def _adapted(where: str, adapter: str, source: str, *, from_file: bool = False) -> Timeline:
     import opentimelineio as otio
 
-    from mediadask.editorial.interchange import timeline_events
+    from mediadask.editorial.interchange import timeline_events, timeline_rate
 
     if adapter not in otio.adapters.available_adapter_names():
         raise UnsupportedMedia(
@@ -178,9 +178,9 @@ def _adapted(where: str, adapter: str, source: str, *, from_file: bool = False) 
         raise UnreadableMedia(f"is no timeline that can be read ({what[:200]})", where=where) from error
     timeline = _only_timeline(found, where)
     events, skipped = timeline_events(timeline)
-    tracks = [track for track in timeline.video_tracks() if len(track)]
-    rate = exact_rate(tracks[0].duration().rate, where=where) if tracks else None
-    return Timeline(where, timeline.name or _stem(where), events, rate, skipped)
+    rate = timeline_rate(timeline)
+    exact = None if rate is None else exact_rate(rate, where=where)
+    return Timeline(where, timeline.name or _stem(where), events, exact, skipped)
 
 
 def _only_timeline(found: Any, where: str) -> Any:

@@ -118,6 +118,31 @@ def test_retimes_of_otio(read_list: ReadList) -> None:
     assert "speed changes as it plays" in str(frames_of(found)[2])
 
 
+@pytest.mark.parametrize(
+    ("odd", "what"),
+    [
+        (otio.schema.Clip("A002", otio.schema.MissingReference()), "A002 has no length"),
+        (otio.schema.Clip("A002", source_range=used(0, 24, 0)), "A002 has no length"),
+        (shot("A002", metadata={"cdl": {"asc_sop": {"slope": "one"}}}), "is no CDL"),
+        (shot("A002", metadata={"cdl": {"asc_sop": [1, 1, 1]}}), "is no CDL"),
+        (shot("A002", metadata={"cdl": {"asc_sop": {"slope": [1, 1]}}}), "is no CDL"),
+        (shot("A002", metadata={"cdl": {"asc_sat": "high"}}), "is no CDL"),
+        (shot("A002", effects=[otio.schema.LinearTimeWarp(time_scalar=float("inf"))]), "makes no sense"),
+    ],
+)
+@pytest.mark.parametrize("start", [10 * HOUR, None])
+def test_a_clip_that_makes_no_sense_is_one_bad_event(
+    odd: Any, what: str, start: int | None, read_list: ReadList
+) -> None:
+    timeline = edit(shot("A001C001"), odd.clone(), shot("A001C002"))
+    timeline.global_start_time = None if start is None else time(start)
+    found = read_list(timeline.to_json_string(), ".otio")
+    assert what in found.events[1].problems[0]
+    assert found.rate == 24
+    good, _, other = frames_of(found)
+    assert (good[1:], other[1:]) == ((24, 48), (24, 48))
+
+
 def test_what_asks_for_no_camera_picture_is_skipped(read_list: ReadList) -> None:
     generated = otio.schema.Clip("bars", otio.schema.GeneratorReference("bars", "SMPTEBars"), used(0, 24))
     disabled = shot("A001C001")

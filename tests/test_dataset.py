@@ -282,6 +282,14 @@ def test_selection_by_label(long_gop: Path) -> None:
         dataset.sel(timecode="02:00:00:00")
 
 
+def test_clips_subtract_by_frame_without_the_labels_that_differ(intra: Path, long_gop: Path) -> None:
+    one, other = (md.open_clip(path).drop_vars(["time", "timecode"]) for path in (intra, long_gop))
+    both = min(one.sizes["frame"], other.sizes["frame"])
+    assert (one.frames[..., :1, :1, :] - other.frames[..., :1, :1, :]).sizes["frame"] == both
+    mapped = xr.map_blocks(lambda part: part, one[["frames"]]).frames
+    assert mapped.shape == one.frames.shape
+
+
 def test_neighbors_subtract_by_frame(intra: Path) -> None:
     frames = md.open_clip(intra, dtype="float32").frames
     assert (frames[1:] - frames[:-1]).sizes["frame"] == FRAMES - 2  # xarray aligns by label

@@ -59,23 +59,26 @@ class TimecodeIndex(Index):
             If one is no timecode, does not exist at the clip's rate, or is drop-frame where the clip is not.
         """
         ((name, label),) = labels.items()
+        index = self.counts.index
+        middle = (int(index.min()) + int(index.max())) // 2 if len(index) else 0
         if isinstance(label, slice):
-            counts: Any = slice(self._count(label.start), self._count(label.stop), label.step)
+            counts: Any = slice(self._count(label.start, middle), self._count(label.stop, middle), label.step)
         else:
             texts = np.asarray(getattr(label, "values", label))
-            found = np.array([self._count(str(text)) for text in texts.ravel()], np.int64)
+            found = np.array([self._count(str(text), middle) for text in texts.ravel()], np.int64)
             counts = found.reshape(texts.shape)[()]
         return self.counts.sel({name: counts}, **options)
 
-    def _count(self, label: str | None) -> int | None:
+    def _count(self, label: str | None, middle: int) -> int | None:
+        """The frame of a label in the day around the frame `middle`."""
         if label is None:
             return None
-        start = int(self.counts.index[0]) if len(self.counts.index) else 0
         # Many write drop-frame with colons only; counted as if it were none it would be another frame.
         code = Timecode.parse(re.sub(r"\D(?=\d+$)", ";", label) if self.drop else label, self.base)
         if code.drop != self.drop:
             raise InvalidRequest(f"{label!r} is drop-frame, the clip is not", do="write HH:MM:SS:FF")
-        return start + (code.frames - start) % code.frames_per_day
+        begin = middle - code.frames_per_day // 2
+        return begin + (code.frames - begin) % code.frames_per_day
 
     def isel(self, indexers: Mapping[Any, Any]) -> TimecodeIndex | None:
         """The index of the frames selected; None for a single one."""

@@ -72,12 +72,15 @@ def _read_head(file: IO[bytes]) -> tuple[tuple[ClipHeader, Fraction], int, int, 
     return _HEADER.validate_json(file.read(length)), packets, frames, missing
 
 
-def store(identity: str, header: ClipHeader, index: FrameIndex) -> None:
-    """Keep them, atomically. A cache that cannot be written (read-only home, full disk) is done without."""
+def store(identity: str, header: ClipHeader, index: FrameIndex, missing: int) -> None:
+    """Keep them, and how many frames are missing, atomically.
+
+    A cache that cannot be written (read-only home, full disk) is done without.
+    """
     path = _path(identity)
     text = _HEADER.dump_json((header, index.time_base))
     table = [index.pts, index.dts, index.offset, index.size, index.keyframe, index.shown]
-    head = _HEAD.pack(_KIND, len(text), len(index.pts), len(index), int((index.shown < 0).sum()))
+    head = _HEAD.pack(_KIND, len(text), len(index.pts), len(index), missing)
     with suppress(OSError):
         os.makedirs(os.path.dirname(path), exist_ok=True)
         handle, temporary = tempfile.mkstemp(dir=os.path.dirname(path), prefix=".", suffix=".index")

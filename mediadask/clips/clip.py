@@ -106,7 +106,7 @@ class Clip:
     @property
     def facts(self) -> ClipFacts:
         """What it is, without its index."""
-        missing = int((self.index.shown < 0).sum())
+        missing = self.index.missing(self.size_bytes)
         return ClipFacts(self.url, self.files, self.header, len(self), missing)
 
     def frames(
@@ -215,6 +215,8 @@ def _found(
     """A clip's URL, reader, files as they are now, and the identity that these make."""
     if isinstance(url, str | os.PathLike):
         text = normalize(url) if "concat:" not in os.fspath(url) else os.fspath(url)
+    elif not url:
+        raise InvalidRequest("a recording of no parts", do="name its files")
     else:
         text = "concat:" + "|".join(normalize(part) for part in url)
     reader = reader_for(text)
@@ -231,16 +233,17 @@ def _open(url: str, reader: Reader, files: tuple[FileStamp, ...], identity: str)
     found = cache.load(identity)
     if found is None:
         found = reader.probe(url, files)
-        cache.store(identity, *found)
+        header, index = found
+        cache.store(identity, header, index, index.missing(sum(file.size_bytes for file in files)))
     return Clip(url, reader, files, *found)
 
 
 def _identity(reader: Reader, url: str, files: tuple[FileStamp, ...]) -> str:
     """Names the exact clip: reader and its version, the URL (two can mean the same files differently), then
     every file's URL, size and version."""
-    digest = hashlib.sha256(f"{reader.name} {reader.version} {url}".encode())
+    digest = hashlib.sha256(f"{reader.name} {reader.version} {url}".encode(errors="surrogateescape"))
     for file in files:
-        digest.update(f"\0{file.url}\0{file.size_bytes}\0{file.version}".encode())
+        digest.update(f"\0{file.url}\0{file.size_bytes}\0{file.version}".encode(errors="surrogateescape"))
     return digest.hexdigest()[:40]
 
 

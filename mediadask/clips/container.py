@@ -10,6 +10,7 @@ import numpy as np
 
 from mediadask.clips import mov, mxf, sound
 from mediadask.clips.decode import decode
+from mediadask.clips.extent import is_cut
 from mediadask.clips.h264 import completes, first_field, may_split
 from mediadask.clips.packets import demuxed, opened, ranged
 from mediadask.clips.probe import container_name, header_of
@@ -37,7 +38,7 @@ class ContainerReader:
     """Takes whatever no other reader claims."""
 
     name = "container"
-    version = 5
+    version = 6
 
     def claims(self, url: str) -> bool:
         """Always: the last reader to be asked."""
@@ -57,7 +58,7 @@ class ContainerReader:
         if moov is not None or table is not None:
             with opened(url) as container:
                 stream = _video(container, url, head if moov is None else moov)
-                track = mov.track(moov, stream.id) if moov is not None else None
+                track = mov.track(moov, stream.id, files[0].size_bytes) if moov is not None else None
                 if track is not None and _holds(track.index, container, stream, url):
                     return _header(container, stream, track.index, rotation=track.rotation), track.index
                 if table is not None and _holds(table, container, stream, url):
@@ -71,16 +72,18 @@ class ContainerReader:
                 )
             if not len(index):
                 raise UnreadableMedia("holds no pictures", where=url, do="copy it again from the source")
-            if container.format.name == "mxf":
-                with storage_errors(url), open_file(url) as file:
+            with storage_errors(url), open_file(url) as file:
+                if container.format.name == "mxf":
                     cut = mxf.is_cut(file, files[0].size_bytes)
                     index = mxf.located(index, file, files[0].size_bytes)
-                if cut:
-                    raise UnreadableMedia(
-                        f"truncated: of its pictures only {len(index)} are there",
-                        where=url,
-                        do="copy it again from the source",
-                    )
+                else:
+                    cut = is_cut(file, files[0].size_bytes)
+            if cut:
+                raise UnreadableMedia(
+                    f"truncated: of its pictures only {len(index)} are there",
+                    where=url,
+                    do="copy it again from the source",
+                )
             return _header(container, stream, index, sounds=sounds), index
 
     def frames(self, clip: Clip, start: int, stop: int, *, threads: int) -> Iterator[Frame | BadFrame]:

@@ -12,7 +12,15 @@ from typing import TYPE_CHECKING
 from mediadask.clips.clip import Clip
 from mediadask.clips.pattern import group_names, is_image, members, pattern_of, split_layer
 from mediadask.clips.spans import continues
-from mediadask.clips.storage import filesystem_of, is_local, listing, normalize, storage_errors
+from mediadask.clips.storage import (
+    filesystem_of,
+    is_local,
+    is_web,
+    listing,
+    normalize,
+    path_of,
+    storage_errors,
+)
 from mediadask.clips.vendor import VENDOR_SUFFIXES
 from mediadask.errors import MediaError, MissingMedia
 
@@ -87,7 +95,7 @@ def _named(name: str, on_error: Callable[[MediaError], None] | None) -> Iterator
     elif "*" not in file and is_image(file) and pattern_of(file):
         members(file)  # raises where it names nothing
         yield url
-    elif _MAGIC.search(file) and not (is_local(file) and os.path.exists(file)):
+    elif _MAGIC.search(path_of(file)) and not (is_local(file) and os.path.exists(file)):
         yield from _glob(url, on_error)
     else:
         yield url
@@ -96,7 +104,7 @@ def _named(name: str, on_error: Callable[[MediaError], None] | None) -> Iterator
 def _is_folder(url: str) -> bool:
     if is_local(url):
         return os.path.isdir(url)
-    if url.startswith(("http://", "https://")):  # a page that lists files looks like any other
+    if is_web(url):  # a page that lists files looks like any other
         return url.endswith("/")
     with storage_errors(url):
         filesystem, path = filesystem_of(url)

@@ -79,6 +79,18 @@ class FrameIndex:
         outside = np.where(rows < known[0], (rows - known[0]) * step, np.maximum(rows - known[-1], 0) * step)
         return np.asarray(np.rint(np.interp(rows, known, ticks) + outside), np.int64)
 
+    def lost(self, size_bytes: int) -> npt.NDArray[np.bool_]:
+        """(frames,) whether each lies beyond the end of a file of so many bytes, as in a copy cut short."""
+        return (
+            (self.shown >= 0)
+            & (self.offset >= 0)[self.shown]
+            & ((self.offset + self.size)[self.shown] > size_bytes)
+        )
+
+    def missing(self, size_bytes: int) -> int:
+        """How many frames are not there: holes in a sequence, and what a file ends before."""
+        return int(np.sum((self.shown < 0) | self.lost(size_bytes)))
+
     @cached_property
     def is_shown(self) -> npt.NDArray[np.bool_]:
         """(packets,) whether each is a frame."""

@@ -62,8 +62,8 @@ def read_moov(file: IO[bytes], size_bytes: int, url: str) -> memoryview | None:
     )
 
 
-def track(moov: memoryview, track_id: int) -> Track | None:
-    """The tables of one track, in FFmpeg's presentation time.
+def track(moov: memoryview, track_id: int, size_bytes: int) -> Track | None:
+    """The tables of one track of a file of so many bytes, in FFmpeg's presentation time.
 
     None where they do not hold the whole story: fragments, compressed tables, several sample descriptions,
     or edits beyond the usual one.
@@ -80,7 +80,7 @@ def track(moov: memoryview, track_id: int) -> Track | None:
             return None
         ticks = _number(media, 12, 20)
         edit = _edit(_find(trak, b"edts", b"elst"), ticks, _number(movie, 12, 20))
-        index = _index(table, ticks, edit) if edit and ticks else None
+        index = _index(table, ticks, edit, size_bytes) if edit and ticks else None
         return Track(index, _rotation(header)) if index else None
     return None
 
@@ -147,15 +147,15 @@ def _rescale(value: int, ticks: int, of: int) -> int:
     return (2 * value * ticks + of) // (2 * of)
 
 
-def _index(table: memoryview, ticks: int, edit: tuple[int, int, int]) -> FrameIndex | None:
-    sizes, offsets = _places(table)
+def _index(table: memoryview, ticks: int, edit: tuple[int, int, int], size_bytes: int) -> FrameIndex | None:
+    sizes, offsets = _places(table, size_bytes)
     runs = _entries(_find(table, b"stts"), ">u4, >u4")
-    durations = np.repeat(runs[:, 1], runs[:, 0])[: len(sizes)]
+    durations = _repeated(runs[:, 1], runs[:, 0], len(sizes))
     if not len(sizes) or len(durations) != len(sizes) or len(offsets) != len(sizes):
         return None
     dts = np.concatenate([[0], np.cumsum(durations[:-1])]).astype(np.int64)
     shifts = _entries(_find(table, b"ctts"), ">u4, >i4")
-    shift = np.repeat(shifts[:, 1], shifts[:, 0])[: len(sizes)]
+    shift = _repeated(shifts[:, 1], shifts[:, 0], len(sizes))
     pts = dts.copy()
     pts[: len(shift)] += shift
     key_box = _find(table, b"stss")
@@ -175,17 +175,25 @@ def _index(table: memoryview, ticks: int, edit: tuple[int, int, int]) -> FrameIn
     )
 
 
-def _places(table: memoryview) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+def _repeated(
+    values: npt.NDArray[np.int64], counts: npt.NDArray[np.int64], most: int
+) -> npt.NDArray[np.int64]:
+    """Each value as often as its count says, `most` in all: a damaged count must not ask for all memory."""
+    ends = np.minimum(np.cumsum(np.clip(counts, 0, most)), most)
+    return np.repeat(values, np.diff(ends, prepend=0))
+
+
+def _places(table: memoryview, size_bytes: int) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
     """(samples,) sizes and file offsets in bytes."""
-    sizes, chunks = _sizes(table), _entries(_find(table, b"stco"), ">u4,")[:, 0]
+    sizes, chunks = _sizes(table, size_bytes), _entries(_find(table, b"stco"), ">u4,")[:, 0]
     if not len(chunks):
         chunks = _entries(_find(table, b"co64"), ">u8,")[:, 0]
     runs = _entries(_find(table, b"stsc"), ">u4, >u4, >u4")
     if not len(runs) or len(set(runs[:, 2].tolist())) > 1:  # several sample descriptions
         return sizes, sizes[:0]
     spans = np.diff(np.append(runs[:, 0], len(chunks) + 1))
-    per_chunk = np.repeat(runs[:, 1], np.maximum(spans, 0))[: len(chunks)]
-    chunk = np.repeat(np.arange(len(per_chunk)), per_chunk)[: len(sizes)]
+    per_chunk = _repeated(runs[:, 1], spans, len(chunks))
+    chunk = _repeated(np.arange(len(per_chunk)), per_chunk, len(sizes))
     if len(chunk) < len(sizes):
         return sizes, sizes[:0]
     before = np.concatenate([[0], np.cumsum(sizes)])
@@ -193,12 +201,12 @@ def _places(table: memoryview) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.in
     return sizes, chunks[chunk] + before[:-1] - before[first]
 
 
-def _sizes(table: memoryview) -> npt.NDArray[np.int64]:
+def _sizes(table: memoryview, size_bytes: int) -> npt.NDArray[np.int64]:
     box = _find(table, b"stsz")
     if box is not None:
         uniform, count = struct.unpack_from(">II", box, 4)
         if uniform:
-            return np.full(count, uniform, np.int64)
+            return np.full(min(count, size_bytes // uniform), uniform, np.int64)
         return np.frombuffer(box, ">u4", min(count, (len(box) - 12) // 4), 12).astype(np.int64)
     box = _find(table, b"stz2")
     if box is None:

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     import numpy.typing as npt
 
-__all__ = ["located", "read_index"]
+__all__ = ["is_cut", "located", "read_index"]
 
 _SMPTE = bytes.fromhex("060e2b34")
 _PARTITION = bytes.fromhex("060e2b34020501010d01020101")  # then 02 header, 03 body, 04 footer; other packs
@@ -108,7 +108,8 @@ def _index(file: IO[bytes], size_bytes: int) -> FrameIndex:
         sets.update(found)  # a later repetition of the header is the more complete one
         segments += more
     picture = _picture(sets)
-    units = _edit_units([one for one in segments if _int(one[_INDEX_SID]) == picture.index_sid], picture)
+    segments = [one for one in segments if _int(one[_INDEX_SID]) == picture.index_sid]
+    units = _edit_units(segments, picture, size_bytes)
     rows = np.arange(picture.duration)
     coded = rows + units.temporal  # §11.2.2: from display order to coded order
     _plain(np.array_equal(np.sort(coded), rows))
@@ -170,6 +171,11 @@ def _partition_starts(file: IO[bytes], size_bytes: int, run_in: int) -> list[int
 def _partition_pack(file: IO[bytes], at: int, size_bytes: int) -> bytes:
     key, _, begin, length = next(_klv(file, at, size_bytes))
     _plain(key[:13] == _PARTITION and key[13] in (2, 3, 4) and length >= 80)
+    return _value(file, begin, length, size_bytes)
+
+
+def _value(file: IO[bytes], begin: int, length: int, size_bytes: int) -> bytes:
+    _plain(begin + length <= size_bytes)  # a damaged length must not ask for all memory
     file.seek(begin)
     return file.read(length)
 
@@ -189,8 +195,7 @@ def _read_partition(
         if essence or (key[:13] == _PARTITION and key[13] != _PRIMER):
             break
         if key[:14] == _METADATA or key == _INDEX_SEGMENT:
-            file.seek(begin)
-            values = _local_set(file.read(length))
+            values = _local_set(_value(file, begin, length, size_bytes))
             if key == _INDEX_SEGMENT:
                 segments.append(values)
             else:
@@ -259,12 +264,13 @@ class _Units:
     """Where all are of one size; else 0."""
 
 
-def _edit_units(segments: list[_Set], picture: _Picture) -> _Units:
+def _edit_units(segments: list[_Set], picture: _Picture, size_bytes: int) -> _Units:
     count = picture.duration
     unit_bytes = {_int(one.get(_UNIT_BYTES, b"")) for one in segments}
     _plain(len(unit_bytes) == 1 and all(_rational(one[_INDEX_RATE]) == picture.edit_rate for one in segments))
     constant = unit_bytes.pop()
     if constant:
+        _plain(0 < constant * count <= size_bytes)
         offsets = np.arange(count + 1) * constant
         return _Units(offsets, np.zeros(count, np.int64), np.ones(count, np.bool_), constant)
     by_start: dict[int, npt.NDArray[Any]] = {}
@@ -331,6 +337,7 @@ def _batch(data: bytes) -> list[bytes]:
     if not data:
         return []
     number, width = struct.unpack_from(">II", data)
+    _plain(number * max(width, 1) <= len(data))
     return [data[8 + width * at : 8 + width * (at + 1)] for at in range(number)]
 
 

@@ -12,7 +12,7 @@ import numpy as np
 from av.stream import Discard
 
 from mediadask.clips.h264 import frame_packets, joined
-from mediadask.clips.storage import is_local, open_file, storage_errors
+from mediadask.clips.storage import is_local, is_of_ranges, open_file, storage_errors
 from mediadask.errors import UnreadableMedia
 
 if TYPE_CHECKING:
@@ -48,6 +48,8 @@ def opened(url: str) -> Iterator[Any]:
             except (FileNotFoundError, PermissionError):
                 raise
             except (av.FFmpegError, ValueError) as error:
+                if is_of_ranges(error):
+                    raise
                 reason = getattr(error, "strerror", None) or str(error)
                 raise UnreadableMedia(
                     f"is not media, or is damaged ({reason})", where=url, do="copy it again from the source"
@@ -101,7 +103,9 @@ def demuxed(clip: Clip, first: int, last: int) -> Iterator[tuple[int, Any]]:
     index = clip.index
     with opened(clip.url) as container:
         stream = container.streams[clip.header.stream]
-        for row, packet in _from(container, stream, index, first, seek_dts=clip.header.container == "ts"):
+        for row, packet in _from(
+            container, stream, index, first, seek_dts=clip.header.container in ("ts", "mpeg")
+        ):
             if row > last:
                 return
             yield row, packet

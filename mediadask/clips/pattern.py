@@ -28,7 +28,17 @@ _LAYER = re.compile(r"(.*)\?layer=([^?/]+)")
 _PADDING = re.compile(r"[*#@%$<]")
 """What every spelling of a pattern has: most names have none, and need no fileseq to tell."""
 
-_COUNTED = re.compile(r"(.*?)(\d+)(\.[A-Za-z]\w*)")
+_ITEM = r"\d+(?:--?\d+(?:[xy:]\d+)?)?"
+_SPELLED = re.compile(
+    r"(.*?)"
+    # A hyphen after a digit is the prefix's: in sh010-1-3#.exr the range is 1-3.
+    rf"((?<=[._])-?{_ITEM}(?:,-?{_ITEM})*|(?<!\d)(?:\d+-\d+(?:[xy:]\d+)?|{_ITEM}(?:,-?{_ITEM})+))?"
+    r"(%\d*d|#+|@+|\$F\d*|<UDIM>|\*)"
+    r"([^*#@%$<]*)"
+)
+"""Prefix, range, padding and suffix."""
+
+_COUNTED = re.compile(r"(.*?)((?<=[._])-\d+|\d+)(\.[A-Za-z]\w*)")
 
 
 @dataclass(frozen=True)
@@ -49,7 +59,9 @@ class Pattern:
         if not (name.startswith(self.prefix) and name.endswith(self.suffix)):
             return None
         text = name[len(self.prefix) : len(name) - len(self.suffix)]
-        if not (text.isascii() and text.isdigit() and _fits(text, self.digits)):
+        # A hyphen is a minus only behind what parts the number from the name: shot-0001.exr is no frame -1.
+        digits = text.removeprefix("-") if self.prefix.endswith((".", "_")) else text
+        if not (digits.isascii() and digits.isdigit() and _fits(text, self.digits)):
             return None
         return int(text) if self.numbers is None or int(text) in self.numbers else None
 
@@ -74,22 +86,28 @@ def pattern_of(url: str) -> Pattern | None:
     folder, _, name = url.rpartition("/")
     if not _PADDING.search(name):
         return None
-    import fileseq
-    from fileseq.constants import PAD_STYLE_HASH1
+    found = _SPELLED.fullmatch(name)
+    if found is None:
+        return None
+    prefix, chosen, padding, suffix = found.groups()
+    numbers = None
+    if chosen:
+        import fileseq
 
-    name = name.replace("*", "#", 1)
-    try:
-        parsed = fileseq.FileSequence(name, pad_style=PAD_STYLE_HASH1)
-    except fileseq.FileSeqException:
-        return None
-    padding, chosen = parsed.padding(), parsed.frameSet()
-    if not padding or padding not in name:  # fileseq takes plate.1001.exr for a sequence of one
-        return None
+        try:
+            numbers = frozenset(fileseq.FrameSet(chosen))
+        except fileseq.FileSeqException:
+            prefix += chosen
     # fileseq's single # means four digits, other programs' means any: take what there is.
-    digits = 0 if padding == "#" else parsed.zfill()
-    return Pattern(
-        folder, parsed.basename(), parsed.extension(), digits, frozenset(chosen) if chosen else None
-    )
+    digits = 0 if padding in ("#", "*") else _digits(padding)
+    return Pattern(folder, prefix, suffix, digits, numbers)
+
+
+def _digits(padding: str) -> int:
+    """Least digits that a padding stands for."""
+    if padding == "<UDIM>":
+        return 4
+    return len(padding) if padding[0] in "#@" else int(padding.strip("%d$F") or 1)
 
 
 def group_names(names: Iterable[str]) -> list[str]:
@@ -169,5 +187,6 @@ def only_sequence(folder: str) -> str:
 
 
 def _fits(digits: str, least: int) -> bool:
-    """Whether ``%0{least}d`` writes these digits."""
-    return len(digits) == least or not least or (len(digits) > least and digits[0] != "0")
+    """Whether ``%0{least}d`` writes these digits, with a minus in place of the first or before them all."""
+    plain = digits.removeprefix("-")
+    return least in (0, len(digits), len(plain)) or (len(plain) > least and plain[0] != "0")

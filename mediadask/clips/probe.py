@@ -10,6 +10,8 @@ import numpy as np
 from mediadask.clips.frame import ColorTags
 from mediadask.clips.header import AudioStream, ClipHeader, Tag
 from mediadask.clips.planes import pixel_format
+from mediadask.errors import InvalidRequest
+from mediadask.timecode import Timecode
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -68,6 +70,7 @@ def header_of(
     context = stream.codec_context
     name = container_name(container)
     codec = context.codec.canonical_name
+    rate = _frame_rate(stream, index)
     form = pixel_format(context.pix_fmt)
     return ClipHeader(
         container=name,
@@ -75,7 +78,7 @@ def header_of(
         width=context.width,
         height=context.height,
         pixel_format=form,
-        frame_rate=_frame_rate(stream, index),
+        frame_rate=rate,
         color=ColorTags(
             matrix=_MATRICES.get(context.colorspace) if form.model == "yuv" else None,
             range="full" if "yuvj" in context.pix_fmt else _RANGES.get(context.color_range),
@@ -88,7 +91,7 @@ def header_of(
         # DV always has fields, the lower one first (IEC 61834-2), whether its container says so or not.
         field_order=_FIELD_ORDERS.get(context.field_order, "bottom" if codec == "dvvideo" else None),
         rotation=rotation,
-        timecode=_said("timecode", container, stream),
+        timecode=_timecode(_said("timecode", container, stream), rate),
         reel=_said("reel_name", container, stream),
         audio=_audio(container, index, sounds or {}),
         tags=(*_tags(container, name), *_cut_off(container, name, index)),
@@ -125,6 +128,13 @@ def _said(what: str, container: Any, stream: Any) -> str | None:
     return next(filter(None, said), None)
 
 
+def _timecode(said: str | None, rate: Fraction) -> str | None:
+    try:
+        return str(Timecode.parse(said, rate)) if said else None
+    except InvalidRequest:  # no timecode, or a label of another rate: it stays among the tags
+        return None
+
+
 def _tags(container: Any, name: str) -> tuple[Tag, ...]:
     tags = [Tag(name, key, value) for key, value in container.metadata.items()]
     for stream in container.streams:
@@ -136,10 +146,7 @@ def _tags(container: Any, name: str) -> tuple[Tag, ...]:
 
 def _cut_off(container: Any, name: str, index: FrameIndex) -> list[Tag]:
     """What a partial copy lacks: frames that the tables place beyond the end of the file."""
-    rows = index.shown[index.shown >= 0]
-    lost = np.flatnonzero(
-        (index.offset[rows] >= 0) & (index.offset[rows] + index.size[rows] > container.size)
-    )
+    lost = np.flatnonzero(index.lost(container.size))
     if not len(lost):
         return []
     return [Tag(name, "truncated", f"{len(lost)} frames are cut off, from frame {lost[0]} to {lost[-1]}")]

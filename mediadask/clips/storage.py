@@ -10,7 +10,7 @@ from datetime import datetime
 from stat import S_ISDIR
 from typing import IO, TYPE_CHECKING, Any
 
-from mediadask.errors import MediaError, MissingMedia, UnreadableMedia
+from mediadask.errors import InvalidRequest, MediaError, MissingMedia, UnreadableMedia
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -20,9 +20,12 @@ __all__ = [
     "check_exists",
     "filesystem_of",
     "is_local",
+    "is_of_ranges",
+    "is_web",
     "listing",
     "normalize",
     "open_file",
+    "path_of",
     "stat",
     "storage_errors",
 ]
@@ -49,9 +52,21 @@ def is_local(url: str) -> bool:
 def normalize(url: str | os.PathLike[str]) -> str:
     """A URL that means the same in every process: local paths become absolute, ``file://`` is dropped."""
     text = os.fspath(url)
+    if not text:
+        raise InvalidRequest("an empty name", do="name a file or a folder")
     if text.startswith("file://"):
         text = text.removeprefix("file://")
     return os.path.abspath(os.path.expanduser(text)) if is_local(text) else text
+
+
+def path_of(url: str) -> str:
+    """A URL without a web server's query, which is often a signature."""
+    return url.partition("?")[0] if is_web(url) else url
+
+
+def is_web(url: str) -> bool:
+    """Whether a web server is asked for it."""
+    return url.startswith(("http://", "https://"))
 
 
 def filesystem_of(url: str) -> tuple[Any, str]:
@@ -70,7 +85,12 @@ def storage_errors(url: str) -> Iterator[None]:
     except MediaError:
         raise
     except FileNotFoundError as error:
-        raise MissingMedia("no such file", where=url, do="check the path") from error
+        reason = error.__cause__  # fsspec calls whatever keeps a server from answering a missing file
+        status = getattr(reason, "status", None)
+        if reason is None or isinstance(reason, FileNotFoundError) or status == 404:
+            raise MissingMedia("no such file", where=url, do="check the path") from error
+        what = f"HTTP {status}" if status else str(reason) or type(reason).__name__
+        raise MissingMedia(f"cannot be fetched ({what})", where=url, do="check the server") from error
     except IsADirectoryError as error:
         raise UnreadableMedia("is a folder, not a file", where=url, do="name a file or a pattern") from error
     except PermissionError as error:
@@ -81,10 +101,21 @@ def storage_errors(url: str) -> Iterator[None]:
             where=url,
             do="pip install 'mediadask[remote]'",
         ) from error
-    except ValueError as error:  # fsspec: protocol not known
+    except ValueError as error:  # fsspec: protocol not known, or a server of whole files only
+        if is_of_ranges(error):
+            raise UnreadableMedia(
+                "its server gives whole files only, not parts of them",
+                where=url,
+                do="use a server that takes range requests, or copy the file here",
+            ) from error
         raise MissingMedia(str(error), where=url, do="check the URL") from error
     except OSError as error:
         raise UnreadableMedia(f"cannot be read ({error.strerror or error})", where=url) from error
+
+
+def is_of_ranges(error: Exception) -> bool:
+    """Whether it is what fsspec says of a web server that gives no parts of files."""
+    return "range requests" in str(error)
 
 
 def check_exists(url: str) -> None:
@@ -163,7 +194,10 @@ def listing(folder: str) -> tuple[list[str], list[FileStamp]]:
 
 
 def _version(details: dict[str, Any]) -> str:
-    stamps = ("ETag", "etag", "LastModified", "mtime", "last_modified", "created")
+    stamps = (
+        *("ETag", "etag", "Content-MD5", "Digest"),
+        *("LastModified", "Last-Modified", "mtime", "last_modified", "created"),
+    )
     return next((str(details[name]) for name in stamps if details.get(name)), "")
 
 

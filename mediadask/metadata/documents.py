@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import itertools
 import os
 from typing import IO, TYPE_CHECKING
 from xml.etree import ElementTree
@@ -59,9 +60,9 @@ def xml_tags(text: str, source: str) -> list[Tag]:
     """
     try:
         root = ElementTree.fromstring(text.strip("\0 \r\n\t").encode())
-    except (ElementTree.ParseError, ValueError):
+        return [Tag(source, name, value) for name, value in _walk(root, ())]
+    except (ElementTree.ParseError, ValueError, RecursionError):
         return []
-    return [Tag(source, name, value) for name, value in _walk(root, ())]
 
 
 def _walk(element: ElementTree.Element, above: tuple[str, ...]) -> Iterator[tuple[str, str]]:
@@ -87,9 +88,13 @@ def _endings(path: tuple[str, ...], attribute: str, value: str) -> Iterator[tupl
 
 
 def table_tags(text: str, source: str) -> list[Tag]:
-    """The columns of a tab-separated table, by the first frame's row."""
-    row = next(csv.DictReader(io.StringIO(text), dialect="excel-tab"), {})
-    return [Tag(source, name.strip(), value.strip()) for name, value in row.items() if name and value]
+    """The columns of a tab-separated table, by the first frame's row. No tags from what is no such table."""
+    try:
+        head, row = itertools.islice(csv.reader(io.StringIO(text), dialect="excel-tab"), 2)
+    except (csv.Error, ValueError):
+        return []
+    columns = zip(head, row, strict=False)
+    return [Tag(source, name.strip(), value.strip()) for name, value in columns if name and value]
 
 
 def _sony_in_mp4(url: str) -> list[Tag]:

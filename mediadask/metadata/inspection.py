@@ -134,9 +134,9 @@ def _remembered(url: str) -> ClipMetadata | None:
         return None
     try:
         facts = recall(url)
+        return None if facts is None else describe(facts)
     except MediaError:  # whoever inspects it will hear of it
         return None
-    return None if facts is None else describe(facts)
 
 
 # A pool spends 2 ms on a unit whatever it does, and a clip takes 5 ms.

@@ -56,7 +56,7 @@ class ClipMetadata:
     """Counted in the index, holes in a sequence included."""
 
     missing_frames: int
-    """Holes in an image sequence."""
+    """Holes in an image sequence, and frames that a copy cut short ends before."""
 
     duration_s: float | None = None
     """Seconds from the first frame's beginning to the last one's end."""

@@ -5,11 +5,13 @@ from __future__ import annotations
 import os
 import re
 from abc import ABC, abstractmethod
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from typing import overload
 
 from mediadask.clips import Clip
-from mediadask.clips.storage import is_local, normalize
+from mediadask.clips.pattern import is_image, pattern_of, split_layer
+from mediadask.clips.storage import is_local, normalize, path_of
 from mediadask.delivery import Group
 from mediadask.errors import InvalidRequest, MediaError, UnreadableMedia
 from mediadask.render.output import join_url
@@ -61,12 +63,23 @@ def output_places(
 
 
 def _distinct_names(sources: Sequence[Source]) -> list[str]:
-    """The clips' names without suffixes and frame patterns; repeated ones are numbered, in order."""
+    """The clips' names without suffixes and frame patterns.
+
+    Those that several have get their folder's name before them, ``cardB_C0001``, from as many folders up as
+    tell them apart: a number would be another clip's when one more card is there. What no folder tells apart
+    is numbered, in order.
+    """
+    alike: dict[str, list[int]] = defaultdict(list)
+    for row, source in enumerate(sources):
+        alike[clip_stem(source).casefold()].append(row)
+    told: dict[int, str] = {}
+    for rows in alike.values():
+        told.update(zip(rows, _told_apart([sources[row] for row in rows]), strict=True))
     taken: set[str] = set()
     names = []
-    for source in sources:
-        name = clip_stem(source)
-        candidate, number = name, 2
+    for row in range(len(sources)):
+        name = candidate = told[row]
+        number = 2
         # Folders that ignore case hold A001 and a001 in one file.
         while candidate.casefold() in taken:
             candidate, number = f"{name}-{number}", number + 1
@@ -75,13 +88,33 @@ def _distinct_names(sources: Sequence[Source]) -> list[str]:
     return names
 
 
+def _told_apart(sources: Sequence[Source]) -> list[str]:
+    """Names of clips whose stems are alike: as few folders before them as make the most of them different."""
+    paths = [[*_first_part(source).split("/")[:-1], clip_stem(source)] for source in sources]
+    found = ["_".join(path[-1:]) for path in paths]
+    for folders in range(1, max(map(len, paths))):
+        if len({name.casefold() for name in found}) == len(found):
+            break
+        longer = ["_".join(filter(None, path[-1 - folders :])) for path in paths]
+        if len({name.casefold() for name in longer}) > len({name.casefold() for name in found}):
+            found = longer
+    return found
+
+
 def clip_stem(source: Source) -> str:
     """A clip's name without its suffix or its frame pattern; of a span, its first part's."""
+    url = _first_part(source)
+    name = url.rpartition("/")[2]
+    pattern = pattern_of(url) if is_image(url) else None
+    if pattern is not None:
+        return pattern.prefix.rstrip("._- ") or "clip"
+    return name.rpartition(".")[0] or name
+
+
+def _first_part(source: Source) -> str:
+    """A clip's URL; of a span, its first part's."""
     url = source.url if isinstance(source, Clip) else os.fspath(source)
-    first = url.removeprefix("concat:").split("|")[0]
-    name = first.rstrip("/").rpartition("/")[2]
-    name = name.rpartition(".")[0] or name
-    return re.sub(r"[._-]?(%\d*d|#+|@+|\$F\d*|\*|\d+-\d+[#@]*)$", "", name) or "clip"
+    return split_layer(path_of(url.removeprefix("concat:").split("|")[0].rstrip("/")))[0]
 
 
 class LazyGroups(Sequence[Group], ABC):

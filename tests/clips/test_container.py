@@ -5,6 +5,8 @@ from __future__ import annotations
 import pickle
 import re
 import shutil
+import tracemalloc
+from contextlib import suppress
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
@@ -178,6 +180,28 @@ class TestBadInput:
 
 
 class TestPartialCopy:
+    @pytest.mark.parametrize(
+        ("name", "codec", "pixel_format"),
+        [("a.mkv", "ffv1", "yuv422p10le"), ("a.avi", "mjpeg", "yuvj422p")],
+    )
+    def test_containers_without_tables_in_front_are_told_by_their_own_length(
+        self, name: str, codec: str, pixel_format: str, make_clip: MakeClip, tmp_path: Path
+    ) -> None:
+        whole = make_clip(name, codec=codec, pixel_format=pixel_format, size=(320, 180), frames=24)
+        assert len(Clip.open(whole)) == 24
+        data = whole.read_bytes()
+        (tmp_path / name).write_bytes(data[: len(data) // 2])
+        with pytest.raises(UnreadableMedia, match=r"truncated: of its pictures only \d+ are there"):
+            Clip.open(tmp_path / name)
+
+    def test_a_recording_that_was_never_finished_is_what_is_there(
+        self, make_clip: MakeClip, tmp_path: Path
+    ) -> None:
+        how = {"codec": "ffv1", "pixel_format": "yuv422p10le", "size": (320, 180), "frames": 24}
+        data = make_clip("live.mkv", **how, muxer_options={"live": "1"}).read_bytes()
+        (tmp_path / "live.mkv").write_bytes(data[: len(data) // 2])
+        assert 8 < len(Clip.open(tmp_path / "live.mkv")) < 16
+
     @pytest.mark.parametrize("how", [PRORES, H264], ids=["intra", "long GOP"])
     def test_what_is_there_is_shown(self, how: dict[str, Any], make_clip: MakeClip, tmp_path: Path) -> None:
         whole = make_clip("front.mov", **how, muxer_options={"movflags": "faststart"})
@@ -189,6 +213,7 @@ class TestPartialCopy:
         lost = [number for number, row in enumerate(index.shown) if row >= 9]
         (tag,) = [tag for tag in clip.header.tags if tag.name == "truncated"]
         assert tag.value == f"{len(lost)} frames are cut off, from frame {lost[0]} to {lost[-1]}"
+        assert clip.facts.missing_frames == len(lost)
         frames = list(clip.reader.frames(clip, 0, len(clip), threads=1))
         bad = [frame for frame in frames if isinstance(frame, BadFrame)]
         assert [frame.number for frame in bad] == lost
@@ -318,3 +343,31 @@ class TestIdentity:
         assert second.header == first.header
         for name, array in first.index.arrays().items():
             np.testing.assert_array_equal(array, second.index.arrays()[name])
+
+
+@pytest.mark.parametrize("label", ["10:00:00:30", "hello"])
+def test_a_timecode_that_cannot_be_stays_among_the_tags(label: str, make_clip: MakeClip) -> None:
+    path = make_clip("a.mkv", codec="ffv1", size=(96, 64), frames=2, tags={"timecode": label})
+    clip = Clip.open(path)
+    assert clip.header.timecode is None
+    assert label in [tag.value for tag in clip.header.tags]
+
+
+@pytest.mark.parametrize("table", [b"stts", b"ctts", b"stsc", b"stsz"])
+def test_a_damaged_count_asks_for_no_more_memory_than_there_are_frames(
+    table: bytes, make_clip: MakeClip, tmp_path: Path
+) -> None:
+    data = bytearray(make_clip("a.mov", **H264).read_bytes())
+    at = data.index(table)
+    # Of stsz: one size for all, and as many samples as the field holds; of the others the first run's length.
+    field = {b"stts": 12, b"ctts": 12, b"stsc": 16, b"stsz": 8}[table]
+    data[at + field : at + field + 4] = b"\x00\x00\x00\x01" if table == b"stsz" else b"\xff" * 4
+    if table == b"stsz":
+        data[at + 12 : at + 16] = b"\xff" * 4
+    (tmp_path / "a.mov").write_bytes(data)
+    tracemalloc.start()
+    with suppress(MediaError):
+        Clip.open(tmp_path / "a.mov")
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 100 << 20

@@ -10,7 +10,7 @@ import pytest
 
 from mediadask.clips import Clip
 from mediadask.clips.discover import find_clips
-from mediadask.errors import MediaError, MissingMedia
+from mediadask.errors import InvalidRequest, MediaError, MissingMedia
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -52,6 +52,10 @@ def test_globs_lists_and_names(tmp_path: Path) -> None:
     ]
     assert found(f"{tmp_path}/p.####.exr", tmp_path) == ["p.####.exr"]
     assert found(f"concat:{tmp_path}/a1.mov|{tmp_path}/a2.mov", tmp_path) == ["concat:a1.mov|a2.mov"]
+    signed = "https://host/a1.mov?Signature=a*b"
+    assert list(find_clips(signed)) == [signed]
+    with pytest.raises(InvalidRequest, match="an empty name"):
+        list(find_clips(""))
 
 
 def test_what_is_not_there_is_an_error_or_reported(tmp_path: Path) -> None:

@@ -88,6 +88,7 @@ CODECS: dict[str, dict[str, Any]] = {
     "avc-intra.mxf": small("libx264", "yuv422p10le", AVC_INTRA, frames=3, **FULL_HD),
     "xdcam.mxf": small("mpeg2video", "yuv422p", XDCAM, frames=9, **FULL_HD),
     "mpeg2.ts": small("mpeg2video", rate=25, options={"g": "6", "bf": "2"}),
+    "mpeg2.mpg": small("mpeg2video", rate=25, options={"g": "12", "bf": "2"}, frames=48),
     "mjpeg.avi": small("mjpeg", "yuvj422p"),
     "mjpeg.mov": small("mjpeg", "yuvj420p"),
     "jpeg2000.mov": small("jpeg2000", frames=4),

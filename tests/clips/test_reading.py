@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import re
 import threading
+from contextlib import contextmanager
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -209,10 +211,16 @@ class RangeHandler(SimpleHTTPRequestHandler):
 @pytest.fixture(scope="module")
 def http(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, Path]]:
     folder = tmp_path_factory.mktemp("served")
-    server = ThreadingHTTPServer(("127.0.0.1", 0), partial(RangeHandler, directory=str(folder)))
+    with serving(RangeHandler, folder) as root:
+        yield root, folder
+
+
+@contextmanager
+def serving(handler: type[SimpleHTTPRequestHandler], folder: Path) -> Iterator[str]:
+    server = ThreadingHTTPServer(("127.0.0.1", 0), partial(handler, directory=str(folder)))
     thread = threading.Thread(target=server.serve_forever)
     thread.start()
-    yield f"http://127.0.0.1:{server.server_port}", folder
+    yield f"http://127.0.0.1:{server.server_port}"
     server.shutdown()
     thread.join()
     server.server_close()
@@ -257,6 +265,42 @@ def test_missing_and_cut_off_elsewhere(http: tuple[str, Path], make_clip: MakeCl
     (folder / "cut.mov").write_bytes(make_clip("a.mov", **PRORES).read_bytes()[:50_000])
     with pytest.raises(UnreadableMedia, match="moov"):
         Clip.open(f"{root}/cut.mov")
+
+
+def test_a_server_that_is_not_there_is_not_a_missing_file() -> None:
+    with pytest.raises(MissingMedia, match=r"cannot be fetched \(.*Cannot connect"):
+        Clip.open("http://127.0.0.1:1/a.mov")
+
+
+def test_a_server_without_ranges_is_named(make_clip: MakeClip) -> None:
+    path = make_clip("a.mov", **PRORES)
+    with (
+        serving(SimpleHTTPRequestHandler, path.parent) as root,
+        pytest.raises(UnreadableMedia, match="gives whole files only"),
+    ):
+        Clip.open(f"{root}/a.mov")
+
+
+class DatedHandler(RangeHandler):
+    """Says when a file was changed, not which version of it this is."""
+
+    def send_header(self, keyword: str, value: str) -> None:
+        changed = Path(self.translate_path(self.path)).stat().st_mtime
+        dated = keyword == "ETag"
+        super().send_header(*("Last-Modified", self.date_time_string(changed)) if dated else (keyword, value))
+
+
+def test_a_file_of_the_same_size_is_another_by_its_date(make_clip: MakeClip, tmp_path: Path) -> None:
+    how = {"codec": "v210", "pixel_format": "yuv422p10le", "size": (96, 64), "frames": 3}
+    path = tmp_path / "a.mov"
+    found = []
+    with serving(DatedHandler, tmp_path) as root:
+        for hour in (1, 2):
+            path.write_bytes(make_clip("a.mov", **how, timecode=f"0{hour}:00:00:00").read_bytes())
+            os.utime(path, (hour * 3600,) * 2)
+            clip = Clip.open(f"{root}/a.mov")
+            found.append((clip.size_bytes, clip.header.timecode))
+    assert found == [(path.stat().st_size, "01:00:00:00"), (path.stat().st_size, "02:00:00:00")]
 
 
 def test_a_changed_file_is_noticed_by_its_tag(http: tuple[str, Path], make_clip: MakeClip) -> None:

@@ -316,6 +316,38 @@ def test_one_image_is_a_clip_of_one_frame(plate: Any) -> None:
 
 
 @pytest.mark.parametrize(
+    ("name", "prefix", "digits", "numbers"),
+    [
+        ("plate.%04d.exr", "plate.", 4, None),
+        ("plate.%d.exr", "plate.", 1, None),
+        ("plate.#.exr", "plate.", 0, None),
+        ("plate.*.exr", "plate.", 0, None),
+        ("plate.@@@.exr", "plate.", 3, None),
+        ("plate.$F4.exr", "plate.", 4, None),
+        ("plate.<UDIM>.exr", "plate.", 4, None),
+        ("plate.1-3,7#.exr", "plate.", 0, {1, 2, 3, 7}),
+        ("plate.1-9x4####.exr", "plate.", 4, {1, 5, 9}),
+        ("plate.-2-1#.exr", "plate.", 0, {-2, -1, 0, 1}),
+        ("sh010-1-3####.exr", "sh010-", 4, {1, 2, 3}),
+        ("sh010-####.exr", "sh010-", 4, None),
+        ("x1_10-%04d.exr", "x1_10-", 4, None),
+    ],
+)
+def test_spellings_of_a_pattern(name: str, prefix: str, digits: int, numbers: set[int] | None) -> None:
+    pattern = pattern_of(f"/x/{name}")
+    assert pattern is not None
+    assert (pattern.prefix, pattern.digits, pattern.numbers) == (prefix, digits, numbers)
+
+
+def test_frames_before_zero(plate: Any, tmp_path: Path) -> None:
+    for number, path in zip((-2, -1, 0), plate()[:3], strict=True):
+        path.rename(tmp_path / f"n.{number}.exr")
+    clip = Clip.open(tmp_path / "n.#.exr")
+    assert clip.header.first_number == -2
+    assert [number_in(frame) for frame in clip.frames()] == [1001, 1002, 1003]
+
+
+@pytest.mark.parametrize(
     ("names", "urls"),
     [
         (["shot-0001.exr", "shot-0002.exr"], ["shot-%04d.exr"]),
@@ -324,6 +356,12 @@ def test_one_image_is_a_clip_of_one_frame(plate: Any) -> None:
         (["a.1.exr", "a.0002.exr", "a.0003.exr"], ["a.%04d.exr", "a.1.exr"]),
         (["v01.0001.exr", "v01.0002.exr", "v02.0001.exr"], ["v01.%04d.exr", "v02.0001.exr"]),
         (["a.0001.exr", "a.0001.jpg", "still.png"], ["a.0001.exr", "a.0001.jpg", "still.png"]),
+        (["n.-2.png", "n.-1.png", "n.0.png", "n.1.png"], ["n.%01d.png"]),
+        (["n_-001.png", "n_0000.png", "n_0001.png"], ["n_%04d.png"]),
+        (["sh010-0001.png", "sh010-0002.png"], ["sh010-%04d.png"]),
+        (["still_2024-05-01.png", "still_2024-05-02.png"], ["still_2024-05-%02d.png"]),
+        (["v2,0001.png", "v2,0002.png"], ["v2,%04d.png"]),
+        (["a#b.0001.png", "a#b.0002.png"], ["a#b.%04d.png"]),
     ],
 )
 def test_names_that_count_are_one_sequence(names: list[str], urls: list[str]) -> None:

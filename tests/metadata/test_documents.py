@@ -123,8 +123,10 @@ def test_a_broken_sidecar_says_nothing(clip: Path, broken: str) -> None:
 def test_an_unreadable_table_says_nothing() -> None:
     assert table_tags("", "sidecar") == []
     assert table_tags("only a heading\n", "sidecar") == []
+    assert table_tags('"never closed' + "\t" * 140_000, "sidecar") == []
 
 
 def test_a_hostile_document_is_refused() -> None:
+    assert xml_tags("<a>" * 5000 + "</a>" * 5000, "sidecar") == []
     entities = "".join(f'<!ENTITY e{i} "{f"&e{i - 1};" * 10 if i else "x" * 100}">' for i in range(12))
     assert xml_tags(f"<!DOCTYPE a [{entities}]><a>&e11;</a>", "sidecar") == []

@@ -21,7 +21,25 @@ IMAGES = (".jpg", ".png")
 def test_a_folder_gets_one_output_a_clip(out: str) -> None:
     places = output_places(["/card/A.mov", "/card/b.####.exr", "/other/a.mov"], out, ".jpg", IMAGES)
     root = out.rstrip("/")
-    assert places == [f"{root}/A.jpg", f"{root}/b.jpg", f"{root}/a-2.jpg"]
+    assert places == [f"{root}/card_A.jpg", f"{root}/b.jpg", f"{root}/other_a.jpg"]
+
+
+@pytest.mark.parametrize(
+    ("clips", "names"),
+    [
+        (["/r/B/C1.mp4", "/r/C/C1.mp4"], ["B_C1", "C_C1"]),
+        (["/r/A/C1.mp4", "/r/B/C1.mp4", "/r/C/C1.mp4", "/r/C/C2.mp4"], ["A_C1", "B_C1", "C_C1", "C2"]),
+        (["/r/1/CLIP/C1.mp4", "/r/2/CLIP/C1.mp4"], ["1_CLIP_C1", "2_CLIP_C1"]),
+        (["/r/A/C1.mov", "/r/A/C1.mxf"], ["C1", "C1-2"]),
+        (["/r/A/C1.mov", "/r/A/C1.mxf", "/r/B/C1.mov"], ["A_C1", "A_C1-2", "B_C1"]),
+        (["/r/day_2024-05-01.mov", "/r/day_2024-05-02.mov"], ["day_2024-05-01", "day_2024-05-02"]),
+        (["20240501-153000.mp4", "take 1-2.mov"], ["20240501-153000", "take 1-2"]),
+        (["plate.%04d.exr?layer=depth", "v2-####.dpx", "####.dpx"], ["plate", "v2", "clip"]),
+        (["https://host/a.mov?Signature=b.c/d", "concat:/r/A_001.mov|/r/A_002.mov"], ["a", "A_001"]),
+    ],
+)
+def test_a_clips_name_is_its_own(clips: list[str], names: list[str]) -> None:
+    assert output_places(clips, "/out", ".mp4") == [f"/out/{name}.mp4" for name in names]
 
 
 def test_a_name_of_what_is_made_is_one_clips_output() -> None:

@@ -416,7 +416,9 @@ def test_clips_of_one_name_get_names_of_their_own(camera: Path, make_clip: MakeC
     shutil.copy(other, third)
     report = render([camera, other, third], tmp_path / "out")
     paths = [Path(result.url) for result in report.results]
-    assert [path.name for path in paths] == ["A001.mp4", "A001-2.mp4", "a001-3.mp4"]
+    folders = [path.parent.name for path in (camera, other, third)]
+    names = [f"{folder}_{stem}.mp4" for folder, stem in zip(folders, ("A001", "A001", "a001"), strict=True)]
+    assert [path.name for path in paths] == names
     assert [numbers(path)[0] for path in paths] == [0, 500, 500]
 
 

@@ -64,11 +64,15 @@ def up(
 @app.command()
 def status(pool: WhichOption = "local", json: JsonOption = False) -> None:
     """Show a pool's workers against the wish, its jobs, turnaround and spend."""
+    from json import loads
+
+    from mediadask.cli.tables import json_of
+
     with _connected(pool) as there:
         told = {**there.status(), "turnaround": [], "costs": []}
         try:
-            told["turnaround"] = there.turnaround().to_dict("records")
-            told["costs"] = there.costs().to_dict("records")
+            told["turnaround"] = loads(json_of(there.turnaround()))
+            told["costs"] = loads(json_of(there.costs()))
         except OutputFailed as error:
             typer.echo(f"mediadask: {error}", err=True)
     if json:
@@ -127,6 +131,10 @@ def _print_json(what: Any) -> None:
 
 
 def _print_status(told: dict[str, Any]) -> None:
+    import pandas as pd
+
+    from mediadask.cli.tables import print_table
+
     state = "goes down when its jobs have ended" if told["going_down"] else "is up"
     print(f"pool {told['name']} {state}")
     for trouble in (told["trouble"], *dict.fromkeys(job["notice"] for job in told["jobs"])):
@@ -146,29 +154,6 @@ def _print_status(told: dict[str, Any]) -> None:
         ),
         (["show", "compute", "retries", "displaced", "idle", "total"], told["costs"]),
     ):
-        _table(columns, rows)
-
-
-def _table(columns: list[str], rows: list[dict[str, Any]]) -> None:
-    from rich.table import Table
-    from rich.text import Text
-
-    from mediadask.cli.terminal import console, printable
-
-    if not rows:
-        return
-    table = Table(box=None, pad_edge=False)
-    for column in columns:
-        table.add_column(column.removesuffix("_seconds").replace("_", " "))
-    for row in rows:
-        table.add_row(*(Text(printable(_cell(column, row[column]))) for column in columns))
-    print()
-    console().print(table)
-
-
-def _cell(column: str, value: Any) -> str:
-    from mediadask.cli.reports import span
-
-    if column.endswith("_seconds"):
-        return span(float(value))
-    return f"{value:.2f}" if isinstance(value, float) else str(value)
+        if rows:
+            print()
+            print_table(pd.DataFrame(rows, columns=columns))

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from mediadask.cli import options
+from mediadask.cli.tables import json_of, print_table
 from mediadask.errors import InvalidRequest, OutputFailed
 
 if TYPE_CHECKING:
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
     import pandas as pd
     from sqlalchemy import Engine
 
-__all__ = ["costs", "jobs", "span", "turnaround"]
+__all__ = ["costs", "jobs", "turnaround"]
 
 
 class TurnaroundBy(StrEnum):
@@ -124,56 +125,13 @@ def _report(
     if plot is not None:
         save(draw(table), plot)
     if as_json:
-        print(table.to_json(orient="records", date_format="iso", indent=2, force_ascii=False))
+        print(json_of(table))
     elif table.empty:
         typer.echo(f"mediadask: {where}: the ledger has nothing of that yet", err=True)
     else:
-        _print(table)
-
-
-def _print(table: pd.DataFrame) -> None:
-    from rich.table import Table
-    from rich.text import Text
-
-    from mediadask.cli.terminal import console, printable
-
-    shown = Table(box=None, pad_edge=False)
-    for name in table.columns:
-        numeric = table[name].dtype.kind in "fiu"
-        shown.add_column(_heading(name), justify="right" if numeric else "left", overflow="fold")
-    for row in table.itertuples(index=False):
-        shown.add_row(
-            *(Text(printable(_cell(name, value))) for name, value in zip(table.columns, row, strict=True))
-        )
-    console().print(shown)
-    if currency := table.attrs.get("currency"):
-        console().print(f"{currency}; the workers cost {table.attrs['leased']:.2f}")
-
-
-def _heading(name: str) -> str:
-    return name.removesuffix("_seconds").replace("_", " ")
-
-
-def _cell(name: str, value: Any) -> str:
-    import pandas as pd
-
-    if pd.isna(value):
-        return ""
-    if name == "target_met":
-        return f"{value:.0%}"
-    if name.endswith("seconds"):
-        return span(float(value))
-    if isinstance(value, pd.Timestamp):
-        return value.tz_convert(None).strftime("%Y-%m-%d %H:%M:%S")
-    return f"{value:.2f}" if isinstance(value, float) else str(value)
-
-
-def span(seconds: float) -> str:
-    """So that people read it at a glance: ``4.2s``, ``3m20s``, ``2h05m``."""
-    if seconds < 60:
-        return f"{seconds:.1f}s"
-    minutes, left = divmod(round(seconds), 60)
-    return f"{minutes}m{left:02}s" if minutes < 60 else f"{minutes // 60}h{minutes % 60:02}m"
+        print_table(table)
+        if currency := table.attrs.get("currency"):
+            print(f"{currency}; the workers cost {table.attrs['leased']:.2f}")
 
 
 def _moment(when: str | None) -> datetime | None:

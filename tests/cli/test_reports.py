@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
@@ -21,6 +22,7 @@ from mediadask.pool.ledger.ledger import Ledger
 from mediadask.pool.ledger.tables import open_database
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
 
@@ -66,6 +68,28 @@ def test_tables_for_people(ledger: str, capsys: pytest.CaptureFixture[str]) -> N
     assert run(["jobs"]) == 0
     out = capsys.readouterr().out
     assert "turn\\x1b[31mover" in out, "names are other people's: nothing in them obeys"
+
+
+@pytest.fixture
+def in_india(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """The clock of this place is five and a half hours ahead of UTC."""
+    with monkeypatch.context() as patch:
+        patch.setenv("TZ", "IST-5:30")
+        time.tzset()
+        yield
+    time.tzset()
+
+
+def test_tables_show_the_time_of_this_place_as_since_takes_it(
+    ledger: str, in_india: None, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (job,) = told(capsys, "jobs")
+    submitted = datetime.fromisoformat(job["submitted"])
+    assert submitted.utcoffset() == timedelta(0), "JSON says its zone"
+    there = f"{submitted + timedelta(hours=5, minutes=30):%Y-%m-%d %H:%M:%S}"
+    assert run(["jobs"]) == 0
+    assert there in capsys.readouterr().out
+    assert len(told(capsys, "jobs", "--since", there)) == 1
 
 
 def test_since_leaves_out_what_was_before(ledger: str, capsys: pytest.CaptureFixture[str]) -> None:

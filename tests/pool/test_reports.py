@@ -94,6 +94,18 @@ def test_turnaround_by_show_and_kind(ledger: Ledger) -> None:
     assert by_kind.loc["proxy h264", "max_seconds"] == 500
 
 
+def test_a_class_that_the_settings_no_longer_have_has_no_target_to_meet(ledger: Ledger) -> None:
+    run_job(ledger, 100, show="A", priority="rush")
+    run_job(ledger, 100, show="B", priority="rush")
+    run_job(ledger, 100, show="B")
+    ledger.flush()
+    by_class = reports.turnaround(ledger.engine, load_config()).set_index("priority")
+    assert by_class["target_met"].isna().to_dict() == {"urgent": False, "rush": True}
+    by_show = reports.turnaround(ledger.engine, load_config(), by="show").set_index("show")
+    assert pd.isna(by_show.loc["A", "target_met"])
+    assert by_show.loc["B", "target_met"] == 1, "of the jobs that have a target"
+
+
 def test_deadlines_are_judged_by_measured_seconds_whatever_the_clock_did(ledger: Ledger) -> None:
     run_job(ledger, 100, deadline=101)
     run_job(ledger, 100, deadline=99)

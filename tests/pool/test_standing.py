@@ -114,6 +114,32 @@ def test_a_pool_shows_itself_while_the_ledger_s_database_is_away() -> None:
     assert json.loads(status.stdout)["tiers"][0]["tier"] == "local"
 
 
+def test_work_of_a_class_that_the_settings_no_longer_have_is_shown_without_a_target(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MEDIADASK_LEDGER", str(tmp_path / "ledger.sqlite"))
+    spec = tmp_path / "spec.yaml"
+    spec.write_text("mediadask: {classes: {rush: {order: 5, target-turnaround: 10min}}}")
+    up(spec, workers=1)
+    with Pool.connect("local") as pool:
+        pool.submit(md.delivery(abs, [-1], name="late"), priority="rush").result(WAIT)
+        pool.down()
+    standing.wait_until_gone("local")
+    up(workers=1)
+
+    def refuse(constant: str) -> None:
+        raise ValueError(f"{constant} is no JSON")
+
+    told = json.loads(mediadask("pool", "status", "--json").stdout, parse_constant=refuse)
+    (rush,) = told["turnaround"]
+    assert (rush["priority"], rush["target_seconds"], rush["target_met"]) == ("rush", None, None)
+    shown = mediadask("pool", "status")
+    assert (shown.returncode, shown.stderr) == (0, "")
+    assert "rush" in shown.stdout
+    by_itself = mediadask("turnaround")
+    assert (by_itself.returncode, "%" in by_itself.stdout) == (0, False)
+
+
 def test_killed_in_the_middle_of_a_job_it_goes_on_when_it_is_up_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

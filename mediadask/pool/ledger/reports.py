@@ -64,7 +64,8 @@ def turnaround(
 
     One row for each class, show or kind: jobs, p50_seconds, p90_seconds, max_seconds, waiting_p50_seconds and
     running_p50_seconds (with none and with at least one unit running), target_seconds (by class),
-    target_met (the share of jobs within their class's), deadlines and deadlines_met (numbers of jobs).
+    target_met (the share of jobs within their class's), deadlines and deadlines_met (numbers of jobs). A
+    class that the settings no longer have has no target: neither met nor missed, NA.
     """
     query = select(
         jobs.c.priority, jobs.c.show, jobs.c.kind, jobs.c.seconds, jobs.c.running_seconds,
@@ -75,7 +76,7 @@ def turnaround(
     ended["target"] = ended["priority"].map(
         {name: each.target_turnaround for name, each in config.classes.items()}
     )
-    ended["in_target"] = ended["seconds"] <= ended["target"]
+    ended["in_target"] = (ended["seconds"] <= ended["target"]).astype(float).where(ended["target"].notna())
     ended["has_deadline"] = ended["deadline"].notna()
     # Counted from the submission by the measured seconds: the wall clock may have stepped in between.
     finished = pd.to_datetime(ended["submitted"], utc=True) + pd.to_timedelta(ended["seconds"], unit="s")

@@ -25,16 +25,19 @@ def parse_deadline(text: str, now: datetime | None = None) -> datetime:
     """
     now = now or datetime.now().astimezone()
     text = text.strip()
-    if _SPAN.fullmatch(text):
-        parts = re.findall(r"([\d.]+)([smhd])", text)
-        return now + sum((timedelta(**{_UNITS[unit]: float(count)}) for count, unit in parts), timedelta())
     try:
+        if _SPAN.fullmatch(text):
+            parts = re.findall(r"([\d.]+)([smhd])", text)
+            return now + sum(
+                (timedelta(**{_UNITS[unit]: float(count)}) for count, unit in parts), timedelta()
+            )
+        # What clocks show here, without a zone: the offset of that day may be another than today's.
         if clock := _CLOCK.fullmatch(text):
-            due = now.replace(hour=int(clock[1]), minute=int(clock[2]), second=0, microsecond=0)
-            return due if due > now else due + timedelta(days=1)
-        due = datetime.fromisoformat(text)
-    except ValueError:
+            today = now.astimezone().replace(tzinfo=None, second=0, microsecond=0)
+            due = today.replace(hour=int(clock[1]), minute=int(clock[2]))
+            return due.astimezone() if due.astimezone() > now else (due + timedelta(days=1)).astimezone()
+        return datetime.fromisoformat(text).astimezone()
+    except (ValueError, OverflowError):  # the latter for days outside the calendar
         raise InvalidRequest(
             "is not a time", where=f"--deadline {text}", do="write 90m, 2h, 18:30 or 2026-05-01T09:00"
         ) from None
-    return due if due.tzinfo else due.replace(tzinfo=now.tzinfo)

@@ -144,9 +144,9 @@ def _moment(when: str | None) -> datetime | None:
         return None
     try:
         return datetime.fromisoformat(when).astimezone()
-    except ValueError:
+    except (ValueError, OverflowError):
         pass
     try:
         return datetime.now().astimezone() - timedelta(seconds=parse_timedelta(when))
-    except (KeyError, ValueError):
+    except (KeyError, ValueError, OverflowError):
         raise InvalidRequest("not a time", where=when, do="use 7d, 12h or 2026-05-01T09:00") from None

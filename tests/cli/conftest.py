@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -13,9 +14,15 @@ import pytest
 from mediadask.cli.main import run as command_line
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from tests.conftest import MakeClip
 
 COMMAND = str(Path(sys.executable).with_name("mediadask"))
+
+
+class Zone(Protocol):
+    def __call__(self, posix: str) -> None: ...
 
 
 class Run(Protocol):
@@ -27,6 +34,19 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The test runs in an empty folder, and no pool is up already."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("MEDIADASK_POOL", raising=False)
+
+
+@pytest.fixture
+def zone() -> Iterator[Zone]:
+    """`zone("IST-5:30")` puts this place where clocks are so far from UTC."""
+    with pytest.MonkeyPatch.context() as patch:
+
+        def put(posix: str) -> None:
+            patch.setenv("TZ", posix)
+            time.tzset()
+
+        yield put
+    time.tzset()
 
 
 @pytest.fixture

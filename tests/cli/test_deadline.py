@@ -3,13 +3,27 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
 
 import pytest
 
 from mediadask.cli.deadline import parse_deadline
 from mediadask.errors import InvalidRequest
 
-NOW = datetime(2026, 5, 1, 17, 0, tzinfo=UTC)
+if TYPE_CHECKING:
+    from tests.cli.conftest import Zone
+
+CENTRAL_EUROPE = "CET-1CEST,M3.5.0,M10.5.0/3"
+MAY = datetime(2026, 5, 1, 15, 0, tzinfo=UTC)
+"""17:00 of summer time."""
+
+NOVEMBER = datetime(2026, 11, 2, 16, 0, tzinfo=UTC)
+"""17:00 of standard time."""
+
+
+@pytest.fixture(autouse=True)
+def _in_central_europe(zone: Zone) -> None:
+    zone(CENTRAL_EUROPE)
 
 
 @pytest.mark.parametrize(
@@ -22,14 +36,44 @@ NOW = datetime(2026, 5, 1, 17, 0, tzinfo=UTC)
         ("18:30", timedelta(minutes=90)),
         ("16:30", timedelta(hours=23, minutes=30)),
         ("2026-05-01T18:30", timedelta(minutes=90)),
-        ("2026-05-01T20:30+02:00", timedelta(minutes=90)),
+        ("2026-05-01T21:30+05:00", timedelta(minutes=90)),
     ],
 )
 def test_readings(text: str, after: timedelta) -> None:
-    assert parse_deadline(text, NOW) == NOW + after
+    assert parse_deadline(text, MAY) == MAY + after
 
 
-@pytest.mark.parametrize("text", ["", "soon", "25:00", "90", "-2h", "2026-13-01", "1e9"])
+@pytest.mark.parametrize(
+    ("now", "text", "due"),
+    [
+        (NOVEMBER, "2027-07-01T09:00", "2027-07-01T09:00+02:00"),
+        (MAY, "2027-01-07T09:00", "2027-01-07T09:00+01:00"),
+        (datetime(2027, 3, 27, 17, tzinfo=UTC), "09:00", "2027-03-28T09:00+02:00"),
+        (datetime(2027, 3, 27, 17, tzinfo=UTC), "24h", "2027-03-28T19:00+02:00"),
+        (datetime(2026, 10, 24, 17, tzinfo=UTC), "09:00", "2026-10-25T09:00+01:00"),
+    ],
+)
+def test_clocks_show_the_deadline_on_the_other_side_of_their_change(
+    now: datetime, text: str, due: str
+) -> None:
+    assert parse_deadline(text, now) == datetime.fromisoformat(due)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "soon",
+        "25:00",
+        "90",
+        "-2h",
+        "2026-13-01",
+        "1e9",
+        "99999999999d",
+        "9999999d",
+        "0001-01-01T00:00+14:00",
+    ],
+)
 def test_refusals(text: str) -> None:
     with pytest.raises(InvalidRequest, match="is not a time"):
-        parse_deadline(text, NOW)
+        parse_deadline(text, MAY)

@@ -41,6 +41,9 @@ class Progress:
     groups: int
     groups_done: int
     groups_failed: int
+    fraction: float
+    """0 to 1, by groups and, inside the groups that are open, by units."""
+
     units: int
     units_done: int
     units_queued: int
@@ -57,15 +60,6 @@ class Progress:
 
     notice: str = ""
     """What to know while it is not done: its show's budget is nearly spent, or no worker comes."""
-
-    @property
-    def fraction(self) -> float:
-        """0 to 1, by groups and, inside the groups that are open, by units."""
-        if self.status == "done" or not self.groups:
-            return 1.0
-        settled = self.groups_done + self.groups_failed
-        by_units = self.units_done / self.units if self.units else 0.0
-        return max(settled / self.groups, by_units if self.groups == 1 else 0.0)
 
     def __str__(self) -> str:
         parts = [f"{self.groups_done} of {self.groups} done"]

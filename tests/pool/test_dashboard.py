@@ -34,8 +34,9 @@ if TYPE_CHECKING:
 
 RUNNING = {
     "id": "j2", "name": "dailies <b>42</b>", "show": "SHOW_B", "priority": "background", "deadline": None,
-    "status": "running", "groups": 4, "groups_done": 1, "groups_failed": 0, "units": 8, "units_done": 3,
-    "units_running": 2, "units_paused": 1, "fully_planned": True, "frames": 100, "seconds": 12.5, "error": "",
+    "status": "running", "groups": 4, "groups_done": 1, "groups_failed": 0, "fraction": 0.375,
+    "units": 8, "units_done": 3, "units_running": 2, "units_paused": 1, "fully_planned": True,
+    "frames": 100, "seconds": 12.5, "error": "",
 }  # fmt: skip
 
 

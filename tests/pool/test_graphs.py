@@ -56,6 +56,7 @@ def test_arrays_and_datasets_come_back_computed(pool: Pool) -> None:
     np.testing.assert_allclose(job.result(WAIT), (pixels.T @ pixels).compute(scheduler="sync"))
     assert job.status == "done"
     assert job.progress.units_done == job.progress.units > 16
+    assert job.progress.fraction == 1
     dataset = xr.Dataset({"a": ("x", np.arange(100))}).chunk(x=10)
     xr.testing.assert_identical(
         pool.compute(dataset.sum()).result(WAIT), dataset.sum().compute(scheduler="sync")
@@ -101,6 +102,16 @@ def patient(gate: Path, number: int) -> int:
         time.sleep(0.005)
         md.checkpoint()
     return number
+
+
+def test_progress_of_a_graph_is_by_its_tasks(pool: Pool, tmp_path: Path) -> None:
+    waits = delayed(patient, pure=False)(tmp_path / "go", 0)
+    others = [delayed(note, pure=False)(tmp_path, number) for number in range(3)]
+    job = pool.compute(delayed(list)([waits, *others]))
+    eventually(lambda: job.progress.fraction == pytest.approx(3 / 5), job)
+    (tmp_path / "go").touch()
+    assert job.wait(WAIT)
+    assert job.progress.fraction == 1
 
 
 def test_units_of_a_lower_class_step_aside_for_a_graph(pool: Pool, tmp_path: Path) -> None:

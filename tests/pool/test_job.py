@@ -284,12 +284,28 @@ def test_cancelling_stops_running_units_at_their_next_frame(pool: Pool, tmp_path
     see(job, units_running=2)
     job.cancel()
     assert job.wait(WAIT)
-    assert job.status == "cancelled"
+    assert (job.status, job.progress.fraction) == ("cancelled", 0)
     with pytest.raises(MediaError, match="was cancelled"):
         job.result()
     # Both slots are free again, and nothing else of it ever starts.
     assert pool.submit(md.delivery(double, range(4), name="after")).result(WAIT).failures == []
     assert sorted(ran(tmp_path)) == [0, 1]
+
+
+def test_progress_moves_inside_the_groups_that_are_open(pool: Pool, tmp_path: Path) -> None:
+    def group(name: str) -> Group:
+        units = [Unit(double, (number,)) for number in range(3)]
+        last = Unit(partial(until_exists, tmp_path / name), (8,))
+        return Group(name, (*units, last), Unit(total, (0,)))
+
+    job = pool.submit(Delivery("two clips", [group("a"), group("b")]))
+    # Of four units and what joins them, three are done in each.
+    eventually(lambda: job.progress.fraction == pytest.approx(3 / 5), job)
+    (tmp_path / "a").touch()
+    eventually(lambda: job.progress.fraction == pytest.approx((1 + 3 / 5) / 2), job)
+    (tmp_path / "b").touch()
+    assert job.wait(WAIT)
+    assert job.progress.fraction == 1
 
 
 def test_another_client_finds_the_job_and_its_result(pool: Pool) -> None:

@@ -174,6 +174,9 @@ class JobRecord:
     units_done: int = 0
     units_planned: int = 0
     frames_done: int = 0
+    begun: dict[int, float] = field(default_factory=dict, repr=False)
+    """How much is done of groups that are neither done nor failed, 0 to 1; of those not named nothing."""
+
     in_flight: set[Ticket] = field(default_factory=set, repr=False)
     error: str = ""
     ended: asyncio.Event = field(default_factory=asyncio.Event, repr=False)
@@ -259,16 +262,18 @@ class JobRecord:
             return []
         group.results[place.position] = value
         group.missing -= 1
+        if group.missing == 0 and group.group.finish is None and len(group.results) == 1:
+            self._finish_group(group, value)
+            return []
+        self.begun[group.index] = 1 - (group.missing + 1) / (len(group.results) + 1)  # one more joins them
         if group.missing == 0:
-            if group.group.finish is None and len(group.results) == 1:
-                self._finish_group(group, value)
-            else:
-                self.units_planned += 1
-                self.first.append(self._last(group))
+            self.units_planned += 1
+            self.first.append(self._last(group))
         return []
 
     def _finish_group(self, group: OpenGroup, value: bytes | Failure) -> None:
         self.values[group.index] = value
+        self.begun.pop(group.index, None)
         group.results = []
         if group.index == self.groups:
             return
@@ -291,6 +296,7 @@ class JobRecord:
     def compute(self, value: bytes | Failure) -> None:
         """Its one output is there, or failed: of a job whose units Dask knows and it does not."""
         self.values = [value]
+        self.begun.clear()
         self.groups_done, self.groups_failed = 1, 0
         if isinstance(value, Failure):
             self.groups_done, self.groups_failed, self.error = 0, 1, value.error
@@ -298,6 +304,7 @@ class JobRecord:
     def abandon(self, failure: Failure) -> None:
         """Every group that is still open fails."""
         self.values = [failure if value is None else value for value in self.values]
+        self.begun.clear()
         self.groups_failed = self.groups - self.groups_done
         self.error = self.error or failure.error
 
@@ -317,6 +324,11 @@ class JobRecord:
         ended = self.groups_done + self.groups_failed
         return ended == self.groups and None not in self.values[-1:]
 
+    def fraction_done(self) -> float:
+        """0 to 1, by groups and, inside the groups that are open, by units."""
+        done = self.groups_done + self.groups_failed + sum(self.begun.values())
+        return min(1.0, done / self.groups) if self.groups else 1.0
+
     def description(self) -> dict[str, Any]:
         """All of it that a client may want to see, as plain data."""
         states = Counter(ticket.state for ticket in self.in_flight)
@@ -331,6 +343,7 @@ class JobRecord:
             "groups": self.groups,
             "groups_done": self.groups_done,
             "groups_failed": self.groups_failed,
+            "fraction": self.fraction_done(),
             "units": self.units_planned,
             "units_done": self.units_done,
             "units_queued": states["queued"],

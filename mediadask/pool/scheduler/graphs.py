@@ -106,6 +106,7 @@ class Graphs:
         """Enter the graph of `job`, whose delivery is a `Computation`."""
         job.next_group = job.groups
         job.units_planned = job.units_done = 0
+        job.begun.clear()
         graph = self._graphs[job.id] = _Graph(job)
         graph.following = asyncio.create_task(self._follow(graph))
 
@@ -239,6 +240,7 @@ class Graphs:
         if finish == "memory":
             graph.done.add(key)
             graph.job.units_done = len(graph.done)
+            graph.job.begun[0] = len(graph.done) / graph.job.units_planned
         return True
 
     def _end(self, graph: _Graph, key: Hashable, outcome: Outcome, seconds: float) -> None:

@@ -91,7 +91,7 @@ class PoolPage(DashboardComponent):
                     escape(job["name"]),
                     escape(job["show"]),
                     escape(job["priority"]),
-                    f'<progress max="1" value="{_fraction(job):.4f}"></progress>',
+                    f'<progress max="1" value="{job["fraction"]:.4f}"></progress>',
                     f"{job['units_done']} / {job['units']}{'' if job['fully_planned'] else '+'}",
                     f"{job['units_running']} running, {job['units_paused']} aside",
                     f"{job['seconds']:.0f}",
@@ -195,9 +195,3 @@ def _table(head: list[str], rows: list[list[Any]]) -> str:
     """An HTML table of cells that are HTML."""
     body = "".join(f"<tr>{''.join(f'<td>{cell}</td>' for cell in row)}</tr>" for row in rows)
     return _TABLE.format(head="".join(f"<th>{name}</th>" for name in head), body=body)
-
-
-def _fraction(job: dict[str, Any]) -> float:
-    settled: int = job["groups_done"] + job["groups_failed"]
-    by_units = job["units_done"] / job["units"] if job["units"] and job["fully_planned"] else 0.0
-    return float(max(settled / max(job["groups"], 1), by_units))

@@ -19,16 +19,19 @@ from mediadask.clips.discover import find_clips
 def main() -> int:
     """Submit both deliveries, wait, list what failed."""
     arguments = _arguments()
-    clips, out = list(find_clips(arguments.clips)), arguments.out
-    with md.Pool.connect(arguments.pool) if arguments.pool else md.Pool.local() as pool:
-        jobs = [
-            pool.submit(delivery, name=f"{delivery.name} {out}", show=arguments.show, priority="background")
-            for delivery in (
-                md.proxy(clips, f"{out}/proxies", size=arguments.size, lut=arguments.lut),
-                md.sheet(clips, f"{out}/sheets", lut=arguments.lut),
-            )
-        ]
-        reports = [job.result() for job in jobs]
+    how = {"show": arguments.show, "priority": "background"}
+    try:
+        clips, out = list(find_clips(arguments.clips)), arguments.out
+        deliveries = (
+            md.proxy(clips, f"{out}/proxies", size=arguments.size, lut=arguments.lut),
+            md.sheet(clips, f"{out}/sheets", lut=arguments.lut),
+        )
+        with md.Pool.connect(arguments.pool) if arguments.pool else md.Pool.local() as pool:
+            jobs = [pool.submit(delivery, name=f"{delivery.name} {out}", **how) for delivery in deliveries]
+            reports = [job.result() for job in jobs]
+    except md.MediaError as error:
+        print(error, file=sys.stderr)
+        return 2
     for report in reports:
         print(report)
         for outcome in report.failures:

@@ -79,7 +79,12 @@ def _shoot(pool: md.Pool, folder: Path) -> list[str]:
         )  # fmt: skip
         return str(path)
 
-    folder.mkdir(parents=True)
+    try:
+        folder.mkdir(parents=True)
+    except OSError as error:
+        raise md.OutputFailed(
+            f"clips cannot be put there ({error.strerror})", where=folder, do="name another --out"
+        ) from None
     shoot = md.delivery(take, range(1, CLIPS + 1), name="shoot", seconds=10)
     return list(pool.submit(shoot).result().results)
 

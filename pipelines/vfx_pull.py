@@ -21,19 +21,23 @@ def main() -> int:
     """Plan, list what cannot be delivered, pull the rest, list what failed."""
     arguments = _arguments()
     fields = {"show": arguments.show, "episode": arguments.episode, "sequence": arguments.sequence}
-    delivery = md.pull(
-        arguments.timeline,
-        arguments.media,
-        arguments.out,
-        handles=arguments.handles,
-        name=PlateName(fields=fields, version=arguments.version),
-        input_space=arguments.input_space,
-        fdl=arguments.fdl,
-        amf=arguments.amf,
-    )
-    with md.Pool.connect(arguments.pool) if arguments.pool else md.Pool.local() as pool:
-        name = f"pull {arguments.timeline}"
-        report = pool.submit(delivery, name=name, show=arguments.show, priority="urgent").result()
+    try:
+        delivery = md.pull(
+            arguments.timeline,
+            arguments.media,
+            arguments.out,
+            handles=arguments.handles,
+            name=PlateName(fields=fields, version=arguments.version),
+            input_space=arguments.input_space,
+            fdl=arguments.fdl,
+            amf=arguments.amf,
+        )
+        with md.Pool.connect(arguments.pool) if arguments.pool else md.Pool.local() as pool:
+            name = f"pull {arguments.timeline}"
+            report = pool.submit(delivery, name=name, show=arguments.show, priority="urgent").result()
+    except md.MediaError as error:
+        print(error, file=sys.stderr)
+        return 2
     print(report)
     for outcome in report.failures:
         print(f"  {outcome.failure.error}", file=sys.stderr)

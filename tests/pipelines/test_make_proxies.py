@@ -29,3 +29,13 @@ def test_a_card_gets_proxies_and_sheets_and_bad_clips_are_named(
     assert "Traceback" not in run.stderr
     made = sorted(path.relative_to(tmp_path / "out").as_posix() for path in (tmp_path / "out").rglob("*.*"))
     assert [name for name in made if ".mediadask" not in name] == ["proxies/A.mp4", "sheets/A.jpg"]
+
+
+def test_a_lut_that_is_not_there_is_a_line(make_clip: MakeClip, tmp_path: Path, scheduler: str) -> None:
+    clip = make_clip("A.mp4", codec="libx264", frames=12, size=(320, 180))
+    command = [sys.executable, SCRIPT, clip, "--out", tmp_path / "out", "--pool", scheduler]
+    command += ["--lut", tmp_path / "nope.cube"]
+    run = subprocess.run(command, check=False, capture_output=True, text=True, timeout=600)
+    assert (run.returncode, run.stdout) == (2, "")
+    (line,) = run.stderr.splitlines()
+    assert line.startswith(f"{tmp_path / 'nope.cube'}: ")

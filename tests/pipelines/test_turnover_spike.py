@@ -57,3 +57,11 @@ def test_a_plot_of_an_unknown_kind_is_refused_before_anything_runs(tmp_path: Pat
     assert done.stderr.endswith("name it .html or .png\n")
     assert "Traceback" not in done.stderr
     assert not (tmp_path / "ledger.sqlite").exists()
+
+
+def test_it_shoots_into_no_folder_that_is_there(tmp_path: Path) -> None:
+    card = tmp_path / "out" / "card"
+    card.mkdir(parents=True)
+    done = spike(tmp_path / "ledger.sqlite", "--out", tmp_path / "out", "--plot", tmp_path / "spike.html")
+    assert done.returncode == 2
+    assert done.stderr == f"{card}: clips cannot be put there (File exists); name another --out\n"

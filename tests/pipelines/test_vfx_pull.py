@@ -34,3 +34,11 @@ def test_a_turnover_gets_its_plates_and_what_nobody_shot_is_named(
     assert "Traceback" not in run.stderr
     frames = sorted(path.name for path in (tmp_path / "out").glob("*.exr"))
     assert frames == [f"ABC_104_0010_PL01_v001.{number}.exr" for number in range(1001, 1009)]
+
+
+def test_a_timeline_that_is_not_there_is_a_line(tmp_path: Path, scheduler: str) -> None:
+    command = [sys.executable, SCRIPT, "nope.edl", "--media", tmp_path, "--out", "out", "--pool", scheduler]
+    run = subprocess.run(command, check=False, capture_output=True, text=True, cwd=tmp_path, timeout=600)
+    assert (run.returncode, run.stdout) == (2, "")
+    (line,) = run.stderr.splitlines()
+    assert line.startswith(f"{tmp_path / 'nope.edl'}: ")

@@ -84,15 +84,16 @@ def sheet(
     InvalidRequest, MissingMedia
         For options that make no sense, or a LUT that cannot be read. A bad clip fails alone.
     """
-    if columns < 1 or width < 64 * columns or (isinstance(frames, int) and frames < 1):
+    which = frames if isinstance(frames, int) else tuple(frames)
+    count = which if isinstance(which, int) else len(which)
+    if columns < 1 or width < 64 * columns or count < 1:
         raise InvalidRequest(
-            f"a sheet of {frames} frames in {columns} columns, {width} pixels wide",
+            f"a sheet of {count} frames in {columns} columns, {width} pixels wide",
             do="ask for at least one frame and 64 pixels a column",
         )
     sources = source_list(clips)
     places = output_places(sources, out, ".jpg", _SUFFIXES)
     table = None if lut is None else Color.lut(lut)
-    which = frames if isinstance(frames, int) else tuple(frames)
 
     return Delivery("sheet", Plan(sources, places, partial(_sheet_group, which, columns, width, table)))
 
@@ -238,8 +239,10 @@ def facts(clip: Clip) -> str:
 
 
 def _clock(seconds: Fraction) -> str:
-    minutes, rest = divmod(float(seconds), 60)
-    return f"{int(minutes)} min {rest:.0f} s" if minutes else f"{rest:.1f} s"
+    if round(seconds, 1) < 60:
+        return f"{float(seconds):.1f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    return f"{minutes} min {rest} s"
 
 
 def timecode_of(header: ClipHeader, number: int) -> str | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +14,7 @@ from PIL import Image
 
 import mediadask as md
 from mediadask import footage
+from mediadask.render.sheet import facts
 
 if TYPE_CHECKING:
     from tests.conftest import MakeClip
@@ -143,7 +145,13 @@ def test_a_frame_that_does_not_decode_is_shown_as_such(make_clip: MakeClip, tmp_
     assert result.stand_ins == (1,)
 
 
-@pytest.mark.parametrize("how", [{"columns": 0}, {"frames": 0}, {"columns": 40}])
-def test_a_sheet_that_cannot_be_is_refused(make_clip: MakeClip, tmp_path: Path, how: dict[str, int]) -> None:
+@pytest.mark.parametrize("how", [{"columns": 0}, {"frames": 0}, {"frames": []}, {"columns": 40}])
+def test_a_sheet_that_cannot_be_is_refused(make_clip: MakeClip, tmp_path: Path, how: dict[str, Any]) -> None:
     with pytest.raises(md.InvalidRequest, match="ask for"):
-        md.sheet(make_clip("A.mov", **HOW), tmp_path / "a.jpg", **how)  # type: ignore[arg-type]
+        md.sheet(make_clip("A.mov", **HOW), tmp_path / "a.jpg", **how)
+
+
+@pytest.mark.parametrize(("frames", "length"), [(28, "58.8 s"), (57, "2 min 0 s"), (58, "2 min 2 s")])
+def test_a_length_is_rounded_as_a_whole(make_clip: MakeClip, frames: int, length: str) -> None:
+    clip = make_clip("slow.mov", **{**HOW, "frames": frames, "rate": Fraction(10, 21), "timecode": None})
+    assert f"{frames} frames, {length}" in facts(md.Clip.open(clip))

@@ -48,18 +48,20 @@ def find(words: list[str]) -> Found:
     return Found(clips, failures)
 
 
-def option_pairs(words: list[str]) -> dict[str, str]:
+def option_pairs(words: list[str], option: str = "--option", example: str = "crf=18") -> dict[str, str]:
     """``["crf=18"]`` as ``{"crf": "18"}``.
 
     Raises
     ------
     InvalidRequest
-        If a word has no ``=``.
+        If a word, given with `option`, has no ``=``.
     """
     pairs = {}
     for word in words:
         name, equals, value = word.partition("=")
         if not (name and equals):
-            raise InvalidRequest("is not NAME=VALUE", where=f"--option {word}", do="write --option crf=18")
+            raise InvalidRequest(
+                "is not NAME=VALUE", where=f"{option} {word}", do=f"write {option} {example}"
+            )
         pairs[name] = value
     return pairs

@@ -168,7 +168,7 @@ def pull(
         "on_corrupt": on_corrupt,
     }
     plate_options = PlateOptions.of({key: value for key, value in given.items() if value is not None})
-    fields = {"show": show, **option_pairs(field or [])} if show else option_pairs(field or [])
+    fields = ({"show": show} if show else {}) | option_pairs(field or [], "--field", "episode=104")
     names = PlateName(name or DEFAULT_TEMPLATE, fields, shot, number, first_frame, cut_frame)
     where = work.Work(pool, workers, show, priority, deadline)
     plans.check_otio(plan, otio, timeline)

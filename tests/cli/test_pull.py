@@ -68,7 +68,7 @@ def test_the_event_nobody_shot_is_listed_and_the_rest_delivered(
     [
         (["--compression", "lzw"], "compression: 'lzw' cannot be"),
         (["--name", "/etc/{shot}.{frame:04}.exr"], "absolute"),
-        (["--field", "episode"], "--option episode"),
+        (["--field", "episode104"], "--field episode104: is not NAME=VALUE; write --field episode=104"),
         (["--fdl", "none.fdl"], "none.fdl"),
         (["--config", "none.ocio"], "none.ocio"),
         (["--otio", "plan.otio"], "add --plan"),

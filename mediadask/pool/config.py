@@ -146,8 +146,13 @@ class PoolConfig(_Settings):
         Raises
         ------
         InvalidRequest
-            There is no local tier.
+            There is no local tier, or these are no workers or threads.
         """
+        for what, count in (("workers", workers), ("threads", threads)):
+            if count is not None and count < 1:
+                raise InvalidRequest(
+                    "a pool needs one at least", where=f"{what}={count}", do="give more, or leave it out"
+                )
         tiers = {name: tier for name, tier in self.tiers.items() if tier.kind == "local"}
         if not tiers:
             raise InvalidRequest(

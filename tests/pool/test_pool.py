@@ -38,6 +38,13 @@ def until_exists(gate: Path, number: int) -> int:
     return number
 
 
+@pytest.mark.parametrize("how", [{"workers": 0}, {"workers": -1}, {"threads": 0}])
+def test_a_pool_has_one_worker_at_least(how: dict[str, int]) -> None:
+    ((what, count),) = how.items()
+    with pytest.raises(InvalidRequest, match=f"{what}={count}: a pool needs one at least; give more"):
+        Pool.local(**how)  # type: ignore[arg-type]
+
+
 def test_what_is_no_delivery_is_told_what_would_be_one(pool: Pool) -> None:
     with pytest.raises(InvalidRequest, match=r"a list is no delivery; make one with md\.delivery"):
         pool.submit([1, 2, 3])  # type: ignore[arg-type]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 import time
@@ -11,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from benchmarks import footage
+from benchmarks.__main__ import FIGURES
 from benchmarks.measure import Failed, Meter, Sample, in_turn, isolated, ratio, run
 from benchmarks.report import Row, at_least, at_most
 from mediadask.footage import picture
@@ -37,6 +39,11 @@ def sleep() -> None:
 def child_burns() -> Sample:
     code = "import time\nwhile time.process_time() < 0.5: pass\nx = bytearray(300_000_000)"
     return run([sys.executable, "-c", code])
+
+
+def test_every_figure_is_told_of() -> None:
+    told = (ROOT / "benchmarks" / "README.md").read_text()
+    assert sorted(re.findall(r"^\| `(\w+)` \|", told, re.MULTILINE)) == sorted(FIGURES)
 
 
 def test_a_sample_counts_the_process_it_ran_in() -> None:

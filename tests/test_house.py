@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import importlib
 import re
 import subprocess
 import sys
@@ -66,6 +67,25 @@ def test_imports_point_down() -> None:
         }
         if here not in TOP and (above := uses - {here} - may_import(here)):
             wrong[str(path.relative_to(PACKAGE))] = above
+    assert not wrong
+
+
+def test_the_floors_are_those_that_contributors_are_told() -> None:
+    told = (PACKAGE.parent / "CONTRIBUTING.md").read_text()
+    floors = " ".join(re.findall(r"^\d\. .+", told, re.MULTILINE))
+    assert set(re.findall(r"`(\w+)`", floors)) == set().union(*MEDIA, TOP - {"__init__"})
+
+
+def test_what_modules_take_from_each_other_is_public() -> None:
+    wrong = []
+    for path in modules():
+        for node in ast.walk(ast.parse(path.read_text())):
+            if not (isinstance(node, ast.ImportFrom) and (node.module or "").startswith("mediadask.")):
+                continue
+            there = PACKAGE.parent.joinpath(*node.module.split("."))
+            if not there.is_dir():
+                public = importlib.import_module(node.module).__all__
+                wrong += [f"{path}: {each.name}" for each in node.names if each.name not in public]
     assert not wrong
 
 

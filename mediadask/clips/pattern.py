@@ -20,7 +20,16 @@ from mediadask.errors import MissingMedia, UnreadableMedia
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-__all__ = ["IMAGE_SUFFIXES", "Pattern", "group_names", "is_image", "members", "pattern_of", "split_layer"]
+__all__ = [
+    "IMAGE_SUFFIXES",
+    "Pattern",
+    "group_names",
+    "is_image",
+    "members",
+    "only_sequence",
+    "pattern_of",
+    "split_layer",
+]
 
 IMAGE_SUFFIXES = frozenset({".dpx", ".exr", ".jpeg", ".jpg", ".png", ".tif", ".tiff"})
 

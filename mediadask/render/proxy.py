@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
     from mediadask.pixels import Color
 
-__all__ = ["proxy"]
+__all__ = ["proxy", "read_mark"]
 
 
 def proxy(

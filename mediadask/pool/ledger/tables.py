@@ -39,6 +39,7 @@ from mediadask.errors import InvalidRequest, OutputFailed
 
 __all__ = [
     "attempts",
+    "data_folder",
     "displacements",
     "jobs",
     "learned",

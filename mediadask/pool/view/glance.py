@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from mediadask.pool.scheduler.bookkeeping import Bookkeeper
     from mediadask.pool.scheduler.scaler import Scaler
 
-__all__ = ["PoolView"]
+__all__ = ["PoolView", "Row"]
 
 _logger = logging.getLogger(__name__)
 _REFRESH_SECONDS = 10.0

@@ -91,11 +91,6 @@ class ProxyRecipe:
             }
         )
 
-    @classmethod
-    def from_json(cls, text: str | bytes) -> ProxyRecipe:
-        """What `json` wrote."""
-        return _RECIPE.validate_json(text)
-
     def json(self) -> str:
         """The same recipe as text."""
         return _RECIPE.dump_json(self).decode()

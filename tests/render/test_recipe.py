@@ -17,14 +17,6 @@ if TYPE_CHECKING:
     from tests.conftest import MakeClip
 
 
-def test_a_recipe_travels_as_json(tmp_path: Path) -> None:
-    table = tmp_path / "look.cube"
-    table.write_text("LUT_3D_SIZE 2\n" + "\n".join(["0 0 0"] * 8) + "\n")
-    recipe = ProxyRecipe.of(codec="hevc", size="1080p", lut=table, options={"crf": 18}, on_corrupt="hold")
-    assert ProxyRecipe.from_json(recipe.json()) == recipe
-    assert hash(ProxyRecipe.from_json(recipe.json())) == hash(recipe)
-
-
 @pytest.mark.parametrize(
     ("size", "box"),
     [

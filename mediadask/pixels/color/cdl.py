@@ -47,11 +47,6 @@ class Cdl:
                 do="the ASC CDL allows none of them: correct the grade",
             )
 
-    @property
-    def is_identity(self) -> bool:
-        """Whether it changes nothing."""
-        return Cdl(self.slope, self.offset, self.power, self.saturation) == Cdl()
-
     @classmethod
     def read(cls, url: str | os.PathLike[str], id: str | None = None) -> Cdl:
         """One correction of a file.

@@ -107,7 +107,7 @@ def _print_table(plan: TurnoverPlan, names: list[str | None]) -> None:
         cells = (
             one.event.number,
             one.reel or one.event.reel or "",
-            (one.url or "").rpartition("/")[2],
+            _clip_cell(one.url or ""),
             *(found if one.ok else ("", "", "")),
             name or "",
             "; ".join((*one.problems, *one.notes)),
@@ -117,3 +117,9 @@ def _print_table(plan: TurnoverPlan, names: list[str | None]) -> None:
     typer.secho(heading, bold=True)
     for one, line in zip(plan.events, lines, strict=True):
         typer.secho(line, fg=None if one.ok else "red")
+
+
+def _clip_cell(url: str) -> str:
+    """A clip's name; of joined ones the first's, from which frames count, and how many follow it."""
+    first, *more = url.removeprefix("concat:").split("|")
+    return first.rpartition("/")[2] + (f" +{len(more)}" if more else "")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
@@ -16,6 +17,7 @@ from mediadask.editorial.rates import exact_rate, rate_text
 from mediadask.editorial.reels import ReelIndex, names_of_file
 from mediadask.editorial.retime import Use, source_use
 from mediadask.errors import InvalidRequest
+from mediadask.render.plan import clip_stem
 from mediadask.timecode import Timecode
 
 if TYPE_CHECKING:
@@ -70,6 +72,10 @@ class _Source:
         with suppress(InvalidRequest):
             self.rate = None if clip.frame_rate is None else exact_rate(clip.frame_rate)
             self.start = Timecode.parse(clip.start_timecode, self.rate or 24) if clip.start_timecode else None
+        kind = (self.reel, self.rate, clip.codec, clip.width, clip.height, clip.pixel_format)
+        numbered = _PART.fullmatch(clip_stem(self.url).casefold())
+        self.part = ((numbered[1], *kind), int(numbered[2])) if numbered else None
+        """What it is a part of, and which, where its name ends in a number."""
 
     def __str__(self) -> str:
         if self.start is None:
@@ -88,6 +94,13 @@ class _Source:
     def holds(self, use: Use) -> bool:
         return self.frame(use.first) + use.frames <= self.frames
 
+    def follows(self, before: _Source) -> bool:
+        """Whether its timecode runs on from the other's."""
+        return before.start is not None and self.start == before.start + before.frames
+
+
+_PART = re.compile(r"(.*)[-_. ](\d+)")
+
 
 @dataclass(frozen=True)
 class _Match:
@@ -105,6 +118,10 @@ class _Library:
         self._sources = sources
         self._reels = ReelIndex((source.reel, source) for source in sources if source.reel)
         self._files = ReelIndex((name, source) for source in sources for name in names_of_file(source.url))
+        self._parts: dict[object, list[_Source]] = defaultdict(list)
+        for source in sources:
+            if source.part:
+                self._parts[source.part].append(source)
 
     def usual_rate(self, timeline: Timeline) -> Fraction:
         """The rate of most clips that a timeline may mean: what its labels count where it does not say."""
@@ -144,6 +161,30 @@ class _Library:
             do=f"nearest: {', '.join(dict.fromkeys(likest))}" if likest else "check the media folder",
         )
 
+    def with_handles(self, match: _Match, handles: int) -> _Match:
+        """A match with the parts of its recording before and after it into which handles reach."""
+        parts, use = list(match.parts), match.use
+        while parts[0].frame(use.first) < handles and (before := self._beside(parts[0], -1)):
+            parts.insert(0, before)
+        needed = parts[0].frame(use.first) + use.frames + handles
+        while sum(part.frames for part in parts) < needed and (after := self._beside(parts[-1], 1)):
+            parts.append(after)
+        return replace(match, parts=parts)
+
+    def _beside(self, source: _Source, step: int) -> _Source | None:
+        """The part next to one, if one alone is certainly it: timecode also runs on between takes of a tape,
+        and a handle is no place for another take. So names have to count on, too.
+        """
+        if source.part is None:
+            return None
+        recording, number = source.part
+        found = [
+            other
+            for other in self._parts.get((recording, number + step), ())
+            if (other.follows(source) if step > 0 else source.follows(other))
+        ]
+        return found[0] if len(found) == 1 else None
+
 
 def _names(event: Event) -> list[str]:
     """What an event calls its source: the reel, where it has none the clip; then the file."""
@@ -174,7 +215,7 @@ def _covering(event: Event, sources: Sequence[_Source], rate: Fraction) -> _Matc
     for drop, use in uses.items():
         run = _consecutive([source for source in alike if source.start and source.drop == drop], use)
         if run:
-            return _Match(run, use, (f"joined of {len(run)} consecutive clips",))
+            return _Match(run, use)
     return None
 
 
@@ -232,6 +273,7 @@ def _planned(event: Event, library: _Library, rate: Fraction, handles: int) -> P
         match = library.match(event, rate)
         if not match.use.frames:
             raise InvalidRequest("uses no frame of its source")
+        match = library.with_handles(match, handles)
     except InvalidRequest as error:
         return PlannedEvent(event, reel=event.reel, problems=(str(error),))
     first, use = match.parts[0], match.use
@@ -244,6 +286,7 @@ def _planned(event: Event, library: _Library, rate: Fraction, handles: int) -> P
         if got < handles
     ]
     urls = [part.url for part in match.parts]
+    joined = [f"joined of {len(urls)} consecutive clips"] if len(urls) > 1 else []
     return PlannedEvent(
         event,
         urls[0] if len(urls) == 1 else "concat:" + "|".join(url.removeprefix("concat:") for url in urls),
@@ -256,7 +299,7 @@ def _planned(event: Event, library: _Library, rate: Fraction, handles: int) -> P
         length,
         None if first.start is None else str(first.start + (at - head)),
         use.speed,
-        notes=(*match.notes, *use.notes, *short),
+        notes=(*match.notes, *joined, *use.notes, *short),
     )
 
 

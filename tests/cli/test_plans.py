@@ -8,12 +8,16 @@ import os
 import resource
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import opentimelineio as otio
 import pytest
 
 from mediadask.cli.main import run
 from mediadask.metadata import inspect
+
+if TYPE_CHECKING:
+    from tests.conftest import MakeClip
 
 EDL = """TITLE: CUT
 001  A001     V     C        10:00:00:02 10:00:00:04 01:00:00:00 01:00:00:02
@@ -42,6 +46,25 @@ def test_a_table_of_every_event(words: list[str], tmp_path: Path, capsys: pytest
     assert "no clip has reel 'A777'" in bad
     assert said.err.startswith("event 002, line 4 (A777): no clip has reel 'A777'")
     assert not (tmp_path / "out").exists()
+
+
+def test_of_a_joined_clip_the_part_is_named_that_frames_count_from(
+    words: list[str], make_clip: MakeClip, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    how = {
+        "codec": "prores_ks",
+        "pixel_format": "yuv422p10le",
+        "size": (128, 72),
+        "frames": 6,
+        "reel": "A001",
+    }
+    first = make_clip("A001_1.mov", **how, timecode="10:00:00:00")
+    second = make_clip("A001_2.mov", **how, timecode="10:00:00:06")
+    (tmp_path / "rushes.json").write_text(json.dumps([inspect(one).as_dict() for one in (first, second)]))
+    assert run([*words, "--handles", "3"]) == 1
+    good = capsys.readouterr().out.splitlines()[1]
+    for cell in ("  A001_1.mov +1  ", "0-6", "2+3", "head handle of 2 frames for 3: the clip begins there"):
+        assert cell in good
 
 
 def test_json_has_a_row_an_event(words: list[str], capsys: pytest.CaptureFixture[str]) -> None:

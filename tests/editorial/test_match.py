@@ -205,6 +205,34 @@ def test_consecutive_clips_are_joined_and_that_is_noted() -> None:
     assert not planned(event(("01:00:05:12", "01:00:07:12"), "A001"), *media).ok
 
 
+def test_handles_reach_into_the_parts_beside_and_into_no_other_take() -> None:
+    parts = [
+        clip("A001", "01:00:00:00", 48, path="/a/A001_1.mov"),
+        clip("A001", "01:00:02:00", 48, path="/a/A001_2.mov"),
+        clip("A001", "01:00:04:00", 48, path="/a/A001_3.mov"),
+    ]
+    ends = planned(event(("01:00:00:12", "01:00:01:22"), "A001"), *parts, handles=8)
+    assert ends.url == "concat:/a/A001_1.mov|/a/A001_2.mov"
+    assert (ends.start, ends.stop, ends.head, ends.tail) == (4, 54, 8, 8)
+    assert ends.notes == ("joined of 2 consecutive clips",)
+    begins = planned(event(("01:00:02:02", "01:00:03:00"), "A001"), *parts, handles=8)
+    assert begins.url == "concat:/a/A001_1.mov|/a/A001_2.mov"
+    assert (begins.start, begins.stop, begins.timecode) == (42, 80, "01:00:01:18")
+    both = planned(event(("01:00:02:02", "01:00:03:00"), "A001"), *parts, handles=60)
+    assert (both.clip_frames, both.head, both.tail) == (144, 50, 60)
+    alone = planned(event(("01:00:02:08", "01:00:03:16"), "A001"), *parts, handles=8)
+    assert alone.url == "/a/A001_2.mov"
+    last = planned(event(("01:00:02:08", "01:00:03:22"), "A001"), *parts[:2], handles=8)
+    assert (last.url, last.tail) == ("/a/A001_2.mov", 2)
+    # A tape's next take begins where this one ends; so does another picture of the next part.
+    takes = [replace(part, path=f"/a/A001C00{number}.mov") for number, part in enumerate(parts, 1)]
+    small = replace(parts[1], width=960)
+    twice = (parts[1], replace(parts[1], path="/b/A001_2.mov"))
+    for media in (takes, (parts[0], small), (parts[0], *twice)):
+        found = planned(event(("01:00:00:12", "01:00:01:22"), "A001"), *media, handles=8)
+        assert (found.url, found.tail) == (media[0].path, 2)
+
+
 def test_a_transition_needs_its_frames_of_the_clip(read_list: ReadList) -> None:
     text = """\
 001  A001C001 V     C        01:00:08:00 01:00:09:12 10:00:00:00 10:00:01:12

@@ -97,6 +97,20 @@ def test_every_event_is_cut_with_its_handles(edl: Path, card: Path, tmp_path: Pa
     assert "no clip has reel 'A009C009_261122_R1AB'" in bad.failure.error
 
 
+def test_handles_reach_into_the_next_part_of_a_recording(make_clip: MakeClip, tmp_path: Path) -> None:
+    (tmp_path / "card").mkdir()
+    for number, code in ((1, "10:00:00:00"), (2, "10:00:02:00")):
+        name = f"P001C001_{number}.mov"
+        how = {"codec": "prores_aw", "pixel_format": "yuv422p10le", "frames": 48, "size": (320, 180)}
+        made = make_clip(name, **how, timecode=code, reel="P001C001", first_number=48 * number)
+        (tmp_path / "card" / name).symlink_to(made)
+    list_ = tmp_path / "span.edl"
+    list_.write_text("001  P001C001 V     C        10:00:01:12 10:00:01:22 01:00:00:00 01:00:00:10\n")
+    (trimmed,) = trim(list_, tmp_path / "card", tmp_path / "out", handles=8).results
+    assert numbers(trimmed.url) == list(range(48 + 28, 48 + 54))
+    assert md.Clip.open(trimmed.url).header.timecode == "10:00:01:04"
+
+
 def test_the_timeline_comes_along_relinked(edl: Path, card: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
     report = trim(edl, card, out, handles=2)

@@ -19,7 +19,7 @@ from mediadask.metadata import describe
 from mediadask.pixels import Color, Filter, Framing
 from mediadask.pixels.color.amf import Amf, AmfClip
 from mediadask.pixels.color.cdl import Cdl
-from mediadask.pixels.color.config import CONFIG, config_url, named_space, open_config
+from mediadask.pixels.color.config import CONFIG, config_url, digest_of, named_space, open_config
 from mediadask.pixels.color.spaces import input_space
 from mediadask.pixels.color.transform_ids import ACES
 from mediadask.pixels.framing.fdl import choose_by_fdl, read_fdl
@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from mediadask.metadata import ClipMetadata
     from mediadask.pixels.framing.fdl import Choice
 
-__all__ = ["PlateOptions", "framing_choice", "plate_order", "plate_stem"]
+__all__ = ["PlateOptions", "check_amf", "framing_choice", "plate_order", "plate_stem"]
 
 _REVIEW_BOX = (1920, 1080)
 _DISPLAY, _VIEW = "Rec.1886 Rec.709 - Display", "ACES 2.0 - SDR 100 nits (Rec.709)"
@@ -182,13 +182,7 @@ def plate_order(
     config = config_url(options.config)
     amf = amfs.of(planned)
     source = amf_space(amf, config) if amf else input_space(metadata, options.input_space, config)
-    wanted = options.color_space or ("ACES2065-1" if options.format == "exr" else source)
-    if wanted is None:
-        what = (
-            "is put into ACES by a LUT or an output transform undone, which names no color space for plates"
-        )
-        raise InvalidRequest(what, where=clip.url, do="name theirs with --color-space: ACEScct, say")
-    space = named_space(open_config(config), wanted, config)
+    space = _plate_space(source, amf, options, config)
     linear = open_config(config).getColorSpace(space).getEncoding() == "scene-linear"
     framing, choice = _framing(clip, metadata, options)
     recipe = PlateRecipe(
@@ -221,6 +215,26 @@ def plate_order(
         notes = (*notes, "no AMF is for it")
     said = source or f"as {amf.url if amf else ''} says"
     return PlateOrder(plate, stem, review, documents, _facts(planned, plate, said, notes), copies)
+
+
+def check_amf(amf: Amf, options: PlateOptions) -> None:
+    """Raise the `MediaError` that every plate by an AMF would fail with; none is made, and no clip opened."""
+    config = config_url(options.config)
+    source = amf_space(amf, config)
+    _color(source, amf, _plate_space(source, amf, options, config), config)
+    if options.review:
+        _review_colors(source, amf, None, options.lut, config)
+    for url in amf.files:  # they come along with the plate
+        digest_of(url)
+
+
+def _plate_space(source: str | None, amf: Amf | None, options: PlateOptions, config: str) -> str:
+    wanted = options.color_space or ("ACES2065-1" if options.format == "exr" else source)
+    if wanted is None:
+        what = "goes to ACES by a LUT or an output transform undone, which names no color space for plates"
+        where = amf.url if amf else None
+        raise InvalidRequest(what, where=where, do="name theirs with --color-space: ACEScct, say")
+    return named_space(open_config(config), wanted, config)
 
 
 def _color(source: str | None, amf: Amf | None, space: str, config: str) -> Color:

@@ -7,8 +7,8 @@ from dataclasses import replace
 from functools import cache
 from typing import TYPE_CHECKING
 
-from mediadask.editorial.amfs import TurnoverAmfs, amf_space
-from mediadask.editorial.plates import framing_choice
+from mediadask.editorial.amfs import TurnoverAmfs
+from mediadask.editorial.plates import check_amf, framing_choice
 from mediadask.errors import MediaError
 from mediadask.pixels.color.config import config_url, open_config, spaces_by_family
 from mediadask.pixels.color.spaces import input_space
@@ -17,13 +17,13 @@ if TYPE_CHECKING:
     from mediadask.editorial.plan import PlannedEvent, TurnoverPlan
     from mediadask.editorial.plates import PlateOptions
     from mediadask.metadata import ClipMetadata
-    from mediadask.pixels.color.amf import Amf
 
 __all__ = ["refuse_unfit"]
 
 
 def refuse_unfit(plan: TurnoverPlan, media: Iterable[ClipMetadata], options: PlateOptions) -> TurnoverPlan:
-    """The plan, those events refused whose clip is in a color space that nobody names, or that no FDL is for.
+    """The plan, those events refused whose clip is in a color space that nobody names, or that no FDL is for,
+    or whose AMF cannot be followed.
 
     Parameters
     ----------
@@ -35,11 +35,21 @@ def refuse_unfit(plan: TurnoverPlan, media: Iterable[ClipMetadata], options: Pla
     clips = {_first_file(clip.path): clip for clip in media}
     unnamed = False
 
+    of_url = {amf.url: amf for amf in (*amfs.of_clips, *amfs.of_show)}
+
     @cache
-    def problems(url: str, amf: Amf | None) -> tuple[str, ...]:
+    def unfollowed(amf: str) -> tuple[str, ...]:
+        try:
+            check_amf(of_url[amf], options)
+        except MediaError as error:
+            return (str(error),)
+        return ()
+
+    @cache
+    def problems(url: str, amf: str | None) -> tuple[str, ...]:
         nonlocal unnamed
         clip = clips[url]
-        found = []
+        found = [] if amf is None else [*unfollowed(amf)]
         try:
             if amf is None:
                 input_space(clip, options.input_space, config)
@@ -57,9 +67,7 @@ def refuse_unfit(plan: TurnoverPlan, media: Iterable[ClipMetadata], options: Pla
             return one
         try:
             amf = amfs.of(one)
-            if amf is not None:
-                amf_space(amf, config)
-            more = problems(_first_file(one.url), amf)
+            more = problems(_first_file(one.url), amf and amf.url)
         except MediaError as error:
             more = (str(error),)
         return replace(one, problems=(*one.problems, *more)) if more else one

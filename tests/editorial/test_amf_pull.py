@@ -32,6 +32,7 @@ from mediadask.pixels.color.pipeline import (
 
 if TYPE_CHECKING:
     import mediadask as md
+    from mediadask.editorial import TurnoverPlan
     from tests.conftest import MakeClip
 
 EDL = """TITLE: T
@@ -48,6 +49,8 @@ V20 = "urn:ampas:aces:transformId:v2.0:"
 LOGC4 = InputTransform(False, (Transform(f"{V20}CSC.Arri.LogC4_to_ACES.a2.v1"),))
 SRGB = Transform(f"{V20}Output.Academy.Rec709-D65_100nit_in_Rec709-D65_sRGB-Piecewise.a2.v1")
 SHOW_LUT = LookTransform(False, Transform(file="luts/show.cube"))
+NO_LOOK = LookTransform(False, Transform(f"{V20}Look.Nobody.a2.v1"))
+DONE = LookTransform(True, cdl=Cdl((1.1, 1, 1)))
 WHEN = "2026-01-01T00:00:00+00:00"
 
 
@@ -94,6 +97,12 @@ def pulled(turnover: Path, out: str = "out", **options: Any) -> md.Report:
     how = {"handles": 0, "review": False, **options}
     (report,) = dask.compute(pull(turnover / "turnover.edl", turnover / "rushes", turnover / out, **how))
     return report
+
+
+def planned(turnover: Path, **options: Any) -> TurnoverPlan:
+    clips = [inspect(path) for path in sorted((turnover / "rushes").iterdir())]
+    plan = match_events(read_timeline(turnover / "turnover.edl"), clips, handles=0)
+    return refuse_unfit(plan, clips, PlateOptions.of(options))
 
 
 def frames(folder: Path) -> list[bytes]:
@@ -183,6 +192,8 @@ def test_an_input_transform_may_be_a_lut(turnover: Path) -> None:
             "CSC.Nobody.LogX_to_ACES.a2.v1 is in no config at hand; give an OpenColorIO config that has it",
         ),
         (LOGC4, (SHOW_LUT,), "the file luts/show.cube it names is not there; put it at"),
+        (LOGC4, (NO_LOOK,), "Look.Nobody.a2.v1 is in no config at hand"),
+        (LOGC4, (DONE,), "says that a transform is applied, and one before it is not"),
     ],
 )
 def test_what_cannot_be_followed_fails_alone(
@@ -194,14 +205,31 @@ def test_what_cannot_be_followed_fails_alone(
     assert str(amf) in reason
     assert said in reason
     assert len(report.results) == 1
+    # A plan says the same, and opens no clip.
+    bad, _ = planned(turnover, input_space="ARRI LogC4", amf=turnover / "amfs")
+    assert reason.endswith(bad.problems[0])
+    assert len(bad.problems) == 1
+
+
+def test_a_plan_refuses_no_more_than_the_pull(turnover: Path) -> None:
+    """Of looks and output without a review nothing is needed but their files."""
+    nobody = OutputTransform(False, (Transform(f"{V20}Output.Nobody.a2.v1"),))
+    amf = write(turnover / "show.amf", LOGC4, NO_LOOK, output=nobody)
+    assert [one.ok for one in planned(turnover, amf=amf, review=False)] == [True, True]
+    assert not pulled(turnover, amf=amf, review=False).failures
+    assert [one.ok for one in planned(turnover, amf=amf)] == [False, False]
+    write(turnover / "show.amf", LOGC4, SHOW_LUT)
+    assert [one.ok for one in planned(turnover, amf=amf, review=False)] == [False, False]
+    assert len(pulled(turnover, "lut", amf=amf, review=False).failures) == 2
+    write(turnover / "show.amf", InputTransform(False, (Transform(file="luts/show.cube"),)))
+    write_lut(turnover)
+    assert [one.ok for one in planned(turnover, amf=amf, format="dpx10")] == [False, False]
+    assert [one.ok for one in planned(turnover, amf=amf)] == [True, True]
 
 
 def test_a_plan_asks_amfs_too(turnover: Path) -> None:
-    clips = [inspect(path) for path in sorted((turnover / "rushes").iterdir())]
     write(turnover / "amfs" / "A001.amf")
-    plan = match_events(read_timeline(turnover / "turnover.edl"), clips, handles=0)
-    judged = refuse_unfit(plan, clips, PlateOptions.of({"amf": turnover / "amfs"}))
-    assert [one.ok for one in judged] == [True, False]
+    assert [one.ok for one in planned(turnover, amf=turnover / "amfs")] == [True, False]
 
 
 def test_what_is_no_amf_is_said_at_once(turnover: Path) -> None:

@@ -20,7 +20,7 @@ from mediadask.pixels import Color, Filter, Framing
 from mediadask.pixels.color.amf import Amf, AmfClip
 from mediadask.pixels.color.cdl import Cdl
 from mediadask.pixels.color.config import CONFIG, config_url, digest_of, named_space, open_config
-from mediadask.pixels.color.spaces import input_space
+from mediadask.pixels.color.spaces import input_space, space_called
 from mediadask.pixels.color.transform_ids import ACES
 from mediadask.pixels.framing.fdl import choose_by_fdl, read_fdl
 from mediadask.pixels.framing.plate_fdl import plate_fdl
@@ -144,10 +144,11 @@ class PlateOptions:
 
     def _check(self) -> None:
         """Read now what every event would fail for."""
-        config = open_config(config_url(self.config))
-        for name in (self.input_space, self.color_space):
-            if name is not None:
-                named_space(config, name, self.config)
+        config = config_url(self.config)
+        if self.input_space is not None:
+            space_called(self.input_space, config)
+        if self.color_space is not None:
+            named_space(open_config(config), self.color_space, config)
         if self.squeeze is not None and self.squeeze <= 0:
             raise InvalidRequest(f"a squeeze of {self.squeeze:g}", do="give a positive one, such as 2.0")
         for fdl in self.fdl:

@@ -53,6 +53,7 @@ FCM: DROP FRAME
 * LOC: 01:00:00;08 RED     ABC_104_065_020
 """
 NOBODY = "003  B007C001_240101_R1AB V     C        02:00:00;04 02:00:00;10 01:00:00;14 01:00:00;20\n"
+V20 = "urn:ampas:aces:transformId:v2.0:"
 HOW: dict[str, Any] = {"handles": 2, "input_space": "ARRI LogC4", "review": False}
 
 
@@ -464,6 +465,8 @@ def test_an_unknown_color_space_is_refused_with_the_choices(edl: Path, rushes: P
         ({"compression": "lzw"}, "lzw"),
         ({"format": "jpeg"}, "jpeg"),
         ({"input_space": "LogD"}, "LogD"),
+        ({"input_space": f"{V20}CSC.Nobody.a2.v1"}, "CSC.Nobody.a2.v1 is in no config at hand"),
+        ({"input_space": f"{V20}Look.Academy.ReferenceGamutCompress.a2.v1"}, "is not a color space"),
         ({"colour_space": "ACEScg"}, "colour_space"),
         ({"cdl": "/none.cc"}, "none.cc"),
         ({"lut": "/none.cube"}, "none.cube"),
@@ -484,6 +487,15 @@ def test_options_that_make_no_sense_are_one_line(
     assert lines
     assert all(said in line and "\n" not in line for line in lines)
     assert not list(tmp_path.rglob("*.exr"))
+
+
+def test_an_input_space_may_be_named_by_its_transform_id(edl: Path, rushes: Path, tmp_path: Path) -> None:
+    made(edl, rushes, tmp_path / "named")
+    made(edl, rushes, tmp_path / "out", input_space=f"{V20}CSC.Arri.LogC4_to_ACES.a2.v1")
+    for name in (f"{ONE}.1001.exr", f"{ONE}.amf"):
+        assert (tmp_path / "out" / name).read_bytes() == (tmp_path / "named" / name).read_bytes()
+    manifest = json.loads((tmp_path / "out" / f"{ONE}.json").read_text())
+    assert manifest["input_space"] == "ARRI LogC4"
 
 
 def test_what_was_not_made_here_is_never_overwritten(edl: Path, rushes: Path, tmp_path: Path) -> None:

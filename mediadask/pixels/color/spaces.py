@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from mediadask.metadata import ClipMetadata
 
-__all__ = ["input_space", "light_space", "video_tags"]
+__all__ = ["input_space", "light_space", "space_called", "video_tags"]
 
 # What cameras call their encodings, letters and digits only, to OpenColorIO's names of curve and gamut.
 # A curve whose maker has several gamuts says nothing.
@@ -76,7 +76,7 @@ def input_space(
     url = config_url(config)
     opened = open_config(url)
     if name is not None:
-        return named_space(opened, space_named_by(name, url) if is_transform_id(name) else name, url)
+        return space_called(name, url)
     said = metadata.color_space
     meant = said and _meant(said, opened)
     if meant == "ARRI LogC3 (EI800)" and metadata.iso not in (None, 800):
@@ -88,6 +88,19 @@ def input_space(
     what = half if said else "does not say its color space"
     choices = ", ".join(spaces(opened))
     raise InvalidRequest(what, where=metadata.path, do=f"name it with --input-space, one of {choices}")
+
+
+def space_called(name: str, config: str) -> str:
+    """The config's own name of a color space given by name, alias, role or AMF transform ID.
+
+    Raises
+    ------
+    InvalidRequest
+        If it has none.
+    """
+    return named_space(
+        open_config(config), space_named_by(name, config) if is_transform_id(name) else name, config
+    )
 
 
 def light_space(color: ColorTags) -> str:

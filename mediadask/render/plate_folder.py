@@ -13,6 +13,7 @@ import json
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from fractions import Fraction
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -99,6 +100,7 @@ class Movie:
     """The frame of the clip it begins with."""
 
     shows: Literal["plate", "review"]
+    pixel_aspect: Fraction = Fraction(1)
 
     def picture(self, order: PlateOrder) -> Callable[[Frame], npt.NDArray[Any]]:
         """A function from the clip's frames to what it shows: (height, width, 3) float32 R'G'B'."""
@@ -184,8 +186,9 @@ class PlateOrder:
         found = []
         if not plate.is_files:
             output = Output.of(f"{self.stem}.mov", plate.clip.url, "plate", *whole, recipe.json())
-            color = video_tags(recipe.space)
-            found.append(Movie(output, _PRORES_4444, recipe.framing.size, color, plate.start, "plate"))
+            color, framing = video_tags(recipe.space), recipe.framing
+            aspect = Fraction(framing.pixel_aspect).limit_denominator(1000)
+            found.append(Movie(output, _PRORES_4444, framing.size, color, plate.start, "plate", aspect))
         if self.review:
             made_of = (*whole, plate.first_number, repr(self.review), recipe.attributes, recipe.timecode)
             output = Output.of(f"{self.stem}.mp4", plate.clip.url, "review", *made_of)

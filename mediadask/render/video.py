@@ -117,6 +117,7 @@ def video_writer(
     height: int,
     rate: Fraction,
     color: ColorTags,
+    pixel_aspect: Fraction = Fraction(1),
     options: Iterable[tuple[str, str]] = (),
     later: bool = False,
 ) -> Iterator[Callable[[av.VideoFrame], None]]:
@@ -126,8 +127,8 @@ def video_writer(
     ----------
     file
         Open for writing and reading, unbuffered.
-    width, height, rate, color
-        Of the pictures; `color` is written into stream and container.
+    width, height, rate, color, pixel_aspect
+        Of the pictures; the last two are written into stream and container.
     options
         FFmpeg encoder options over the encoder's own.
     later
@@ -159,6 +160,8 @@ def video_writer(
         stream: Any = container.add_stream(encoder.name, rate=rate, options=settings)
         stream.width, stream.height, stream.pix_fmt = width, height, encoder.pixel_format
         stream.time_base = 1 / rate
+        if pixel_aspect != 1:
+            stream.sample_aspect_ratio = pixel_aspect
         if encoder.tag:
             stream.codec_context.codec_tag = encoder.tag
         try:
@@ -259,6 +262,8 @@ def join(
         template = first.streams.video[0]
         stream: Any = output.add_stream_from_template(template, opaque=True)
         stream.codec_context.codec_tag = template.codec_context.codec_tag
+        if template.sample_aspect_ratio:  # ProRes itself does not say it
+            stream.codec_context.sample_aspect_ratio = template.sample_aspect_ratio
         stream.time_base, stream.codec_context.framerate = time_base, rate  # timecode needs a rate
         if timecode:
             stream.metadata["timecode"] = timecode

@@ -149,6 +149,17 @@ def test_without_an_fdl_every_pixel_is_kept(rushes: Path, tmp_path: Path) -> Non
     assert sizes == [(108, 192)] * 2 + [(90, 160)] * 2
 
 
+@pytest.mark.parametrize("format", ["exr", "dpx10", "prores4444"])
+def test_a_squeeze_is_in_the_header_and_a_rerun_notices_another(
+    rushes: Path, tmp_path: Path, format: str
+) -> None:
+    for squeeze in (2.0, 1.8, 1.0):
+        report = pulled(rushes, tmp_path / "out", format=format, squeeze=squeeze)
+        assert not report.failures
+        for plate in report.results:
+            assert float(Clip.open(plate.url).header.pixel_aspect) == pytest.approx(squeeze)
+
+
 def test_the_filter_and_the_squeeze_are_options(rushes: Path, fdl: Path, tmp_path: Path) -> None:
     pulled(rushes, tmp_path / "sharp", fdl=fdl)
     pulled(rushes, tmp_path / "soft", fdl=fdl, filter="blackman-harris")

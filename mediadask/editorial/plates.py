@@ -210,7 +210,9 @@ def plate_order(
     review = None
     if options.review:
         colors = _review_colors(source, amf, cdl, options.lut, config)
-        review = Review(review_framing(framing, *_REVIEW_BOX), *colors, name)
+        rotation = clip.header.rotation
+        box = _REVIEW_BOX[::-1] if rotation % 180 else _REVIEW_BOX
+        review = Review(review_framing(framing, *box), *colors, name, rotation)
     documents, copies, notes = _documents(plate, source, amf, cdl, choice, config, made)
     if amfs and amf is None:
         notes = (*notes, "no AMF is for it")

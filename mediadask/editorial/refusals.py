@@ -23,7 +23,7 @@ __all__ = ["refuse_unfit"]
 
 def refuse_unfit(plan: TurnoverPlan, media: Iterable[ClipMetadata], options: PlateOptions) -> TurnoverPlan:
     """The plan, those events refused whose clip is in a color space that nobody names, or that no FDL is for,
-    or whose AMF cannot be followed.
+    or whose AMF cannot be followed; a note on those whose clip is shown turned.
 
     Parameters
     ----------
@@ -70,7 +70,8 @@ def refuse_unfit(plan: TurnoverPlan, media: Iterable[ClipMetadata], options: Pla
             more = problems(_first_file(one.url), amf and amf.url)
         except MediaError as error:
             more = (str(error),)
-        return replace(one, problems=(*one.problems, *more)) if more else one
+        notes = _turned(clips[_first_file(one.url)])
+        return replace(one, problems=(*one.problems, *more), notes=(*one.notes, *notes))
 
     events = tuple(map(judged, plan))
     if not unnamed:
@@ -78,6 +79,12 @@ def refuse_unfit(plan: TurnoverPlan, media: Iterable[ClipMetadata], options: Pla
     families = spaces_by_family(open_config(config))
     choices = tuple(f"  {family}: {', '.join(names)}" for family, names in families.items())
     return replace(plan, events=events, advice=("--input-space is one of", *choices))
+
+
+def _turned(clip: ClipMetadata) -> tuple[str, ...]:
+    if not clip.rotation:
+        return ()
+    return (f"the clip is shown turned by {clip.rotation} degrees: plates are as stored, reviews upright",)
 
 
 def _first_file(url: str) -> str:

@@ -47,7 +47,7 @@ def review_framing(framing: Framing, columns: int, rows: int) -> Framing:
 
 
 def review_picture(
-    framing: Framing, color: Color, view: Color
+    framing: Framing, color: Color, view: Color, rotation: int = 0
 ) -> Callable[[Frame, dict[Corner, str]], npt.NDArray[np.float32]]:
     """A function from a frame, and texts for its corners, to a (height, width, 3) float32 R'G'B' picture.
 
@@ -57,6 +57,8 @@ def review_picture(
         From `review_framing`.
     color, view
         From the clip's values to those of a display, in two steps.
+    rotation
+        Clockwise degrees to the upright picture, 0, 90, 180 or 270; texts are upright.
     """
     shown = Color.chain(color, view).for_display()
 
@@ -64,7 +66,8 @@ def review_picture(
         rgb = to_rgb(frame, "float32")[..., :3]
         if rgb.shape[2] < 3:
             rgb = np.repeat(rgb[..., :1], 3, axis=2)
-        return burn_in(shown.apply(framing.apply(rgb), rgb.dtype), texts)
+        upright = np.rot90(shown.apply(framing.apply(rgb), rgb.dtype), -rotation // 90)
+        return burn_in(np.ascontiguousarray(upright), texts)
 
     return picture
 

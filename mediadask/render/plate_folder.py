@@ -86,6 +86,14 @@ class Review:
     """`mediadask.render.burnin.review_picture` says what the two are."""
 
     title: str
+    rotation: int = 0
+    """Clockwise degrees from the plate's picture, which is as stored, to the upright one."""
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Of the upright picture."""
+        columns, rows = self.framing.size
+        return (rows, columns) if self.rotation % 180 else (columns, rows)
 
 
 @dataclass(frozen=True)
@@ -107,7 +115,7 @@ class Movie:
         plate, review = order.plate, order.review
         if self.shows == "plate" or review is None:
             return plate_picture(plate.recipe)
-        picture = review_picture(review.framing, review.color, review.view)
+        picture = review_picture(review.framing, review.color, review.view, review.rotation)
 
         def shown(frame: Frame) -> npt.NDArray[Any]:
             texts: dict[Corner, str] = {
@@ -192,7 +200,7 @@ class PlateOrder:
         if self.review:
             made_of = (*whole, plate.first_number, repr(self.review), recipe.attributes, recipe.timecode)
             output = Output.of(f"{self.stem}.mp4", plate.clip.url, "review", *made_of)
-            size = self.review.framing.size
+            size = self.review.size
             found.append(Movie(output, ENCODERS["h264"], size, _BT709, plate.start, "review"))
         return tuple(found)
 

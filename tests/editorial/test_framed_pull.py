@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import av
 import dask
 import numpy as np
 import OpenEXR
@@ -91,7 +92,8 @@ def fdl(tmp_path: Path) -> Path:
 def pulled(rushes: Path, out: Path, **options: Any) -> md.Report:
     edl = out.with_suffix(".edl")
     edl.write_text(EDL)
-    delivery = pull(edl, rushes, out, handles=0, input_space="ARRI LogC4", review=False, **options)
+    how = {"handles": 0, "input_space": "ARRI LogC4", "review": False, **options}
+    delivery = pull(edl, rushes, out, **how)
     (report,) = dask.compute(delivery)
     return report
 
@@ -158,6 +160,31 @@ def test_a_squeeze_is_in_the_header_and_a_rerun_notices_another(
         assert not report.failures
         for plate in report.results:
             assert float(Clip.open(plate.url).header.pixel_aspect) == pytest.approx(squeeze)
+
+
+def test_a_turned_clip_has_plates_as_stored_and_an_upright_review(tmp_path: Path) -> None:
+    (tmp_path / "rushes").mkdir()
+    stored = np.zeros((180, 320, 3), np.uint8)
+    stored[:, 160:] = 255  # right half
+    with av.open(str(tmp_path / "rushes" / "A001.mov"), "w") as container:
+        stream: Any = container.add_stream("mpeg2video", rate=24, options={"g": "1"})
+        stream.width, stream.height, stream.pix_fmt = 320, 180, "yuv420p"
+        stream.metadata["timecode"] = "01:00:00:00"
+        stream.set_display_rotation(90)
+        for _ in range(10):
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(stored)))
+        container.mux(stream.encode(None))
+    turned = Clip.open(tmp_path / "rushes" / "A001.mov").header.rotation
+    report = pulled(tmp_path / "rushes", tmp_path / "out", review=True)
+    (plate,) = report.results
+    assert pixels(Path(plate.url % 1001)).shape == (180, 320, 3)
+    (note,) = json.loads(Path(f"{plate.stem}.json").read_text())["notes"]
+    assert note == f"the clip is shown turned by {turned} degrees: plates are as stored, reviews upright"
+    (frame,) = Clip.open(f"{plate.stem}.mp4").frames(0, 1)
+    upright = to_rgb(frame, "float32")
+    assert upright.shape == (320, 180, 3)
+    assert turned == 270
+    assert upright[80].mean() > 0.5 > upright[240].mean(), "turned by 270 degrees, right is up"
 
 
 def test_the_filter_and_the_squeeze_are_options(rushes: Path, fdl: Path, tmp_path: Path) -> None:

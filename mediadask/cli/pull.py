@@ -111,7 +111,11 @@ def pull(
     ] = None,
     cdl: Annotated[
         str | None,
-        typer.Option(metavar="FILE", help="The grade of events without one.", rich_help_panel=_PICTURE),
+        typer.Option(
+            metavar="FILE",
+            help="The grade of events without one; of several the one called like plate, reel or clip.",
+            rich_help_panel=_PICTURE,
+        ),
     ] = None,
     lut: Annotated[
         str | None,

@@ -14,11 +14,11 @@ from pydantic.dataclasses import dataclass as checked
 from mediadask.clips import Clip, OnCorrupt
 from mediadask.clips.storage import normalize
 from mediadask.editorial.amfs import TurnoverAmfs, amf_documents, amf_review, amf_space
+from mediadask.editorial.grades import TurnoverGrades
 from mediadask.errors import InvalidRequest, MediaError
 from mediadask.metadata import describe
 from mediadask.pixels import Color, Filter, Framing
 from mediadask.pixels.color.amf import Amf, AmfClip
-from mediadask.pixels.color.cdl import Cdl
 from mediadask.pixels.color.config import CONFIG, config_url, digest_of, named_space, open_config
 from mediadask.pixels.color.spaces import input_space, space_called
 from mediadask.pixels.color.transform_ids import ACES
@@ -36,9 +36,10 @@ if TYPE_CHECKING:
 
     from mediadask.editorial.plan import PlannedEvent
     from mediadask.metadata import ClipMetadata
+    from mediadask.pixels.color.cdl import Cdl
     from mediadask.pixels.framing.fdl import Choice
 
-__all__ = ["PlateOptions", "check_amf", "framing_choice", "plate_order", "plate_stem"]
+__all__ = ["PlateOptions", "check_amf", "framing_choice", "plate_grade", "plate_order", "plate_stem"]
 
 _REVIEW_BOX = (1920, 1080)
 _DISPLAY, _VIEW = "Rec.1886 Rec.709 - Display", "ACES 2.0 - SDR 100 nits (Rec.709)"
@@ -94,7 +95,8 @@ class PlateOptions:
     input transform is applied to the plate; its looks and output only to the review."""
 
     cdl: str | None = None
-    """A ``.cc``, ``.ccc`` or ``.cdl`` file with the grade of events that have none of their own."""
+    """A ``.cc``, ``.ccc`` or ``.cdl`` file with the grade of events that have none of their own; of several
+    `mediadask.editorial.grades.TurnoverGrades` says which is for an event."""
 
     lut: str | None = None
     """A LUT file for the reviews, from the clip's values to a display's, instead of the ACES view."""
@@ -154,14 +156,18 @@ class PlateOptions:
         for fdl in self.fdl:
             read_fdl(fdl)
         TurnoverAmfs.read(self.amf)
-        if self.cdl:
-            Cdl.read(self.cdl)
+        TurnoverGrades.read(self.cdl)
         if self.lut:
             Color.lut(self.lut)
 
 
 def plate_order(
-    planned: PlannedEvent, options: PlateOptions, out: str, made: datetime, amfs: TurnoverAmfs
+    planned: PlannedEvent,
+    options: PlateOptions,
+    out: str,
+    made: datetime,
+    amfs: TurnoverAmfs,
+    grades: TurnoverGrades,
 ) -> PlateOrder:
     """Everything that is to stand in `out` for one event.
 
@@ -169,7 +175,7 @@ def plate_order(
     ----------
     made
         When the turnover was made, for AMFs.
-    amfs
+    amfs, grades
         Those of the options, read.
 
     Raises
@@ -204,7 +210,7 @@ def plate_order(
     plate = Plate(clip, recipe, pattern, planned.start, planned.stop, planned.first_number)
     stem = plate_stem(pattern)
     name = stem.rpartition("/")[2]
-    cdl = _grade(planned, amf, options, name)
+    cdl = plate_grade(planned, amf, grades, name)
     if amf and cdl and not amf.pipeline.looks:
         amf = amf.with_grade(cdl, _WORKING, config)
     review = None
@@ -250,14 +256,21 @@ def _color(source: str | None, amf: Amf | None, space: str, config: str) -> Colo
     return Color.convert(str(source), space, config)
 
 
-def _grade(planned: PlannedEvent, amf: Amf | None, options: PlateOptions, name: str) -> Cdl | None:
-    """The plate's grade: its AMF's where that has looks, else the event's, else the one for all."""
+def plate_grade(planned: PlannedEvent, amf: Amf | None, grades: TurnoverGrades, name: str) -> Cdl | None:
+    """The grade of the plate `name`: its AMF's where that has looks, else the event's, else the options'.
+
+    Raises
+    ------
+    InvalidRequest
+        If the options' have none for it.
+    """
     if amf and amf.pipeline.looks:
-        grades = [look.cdl for look in amf.pipeline.looks if look.cdl and not look.applied]
-        return replace(grades[0], id=name) if grades else None
+        left = [look.cdl for look in amf.pipeline.looks if look.cdl and not look.applied]
+        return replace(left[0], id=name) if left else None
     if planned.cdl:
         return replace(planned.cdl, id=planned.cdl.id or name)
-    return replace(Cdl.read(options.cdl), id=name) if options.cdl else None
+    found = grades.of(planned, name)
+    return replace(found, id=name) if found else None
 
 
 @lru_cache(maxsize=64)

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from mediadask.clips.storage import listing, normalize
 from mediadask.delivery import Delivery, Group, Unit
 from mediadask.editorial.amfs import TurnoverAmfs
+from mediadask.editorial.grades import TurnoverGrades
 from mediadask.editorial.match import match_events
 from mediadask.editorial.media import inspected
 from mediadask.editorial.names import PlateName
@@ -119,7 +120,7 @@ class PullGroups(LazyGroups):
     def __init__(self, plan: TurnoverPlan, out: str, options: PlateOptions, made: datetime) -> None:
         super().__init__(len(plan))
         self._plan, self._out, self._options, self._made = plan, out, options, made
-        self._amfs = TurnoverAmfs.read(options.amf)
+        self._amfs, self._grades = TurnoverAmfs.read(options.amf), TurnoverGrades.read(options.cdl)
         self._listed: dict[str, list[str]] = {}
 
     def __getstate__(self) -> dict[str, Any]:
@@ -133,7 +134,7 @@ class PullGroups(LazyGroups):
             error = InvalidRequest("; ".join(planned.problems), where=planned.title)
             return Group.failed(planned.title, error)
         try:
-            order = plate_order(planned, self._options, self._out, self._made, self._amfs)
+            order = plate_order(planned, self._options, self._out, self._made, self._amfs, self._grades)
             done = finished_plate(order)
             if done is not None:
                 return Group(order.name, (Unit(as_it_is, (done,), name=order.name, kind="done"),))

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Generic, TypeVar
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-__all__ = ["ReelIndex", "names_of_file"]
+__all__ = ["ReelIndex", "bare_name", "names_of_file"]
 
 _CAMERA = re.compile(r"(?P<roll>[A-Z]{1,2}\d{3,4})[_-]?(?P<clip>C\d{3,4})?(?P<rest>.*)")
 _SUFFIX = re.compile(r"\.[A-Za-z]\w{1,4}$")
@@ -33,7 +33,7 @@ class ReelIndex(Generic[Clip]):
         self._by_key: dict[tuple[str, str], list[Clip]] = defaultdict(list)
         names = {}
         for name, clip in named:
-            names[_stem(name).casefold()] = name
+            names[bare_name(name).casefold()] = name
             for key in _answers(name):
                 self._by_key[key].append(clip)
         self._names = dict(sorted(names.items()))
@@ -50,7 +50,7 @@ class ReelIndex(Generic[Clip]):
 
     def nearest(self, name: str, count: int = 3) -> list[str]:
         """The names most like one that is not there."""
-        wanted = _stem(name).casefold()
+        wanted = bare_name(name).casefold()
         at = bisect_left(self._sorted, wanted)
         # Neighbors share the beginning; comparing with all of 5,000 would take seconds for a list.
         beside = self._sorted[max(at - 25, 0) : at + 25]
@@ -67,7 +67,8 @@ def names_of_file(url: str) -> list[str]:
     return [part for part in (stem, folder.rpartition("/")[2]) if part]
 
 
-def _stem(name: str) -> str:
+def bare_name(name: str) -> str:
+    """A name without a file's suffix."""
     return _SUFFIX.sub("", name.strip())
 
 
@@ -77,7 +78,7 @@ def _plain(name: str) -> str:
 
 def _answers(name: str) -> set[tuple[str, str]]:
     """The keys under which a clip's own name is found."""
-    stem = _stem(name)
+    stem = bare_name(name)
     plain = _plain(stem)
     keys = {
         ("name", stem.casefold()),
@@ -95,7 +96,7 @@ def _answers(name: str) -> set[tuple[str, str]]:
 
 def _questions(name: str) -> Iterator[tuple[str, str]]:
     """The keys under which to look for a list's name, in order."""
-    stem = _stem(name)
+    stem = bare_name(name)
     yield "name", stem.casefold()
     yield "plain", _plain(stem)
     camera = _CAMERA.fullmatch(stem.upper())

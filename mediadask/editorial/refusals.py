@@ -8,7 +8,8 @@ from functools import cache
 from typing import TYPE_CHECKING
 
 from mediadask.editorial.amfs import TurnoverAmfs
-from mediadask.editorial.plates import check_amf, framing_choice
+from mediadask.editorial.grades import TurnoverGrades
+from mediadask.editorial.plates import check_amf, framing_choice, plate_grade, plate_stem
 from mediadask.errors import MediaError
 from mediadask.pixels.color.config import config_url, open_config, spaces_by_family
 from mediadask.pixels.color.spaces import input_space
@@ -22,8 +23,8 @@ __all__ = ["refuse_unfit"]
 
 
 def refuse_unfit(plan: TurnoverPlan, media: Iterable[ClipMetadata], options: PlateOptions) -> TurnoverPlan:
-    """The plan, those events refused whose clip is in a color space that nobody names, or that no FDL is for,
-    or whose AMF cannot be followed; a note on those whose clip is shown turned.
+    """The plan, those events refused whose clip is in a color space that nobody names, that no FDL is for,
+    whose AMF cannot be followed, or that a file of grades has none for. Turned clips get a note.
 
     Parameters
     ----------
@@ -31,10 +32,9 @@ def refuse_unfit(plan: TurnoverPlan, media: Iterable[ClipMetadata], options: Pla
         The clips the plan was made over.
     """
     config = config_url(options.config)
-    amfs = TurnoverAmfs.read(options.amf)
+    amfs, grades = TurnoverAmfs.read(options.amf), TurnoverGrades.read(options.cdl)
     clips = {_first_file(clip.path): clip for clip in media}
     unnamed = False
-
     of_url = {amf.url: amf for amf in (*amfs.of_clips, *amfs.of_show)}
 
     @cache
@@ -65,11 +65,14 @@ def refuse_unfit(plan: TurnoverPlan, media: Iterable[ClipMetadata], options: Pla
     def judged(one: PlannedEvent) -> PlannedEvent:
         if one.url is None:
             return one
+        more: list[str] = []
         try:
             amf = amfs.of(one)
-            more = problems(_first_file(one.url), amf and amf.url)
+            more += problems(_first_file(one.url), amf and amf.url)
+            if one.name is not None:
+                plate_grade(one, amf, grades, plate_stem(one.name).rpartition("/")[2])
         except MediaError as error:
-            more = (str(error),)
+            more.append(str(error))
         notes = _turned(clips[_first_file(one.url)])
         return replace(one, problems=(*one.problems, *more), notes=(*one.notes, *notes))
 

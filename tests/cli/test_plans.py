@@ -148,6 +148,22 @@ def test_a_clip_that_no_fdl_is_for_is_a_problem_before_anything_is_made(
     assert "128x72" in good["problems"][0]
 
 
+def test_an_event_that_a_show_s_grades_have_none_for_is_a_problem_before_anything_is_made(
+    words: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    show = tmp_path / "show.ccc"
+    correction = '<ColorCorrection id="{}"><SatNode><Saturation>0.9</Saturation></SatNode></ColorCorrection>'
+    for id, names in (("A001C002", ["ABC_104_065_010_PL01_v001", "ABC_104_065_010", "A001"]), ("a001", [])):
+        corrections = correction.format("B001") + correction.format(id)
+        show.write_text(f"<ColorCorrectionCollection>{corrections}</ColorCorrectionCollection>")
+        assert run([*words, "--cdl", str(show), "--json"]) == 1
+        good, _ = json.loads(capsys.readouterr().out)
+        assert len(good["problems"]) == bool(names)
+        for problem in good["problems"]:
+            assert problem.startswith(f"{show}: holds 2 corrections, and none for it; call its one of ")
+            assert problem.partition("one of ")[2].split(", ")[:3] == names
+
+
 def test_what_has_changed_since_the_media_were_listed_is_told(
     words: list[str], good: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

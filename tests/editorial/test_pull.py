@@ -54,6 +54,9 @@ FCM: DROP FRAME
 """
 NOBODY = "003  B007C001_240101_R1AB V     C        02:00:00;04 02:00:00;10 01:00:00;14 01:00:00;20\n"
 V20 = "urn:ampas:aces:transformId:v2.0:"
+THIRD = """003  A001C002_240101_R1AB V     C        02:00:00;10 02:00:00;12 01:00:00;14 01:00:00;16
+* LOC: 01:00:00;14 RED     ABC_104_065_030
+"""
 HOW: dict[str, Any] = {"handles": 2, "input_space": "ARRI LogC4", "review": False}
 
 
@@ -110,7 +113,7 @@ def state(folder: Path) -> dict[str, tuple[int, int, bytes]]:
     }
 
 
-ONE, TWO = "ABC_104_065_010_PL01_v001", "ABC_104_065_020_PL01_v001"
+ONE, TWO, THREE = (f"ABC_104_065_0{number}_PL01_v001" for number in (10, 20, 30))
 
 
 def test_every_frame_of_every_event_is_the_one_that_was_asked_for(
@@ -247,6 +250,30 @@ def test_a_grade_given_for_all_is_each_plate_s_own(edl: Path, rushes: Path, tmp_
     assert Cdl.read(out / f"{TWO}.cc") == Cdl((1.2, 1, 1), id=TWO)
     look = Amf.read(out / f"{TWO}.amf").pipeline.looks[0]
     assert (look.description, look.cdl and look.cdl.slope) == (TWO, (1.2, 1, 1))
+
+
+def test_of_a_show_s_grades_each_plate_has_its_own(edl: Path, rushes: Path, tmp_path: Path) -> None:
+    show, out = tmp_path / "show.ccc", tmp_path / "out"
+    edl.write_text(edl.read_text().replace("* ASC_S", "* NO_S") + THIRD)
+    plates = (ONE, TWO, THREE)
+
+    def write(slopes: dict[str, float]) -> None:
+        corrections = "".join(
+            f'<ColorCorrection id="{id}"><SOPNode><Slope>{slope} 1 1</Slope></SOPNode></ColorCorrection>'
+            for id, slope in slopes.items()
+        )
+        show.write_text(f"<ColorCorrectionCollection>{corrections}</ColorCorrectionCollection>")
+
+    write({"a001c001": 1.1, "A001C002_240101_r1ab.mov": 1.2, "abc_104_065_030": 1.3, "A001C002": 1.4})
+    made(edl, rushes, out, cdl=show)
+    assert [Cdl.read(out / f"{plate}.cc").slope[0] for plate in plates] == [1.1, 1.2, 1.3]
+    assert Cdl.read(out / f"{TWO}.cc").id == TWO
+    write({"A001C001": 1.1, "ABC_104_065_010": 1.6, ONE: 1.5, "A001C002": 1.4, "a001c002": 1.7})
+    report = run(edl, rushes, out, cdl=show)
+    assert Cdl.read(out / f"{ONE}.cc").slope[0] == 1.5, "the plate goes before shot and clip"
+    lines = [outcome.failure.error for outcome in report.failures if outcome.failure]
+    assert len(lines) == 2
+    assert all("show.ccc: holds 2 corrections 'A001C002'; leave one of them" in line for line in lines)
 
 
 def test_a_manifest_lists_every_file_with_its_hash(edl: Path, rushes: Path, tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ from mediadask.pixels.color.transform_ids import ACES, space_named_by
 from mediadask.render.plan import clip_stem
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
     from datetime import datetime
 
     from mediadask.editorial.plan import PlannedEvent
@@ -63,23 +63,27 @@ class TurnoverAmfs:
 
     def of(self, planned: PlannedEvent) -> Amf | None:
         """The one whose ``clipId`` names an event's clip, by its file, its reel or the name in the list; else
-        the one that is itself called so; else the show's. None where there is none.
+        the one that is itself called so; else the show's. None where there is none. Of joined clips the first
+        counts that has one.
 
         Raises
         ------
         InvalidRequest
             If several fit equally.
         """
-        event = planned.event
-        names = _names(clip_stem(str(planned.url)), planned.reel, event.reel, event.clip_name)
-        by_clip = [amf for amf in self.of_clips if amf.clip and _names(amf.clip.name, amf.clip.file) & names]
-        by_name = [amf for amf in self.of_clips if not amf.clip and _names(amf.url) & names]
-        fitting = by_clip or by_name or self.of_show
+        parts = str(planned.url).removeprefix("concat:").split("|")
+        fitting = next(filter(None, (self._of_part(part, planned) for part in parts)), self.of_show)
         if len(fitting) > 1:
             urls = ", ".join(amf.url for amf in fitting[:4])
             what = f"{len(fitting)} AMFs are for it"
             raise InvalidRequest(what, where=str(planned.url), do=f"leave one: {urls}")
         return fitting[0] if fitting else None
+
+    def _of_part(self, url: str, planned: PlannedEvent) -> Sequence[Amf]:
+        event = planned.event
+        names = _names(clip_stem(url), planned.reel, event.reel, event.clip_name)
+        by_clip = [amf for amf in self.of_clips if amf.clip and _names(amf.clip.name, amf.clip.file) & names]
+        return by_clip or [amf for amf in self.of_clips if not amf.clip and _names(amf.url) & names]
 
 
 def _names(*texts: str | None) -> set[str]:

@@ -14,6 +14,7 @@ import OpenEXR
 import pytest
 
 from mediadask.editorial import match_events, read_timeline
+from mediadask.editorial.amfs import TurnoverAmfs
 from mediadask.editorial.plates import PlateOptions
 from mediadask.editorial.pull import pull
 from mediadask.editorial.refusals import refuse_unfit
@@ -29,6 +30,7 @@ from mediadask.pixels.color.pipeline import (
     Pipeline,
     Transform,
 )
+from tests.editorial.conftest import clip
 
 if TYPE_CHECKING:
     import mediadask as md
@@ -230,6 +232,18 @@ def test_a_plan_refuses_no_more_than_the_pull(turnover: Path) -> None:
 def test_a_plan_asks_amfs_too(turnover: Path) -> None:
     write(turnover / "amfs" / "A001.amf")
     assert [one.ok for one in planned(turnover, amf=turnover / "amfs")] == [True, False]
+
+
+def test_a_part_that_only_a_handle_reaches_hides_no_amf(tmp_path: Path) -> None:
+    parts = [clip(None, f"01:00:0{2 * number}:00", 48, path=f"/card/P001_{number}.mov") for number in (1, 2)]
+    line = "001  P001_2   V     C        01:00:04:02 01:00:05:00 10:00:00:00 10:00:00:22\n"
+    (tmp_path / "t.edl").write_text(line)
+    (one,) = match_events(read_timeline(tmp_path / "t.edl"), parts, handles=8)
+    assert one.url == "concat:/card/P001_1.mov|/card/P001_2.mov"
+    amf = write(tmp_path / "amfs" / "P001_2.amf")
+    found = TurnoverAmfs.read([str(tmp_path / "amfs")]).of(one)
+    assert found
+    assert found.url == str(amf)
 
 
 def test_what_is_no_amf_is_said_at_once(turnover: Path) -> None:

@@ -117,8 +117,8 @@ def _statements(text: str) -> tuple[str, dict[str, str], list[_Statement]]:
             statements.append(_Statement(where, line, drop, _EVENT.fullmatch(line)))
         elif line.startswith("TITLE:"):
             title = line[6:].strip()
-        elif line.startswith("FCM"):
-            drop = "NON" not in line
+        elif line.upper().startswith("FCM"):
+            drop = "NON" not in line.upper()
         elif replaced := _REPLACED.search(line):
             reels[replaced["short"]] = replaced["long"]
         elif statements:

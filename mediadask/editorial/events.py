@@ -136,6 +136,10 @@ class Event:
     problems: tuple[str, ...] = ()
     """Why it cannot be delivered whatever it matches; empty for a good event."""
 
+    def drops_at(self, rate: Fraction) -> bool:
+        """Whether its labels are drop-frame in a timeline of this rate: the list says so, the rate has it."""
+        return bool(self.drop) and round(rate) % 30 == 0
+
     def speed_at(self, rate: Fraction) -> Fraction:
         """Source frames a timeline frame, in a timeline of this rate."""
         if self.speed is not None:

@@ -50,7 +50,7 @@ def _place(one: PlannedEvent, plan: TurnoverPlan) -> tuple[int | None, int]:
     event = one.event
     if event.record is not None:
         try:
-            first, frames = event.record.at(plan.rate, drop=bool(event.drop) and round(plan.rate) % 30 == 0)
+            first, frames = event.record.at(plan.rate, drop=event.drops_at(plan.rate))
             return first.frames, frames
         except InvalidRequest:
             return None, 0

@@ -311,7 +311,7 @@ def _apart(planned: Sequence[PlannedEvent], rate: Fraction) -> list[PlannedEvent
         if one.event.record is None or one.event.problems:
             continue
         try:
-            first, frames = one.event.record.at(rate, drop=bool(one.event.drop) and round(rate) % 30 == 0)
+            first, frames = one.event.record.at(rate, drop=one.event.drops_at(rate))
         except InvalidRequest:
             continue  # said already
         tracks[one.event.track].append((first.frames, first.frames + frames, number))

@@ -145,7 +145,7 @@ class TurnoverPlan:
         event, rate = one.event, one.rate or one.event.rate or self.rate
         drop = one.timecode is not None and ";" in one.timecode
         source = _labels(event.source, rate, drop)
-        record = _labels(event.record, self.rate, bool(event.drop))
+        record = _labels(event.record, self.rate, event.drops_at(self.rate))
         return {
             "event": event.number,
             "where": event.where,
@@ -183,7 +183,7 @@ def _labels(span: Span | None, rate: Fraction, drop: bool) -> tuple[str | None, 
     if span is None or span == Span(0, 0):  # a line that could not be read has none
         return None, None
     ends = (
-        end if isinstance(end, str) else str(Timecode(0, round(rate), drop and round(rate) % 30 == 0) + end)
+        end if isinstance(end, str) else str(Timecode(0, round(rate), drop) + end)
         for end in (span.start, span.stop)
     )
     return next(ends), next(ends)

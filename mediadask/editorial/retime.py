@@ -7,10 +7,11 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import TYPE_CHECKING
 
-from mediadask.timecode import Timecode
+from mediadask.editorial.events import Span
 
 if TYPE_CHECKING:
     from mediadask.editorial.events import Event, Transition
+    from mediadask.timecode import Timecode
 
 __all__ = ["Use", "frames_shown", "source_use"]
 
@@ -46,8 +47,7 @@ def source_use(event: Event, rate: Fraction, timeline_rate: Fraction, *, drop: b
     notes: list[str] = []
     shown = frames
     if event.record is not None:
-        dropped = bool(event.drop) and round(timeline_rate) % 30 == 0
-        _, recorded = event.record.at(timeline_rate, drop=dropped)
+        _, recorded = event.record.at(timeline_rate, drop=event.drops_at(timeline_rate))
         shown = math.ceil(recorded * rate / timeline_rate)
     if speed == 0:
         frames = 1
@@ -80,7 +80,7 @@ def _retimed(
         return first + listed + 1, day - listed, ""
     if listed == shown != needed:
         if speed < 0 and event.entry is not None:
-            entry = Timecode.parse(event.entry, rate)
+            entry, _ = Span(event.entry, event.entry).at(rate, drop=first.drop)
             return entry + (1 - needed), needed, ""
         return first, needed, ""
     # Speeds are printed with one decimal of source frames a second.

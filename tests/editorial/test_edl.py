@@ -217,6 +217,7 @@ def test_a_line_cut_short_is_a_bad_event_that_names_its_line(line: str) -> None:
 def test_drop_frame_is_said_in_the_labels_or_before_them() -> None:
     drop, later = parse_edl(f"FCM: DROP FRAME\n{LINE}FCM: NON-DROP FRAME\n{LINE}").events
     assert (drop.drop, later.drop) == (True, False)
+    assert one(f"FCM: Non-Drop Frame\n{LINE}").drop is False
     assert one(LINE.replace("01:00:00:10", "01:00:00;10")).source.drop
 
 

@@ -85,6 +85,15 @@ def test_reverse_play_at_double_speed_listed_with_the_records_length_goes_down_f
     assert used(one) == ("01:00:00:02", 47)
 
 
+@pytest.mark.parametrize("mark", [":", ";"])
+def test_an_entry_counts_drop_frame_as_its_source_does(mark: str) -> None:
+    labels = ("01:00:59:20", "01:00:59:28")
+    one = event(labels, 8, source_fps=Fraction("-59.9"), entry=f"01:01:00{mark}12")
+    rate = Fraction(30000, 1001)
+    use = source_use(one, rate, rate, drop=True)
+    assert (str(use.first), use.frames) == ("01:00:59;26", 15)  # to 01:01:00;12, which is 14 frames on
+
+
 def test_a_frozen_frame_uses_one() -> None:
     assert used(event(("01:00:10:21", "01:00:10:22"), 17, speed=Fraction(0))) == ("01:00:10:21", 1)
 

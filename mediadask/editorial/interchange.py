@@ -124,7 +124,9 @@ def _flattened(nested: Any, depth: int) -> otio.schema.Track:
     """
     if depth >= _DEPTH:
         raise InvalidRequest("is a sequence in too many sequences", do="flatten it")
-    if any(isinstance(effect, otio.schema.TimeEffect) or _remap(effect) for effect in nested.effects):
+    if any(
+        isinstance(effect, otio.schema.TimeEffect) or _remap(effect) is not None for effect in nested.effects
+    ):
         raise InvalidRequest("is a sequence that is retimed as a whole", do="retime its clips instead")
     layers = [nested] if isinstance(nested, otio.schema.Track) else [_layer(child) for child in nested]
     pictures = [one for one in layers if one.kind == otio.schema.TrackKind.Video and one.enabled]
@@ -197,13 +199,15 @@ def _speed(effects: Sequence[Any]) -> tuple[Fraction, list[str]]:
     """Source frames a timeline frame, and what of the effects cannot be told."""
     speed, unclear = Fraction(1), []
     for effect in effects:
-        remapped = _remap(effect)
-        if remapped is not None:
-            speed *= remapped
-            if (
-                0 < abs(remapped) < Fraction(1, 100)
-            ):  # some systems write a factor where the format has per cent
-                unclear.append(f"its speed is {float(remapped) * 100:g} %, or that many times")
+        remap = _remap(effect)
+        if remap is not None:
+            per_cent = Fraction(str(remap.get("speed", 100)))
+            backwards = str(remap.get("reverse")).upper() == "TRUE" and per_cent > 0
+            speed *= (-per_cent if backwards else per_cent) / 100
+            if str(remap.get("variablespeed")).upper() in ("1", "TRUE"):
+                unclear.append("its speed changes as it plays (Time Remap): export it without")
+            elif 0 < abs(per_cent) < 1:  # some systems write a factor where the format has per cent
+                unclear.append(f"its speed is {float(per_cent):g} %, or that many times")
         elif isinstance(effect, otio.schema.FreezeFrame):
             speed = Fraction(0)
         elif isinstance(effect, otio.schema.LinearTimeWarp):
@@ -215,19 +219,14 @@ def _speed(effects: Sequence[Any]) -> tuple[Fraction, list[str]]:
     return speed, unclear
 
 
-def _remap(effect: Any) -> Fraction | None:
-    """The speed of FCP 7 XML's Time Remap filter, which the adapter hands on as it found it."""
+def _remap(effect: Any) -> dict[Any, Any] | None:
+    """What FCP 7 XML's Time Remap filter says, which the adapter hands on as it found it."""
     remap = effect.metadata.get("fcp_xml", {})
     if remap.get("effectid") != "timeremap":
         return None
     parameters = remap.get("parameter", [])
     listed = [parameters] if isinstance(parameters, Mapping) else parameters
-    values = {one.get("parameterid"): one.get("value") for one in listed}
-    try:
-        speed = Fraction(str(values.get("speed", 100))) / 100
-    except ValueError:
-        return None
-    return -speed if str(values.get("reverse", "FALSE")).upper() == "TRUE" and speed > 0 else speed
+    return {one.get("parameterid"): one.get("value") for one in listed}
 
 
 def _transition(item: Any, beyond: str) -> Transition | None:

@@ -262,6 +262,23 @@ def test_a_speed_that_may_be_a_factor_or_per_cent_is_not_guessed(read_list: Read
     assert "0.25 %" in found.events[0].problems[0]
 
 
+@pytest.mark.parametrize("said", ["1", "TRUE"])
+@pytest.mark.parametrize("speed", [100, 150])
+def test_a_ramp_of_final_cut_is_listed_whatever_speed_stands_beside_it(
+    said: str, speed: int, read_list: ReadList
+) -> None:
+    ramp = f"<parameter><parameterid>variablespeed</parameterid><value>{said}</value></parameter></effect>"
+    filters = REMAP.format(speed=speed, reverse="FALSE").replace("</effect>", ramp)
+    found = read_list(XMEML.format(first=0, last=24, filters=filters), ".xml")
+    assert "its speed changes as it plays" in found.events[0].problems[0]
+
+
+def test_a_speed_of_final_cut_that_is_no_number_is_listed(read_list: ReadList) -> None:
+    filters = REMAP.format(speed="fast", reverse="FALSE")
+    found = read_list(XMEML.format(first=0, last=24, filters=filters), ".xml")
+    assert "makes no sense" in found.events[0].problems[0]
+
+
 def test_final_cut_x_xml(read_list: ReadList) -> None:
     text = otio.adapters.write_to_string(edit(shot("A001C001"), start=0), "fcpx_xml")
     assert frames_of(read_list(text, ".fcpxml")) == [("/card/A001C001.mov", 24, 48)]

@@ -20,7 +20,10 @@ from mediadask.pixels.color.cdl import Cdl
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-__all__ = ["timeline_events", "timeline_rate"]
+__all__ = ["PROBLEM", "timeline_events", "timeline_rate"]
+
+PROBLEM = "mediadask_problem"
+"""In a clip's metadata: why its reader could not tell what it shows."""
 
 _REELS = ("reel", "reel name", "reel_name", "reelname", "tape", "tape name", "tape_name", "tapeid", "tape id")
 _ODD = (otio.exceptions.OTIOError, ArithmeticError, AttributeError, TypeError, ValueError)
@@ -49,7 +52,11 @@ def timeline_events(timeline: otio.schema.Timeline) -> tuple[tuple[Event, ...], 
 
 
 def timeline_rate(timeline: otio.schema.Timeline) -> float | None:
-    """Frames a second of the first picture track; of its first item where not every one has a length."""
+    """Frames a second of its start, else of the first picture track, of its first item where not every one
+    has a length."""
+    start = timeline.global_start_time
+    if start is not None and start.rate > 1:
+        return float(start.rate)
     tracks = [track for track in timeline.video_tracks() if len(track)]
     lengths = (_length(item) for track in tracks for item in (track, *track))
     return next((length.rate for length in lengths if length is not None and length.rate > 0), None)
@@ -90,6 +97,8 @@ class _Track:
                 continue
             if not child.enabled or _said(child.metadata, ("enabled",)) == "FALSE":
                 self.skipped.append(f"{where}: {child.name} is disabled")
+            elif problem := child.metadata.get(PROBLEM):
+                yield self._bad(where, f"{child.name or 'the clip'} {problem}")
             elif not isinstance(child, otio.schema.Clip):
                 try:
                     flat = _flattened(child, depth)

@@ -19,7 +19,7 @@ from mediadask.clips.storage import normalize, open_file, stat
 from mediadask.editorial.ale import parse_ale
 from mediadask.editorial.edl import parse_edl
 from mediadask.editorial.rates import exact_rate
-from mediadask.errors import UnreadableMedia, UnsupportedMedia
+from mediadask.errors import InvalidRequest, UnreadableMedia, UnsupportedMedia
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -127,7 +127,9 @@ def _read_otio(data: bytes, where: str) -> Timeline:
 
 
 def _read_xml(data: bytes, where: str) -> Timeline:
-    parser = etree.XMLParser(resolve_entities=False, no_network=True, load_dtd=False)
+    parser = etree.XMLParser(
+        resolve_entities=False, no_network=True, load_dtd=False, remove_comments=True, remove_pis=True
+    )
     try:
         root = etree.fromstring(data, parser)
     except (etree.XMLSyntaxError, ValueError) as error:
@@ -140,12 +142,18 @@ def _read_xml(data: bytes, where: str) -> Timeline:
         raise UnreadableMedia(
             "declares entities or fetches them, which is refused", where=where, do="export it again"
         )
-    adapter = {"xmeml": "fcp_xml", "fcpxml": "fcpx_xml"}.get(root.tag)
-    if adapter is None:
+    if root.tag == "fcpxml":
+        from mediadask.editorial.fcpx import fcpx_timelines
+
+        try:
+            return _read(where, fcpx_timelines(root))
+        except InvalidRequest as error:
+            raise UnreadableMedia(str(error), where=where) from None
+    if root.tag != "xmeml":
         raise UnsupportedMedia(
             f"is XML of another kind (<{str(root.tag)[:40]}>)", where=where, do="export Final Cut Pro XML"
         )
-    return _adapted(where, adapter, etree.tostring(root, encoding="unicode"))
+    return _adapted(where, "fcp_xml", etree.tostring(root, encoding="unicode"))
 
 
 def _read_aaf(data: bytes, where: str) -> Timeline:
@@ -161,8 +169,6 @@ def _read_aaf(data: bytes, where: str) -> Timeline:
 def _adapted(where: str, adapter: str, source: str, *, from_file: bool = False) -> Timeline:
     import opentimelineio as otio
 
-    from mediadask.editorial.interchange import timeline_events, timeline_rate
-
     if adapter not in otio.adapters.available_adapter_names():
         raise UnsupportedMedia(
             f"is read by an OpenTimelineIO adapter that is not installed ({adapter})",
@@ -176,6 +182,13 @@ def _adapted(where: str, adapter: str, source: str, *, from_file: bool = False) 
     except Exception as error:  # adapters let through whatever a file they did not foresee makes Python raise
         what = " ".join(str(error).split()) or type(error).__name__
         raise UnreadableMedia(f"is no timeline that can be read ({what[:200]})", where=where) from error
+    return _read(where, found)
+
+
+def _read(where: str, found: Any) -> Timeline:
+    """What an adapter has found, as our own."""
+    from mediadask.editorial.interchange import timeline_events, timeline_rate
+
     timeline = _only_timeline(found, where)
     events, skipped = timeline_events(timeline)
     rate = timeline_rate(timeline)

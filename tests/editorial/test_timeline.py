@@ -279,11 +279,6 @@ def test_a_speed_of_final_cut_that_is_no_number_is_listed(read_list: ReadList) -
     assert "makes no sense" in found.events[0].problems[0]
 
 
-def test_final_cut_x_xml(read_list: ReadList) -> None:
-    text = otio.adapters.write_to_string(edit(shot("A001C001"), start=0), "fcpx_xml")
-    assert frames_of(read_list(text, ".fcpxml")) == [("/card/A001C001.mov", 24, 48)]
-
-
 def test_aaf(tmp_path: Path) -> None:
     pytest.importorskip("otio_aaf_adapter")
     item = shot("A001C001")
@@ -371,6 +366,9 @@ BOMB = (
         ("x.xml", "\0\1\2", "not well-formed"),
         ("x.xml", "<html/>", "another kind"),
         ("x.xml", "<xmeml/>", "no timeline"),
+        ("x.fcpxml", "<fcpxml/>", "holds 0 timelines"),
+        ("x.fcpxml", "<fcpxml><project><sequence/></project></fcpxml>", "without a frame rate"),
+        ("x.fcpxml", "<fcpxml><project/><project/></fcpxml>", "holds 0 timelines"),
         ("x.otio", '{"a":' * 100_000 + "1" + "}" * 100_000, "nested deeper"),
         ("x.otio", '{"OTIO_SCHEMA": "Timeline.1"', "is no JSON"),
         ("x.otio", '{"OTIO_SCHEMA": "Clip.1"}', "holds 0 timelines"),

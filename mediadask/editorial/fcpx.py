@@ -74,7 +74,9 @@ class _Sequence:
 
     resources: Mapping[str, Element]
     rate: Fraction
-    depth: int = 0
+    inside: tuple[Element, ...] = ()
+    """The compound clips that it is in."""
+
     lines: list[tuple[int, Fraction, Fraction, list[Any]]] = field(default_factory=list)
     """Of storylines and connected clips: lane, begin and end in seconds from the sequence's start, items."""
 
@@ -190,9 +192,9 @@ class _Sequence:
             into = first - _seconds(sequence, "tcStart")
             if into < 0:
                 raise InvalidRequest("begins before its sequence does", do="export it again")
-            if self.depth >= _DEPTH:
-                raise InvalidRequest("is a sequence in too many sequences", do="flatten it")
-            stack = _Sequence(self.resources, rate, self.depth + 1).stack(sequence)
+            if source in self.inside or len(self.inside) >= _DEPTH:
+                raise InvalidRequest("is a sequence in itself or in too many", do="flatten it")
+            stack = _Sequence(self.resources, rate, (*self.inside, source)).stack(sequence)
             stack.name, stack.source_range = element.get("name", ""), _range(into * rate, frames, rate)
             return stack
         reference = otio.schema.MissingReference()

@@ -8,7 +8,7 @@ rounds some times of 25 and 30 a frame down.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from fractions import Fraction
@@ -43,6 +43,7 @@ _CONTAINERS = {"clip", "sync-clip", "mc-clip"}
 """What in them has no lane is what they show; all else is connected to them."""
 
 _TIME = re.compile(r"-?[0-9]{1,19}(\.[0-9]{1,19}|/0*[1-9][0-9]{0,18})?s?")
+_MOST_COMPOUND = 1000
 _DEPTH = 8
 """How deep in compound clips clips are looked for."""
 
@@ -76,6 +77,9 @@ class _Sequence:
     rate: Fraction
     inside: tuple[Element, ...] = ()
     """The compound clips that it is in."""
+
+    budget: Iterator[int] = field(default_factory=lambda: iter(range(_MOST_COMPOUND)))
+    """Of the compound clips that are opened: ten in ten, eight deep, would be a hundred million."""
 
     lines: list[tuple[int, Fraction, Fraction, list[Any]]] = field(default_factory=list)
     """Of storylines and connected clips: lane, begin and end in seconds from the sequence's start, items."""
@@ -194,7 +198,11 @@ class _Sequence:
                 raise InvalidRequest("begins before its sequence does", do="export it again")
             if source in self.inside or len(self.inside) >= _DEPTH:
                 raise InvalidRequest("is a sequence in itself or in too many", do="flatten it")
-            stack = _Sequence(self.resources, rate, (*self.inside, source)).stack(sequence)
+            if next(self.budget, None) is None:
+                raise InvalidRequest(
+                    f"is more than the {_MOST_COMPOUND}th sequence in sequences", do="flatten it"
+                )
+            stack = _Sequence(self.resources, rate, (*self.inside, source), self.budget).stack(sequence)
             stack.name, stack.source_range = element.get("name", ""), _range(into * rate, frames, rate)
             return stack
         reference = otio.schema.MissingReference()

@@ -221,6 +221,18 @@ def test_a_compound_clip_is_what_is_on_top_in_it_as_long_as_it_is_shown(read_lis
     assert last == ("A001C002", 100, 110)
 
 
+def test_compound_clips_in_compound_clips_end(read_list: ReadList) -> None:
+    """Ten in ten, seven deep: ten million in a file of a few kilobytes."""
+
+    def ten(depth: int) -> str:
+        return f'<ref-clip ref="deep{depth}" duration="{long(24)}"/>' * 10 if depth else shot("A001C001")
+
+    sequence = '<media id="deep{}"><sequence format="f" tcStart="0s"><spine>{}</spine></sequence></media>'
+    media = "".join(sequence.format(depth, ten(depth - 1)) for depth in range(1, 8))
+    text = project(ten(7)).replace("</resources>", f"{media}</resources>")
+    assert "1000th sequence" in str([event.problems for event in read_list(text, ".fcpxml").events])
+
+
 def test_a_compound_clip_in_itself_ends(read_list: ReadList) -> None:
     itself = f'<ref-clip ref="compound" duration="{long(24)}"/>'
     for bad in frames_of(read_list(project(itself, compound=itself * 10), ".fcpxml")):

@@ -19,7 +19,12 @@ from mediadask.errors import MediaError
 if TYPE_CHECKING:
     from dask.highlevelgraph import HighLevelGraph
 
-__all__ = ["Delivery", "Failure", "Group", "Outcome", "Report", "Unit", "attempt", "delivery"]
+__all__ = ["Delivery", "Failure", "Group", "Outcome", "Report", "Unit", "attempt", "delivery", "sendable"]
+
+
+def sendable(text: str) -> str:
+    """The text as UTF-8 can hold it, as all that Dask sends must be: file names may have other bytes."""
+    return text if text.isascii() else text.encode("utf-8", "backslashreplace").decode()
 
 
 @dataclass(frozen=True)
@@ -47,7 +52,8 @@ class Unit:
     @cached_property
     def key(self) -> str:
         """Deterministic: equal calls have equal keys in every process."""
-        return f"{self.kind.partition(' ')[0] or 'unit'}-{_tokenize(self.function, self.args)}"
+        word = sendable(self.kind.partition(" ")[0]) or "unit"
+        return f"{word}-{_tokenize(self.function, self.args)}"
 
     def __call__(self, *before: Any) -> Any:
         """Run it; a group's finish gets the group's results as its first argument."""
@@ -92,6 +98,9 @@ class Failure:
 
     kind: str
     """The exception's class name."""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "error", sendable(self.error))
 
     @classmethod
     def of(cls, error: BaseException) -> Failure:

@@ -11,7 +11,7 @@ from distributed import Client, LocalCluster, Status
 from distributed.client import ClosedClientError
 from distributed.protocol.pickle import dumps, loads
 
-from mediadask.delivery import Delivery
+from mediadask.delivery import Delivery, sendable
 from mediadask.errors import InvalidRequest, MediaError
 from mediadask.pool import standing
 from mediadask.pool.config import load_config
@@ -224,7 +224,7 @@ class Pool:
             There is none.
         """
         for job in reversed(self.jobs()):
-            if name in (job.id, job.name):
+            if sendable(name) in (job.id, job.name):
                 return job
         raise InvalidRequest("the pool knows no such job", where=name, do="`mediadask jobs` lists them")
 
@@ -276,6 +276,7 @@ class Pool:
         """
         if self._cluster is not None and self._cluster.scheduler.status in (Status.closing, Status.closed):
             raise self._gone()  # at once: a client looks for its scheduler for half a minute
+        arguments = {name: sendable(it) if isinstance(it, str) else it for name, it in arguments.items()}
         try:
             return self.client.sync(getattr(self.client.scheduler, f"mediadask_{what}"), **arguments)
         except MediaError:

@@ -92,7 +92,8 @@ class Output:
     def of(cls, url: str, source: str, *made_of: Any) -> Output:
         """The output at `url` made from `source` (a URL) and everything else in `made_of` (plain data)."""
         # The source is the same whatever version reads it: what an older one made is replaced, not refused.
-        return cls(url, Mark(fingerprint(*made_of), hashlib.sha256(source.encode()).hexdigest()[:8]))
+        named = hashlib.sha256(source.encode(errors="surrogateescape")).hexdigest()[:8]
+        return cls(url, Mark(fingerprint(*made_of), named))
 
     @property
     def name(self) -> str:

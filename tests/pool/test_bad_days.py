@@ -15,13 +15,14 @@ import pytest
 from sqlalchemy import select
 
 import mediadask as md
+from mediadask.delivery import Delivery, Group, Unit
 from mediadask.errors import MediaError
 from mediadask.pool import Pool
 from mediadask.pool.ledger.tables import attempts, displacements, open_database
 from tests.pool.waiting import WAIT, eventually, see
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
 
@@ -61,6 +62,42 @@ def test_a_unit_that_kills_its_worker_twice_is_set_aside_and_the_rest_goes_on(po
     (failed,) = report.failures
     assert failed.name == "3"
     assert "its worker died 2 times" in failed.failure.error
+
+
+LATIN_1 = os.fsdecode(b"/rushes/caf\xe9.mov")
+"""What Linux calls a file whose name is no UTF-8."""
+
+
+def unreadable(path: str) -> None:
+    raise ValueError(f"cannot read {path}")
+
+
+def deadly(path: str) -> None:
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+@pytest.mark.parametrize(
+    ("function", "said"),
+    [
+        (unreadable, r"ValueError: cannot read /rushes/caf\udce9.mov"),
+        (deadly, r"/rushes/caf\udce9.mov: its worker died 2 times"),
+    ],
+    ids=["raises", "dies"],
+)
+def test_names_that_are_no_text_cross_to_the_pool_and_back(
+    function: Callable[[str], None], said: str, pool: Pool
+) -> None:
+    unit = Unit(function, (LATIN_1,), name=LATIN_1, kind=LATIN_1)
+    work = Delivery(LATIN_1, [Group(LATIN_1, (unit,))])
+    job = pool.submit(work, show=LATIN_1)
+    (failed,) = job.result(WAIT).failures
+    assert failed.name == LATIN_1
+    assert failed.failure.error.startswith(said)
+    (listed,) = pool.jobs()
+    assert (listed.name, listed.show) == (r"/rushes/caf\udce9.mov",) * 2
+    assert listed.progress.error.startswith(said)
+    assert pool.job(LATIN_1).id == job.id
+    assert set(pool.costs()["show"]) == {listed.show}
 
 
 def test_a_worker_killed_mid_frame_costs_only_its_unit(pool: Pool, tmp_path: Path) -> None:

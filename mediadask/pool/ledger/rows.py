@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import bindparam, update
 from sqlalchemy.dialects import postgresql, sqlite
 
+from mediadask.delivery import sendable
 from mediadask.pool.events import (
     AttemptEnded,
     AttemptFlagged,
@@ -180,10 +181,8 @@ def _attempt(event: AttemptStarted | AttemptFlagged | AttemptEnded) -> Row:
 
 
 def _clean(text: str) -> str:
-    """What both databases take: file names may hold bytes that are not text, PostgreSQL takes no NUL."""
-    if text.isascii() and "\0" not in text:
-        return text
-    return text.encode("utf-8", "backslashreplace").decode().replace("\0", "\\0")
+    """What both databases take: PostgreSQL takes no NUL."""
+    return sendable(text).replace("\0", "\\0")
 
 
 def _statement(table: Table, columns: frozenset[str], dialect: str) -> Executable:

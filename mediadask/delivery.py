@@ -106,8 +106,11 @@ class Failure:
     def of(cls, error: BaseException) -> Failure:
         """From an exception; any but a `MediaError` is named, since its message seldom says enough."""
         kind = type(error).__name__
-        line = " ".join(str(error).split())
-        return cls(line if isinstance(error, MediaError) else f"{kind}: {line}".rstrip(": "), kind)
+        try:
+            line = " ".join(str(error).split())
+        except Exception:  # somebody's own __str__ raises, or returns None
+            line = ""
+        return cls(line if line and isinstance(error, MediaError) else f"{kind}: {line}".rstrip(": "), kind)
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import os
 import signal
 import subprocess
@@ -98,6 +99,40 @@ def test_names_that_are_no_text_cross_to_the_pool_and_back(
     assert listed.progress.error.startswith(said)
     assert pool.job(LATIN_1).id == job.id
     assert set(pool.costs()["show"]) == {listed.show}
+
+
+class Mute(Exception):
+    def __str__(self) -> str:
+        return None  # type: ignore[return-value]
+
+
+def mute(number: int) -> None:
+    raise Mute
+
+
+def test_an_error_that_cannot_say_what_it_is_frees_its_slot(pool: Pool) -> None:
+    job = pool.submit(md.delivery(mute, range(3), name="mute"))
+    assert {failed.failure.error for failed in job.result(WAIT).failures} == {"Mute"}
+    assert pool.submit(md.delivery(short, range(3), name="after")).result(WAIT).results == [0, 1, 2]
+
+
+class Picky:
+    """Leaves the process of a worker that loads it, as some programs do that are imported."""
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return loaded_here, ()
+
+
+def loaded_here() -> Picky:
+    if multiprocessing.parent_process() is not None:
+        sys.exit("no license here")
+    return Picky()
+
+
+def test_a_unit_that_exits_as_it_is_loaded_frees_its_slot(pool: Pool) -> None:
+    job = pool.submit(md.delivery(short, [Picky()], name="picky"))
+    (failed,) = job.result(WAIT).failures
+    assert failed.failure.error == "SystemExit: no license here"
 
 
 def test_a_worker_killed_mid_frame_costs_only_its_unit(pool: Pool, tmp_path: Path) -> None:

@@ -157,16 +157,18 @@ class Workbench(WorkerPlugin):
         ident = threading.get_ident()
         with self.worker.active_threads_lock:  # so that Dask's profile and call stacks show the units
             self.worker.active_threads[ident] = seat.bundle
-        with checkpoints_call(lambda: self._checkpoint(seat, loop)):
-            for position, call in enumerate(_calls(payload, units)):
-                if not seat.begin(position):
-                    break
-                if seat.end(_attempt(seat, call)):
-                    loop.call_soon_threadsafe(loop.call_later, _REPORT_SECONDS, self._report, seat)
-        with self.worker.active_threads_lock:
-            del self.worker.active_threads[ident]
-        seat.note("done")
-        loop.call_soon_threadsafe(self._done, seat)
+        try:
+            with checkpoints_call(lambda: self._checkpoint(seat, loop)):
+                for position, call in enumerate(_calls(payload, units)):
+                    if not seat.begin(position):
+                        break
+                    if seat.end(_attempt(seat, call)):
+                        loop.call_soon_threadsafe(loop.call_later, _REPORT_SECONDS, self._report, seat)
+        finally:  # whatever happened here, the slot is free
+            with self.worker.active_threads_lock:
+                del self.worker.active_threads[ident]
+            seat.note("done")
+            loop.call_soon_threadsafe(self._done, seat)
 
     def _checkpoint(self, seat: Seat, loop: asyncio.AbstractEventLoop) -> None:
         seat.frames += 1
@@ -214,7 +216,7 @@ def _calls(payload: bytes, units: int) -> Iterator[Callable[[], bytes]]:
     """One by one, each a call that gives the pickled result."""
     try:
         bundle = loads(payload)
-    except Exception as error:
+    except BaseException as error:
         # If one of several is to blame the next try shows which: each then goes alone.
         failure = error
         yield from [partial(_raise, failure)] * units
@@ -223,7 +225,7 @@ def _calls(payload: bytes, units: int) -> Iterator[Callable[[], bytes]]:
         yield partial(_call, unit, results)
 
 
-def _raise(error: Exception) -> bytes:
+def _raise(error: BaseException) -> bytes:
     raise error
 
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from distributed.protocol.pickle import loads
 
+from mediadask.checkpoint import checkpoint
 from mediadask.delivery import Delivery, Failure
 from mediadask.errors import InvalidRequest, MediaError
 
@@ -110,7 +111,7 @@ class Job:
     def wait(self, timeout: float | None = None) -> bool:
         """Wait until it has ended, at most `timeout` seconds. Returns whether it has.
 
-        Interrupting the wait leaves the job running.
+        Interrupting the wait leaves the job running. A unit that waits makes way for higher classes only.
 
         Raises
         ------
@@ -122,6 +123,7 @@ class Job:
             left = _POLL_SECONDS if until is None else min(_POLL_SECONDS, until - monotonic())
             if left < 0:
                 return False
+            checkpoint()  # in a unit, which has a slot that what it waits for may need
             self._described = self._pool.ask("wait", job=self.id, timeout=left)
             if trouble := self._described["trouble"]:
                 raise MediaError(trouble, where=self.name, do=_WITHOUT_WORKERS)

@@ -131,6 +131,31 @@ def test_a_job_may_be_raised_over_what_runs(pool: Pool, tmp_path: Path) -> None:
     assert behind.result(WAIT).failures == []
 
 
+def through_the_pool(address: str, folder: Path, priority: str, number: int) -> int:
+    """Has another job of the same pool do it."""
+    (folder / f"begun {number}").touch()
+    everyone = [folder / f"begun {n}" for n in range(2)]
+    while not all(path.exists() for path in everyone):
+        time.sleep(0.002)
+    with Pool.connect(address) as pool:
+        inner = pool.submit(md.delivery(short, [number], name=f"inner {priority}"), priority=priority)
+        return inner.result(WAIT).results[0]
+
+
+def test_units_that_wait_for_more_urgent_jobs_make_way_for_them(pool: Pool, tmp_path: Path) -> None:
+    work = partial(through_the_pool, pool.address, tmp_path, "urgent")
+    assert pool.submit(md.delivery(work, range(2), name="outer")).result(WAIT).results == [0, 1]
+
+
+def test_units_that_wait_for_jobs_of_their_class_can_be_cancelled(pool: Pool, tmp_path: Path) -> None:
+    work = partial(through_the_pool, pool.address, tmp_path, "normal")
+    outer = pool.submit(md.delivery(work, range(2), name="outer"))
+    eventually(lambda: [job.name for job in pool.jobs()].count("inner normal") == 2)
+    outer.cancel()
+    for inner in (job for job in pool.jobs() if job.name == "inner normal"):
+        assert inner.wait(WAIT), "they have the slots now"
+
+
 def test_a_unit_that_stands_aside_can_be_cancelled(pool: Pool, tmp_path: Path) -> None:
     behind = pool.submit(
         md.delivery(partial(frames_of, tmp_path), range(2), name="clips"), priority="background"

@@ -162,6 +162,8 @@ def test_killed_in_the_middle_of_a_job_it_goes_on_when_it_is_up_again(
     stale = mediadask("pool", "status")
     assert stale.returncode == 2
     assert f"local: the pool (process {first.pid}) has died; `mediadask pool up` goes on" in stale.stderr
+    listed = json.loads(mediadask("jobs", "--json").stdout)
+    assert [(each["job"], each["status"]) for each in listed] == [(job.id, "orphaned")]
 
     second = up(workers=2)
     assert second.pid != first.pid

@@ -6,6 +6,7 @@ import fcntl
 import hashlib
 import os
 import pickle
+import socket
 from typing import TYPE_CHECKING, Self
 
 if TYPE_CHECKING:
@@ -84,8 +85,12 @@ class Journal:
         self.close(keep=bool(self.events))
 
     @staticmethod
-    def is_held(path: str) -> bool | None:
-        """Whether the process that made this journal lives; None where that cannot be seen from here."""
+    def is_held(path: str, host: str) -> bool | None:
+        """Whether the process on `host` that made this journal lives; None where that cannot be seen from
+        here.
+        """
+        if host != socket.gethostname():
+            return None
         try:
             with open(path, "rb") as file:
                 fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)

@@ -295,10 +295,9 @@ class Ledger:
                     _end_session(connection, other.session, "pool died")
 
     def _is_dead(self, other: Any) -> bool:
-        if other.host == socket.gethostname():
-            alive = Journal.is_held(other.journal)
-            if alive is not None:
-                return not alive
+        alive = Journal.is_held(other.journal, other.host)
+        if alive is not None:
+            return not alive
         # From afar only silence tells, timed by our own monotonic clock: theirs may be wrong.
         beats, since = self._seen.get(other.session, (-1, 0.0))
         if beats != other.beats:

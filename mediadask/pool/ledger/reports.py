@@ -9,6 +9,7 @@ import pandas as pd
 from sqlalchemy import func, select
 
 from mediadask.pool.events import utc_now
+from mediadask.pool.ledger.journal import Journal
 from mediadask.pool.ledger.tables import displacements, jobs, sessions
 
 if TYPE_CHECKING:
@@ -34,23 +35,34 @@ def history(engine: Engine, *, limit: int | None = None, since: datetime | None 
     columns = (
         jobs.c.job, jobs.c.name, jobs.c.show, jobs.c.kind, jobs.c.priority, jobs.c.status, jobs.c.submitted,
         jobs.c.deadline, jobs.c.seconds, jobs.c.running_seconds, jobs.c.groups, jobs.c.groups_done,
-        jobs.c.groups_failed, jobs.c.error, sessions.c.ended.label("session_ended"),
+        jobs.c.groups_failed, jobs.c.error, jobs.c.session,
     )  # fmt: skip
     query = (
         select(*columns)
-        .select_from(jobs.outerjoin(sessions, jobs.c.session == sessions.c.session))
         .where(jobs.c.submitted >= (since or EARLIEST))
         .order_by(jobs.c.submitted.desc())
         .limit(limit)
     )
     table = read_table(engine, query)
     running = table["status"] == "running"
-    table.loc[running & table["session_ended"].notna(), "status"] = "orphaned"
+    table.loc[running & table.pop("session").isin(_dead_sessions(engine)), "status"] = "orphaned"
     submitted = pd.to_datetime(table["submitted"], utc=True)
     so_far = (pd.Timestamp(utc_now()) - submitted).dt.total_seconds()
     table["seconds"] = table["seconds"].astype(float).where(~running, so_far)
     table.insert(9, "waiting_seconds", table["seconds"] - table.pop("running_seconds").astype(float))
-    return table.drop(columns="session_ended")
+    return table
+
+
+def _dead_sessions(engine: Engine) -> list[str]:
+    """Those of processes that died and left jobs; of another host only once a pool has noticed."""
+    left = select(jobs.c.session).where(jobs.c.status == "running")
+    query = select(sessions).where(sessions.c.session.in_(left))
+    with engine.connect() as connection:
+        return [
+            each.session
+            for each in connection.execute(query)
+            if each.ended or Journal.is_held(each.journal, each.host) is False
+        ]
 
 
 def turnaround(

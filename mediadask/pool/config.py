@@ -129,6 +129,9 @@ class PoolConfig(_Settings):
             raise ValueError(f"default-class {self.default_class!r} is not one of {', '.join(self.classes)}")
         if len({each.order for each in self.classes.values()}) < len(self.classes):
             raise ValueError("two classes have the same order")
+        if len({name.casefold() for name in self.budgets}) < len(self.budgets):
+            names = ", ".join(self.budgets)
+            raise ValueError(f"budgets of one show twice, upper and lower case being alike: {names}")
         if "default" not in self.seconds_per_frame:
             raise ValueError("seconds-per-frame needs a default")
         return self
@@ -186,6 +189,12 @@ class PoolConfig(_Settings):
                 f"no priority class {name!r}", do=_hint(name, self.class_names, "use one of")
             )
         return name
+
+    def budgeted(self, show: str) -> str | None:
+        """The name under which `show` has a budget, if it has: in upper or lower case, for Dask makes names
+        from the environment lower.
+        """
+        return next((name for name in self.budgets if name.casefold() == show.casefold()), None)
 
     def tier_named(self, name: str) -> Tier:
         """The tier of this name.

@@ -40,6 +40,20 @@ def test_the_environment_overrides_a_nested_setting():
     assert told.stdout.split() == ["300.0", "0.25", "10.0"]
 
 
+def test_a_budget_from_the_environment_is_of_its_show_in_upper_case():
+    line = "from mediadask.pool.config import load_config as l; c = l(); " + (
+        "print(c.budgets[c.budgeted('AGM')].amount, c.budgeted('OTHER'))"
+    )
+    told = subprocess.run(
+        [sys.executable, "-c", line],
+        env={"DASK_MEDIADASK__BUDGETS__AGM__AMOUNT": "5"},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert told.stdout.split() == ["5.0", "None"]
+
+
 def test_dask_watches_itself_less_closely_unless_told_to():
     asks = "import dask.config, mediadask.pool; print(dask.config.get('distributed.worker.profile.interval'))"
     for said, found in (({}, "100ms"), ({"DASK_DISTRIBUTED__WORKER__PROFILE__INTERVAL": "7ms"}, "7ms")):
@@ -74,6 +88,10 @@ def test_dask_config_adds_tiers_classes_and_budgets():
         (
             {"classes": {"urgent": {"zzz": 1}}},
             "mediadask.classes.urgent.zzz: no such setting; known are order, target-turnaround",
+        ),
+        (
+            {"budgets": {"AGM": {"amount": 1}, "agm": {"amount": 2}}},
+            "mediadask: budgets of one show twice, upper and lower case being alike: AGM, agm",
         ),
         (
             {"budgets": {"S": {"amount": -1}}},

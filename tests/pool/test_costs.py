@@ -199,6 +199,16 @@ def test_budgets_warn_before_they_bite(ledger: Ledger) -> None:
     assert budgets(ledger.engine, load_config()).empty
 
 
+def test_shows_in_upper_and_lower_case_share_a_budget(ledger: Ledger) -> None:
+    config = load_config({"budgets": {"agm": {"amount": 5, "action": "hold"}}})
+    worker = lease(ledger, hours=12)
+    for after, show in enumerate(["AGM", "agm", "Agm", "OTHER"]):
+        attempt(ledger, submit(ledger, show), worker, 3, after=3 * after)
+    ledger.flush()
+    assert spent(ledger.engine, config) == {"agm": 9}
+    assert list(budgets(ledger.engine, config)["state"]) == ["hold"]
+
+
 @settings(max_examples=25, deadline=None)
 @given(st.randoms(use_true_random=False), st.integers(0, 8), st.integers(1, 4))
 def test_whatever_happened_the_shares_add_up_to_the_leases(

@@ -90,9 +90,10 @@ def costs(
 
 
 def spent(engine: Engine, config: PoolConfig) -> dict[str, float]:
-    """What each show has cost so far, its share of idle workers included."""
+    """What has been spent of each budget so far, by its name, shares of idle workers included."""
     table = costs(engine, config)
-    return dict(zip(table["show"], table["total"].astype(float), strict=True))
+    by_budget = table.groupby(table["show"].map(config.budgeted))["total"].sum()
+    return {str(name): float(total) for name, total in by_budget.items()}
 
 
 def budgets(engine: Engine, config: PoolConfig) -> pd.DataFrame:

@@ -93,7 +93,7 @@ class Snapshot:
     workers: tuple[WorkerState, ...] = ()
     tiers: Mapping[str, TierState] = field(default_factory=dict)
     spent: Mapping[str, float] = field(default_factory=dict)
-    """By each show that has a budget."""
+    """By the names of budgets."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,11 +157,11 @@ class ScalingPolicy:
         allowed = []
         last = self.config.class_names[-1]
         for work in snapshot.work:
-            budget = self.config.budgets.get(work.show)
-            spent = snapshot.spent.get(work.show, 0.0)
-            if budget is None:
+            name = self.config.budgeted(work.show)
+            if name is None:
                 allowed.append(work)
                 continue
+            budget, spent = self.config.budgets[name], snapshot.spent.get(name, 0.0)
             state = budget.state(spent)
             if state == "background":
                 work = replace(work, priority=last)

@@ -80,7 +80,7 @@ class Scaler(SchedulerPlugin):
         """Tiers whose owner wants them back."""
 
         self.spent: dict[str, float] = {}
-        """By show, as of some seconds ago; only where there are budgets."""
+        """By the names of budgets, as of some seconds ago."""
 
         self._work, self._kept, self._evacuate = work, kept, evacuate
         self._idle_since: dict[str, float] = {}
@@ -101,8 +101,8 @@ class Scaler(SchedulerPlugin):
 
     def budget_state(self, show: str) -> Literal["ok", "warn", "background", "hold"]:
         """What a show's budget says of its work now."""
-        budget = self.books.config.budgets.get(show)
-        return "ok" if budget is None else budget.state(self.spent.get(show, 0.0))
+        name = self.books.config.budgeted(show)
+        return "ok" if name is None else self.books.config.budgets[name].state(self.spent.get(name, 0.0))
 
     def held(self, show: str) -> str:
         """Why nothing more of a show's work begins; empty where it may."""
@@ -121,8 +121,10 @@ class Scaler(SchedulerPlugin):
         )
 
     def _of_budget(self, show: str) -> str:
-        budget = self.books.config.budgets.get(show)
-        return "" if budget is None else budget.notice(show, self.spent.get(show, 0.0), self.currency)
+        name = self.books.config.budgeted(show)
+        if name is None:
+            return ""
+        return self.books.config.budgets[name].notice(show, self.spent.get(name, 0.0), self.currency)
 
     def trouble(self) -> str:
         """Why there is no worker although there should be; empty where all is well."""

@@ -88,13 +88,13 @@ class PoolView:
 
     def _read(self) -> tuple[list[Row], list[Row], list[Row]]:
         # Imported here: tables need pandas, which a pool does not while nobody asks for one.
-        from mediadask.pool.ledger.costs import budgets, costs
+        from mediadask.pool.ledger.costs import costs
         from mediadask.pool.ledger.reports import delays, turnaround
 
         engine, config = self.books.ledger.engine, self.books.config
         spent = costs(engine, config)
-        limits = budgets(engine, config).set_index("show")
-        spent["budget"] = spent["show"].map(limits["amount"])
+        amounts = {name: budget.amount for name, budget in config.budgets.items()}
+        spent["budget"] = spent["show"].map(config.budgeted).map(amounts)
         return _rows(turnaround(engine, config)), _rows(spent), _rows(delays(engine))
 
 

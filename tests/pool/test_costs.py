@@ -13,7 +13,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mediadask.pool.config import load_config
-from mediadask.pool.events import AttemptEnded, AttemptStarted, JobSubmitted, WorkerJoined, WorkerLeft, new_id
+from mediadask.pool.events import (
+    AttemptEnded,
+    AttemptStarted,
+    Displaced,
+    JobSubmitted,
+    WorkerJoined,
+    WorkerLeft,
+    new_id,
+)
 from mediadask.pool.ledger.costs import budgets, costs, spent
 from mediadask.pool.ledger.ledger import Ledger
 
@@ -161,6 +169,27 @@ def test_what_runs_now_counts_so_far(ledger: Ledger) -> None:
     (row,) = costs(ledger.engine, load_config()).to_dict("records")
     assert row["compute"] == pytest.approx(2, abs=0.1)
     assert row["idle"] == pytest.approx(2, abs=0.1)
+
+
+def test_what_stands_aside_now_costs_nothing_meanwhile(ledger: Ledger) -> None:
+    worker, behind, front = new_id(), submit(ledger, "BEHIND"), submit(ledger, "FRONT")
+    now = datetime.now(UTC)
+    ago = [now - timedelta(hours=hours) for hours in range(5)]
+    ledger.record(WorkerJoined(worker=worker, tier="it", price_per_hour=2.0, threads=1, at=ago[4]))
+    what = {"unit": "u", "kind": "k", "frames": 1, "worker": worker}
+    ledger.record(AttemptStarted(**what, attempt="b", job=behind, at=ago[4]))
+    ledger.record(AttemptStarted(**what, attempt="f", job=front, at=ago[1]))
+    aside = {"attempt": "b", "job": behind, "unit": "u", "for_job": front, "worker": worker}
+    ledger.record(Displaced(**aside, displacement="1", seconds=3600, ended="resumed", at=ago[3]))
+    ledger.record(Displaced(**aside, displacement="2", at=ago[1]))
+    ledger.flush()
+    table = costs(ledger.engine, load_config()).set_index("show")
+    figures = ["compute", "idle", "compute_hours", "displaced_hours"]
+    assert list(table.loc["BEHIND", figures]) == pytest.approx([4, 1.33, 2, 2], abs=0.01)
+    assert list(table.loc["FRONT", figures]) == pytest.approx([2, 0.67, 1, 0], abs=0.01)
+    assert table["total"].sum() == pytest.approx(table.attrs["leased"], rel=1e-3)
+    first = costs(ledger.engine, load_config(), until=ago[2]).set_index("show")
+    assert list(first.loc["BEHIND", figures]) == pytest.approx([2, 2, 1, 1], abs=0.01)
 
 
 def test_a_clock_step_changes_no_figure(ledger: Ledger) -> None:

@@ -10,6 +10,8 @@ nothing: its hours are reported, the money is in what ran instead.
 
 from __future__ import annotations
 
+from collections import defaultdict
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Literal
 
 import pandas as pd
@@ -17,7 +19,7 @@ from sqlalchemy import func, or_, select
 
 from mediadask.pool.events import utc_now
 from mediadask.pool.ledger.reports import EARLIEST, LATEST, read_table
-from mediadask.pool.ledger.tables import attempts, jobs, leases, shares
+from mediadask.pool.ledger.tables import attempts, displacements, jobs, leases, shares
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -175,21 +177,42 @@ def _use(engine: Engine, since: datetime, until: datetime) -> pd.DataFrame:
         .group_by(*key)
     )
     crossing = (
-        select(*key, a.started, a.ended, run_seconds.label("run"), paused_seconds.label("paused"))
+        select(*key, a.attempt, a.started, a.ended, run_seconds.label("run"), paused_seconds.label("paused"))
         .select_from(shared)
         .where(
             a.started < until,
             or_(a.ended.is_(None), a.ended > until, (a.ended > since) & (a.started < since)),
         )
     )
+    aside = _aside(engine, since, until)
     with engine.connect() as connection:
         rows: list[tuple[Any, ...]] = [tuple(row) for row in connection.execute(added)]
         for row in connection.execute(crossing):
             run = _inside(row.started, row.ended, row.run, since, until)
-            paused = _inside(row.started, row.ended, row.paused, since, until) if row.ended else 0.0
+            if row.ended:
+                paused = _inside(row.started, row.ended, row.paused, since, until)
+            else:
+                paused = min(run, aside.get(row.attempt, 0.0))
+                run -= paused
             rows.append((row.job, row.worker, row.outcome, run, paused))
     table = pd.DataFrame(rows, columns=["job", "worker", "outcome", "run_seconds", "paused_seconds"])
     return table.astype({"run_seconds": float, "paused_seconds": float}).fillna({"paused_seconds": 0.0})
+
+
+def _aside(engine: Engine, since: datetime, until: datetime) -> dict[str, float]:
+    """Seconds inside the window that each attempt which has not ended has stood aside, or does."""
+    d = displacements.c
+    query = (
+        select(d.attempt, d.started, d.seconds)
+        .select_from(displacements.join(attempts, d.attempt == attempts.c.attempt))
+        .where(attempts.c.ended.is_(None), d.started < until)
+    )
+    seconds: dict[str, float] = defaultdict(float)
+    with engine.connect() as connection:
+        for row in connection.execute(query):
+            back = None if row.seconds is None else row.started + timedelta(seconds=row.seconds)
+            seconds[row.attempt] += _inside(row.started, back, row.seconds, since, until)
+    return seconds
 
 
 def _idle_shares(use: pd.DataFrame, lease: pd.DataFrame) -> pd.DataFrame:

@@ -84,6 +84,25 @@ def test_a_graph_of_a_held_show_goes_on_when_the_budget_allows(
     assert outcomes <= {"done", "rescheduled"}
 
 
+def test_a_job_has_its_class_back_when_its_budget_is_spent_no_more(tmp_path: Path) -> None:
+    behind = {"mediadask.budgets": {"poor": {"amount": 1.0, "action": "background"}}}
+    with (
+        dask.config.set({**behind, "mediadask.tiers.local.price-per-hour": 0.0}),
+        Pool.local(workers=1) as pool,
+    ):
+        units = md.delivery(partial(until_exists, tmp_path / "go"), range(2), name="poor work")
+        poor = pool.submit(units, show="POOR", priority="urgent")
+        see(poor, units_running=1)
+        price(pool, 3.6e6)
+        eventually(lambda: poor.priority == "background", poor)
+        poor.reprioritize("normal")
+        eventually(lambda: poor.priority == "background", poor)
+        price(pool, 0.0)
+        eventually(lambda: poor.priority == "normal", poor)
+        (tmp_path / "go").touch()
+        assert poor.result(WAIT).results == [0, 1]
+
+
 def test_a_pool_that_goes_down_waits_for_no_job_that_a_budget_holds(pool: Pool, tmp_path: Path) -> None:
     work = md.delivery(partial(until_exists, tmp_path / "go"), range(40), name="poor work")
     poor = pool.submit(work, show="POOR")

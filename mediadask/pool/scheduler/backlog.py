@@ -153,6 +153,9 @@ class JobRecord:
     number: int
     """First come, first served."""
 
+    own_priority: str = ""
+    """Its class, while a spent budget has it in another."""
+
     status: Literal["running"] | JobStatus = "running"
     submitted_at: float = field(default_factory=monotonic)
     seconds: float = 0.0

@@ -262,8 +262,13 @@ class Foreman(SchedulerPlugin):
         for job in self._worklist.open():
             state = self._steward.scaler.budget_state(job.show)
             if state == "background" and job.priority != last:
+                job.own_priority = job.priority
                 reason = f"the budget of {job.show} is spent"
                 self._worklist.reprioritize(job, last, job.deadline, reason)
+            if state != "background" and job.own_priority:
+                reason = f"the budget of {job.show} is spent no more"
+                self._worklist.reprioritize(job, job.own_priority, job.deadline, reason)
+                job.own_priority = ""
             if state == "hold":
                 self._worklist.hold(job)
             else:

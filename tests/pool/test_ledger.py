@@ -9,7 +9,7 @@ import sys
 import threading
 import time
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -27,6 +27,7 @@ from mediadask.pool.events import (
     WorkerJoined,
     WorkerLeft,
     new_id,
+    utc_now,
 )
 from mediadask.pool.ledger import tables
 from mediadask.pool.ledger.ledger import Ledger
@@ -226,6 +227,19 @@ def test_closing_ends_what_is_open(ledger_url: str) -> None:
         (attempt,) = rows(ledger, tables.attempts)
     assert lease.reason == "pool closed"
     assert attempt.outcome == "lost"
+
+
+def test_a_unit_that_stood_aside_to_the_end_has_not_run_meanwhile(ledger_url: str) -> None:
+    hours_ago = [utc_now() - timedelta(hours=hours) for hours in range(4)]
+    with Ledger(ledger_url) as ledger:
+        ledger.record(replace(JOINED, at=hours_ago[3]))
+        ledger.record(replace(STARTED, at=hours_ago[3]))
+        ledger.record(replace(PAUSED, seconds=600, ended="resumed", at=hours_ago[2]))
+        ledger.record(replace(PAUSED, displacement="d2", at=hours_ago[1]))
+    with Ledger(ledger_url) as ledger:
+        (attempt,) = rows(ledger, tables.attempts)
+    assert attempt.run_seconds == pytest.approx(2 * 3600 - 600)
+    assert attempt.paused_seconds >= 3600 + 600
 
 
 def test_a_database_that_is_away_loses_nothing(postgres: Any) -> None:

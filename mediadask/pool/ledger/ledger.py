@@ -24,7 +24,16 @@ from mediadask.errors import OutputFailed
 from mediadask.pool.events import Event, Learned, new_id, utc_now
 from mediadask.pool.ledger.journal import Journal, abandoned
 from mediadask.pool.ledger.rows import statements
-from mediadask.pool.ledger.tables import attempts, data_folder, jobs, learned, leases, open_database, sessions
+from mediadask.pool.ledger.tables import (
+    attempts,
+    data_folder,
+    displacements,
+    jobs,
+    learned,
+    leases,
+    open_database,
+    sessions,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -309,11 +318,16 @@ class Ledger:
 def _end_session(connection: Connection, session: str, reason: str) -> None:
     row = connection.execute(select(sessions).where(sessions.c.session == session)).one()
     known_seconds: float = row.seconds
+
+    def seconds_since(moment: datetime) -> float:
+        until_then: float = (moment - row.started).total_seconds()
+        return max(0.0, known_seconds - until_then)
+
     open_leases = connection.execute(
         select(leases.c.worker, leases.c.joined).where(leases.c.session == session, leases.c.ended.is_(None))
     ).all()
     for lease in open_leases:
-        seconds = max(0.0, known_seconds - (lease.joined - row.started).total_seconds())
+        seconds = seconds_since(lease.joined)
         mine = (leases.c.worker == lease.worker) & (leases.c.session == session)
         connection.execute(update(leases).where(mine).values(seconds=seconds, ended=utc_now(), reason=reason))
         running = connection.execute(
@@ -322,10 +336,18 @@ def _end_session(connection: Connection, session: str, reason: str) -> None:
             )
         ).all()
         for attempt in running:
-            spent = max(0.0, known_seconds - (attempt.started - row.started).total_seconds())
+            aside = connection.execute(
+                select(displacements.c.started, displacements.c.seconds).where(
+                    displacements.c.attempt == attempt.attempt
+                )
+            ).all()
+            spent = seconds_since(attempt.started)
+            paused = sum(seconds_since(at) if seconds is None else seconds for at, seconds in aside)
+            paused = min(paused, spent)
+            figures = {"run_seconds": spent - paused, "paused_seconds": paused}
             connection.execute(
                 update(attempts)
                 .where(attempts.c.attempt == attempt.attempt)
-                .values(outcome="lost", run_seconds=spent, paused_seconds=0.0, error=reason, ended=utc_now())
+                .values(outcome="lost", error=reason, ended=utc_now(), **figures)
             )
     connection.execute(update(sessions).where(sessions.c.session == session).values(ended=utc_now()))

@@ -156,8 +156,8 @@ def test_a_spent_budget_holds_or_puts_behind_and_others_go_on():
     theirs, other = job(1000, 60, show="A"), job(10, 600, show="B")
     assert first_wish(held, theirs, spent={"A": 10.0}).total == 0
     assert first_wish(held, theirs, other, spent={"A": 10.0}).total == first_wish(held, other).total
-    behind = only("on-demand", budgets={"A": {"amount": 10, "action": "background"}})
-    assert first_wish(behind, theirs, spent={"A": 10.0}).total == 1
+    behind = only("on-demand", budgets={"a": {"amount": 10, "action": "background"}})
+    assert first_wish(behind, theirs, spent={"a": 10.0}).total == 1, "upper and lower case are alike"
     warned = only("on-demand", budgets={"A": {"amount": 10, "action": "warn"}})
     assert first_wish(warned, theirs, spent={"A": 99.0}).total == 77
 

@@ -113,6 +113,23 @@ def test_a_closed_pipe_is_quiet(good: Path, tmp_path: Path) -> None:
     assert done.returncode != 0
 
 
+@pytest.mark.parametrize("encoding", ["utf-8:strict", "ascii:strict"])
+@pytest.mark.parametrize("form", [[], ["--json"], ["--csv"]])
+def test_a_name_that_is_no_text_is_written_out(encoding: str, form: list[str], tmp_path: Path) -> None:
+    clip = os.fsencode(tmp_path) + b"/caf\xe9.mov"
+    footage.write_clip(tmp_path / "a.mov", codec="mjpeg", pixel_format="yuvj420p", frames=1, size=(96, 64))
+    os.rename(tmp_path / "a.mov", clip)
+    done = subprocess.run(
+        [COMMAND, "info", *form, clip],
+        env=os.environ | {"PYTHONIOENCODING": encoding},
+        capture_output=True,
+        check=True,
+    )
+    assert b"caf\\udce9.mov" in done.stdout
+    if form == ["--json"]:
+        assert os.path.exists(json.loads(done.stdout)[0]["path"])
+
+
 def test_interrupting_ends_it_at_once_and_quietly(tmp_path: Path) -> None:
     clip = footage.write_clip(
         tmp_path / "long.mov", codec="prores_ks", pixel_format="yuv422p10le", frames=96, size=(640, 360)

@@ -139,6 +139,27 @@ def test_equal_units_of_two_clients_run_once_and_each_pays_half(pool: Pool, tmp_
     assert 0 < hours["ONE TWIN"] == pytest.approx(hours["OTHER TWIN"])
 
 
+@pytest.mark.parametrize("urgent", [True, False])
+def test_a_unit_that_waits_already_goes_as_soon_as_its_most_urgent_job_asks(
+    pool: Pool, tmp_path: Path, urgent: bool
+) -> None:
+    gates = [tmp_path / "first gate", tmp_path / "second gate"]
+    for gate in gates:
+        block = pool.submit(md.delivery(partial(until_exists, gate), [0], name="block"), priority="urgent")
+        see(block, units_running=1)
+    each = partial(md.delivery, partial(note, tmp_path), name="shared")
+    behind = pool.submit(each(range(3)), priority="background")
+    see(behind, units_queued=3)
+    soon = {"priority": "urgent"} if urgent else {"deadline": datetime.now(UTC) + timedelta(hours=1)}
+    pull = pool.submit(each([2]), **{"priority": "background", **soon})
+    see(pull, units_queued=1)
+    gates[0].touch()
+    assert pull.result(WAIT).results == [2]
+    assert behind.result(WAIT).results == [0, 1, 2]
+    assert ran(tmp_path) == [2, 0, 1], "each once, for both"
+    gates[1].touch()
+
+
 def test_units_of_several_kinds_keep_their_order_when_they_are_called_back(
     pool: Pool, tmp_path: Path
 ) -> None:

@@ -219,11 +219,13 @@ class Worklist:
 
     def claim(self, ticket: Ticket) -> bool:
         """Enter it as in flight; False if an equal unit is already, which then serves both."""
-        twin = self._shared.get(ticket.key)
+        twin, raised = self._shared.get(ticket.key), False
         if twin is not None:
+            before = twin.order, twin.deadline
             self._count([twin], -1)
             twin.places += ticket.places
             self.dispatch.occupancy.reorder([twin])
+            raised = (twin.order, twin.deadline) < before
             ticket, owned = twin, False
         else:
             self._shared[ticket.key] = ticket
@@ -232,6 +234,8 @@ class Worklist:
         for place in ticket.places:
             place.group.job.in_flight.add(ticket)
             place.group.tickets.add(ticket)
+        if raised:  # in Dask's queue it stands where it was entered: it comes back, and goes first
+            self.dispatch.recall([ticket])
         return owned
 
     # What becomes of them: told by `dispatch` and `graphs`.

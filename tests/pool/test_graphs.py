@@ -114,6 +114,13 @@ def test_progress_of_a_graph_is_by_its_tasks(pool: Pool, tmp_path: Path) -> None
     assert job.progress.fraction == 1
 
 
+def frame_by_frame(number: int) -> int:
+    for _ in range(20):
+        time.sleep(0.01)
+        md.checkpoint()
+    return number
+
+
 def test_units_of_a_lower_class_step_aside_for_a_graph(pool: Pool, tmp_path: Path) -> None:
     behind = pool.submit(
         md.delivery(partial(patient, tmp_path / "go"), range(2), name="behind"), priority="background"
@@ -125,6 +132,18 @@ def test_units_of_a_lower_class_step_aside_for_a_graph(pool: Pool, tmp_path: Pat
     assert behind.status == "running"
     (tmp_path / "go").touch()
     assert behind.result(WAIT).results == [0, 1]
+
+
+def test_a_graph_that_fits_no_worker_says_so_and_stops_no_lower_class(pool: Pool) -> None:
+    with dask.annotate(resources={"GPU": 1}):
+        unfit = delayed(sum)([1, 2])
+    job = pool.compute(unfit, priority="urgent")
+    see(job, units_queued=1)
+    behind = pool.submit(md.delivery(frame_by_frame, range(4), name="behind"), priority="background")
+    assert behind.result(WAIT).results == [0, 1, 2, 3]
+    told = "no worker fits 1 of its tasks: bring one with GPU=1, or cancel the job"
+    assert job.progress.notice == told
+    job.cancel()
 
 
 def test_what_fails_says_why_and_what_is_cancelled_stops(pool: Pool, tmp_path: Path) -> None:

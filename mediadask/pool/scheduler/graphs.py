@@ -271,12 +271,25 @@ class Graphs:
         ]
 
     def _without_slot(self, graph: _Graph) -> int:
-        queued = graph.count["queued"] + graph.count["no-worker"]
+        # Those that no worker fits would take no slot that is given up: they wait for a worker.
         # Dask sends tasks that need others' results to a worker at once; there they wait for a thread.
         tasks = map(self.scheduler.tasks.get, graph.attempts)
         workers = {task.processing_on for task in tasks if task is not None and task.processing_on}
         beyond: int = sum(max(0, len(worker.processing) - worker.nthreads) for worker in workers)
-        return queued + beyond
+        return graph.count["queued"] + beyond
+
+    def notice(self, job: JobRecord) -> str:
+        """What its user shall know: workers are there, and none may run some of its tasks."""
+        graph = self._graphs.get(job.id)
+        if graph is None or graph.withheld or not graph.count["no-worker"] or not self.scheduler.running:
+            return ""
+        unfit = [task for task in self._tasks(graph) if task.state == "no-worker"]
+        if not unfit:
+            return ""
+        resources = [f"{name}={amount:g}" for name, amount in (unfit[0].resource_restrictions or {}).items()]
+        places = unfit[0].worker_restrictions or unfit[0].host_restrictions or ()
+        wanted = " ".join([*resources, *sorted(places)])
+        return f"no worker fits {len(unfit)} of its tasks: bring one with {wanted}, or cancel the job"
 
     def running(self, job: JobRecord) -> int:
         """How many of its tasks are on workers."""

@@ -125,10 +125,11 @@ class Services:
         begun = any(
             described[key] for key in ("units_running", "units_paused", "units_done", "groups_failed")
         )
+        notices = scaler.notice(job.show), self._worklist.graphs.notice(job)
         return {
             **described,
             "status": "running" if begun else "waiting",
-            "notice": scaler.notice(job.show),
+            "notice": "; ".join(filter(None, notices)),
             "trouble": scaler.trouble(),
             "held": scaler.held(job.show),
         }

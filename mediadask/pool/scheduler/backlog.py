@@ -14,13 +14,12 @@ from distributed.protocol.pickle import dumps
 from mediadask.delivery import Delivery, Failure, Group, Unit
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
     from datetime import datetime
 
     from mediadask.pool.events import JobStatus
     from mediadask.pool.scheduler.bundle import Bundle, BundleState
 
-__all__ = ["JobRecord", "OpenGroup", "Place", "Ticket", "next_job"]
+__all__ = ["JobRecord", "OpenGroup", "Place", "Ticket"]
 
 
 @dataclass(eq=False, slots=True)
@@ -357,12 +356,3 @@ class JobRecord:
             "seconds": self.seconds if ended else monotonic() - self.submitted_at,
             "error": self.error,
         }
-
-
-def next_job(jobs: Iterable[JobRecord], in_flight: Counter[tuple[int, str]]) -> JobRecord | None:
-    """Whose unit goes next: highest class, earliest deadline, least busy show, first come."""
-    return min(
-        (job for job in jobs if job.has_ready),
-        key=lambda job: (job.order, job.due, in_flight[job.order, job.show], job.number),
-        default=None,
-    )

@@ -237,15 +237,16 @@ class Foreman(SchedulerPlugin):
         self._dispatch.drop_unwanted()
         if self._client.generation >= self._generation:  # else it drops what is entered: it has not heard yet
             self._feed.fill()
-        allowed = self._worklist.allowed()
-        waiting = min((job.order for job in allowed if job.has_ready), default=_LAST)
-        self._dispatch.displacement.displace(waiting, self._graphs.waiting())
+        waiting = self._worklist.next()
+        self._dispatch.displacement.displace(
+            _LAST if waiting is None else waiting.order, self._graphs.waiting()
+        )
         self._dispatch.orders.send()
-        for job in allowed:
-            if not isinstance(job.delivery, Computation):
-                self._feed.plan(job)
-            elif not job.fully_planned:
+        for job in self._worklist.unplanned():
+            if isinstance(job.delivery, Computation):
                 self._graphs.begin(job)
+            else:
+                self._feed.plan(job)
 
     async def _pulse(self) -> None:
         while True:
@@ -258,6 +259,8 @@ class Foreman(SchedulerPlugin):
             self.round_soon()
 
     def _heed_budgets(self) -> None:
+        if not self.config.budgets:
+            return
         last = self.config.class_names[-1]
         for job in self._worklist.open():
             state = self._steward.scaler.budget_state(job.show)

@@ -70,8 +70,8 @@ class Owner(Protocol):
     def computed(self, job: JobRecord, value: bytes | Failure) -> None:
         """A graph has ended."""
 
-    def news(self) -> None:
-        """A graph is to begin again."""
+    def begin_again(self, job: JobRecord) -> None:
+        """Its graph is to be entered once more."""
 
 
 @dataclass(eq=False)
@@ -128,8 +128,7 @@ class Graphs:
         except FutureCancelledError:
             self._forget(graph, "cancelled")
             if graph.job.status == "running":  # a client had Dask forget everything
-                graph.job.next_group = 0
-                self.owner.news()
+                self.owner.begin_again(graph.job)
             return
         except Exception as error:
             value = Failure.of(error)

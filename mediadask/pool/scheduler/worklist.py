@@ -11,9 +11,10 @@ from mediadask.delivery import Failure
 from mediadask.errors import MediaError
 from mediadask.pool.events import Event, JobEnded, JobReprioritized, JobSubmitted
 from mediadask.pool.scheduler.archive import Archive
-from mediadask.pool.scheduler.backlog import JobRecord, Ticket, next_job
+from mediadask.pool.scheduler.backlog import JobRecord, Ticket
 from mediadask.pool.scheduler.dispatch import Dispatch
 from mediadask.pool.scheduler.graphs import Graphs
+from mediadask.pool.scheduler.turns import Turns
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -58,6 +59,8 @@ class Worklist:
         self.graphs = Graphs(scheduler, client, self)
         self._config, self._is_held = config, is_held
         self._open: dict[str, JobRecord] = {}
+        self._turns = Turns(is_held)
+        self._unplanned: dict[str, JobRecord] = {}
         self._archive = Archive()
         self._numbers = count()
         self._shared: dict[str, Ticket] = {}
@@ -73,9 +76,11 @@ class Worklist:
         """Those that have not ended."""
         return list(self._open.values())
 
-    def allowed(self) -> list[JobRecord]:
-        """Those of them that no budget holds."""
-        return [job for job in self._open.values() if not self.holds(job)]
+    def unplanned(self) -> list[JobRecord]:
+        """Those of them that have more to plan, and that no budget holds."""
+        for job in [each for each in self._unplanned.values() if each.fully_planned]:
+            del self._unplanned[job.id]
+        return [job for job in self._unplanned.values() if not self.holds(job)]
 
     def holds(self, job: JobRecord) -> bool:
         """Whether nothing more of it begins."""
@@ -121,7 +126,8 @@ class Worklist:
             number=next(self._numbers),
             submitted_at=monotonic() - waited_seconds,
         )
-        self._open[job.id] = job
+        self._open[job.id] = self._unplanned[job.id] = job
+        self._turns.add(job)
         self.record(
             JobSubmitted(
                 job=job.id,
@@ -143,8 +149,10 @@ class Worklist:
         self, job: JobRecord, priority: str, deadline: datetime | None, reason: str = ""
     ) -> None:
         """Another class or deadline, at once: units in Dask's queue are called back, running ones stay."""
+        self._turns.remove(job)
         job.priority, job.deadline = priority, deadline
         job.order = self._config.classes[priority].order
+        self._turns.add(job)
         self.graphs.reorder(job)
         self.record(JobReprioritized(job=job.id, priority=priority, deadline=deadline, reason=reason))
         self.dispatch.recall(list(job.in_flight))
@@ -196,6 +204,8 @@ class Worklist:
     def _end(self, job: JobRecord, status: JobStatus) -> None:
         waiting = job.end(status)
         del self._open[job.id]
+        self._turns.remove(job)
+        self._unplanned.pop(job.id, None)
         self._archive.keep(job)
         for ticket in reversed(waiting):
             self._put_first(ticket)
@@ -215,7 +225,7 @@ class Worklist:
 
     def next(self) -> JobRecord | None:
         """The job whose unit goes next."""
-        return next_job(self.allowed(), self._in_flight)
+        return self._turns.next(self._in_flight)
 
     def claim(self, ticket: Ticket) -> bool:
         """Enter it as in flight; False if an equal unit is already, which then serves both."""
@@ -258,6 +268,12 @@ class Worklist:
         """A unit is off Dask without a result: it goes first when its job is next, if anybody wants it."""
         self._land(ticket)
         self._put_first(ticket)
+
+    def begin_again(self, job: JobRecord) -> None:
+        """A graph is to be entered once more."""
+        job.next_group = 0
+        self._unplanned[job.id] = job
+        self.news()
 
     def computed(self, job: JobRecord, value: bytes | Failure) -> None:
         """A graph has ended."""

@@ -160,6 +160,15 @@ def test_a_unit_that_waits_already_goes_as_soon_as_its_most_urgent_job_asks(
     gates[1].touch()
 
 
+def test_a_job_that_has_ended_stays_in_the_class_it_was_of(pool: Pool) -> None:
+    job = pool.submit(md.delivery(double, [1], name="over"), priority="background")
+    assert job.wait(WAIT)
+    before = pool.turnaround().set_index("priority")["jobs"].to_dict()
+    job.reprioritize("urgent")
+    assert pool.job("over").priority == "background"
+    assert pool.turnaround().set_index("priority")["jobs"].to_dict() == before
+
+
 def test_units_of_several_kinds_keep_their_order_when_they_are_called_back(
     pool: Pool, tmp_path: Path
 ) -> None:

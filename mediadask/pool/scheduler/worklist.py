@@ -149,6 +149,8 @@ class Worklist:
         self, job: JobRecord, priority: str, deadline: datetime | None, reason: str = ""
     ) -> None:
         """Another class or deadline, at once: units in Dask's queue are called back, running ones stay."""
+        if job.status != "running":
+            return  # what has been is not counted under another class
         self._turns.remove(job)
         job.priority, job.deadline = priority, deadline
         job.order = self._config.classes[priority].order

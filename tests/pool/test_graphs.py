@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import time
+import urllib.request
 from functools import partial
 from statistics import median
 from typing import TYPE_CHECKING
@@ -144,6 +145,15 @@ def test_a_graph_that_fits_no_worker_says_so_and_stops_no_lower_class(pool: Pool
     told = "no worker fits 1 of its tasks: bring one with GPU=1, or cancel the job"
     assert job.progress.notice == told
     job.cancel()
+
+
+def test_its_tasks_are_in_the_metrics(pool: Pool, tmp_path: Path) -> None:
+    job = pool.compute(delayed(until_exists)(tmp_path / "go", 1), priority="urgent")
+    see(job, units_running=1)
+    with urllib.request.urlopen(f"{pool.dashboard.rsplit('/', 1)[0]}/metrics") as metrics:
+        assert 'mediadask_units{priority="urgent",state="running"} 1.0' in metrics.read().decode()
+    (tmp_path / "go").touch()
+    assert job.result(WAIT) == 1
 
 
 def test_what_fails_says_why_and_what_is_cancelled_stops(pool: Pool, tmp_path: Path) -> None:

@@ -126,6 +126,7 @@ class Foreman(SchedulerPlugin):
             scheduler,
             config,
             self._worklist.open,
+            self._worklist.described,
             self._client.id,
             name=config.name or "embedded",
             actuator=actuator,

@@ -119,7 +119,7 @@ class Services:
     def _described(self, job: JobRecord) -> dict[str, Any]:
         """As plain data. ``held`` says why nothing more of it begins, where that is so."""
         scaler = self._steward.scaler
-        described = {**job.description(), **self._worklist.graphs.described(job)}
+        described = self._worklist.described(job)
         if job.status != "running":
             return {**described, "notice": "", "trouble": "", "held": ""}
         begun = any(

@@ -45,6 +45,7 @@ class Steward:
         scheduler: Scheduler,
         config: PoolConfig,
         jobs: Callable[[], Iterable[JobRecord]],
+        described: Callable[[JobRecord], dict[str, Any]],
         ours: str,
         *,
         name: str = "embedded",
@@ -59,6 +60,8 @@ class Steward:
         ----------
         jobs
             All jobs the scheduler knows.
+        described
+            What page and metrics tell of one.
         ours
             The Dask client through which their units enter.
         name
@@ -89,9 +92,7 @@ class Steward:
         for tier, workers in there.items():
             scaler.policy.wished(tier, len(workers), asked_at)
         await scheduler.register_scheduler_plugin(scaler, name=scaler.name, idempotent=True)
-        view = PoolView(
-            books, scaler, lambda: [job.description() for job in jobs() if job.status == "running"]
-        )
+        view = PoolView(books, scaler, lambda: [described(job) for job in jobs() if job.status == "running"])
         steward = cls(scheduler, books, scaler, view)
         steward._metrics.register()
         return steward

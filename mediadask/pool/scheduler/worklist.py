@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from itertools import count
 from time import monotonic
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from mediadask.delivery import Failure
 from mediadask.errors import MediaError
@@ -81,6 +81,10 @@ class Worklist:
         for job in [each for each in self._unplanned.values() if each.fully_planned]:
             del self._unplanned[job.id]
         return [job for job in self._unplanned.values() if not self.holds(job)]
+
+    def described(self, job: JobRecord) -> dict[str, Any]:
+        """As `JobRecord.description`, with what Dask alone knows of a graph."""
+        return {**job.description(), **self.graphs.described(job)}
 
     def holds(self, job: JobRecord) -> bool:
         """Whether nothing more of it begins."""

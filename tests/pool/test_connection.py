@@ -8,9 +8,12 @@ import subprocess
 import sys
 import sysconfig
 import threading
+from contextlib import suppress
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING
+from urllib.error import HTTPError
+from urllib.request import urlopen
 
 import dask.config
 import pytest
@@ -180,6 +183,22 @@ def test_a_scheduler_is_a_pool_by_a_preload(tmp_path: Path) -> None:
         scheduler.terminate()
 
 
+def test_the_pool_s_page_is_in_the_dashboard_of_a_scheduler_with_a_preload(tmp_path: Path) -> None:
+    contact = tmp_path / "scheduler.json"
+    with preloaded(contact, "--dashboard-address", "127.0.0.1:0") as scheduler:
+        eventually(lambda: contact.exists() or scheduler.poll() is not None)
+        with Client(scheduler_file=str(contact), set_as_default=False, timeout=f"{WAIT}s") as client:
+            page = client.dashboard_link.replace("/status", "/mediadask")
+            eventually(lambda: answers(page))
+        scheduler.terminate()
+
+
+def answers(page: str) -> bool:
+    with suppress(HTTPError), urlopen(page) as answer:
+        return bool(answer.status == 200)
+    return False
+
+
 def test_a_preload_with_wrong_settings_ends_with_a_line(tmp_path: Path) -> None:
     with preloaded(tmp_path / "scheduler.json", DASK_MEDIADASK__GRACE="soon") as scheduler:
         _, said = scheduler.communicate(timeout=WAIT)
@@ -191,8 +210,9 @@ def has_foreman(dask_scheduler: Scheduler) -> bool:
     return "mediadask-foreman" in dask_scheduler.plugins
 
 
-def preloaded(contact: Path, **environment: str) -> subprocess.Popen[str]:
-    how = ["--preload", "mediadask.pool.scheduler", "--port", "0", "--no-dashboard", "--host", "127.0.0.1"]
+def preloaded(contact: Path, *dashboard: str, **environment: str) -> subprocess.Popen[str]:
+    how = ["--preload", "mediadask.pool.scheduler", "--port", "0", "--host", "127.0.0.1"]
+    how += dashboard or ["--no-dashboard"]
     return subprocess.Popen(
         [sys.executable, "-m", "dask", "scheduler", *how, "--scheduler-file", contact],
         env={**os.environ, **environment},

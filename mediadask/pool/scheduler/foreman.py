@@ -289,6 +289,8 @@ async def _begin(scheduler: Scheduler) -> None:
     await scheduler
     try:
         await scheduler.register_scheduler_plugin(Foreman(), name=Foreman.name, idempotent=True)
+        if scheduler.http_application.applications:  # Dask's own dashboard is there
+            await scheduler.handlers["mediadask_dashboard"]()
     except MediaError as error:
         _logger.error("%s", error)
         await scheduler.close()

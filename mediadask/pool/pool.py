@@ -196,7 +196,8 @@ class Pool:
 
         It is a job like any: ordered by class and deadline, units of lower classes step aside for it, and it
         has turnaround and cost. Its own tasks are Dask's: one that runs is not displaced before it ends.
-        `Job.result` gives the computed object.
+        Tasks that an open job computes already run once for both, in the class and on the account of that
+        job. `Job.result` gives the computed object.
 
         Raises
         ------

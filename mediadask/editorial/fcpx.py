@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 import opentimelineio as otio
 
-from mediadask.editorial.interchange import PROBLEM
+from mediadask.editorial.otio_events import PROBLEM
 from mediadask.editorial.rates import rate_text
 from mediadask.errors import InvalidRequest
 

@@ -172,8 +172,8 @@ class TurnoverPlan:
         }
 
     def to_otio(self) -> otio.schema.Timeline:
-        """The timeline with its clips' media as matched; see `mediadask.editorial.exchange`."""
-        from mediadask.editorial.exchange import plan_timeline
+        """The timeline with its clips' media as matched; see `mediadask.editorial.otio_plan`."""
+        from mediadask.editorial.otio_plan import plan_timeline
 
         return plan_timeline(self)
 

@@ -206,7 +206,7 @@ def plate_order(
     )
     pattern = join_url(out, str(planned.name))
     if options.format != "exr":
-        pattern = pattern.removesuffix(".exr").removesuffix(".dpx") + ".dpx"
+        pattern = pattern.removesuffix(".exr").removesuffix(".dpx").removesuffix(".mov") + ".dpx"
     plate = Plate(clip, recipe, pattern, planned.start, planned.stop, planned.first_number)
     stem = plate_stem(pattern)
     name = stem.rpartition("/")[2]

@@ -187,7 +187,7 @@ def _adapted(where: str, adapter: str, source: str, *, from_file: bool = False) 
 
 def _read(where: str, found: Any) -> Timeline:
     """What an adapter has found, as our own."""
-    from mediadask.editorial.interchange import timeline_events, timeline_rate
+    from mediadask.editorial.otio_events import timeline_events, timeline_rate
 
     timeline = _only_timeline(found, where)
     events, skipped = timeline_events(timeline)

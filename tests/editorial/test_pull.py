@@ -664,6 +664,8 @@ def test_prores_plates(edl: Path, rushes: Path, tmp_path: Path) -> None:
     before = state(out)
     made(edl, rushes, out, format="prores4444")
     assert state(out) == before
+    made(edl, rushes, tmp_path / "named", format="prores4444", name="{shot}_take.mov")
+    assert (tmp_path / "named" / "ABC_104_065_010_take.mov").exists()
 
 
 @pytest.mark.parametrize(

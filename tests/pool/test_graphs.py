@@ -6,6 +6,7 @@ import os
 import signal
 import time
 import urllib.request
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from statistics import median
 from typing import TYPE_CHECKING
@@ -21,11 +22,14 @@ from dask.base import DaskMethodsMixin
 import mediadask as md
 from mediadask.errors import InvalidRequest, MediaError
 from mediadask.pool import Pool
+from mediadask.pool.scheduler.scaler import Scaler
 from tests.pool.waiting import WAIT, eventually, see
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
+
+    from distributed import Scheduler
 
 
 @pytest.fixture(scope="module")
@@ -120,6 +124,20 @@ def frame_by_frame(number: int) -> int:
         time.sleep(0.01)
         md.checkpoint()
     return number
+
+
+def test_the_pool_is_sized_for_a_graph_as_for_its_job(pool: Pool, tmp_path: Path) -> None:
+    def sized(dask_scheduler: Scheduler) -> list[tuple[str, int, int, bool]]:
+        works = dask_scheduler.plugins[Scaler.name].snapshot({}).work
+        mine = [work for work in works if work.show == "AGM"]
+        return [(each.priority, each.units, each.running, each.deadline_seconds is None) for each in mine]
+
+    gates = [delayed(until_exists, pure=False)(tmp_path / "go", number) for number in range(5)]
+    deadline = datetime.now(UTC) + timedelta(hours=1)
+    job = pool.compute(delayed(list)(gates), show="AGM", priority="urgent", deadline=deadline)
+    eventually(lambda: pool.client.run_on_scheduler(sized) == [("urgent", 5, 2, False)], job)
+    (tmp_path / "go").touch()
+    assert job.result(WAIT) == [0, 1, 2, 3, 4]
 
 
 def test_units_of_a_lower_class_step_aside_for_a_graph(pool: Pool, tmp_path: Path) -> None:

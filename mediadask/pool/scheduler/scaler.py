@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections import defaultdict
 from contextlib import suppress
+from dataclasses import replace
 from itertools import chain, islice
 from time import monotonic, time
-from typing import TYPE_CHECKING, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, ClassVar, Literal
 
 from distributed import SchedulerPlugin
 from sqlalchemy.exc import SQLAlchemyError
@@ -15,9 +17,10 @@ from sqlalchemy.exc import SQLAlchemyError
 from mediadask.pool.scaling.actuator import adjust
 from mediadask.pool.scaling.policy import ScalingPolicy, Snapshot, TierState, Wish, Work, WorkerState
 from mediadask.pool.scheduler.graphs import is_withheld
+from mediadask.pool.worker.workbench import GRAPH_JOB
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Iterable, Sequence
+    from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 
     from distributed import Scheduler
     from distributed.scheduler import TaskState
@@ -184,7 +187,7 @@ class Scaler(SchedulerPlugin):
         if self.books.config.budgets and self._adding_up is None and monotonic() >= self._next_spent:
             self._adding_up = asyncio.create_task(self._add_up())
         there = {} if self.actuator is None else await self.actuator.state()
-        snapshot = self._snapshot(there)
+        snapshot = self.snapshot(there)
         self.wish = self.policy.decide(snapshot)
         if self.actuator is None:
             return
@@ -216,7 +219,8 @@ class Scaler(SchedulerPlugin):
             _logger.debug("what was spent is not to be had: %s", error)
         return monotonic() - begun
 
-    def _snapshot(self, there: Any) -> Snapshot:
+    def snapshot(self, there: Mapping[str, Sequence[str]]) -> Snapshot:
+        """What the policy decides on; `there` are the workers of each tier that were asked for."""
         now, kept = monotonic(), set(self._kept())
         config = self.books.config
         workers = []
@@ -255,32 +259,40 @@ class Scaler(SchedulerPlugin):
         return {str(worker.name): address for address, worker in self.scheduler.workers.items()}
 
 
-def dask_work(scheduler: Scheduler, priority: str, ours: str) -> Work:
-    """What tasks that are no job's, such as those a client of Dask submits itself, still have to do.
+def dask_work(scheduler: Scheduler, priority: str, ours: str) -> dict[str, Work]:
+    """What Dask's own tasks still have to do: of each job that is a graph, by its id; of all others under "".
 
     Parameters
     ----------
     priority
         The class they are sized for.
     ours
-        The client whose tasks are jobs', and counted there.
+        The client whose tasks are jobs': those that are no graph's are units, and counted there.
     """
 
-    def foreign(tasks: Iterable[TaskState]) -> list[TaskState]:
-        return [
-            task for task in tasks if not any(client.client_key == ours for client in task.who_wants or ())
-        ]
+    def by_job(tasks: Iterable[TaskState]) -> dict[str, list[TaskState]]:
+        found = defaultdict(list)
+        for task in tasks:
+            job = (task.annotations or {}).get(GRAPH_JOB, "")
+            if job or all(client.client_key != ours for client in task.who_wants or ()):
+                found[job].append(task)
+        return found
 
-    running = foreign(task for worker in scheduler.workers.values() for task in worker.processing)
+    running = by_job(task for worker in scheduler.workers.values() for task in worker.processing)
     without_worker = [task for task in scheduler.unrunnable if not is_withheld(task)]
     sample = list(islice(chain(scheduler.queued, without_worker), _SAMPLE))
-    waiting = foreign(sample)
+    waiting = by_job(sample)
     # Like Dask's own estimate: the first hundred stand for all.
-    in_all = (len(scheduler.queued) + len(without_worker)) * len(waiting) / max(len(sample), 1)
-    each = [_dask_seconds(task) for task in (*running, *waiting)]
-    seconds = sum(each[: len(running)]) + in_all * sum(each[len(running) :]) / max(len(waiting), 1)
-    units = len(running) + round(in_all)
-    return Work(priority, units, seconds, longest_seconds=max(each, default=0.0), running=len(running))
+    each_stands_for = (len(scheduler.queued) + len(without_worker)) / max(len(sample), 1)
+    work = {}
+    for job in {"", *running, *waiting}:
+        now = [_dask_seconds(task) for task in running.get(job, ())]
+        later = [_dask_seconds(task) for task in waiting.get(job, ())]
+        units = len(now) + round(len(later) * each_stands_for)
+        seconds = sum(now) + sum(later) * each_stands_for
+        longest = max((*now, *later), default=0.0)
+        work[job] = Work(priority, units, seconds, longest_seconds=longest, running=len(now))
+    return work
 
 
 def _dask_seconds(task: TaskState) -> float:
@@ -288,8 +300,14 @@ def _dask_seconds(task: TaskState) -> float:
     return known if known >= 0 else _UNKNOWN_TASK_SECONDS
 
 
-def remaining_work(job: JobRecord, predictor: Predictor) -> Work:
-    """What `job` still has to do, as far as it is planned, and in proportion beyond."""
+def remaining_work(job: JobRecord, predictor: Predictor, tasks: Work | None = None) -> Work:
+    """What `job` still has to do, as far as it is planned, and in proportion beyond.
+
+    Parameters
+    ----------
+    tasks
+        Those of Dask's own, if it is a graph.
+    """
     tickets = [*job.first, *job.planned, *job.in_flight]
     each = [
         predictor.seconds(ticket.unit.kind, ticket.unit.frames, ticket.unit.seconds)
@@ -300,7 +318,7 @@ def remaining_work(job: JobRecord, predictor: Predictor) -> Work:
     units_a_group = job.units_planned / job.next_group if job.next_group else 1.0
     unplanned = groups_left * max(units_a_group, 1.0)
     mean = sum(each) / len(each) if each else predictor.seconds("", 1)
-    return Work(
+    work = Work(
         priority=job.priority,
         units=len(tickets) + round(unplanned),
         seconds=sum(each) + unplanned * mean,
@@ -309,4 +327,13 @@ def remaining_work(job: JobRecord, predictor: Predictor) -> Work:
         waited_seconds=monotonic() - job.submitted_at,
         deadline_seconds=None if job.deadline is None else job.deadline.timestamp() - time(),
         show=job.show,
+    )
+    if tasks is None:
+        return work
+    return replace(
+        work,
+        units=work.units + tasks.units,
+        seconds=work.seconds + tasks.seconds,
+        longest_seconds=tasks.longest_seconds,
+        running=tasks.running,
     )

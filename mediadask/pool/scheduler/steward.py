@@ -84,9 +84,12 @@ class Steward:
         await scheduler.register_scheduler_plugin(books, name=books.name, idempotent=True)
 
         def work() -> list[Any]:
+            tasks = dask_work(scheduler, config.default_class, ours)
             running = [job for job in jobs() if job.status == "running"]
-            others = dask_work(scheduler, config.default_class, ours)
-            return [*(remaining_work(job, books.predictor) for job in running), others]
+            return [
+                *(remaining_work(job, books.predictor, tasks.pop(job.id, None)) for job in running),
+                *tasks.values(),
+            ]
 
         scaler = Scaler(books, actuator, work, kept=kept, evacuate=evacuate)
         for tier, workers in there.items():

@@ -42,7 +42,7 @@ _TAKES = (
         "A001C001_261122_R1AB.mov",
         footage.write_clip,
         {
-            "codec": "prores_aw", "pixel_format": "yuv422p10le", "options": {"profile": "3"}, "frames": 48,
+            "codec": "prores_aw", "pixel_format": "yuv422p10le", "options": {"profile": "3"}, "frames": 36,
             "size": _HD, "timecode": "10:01:12:00", "reel": "A001C001_261122_R1AB", "sound": "pcm_s24le",
         },
     ),
@@ -50,7 +50,7 @@ _TAKES = (
         "B002C014_261122.mp4",
         footage.write_clip,
         {
-            "codec": "libx264", "options": {"preset": "veryfast", "crf": "18", "g": "24"}, "frames": 72,
+            "codec": "libx264", "options": {"preset": "veryfast", "crf": "18", "g": "24"}, "frames": 48,
             "size": _HD, "timecode": "10:01:12:00", "sound": "aac", "scene": 1,
         },
     ),
@@ -66,7 +66,7 @@ _TAKES = (
         "D004C009_261122.mxf",
         footage.write_clip,
         {
-            "codec": "dnxhd", "pixel_format": "yuv422p", "options": {"profile": "dnxhr_hq"}, "frames": 48,
+            "codec": "dnxhd", "pixel_format": "yuv422p", "options": {"profile": "dnxhr_hq"}, "frames": 36,
             "size": _HD, "timecode": "14:20:00:00", "reel": "D004", "sound": "pcm_s24le", "scene": 2,
         },
     ),

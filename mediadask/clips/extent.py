@@ -7,6 +7,9 @@ from typing import IO
 __all__ = ["is_cut"]
 
 _EBML = b"\x1a\x45\xdf\xa3"
+_UNTOLD = 0xFFFFFFFF
+"""A RIFF length as writers leave it that could not come back to it: to a pipe, or cut off as they wrote."""
+
 _SEGMENT = b"\x18\x53\x80\x67"
 
 
@@ -23,7 +26,7 @@ def is_cut(file: IO[bytes], size_bytes: int) -> bool:
 
 
 def _end_of_riff(file: IO[bytes], size_bytes: int) -> int:
-    """Of the last chunk: above a gigabyte there are several."""
+    """Of the last chunk: above a gigabyte there are several; 0 where it is not told."""
     at = 0
     while at + 8 <= size_bytes:
         file.seek(at)
@@ -31,6 +34,8 @@ def _end_of_riff(file: IO[bytes], size_bytes: int) -> int:
         if head[:4] != b"RIFF":
             break
         length = int.from_bytes(head[4:], "little")
+        if length == _UNTOLD:
+            return 0
         at += 8 + length + length % 2
     # A last odd byte may be without its padding.
     return at - 1 if at == size_bytes + 1 else at

@@ -194,6 +194,15 @@ class TestPartialCopy:
         with pytest.raises(UnreadableMedia, match=r"truncated: of its pictures only \d+ are there"):
             Clip.open(tmp_path / name)
 
+    def test_an_avi_whose_writer_could_not_come_back_to_its_length_is_whole(
+        self, make_clip: MakeClip, tmp_path: Path
+    ) -> None:
+        data = make_clip(
+            "a.avi", codec="mjpeg", pixel_format="yuvj422p", size=(320, 180), frames=24
+        ).read_bytes()
+        (tmp_path / "piped.avi").write_bytes(data[:4] + b"\xff" * 4 + data[8:])
+        assert len(Clip.open(tmp_path / "piped.avi")) == 24
+
     def test_a_recording_that_was_never_finished_is_what_is_there(
         self, make_clip: MakeClip, tmp_path: Path
     ) -> None:

@@ -6,13 +6,14 @@ import html
 from dataclasses import dataclass, fields
 from datetime import datetime
 from time import monotonic
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 from distributed.protocol.pickle import loads
 
 from mediadask.checkpoint import checkpoint
 from mediadask.delivery import Delivery, Failure
 from mediadask.errors import InvalidRequest, MediaError
+from mediadask.pool.history import JobStatus
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -30,15 +31,12 @@ _COLUMNS = (
     "units_paused", "seconds", "error",
 )  # fmt: skip
 
-JobState = Literal["waiting", "running", "done", "failed", "cancelled"]
-"""``waiting``: nothing of it has run yet. ``failed``: some groups failed, the rest is delivered."""
-
 
 @dataclass(frozen=True)
 class Progress:
     """How far a job is. ``units`` is what is known of them so far: a long delivery is planned as it goes."""
 
-    status: JobState
+    status: JobStatus
     groups: int
     groups_done: int
     groups_failed: int
@@ -87,7 +85,7 @@ class Job:
         return str(self._describe()["priority"])
 
     @property
-    def status(self) -> JobState:
+    def status(self) -> JobStatus:
         """What has become of it."""
         return self.progress.status
 

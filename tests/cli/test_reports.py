@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from mediadask.cli.main import run
-from mediadask.pool.events import (
+from mediadask.pool.history import (
+    Attempt,
     AttemptEnded,
     AttemptStarted,
     JobEnded,
@@ -31,13 +32,13 @@ def ledger(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
     monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "data"))
     monkeypatch.setenv("MEDIADASK_LEDGER", str(tmp_path / "ledger.sqlite"))
     at = datetime.now(UTC) - timedelta(hours=2)
-    what = {"attempt": "a", "job": "j", "unit": "u", "kind": "pull exr", "frames": 1, "worker": "w"}
+    what = Attempt(id="a", job="j", unit="u", kind="pull exr", frames=1, worker="w")
     with Ledger() as ledger:
         for event in (
             JobSubmitted(job="j", name="turn\x1b[31mover", show="SHOW", priority="urgent", at=at, groups=1),
             WorkerJoined(worker="w", tier="it", price_per_hour=2.0, threads=1, at=at),
-            AttemptStarted(**what, at=at),
-            AttemptEnded(**what, outcome="done", run_seconds=1800, at=at + timedelta(seconds=1800)),
+            AttemptStarted(attempt=what, at=at),
+            AttemptEnded(attempt=what, outcome="done", run_seconds=1800, at=at + timedelta(seconds=1800)),
             JobEnded(job="j", status="done", seconds=2000, running_seconds=1800, groups_done=1),
             WorkerLeft(worker="w", seconds=3600, at=at + timedelta(hours=1)),
         ):

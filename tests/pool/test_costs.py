@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import tempfile
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,7 +14,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mediadask.pool.config import load_config
-from mediadask.pool.events import (
+from mediadask.pool.history import (
+    Attempt,
     AttemptEnded,
     AttemptStarted,
     Displaced,
@@ -50,14 +52,18 @@ def lease(ledger: Ledger, hours: float, price: float = 1.0, threads: int = 1, at
     return worker
 
 
+def one(job: str, worker: str) -> Attempt:
+    return Attempt(id=new_id(), job=job, unit="u", kind="k", frames=1, worker=worker)
+
+
 def attempt(ledger: Ledger, job: str, worker: str, hours: float, outcome: str = "done", **more) -> None:
     after, paused, others = more.pop("after", 0.0), more.pop("paused", 0.0), more.pop("others", ())
     begun = START + timedelta(hours=after)
-    what = {"attempt": new_id(), "job": job, "unit": "u", "kind": "k", "frames": 1, "worker": worker}
-    ledger.record(AttemptStarted(**what, at=begun))
+    what = one(job, worker)
+    ledger.record(AttemptStarted(attempt=what, at=begun))
     ledger.record(
         AttemptEnded(
-            **what, outcome=outcome, run_seconds=hours * 3600, paused_seconds=paused * 3600,
+            attempt=what, outcome=outcome, run_seconds=hours * 3600, paused_seconds=paused * 3600,
             shared_with=tuple(others), at=begun + timedelta(hours=hours + paused),
         )
     )  # fmt: skip
@@ -164,7 +170,7 @@ def test_what_runs_now_counts_so_far(ledger: Ledger) -> None:
     ledger.record(
         WorkerJoined(worker=worker, tier="it", price_per_hour=2.0, threads=1, at=now - timedelta(hours=2))
     )
-    ledger.record(AttemptStarted(attempt="a", job=job, unit="u", kind="k", frames=1, worker=worker, **begun))
+    ledger.record(AttemptStarted(attempt=one(job, worker), **begun))
     ledger.flush()
     (row,) = costs(ledger.engine, load_config()).to_dict("records")
     assert row["compute"] == pytest.approx(2, abs=0.1)
@@ -176,12 +182,12 @@ def test_what_stands_aside_now_costs_nothing_meanwhile(ledger: Ledger) -> None:
     now = datetime.now(UTC)
     ago = [now - timedelta(hours=hours) for hours in range(5)]
     ledger.record(WorkerJoined(worker=worker, tier="it", price_per_hour=2.0, threads=1, at=ago[4]))
-    what = {"unit": "u", "kind": "k", "frames": 1, "worker": worker}
-    ledger.record(AttemptStarted(**what, attempt="b", job=behind, at=ago[4]))
-    ledger.record(AttemptStarted(**what, attempt="f", job=front, at=ago[1]))
-    aside = {"attempt": "b", "job": behind, "unit": "u", "for_job": front, "worker": worker}
-    ledger.record(Displaced(**aside, displacement="1", seconds=3600, ended="resumed", at=ago[3]))
-    ledger.record(Displaced(**aside, displacement="2", at=ago[1]))
+    first = one(behind, worker)
+    ledger.record(AttemptStarted(attempt=first, at=ago[4]))
+    ledger.record(AttemptStarted(attempt=one(front, worker), at=ago[1]))
+    aside = Displaced(displacement="1", attempt=first, for_job=front, at=ago[3])
+    ledger.record(replace(aside, seconds=3600, ended="resumed"))
+    ledger.record(replace(aside, displacement="2", at=ago[1]))
     ledger.flush()
     table = costs(ledger.engine, load_config()).set_index("show")
     figures = ["compute", "idle", "compute_hours", "displaced_hours"]
@@ -196,9 +202,9 @@ def test_a_clock_step_changes_no_figure(ledger: Ledger) -> None:
     worker, job = new_id(), submit(ledger, "A")
     back = START - timedelta(hours=9)
     ledger.record(WorkerJoined(worker=worker, tier="it", price_per_hour=1.0, threads=1, at=START))
-    what = {"attempt": "a", "job": job, "unit": "u", "kind": "k", "frames": 1, "worker": worker}
-    ledger.record(AttemptStarted(**what, at=START))
-    ledger.record(AttemptEnded(**what, outcome="done", run_seconds=3600, at=back))
+    what = one(job, worker)
+    ledger.record(AttemptStarted(attempt=what, at=START))
+    ledger.record(AttemptEnded(attempt=what, outcome="done", run_seconds=3600, at=back))
     ledger.record(WorkerLeft(worker=worker, seconds=7200, at=back))
     ledger.flush()
     (row,) = costs(ledger.engine, load_config()).to_dict("records")

@@ -12,7 +12,8 @@ from distributed import Scheduler
 from tornado.httpclient import AsyncHTTPClient
 
 from mediadask.pool.config import load_config
-from mediadask.pool.events import (
+from mediadask.pool.history import (
+    Attempt,
     AttemptEnded,
     Displaced,
     JobEnded,
@@ -49,9 +50,16 @@ async def pool(folder: Path) -> AsyncIterator[tuple[Scheduler, PoolView]]:
         JobSubmitted(job="j2", name=RUNNING["name"], show="SHOW_B", priority="background"),
         WorkerJoined(worker="w", tier="local", price_per_hour=2.0, threads=1),
         AttemptEnded(
-            attempt="a", job="j1", unit="u", kind="k", frames=1, worker="w", outcome="done", run_seconds=1800
+            attempt=Attempt(id="a", job="j1", unit="u", kind="k", frames=1, worker="w"),
+            outcome="done",
+            run_seconds=1800,
         ),
-        Displaced(displacement="d", attempt="a2", job="j2", unit="u", for_job="j1", worker="w", seconds=33.0),
+        Displaced(
+            displacement="d",
+            for_job="j1",
+            seconds=33.0,
+            attempt=Attempt(id="a2", job="j2", unit="u", kind="k", frames=1, worker="w"),
+        ),
         WorkerLeft(worker="w", seconds=3600.0),
         JobEnded(job="j1", status="done", seconds=600.0, running_seconds=500.0),
     ):

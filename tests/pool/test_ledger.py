@@ -16,7 +16,8 @@ import pytest
 from sqlalchemy import event, func, insert, select, text
 
 from mediadask.errors import InvalidRequest, OutputFailed
-from mediadask.pool.events import (
+from mediadask.pool.history import (
+    Attempt,
     AttemptEnded,
     AttemptStarted,
     Displaced,
@@ -43,12 +44,14 @@ SUBMITTED = JobSubmitted(
     job="j1", name="turnover 7", show="SHOW", priority="normal", deadline=DEADLINE, groups=3, payload=b"work"
 )
 JOINED = WorkerJoined(worker="w1", name="spot-1", tier="spot", price_per_hour=0.5, threads=4)
-STARTED = AttemptStarted(attempt="a1", job="j1", unit="u1", kind="pull exr", frames=8, worker="w1")
-ENDED = AttemptEnded(
-    attempt="a1", job="j1", unit="u1", kind="pull exr", frames=8, worker="w1",
-    outcome="done", run_seconds=4.0, paused_seconds=1.5,
-)  # fmt: skip
-PAUSED = Displaced(displacement="d1", attempt="a1", job="j1", unit="u1", for_job="j2", worker="w1")
+ATTEMPT = Attempt(id="a1", job="j1", unit="u1", kind="pull exr", frames=8, worker="w1")
+STARTED = AttemptStarted(attempt=ATTEMPT)
+ENDED = AttemptEnded(attempt=ATTEMPT, outcome="done", run_seconds=4.0, paused_seconds=1.5)
+PAUSED = Displaced(displacement="d1", attempt=ATTEMPT, for_job="j2")
+
+
+def ended(attempt: str, frames: int = 1) -> AttemptEnded:
+    return replace(ENDED, attempt=replace(ATTEMPT, id=attempt, frames=frames))
 
 
 def rows(ledger: Ledger, table: Table) -> list[Any]:
@@ -125,7 +128,7 @@ def test_text_that_a_database_does_not_take_is_kept_legibly(ledger_url: str) -> 
 def test_an_event_that_can_never_be_written_does_not_hold_up_the_others(ledger_url: str) -> None:
     with Ledger(ledger_url) as ledger:
         for number in range(20):
-            ledger.record(replace(ENDED, attempt=f"a{number}", frames=10**30 if number == 13 else 1))
+            ledger.record(ended(f"a{number}", frames=10**30 if number == 13 else 1))
         assert len(rows(ledger, tables.attempts)) == 19
         assert ledger.refused == 1
 
@@ -133,9 +136,7 @@ def test_an_event_that_can_never_be_written_does_not_hold_up_the_others(ledger_u
 def test_ten_thousand_units_recorded_from_several_threads_are_all_there(ledger_url: str) -> None:
     with Ledger(ledger_url) as ledger:
         threads = [
-            threading.Thread(
-                target=lambda: [ledger.record(replace(ENDED, attempt=new_id())) for _ in range(2_500)]
-            )
+            threading.Thread(target=lambda: [ledger.record(ended(new_id())) for _ in range(2_500)])
             for _ in range(4)
         ]
         for thread in threads:
@@ -159,13 +160,14 @@ signal.pause()
 """
 
 EVENTS = """
-from mediadask.pool.events import *
+from mediadask.pool.history import *
 def record(ledger):
     ledger.record(JobSubmitted(job="j1", name="n", show="SHOW", priority="urgent", payload=b"work"))
     ledger.record(JobSubmitted(job="j2", name="n", show="SHOW", priority="urgent"))
     ledger.record(JobEnded(job="j2", status="done", seconds=1.0, running_seconds=1.0))
     ledger.record(WorkerJoined(worker="w1", tier="spot", price_per_hour=0.5, threads=4))
-    ledger.record(AttemptStarted(attempt="a1", job="j1", unit="u", kind="k", frames=1, worker="w1"))
+    attempt = Attempt(id="a1", job="j1", unit="u", kind="k", frames=1, worker="w1")
+    ledger.record(AttemptStarted(attempt=attempt))
 """
 
 
@@ -251,7 +253,7 @@ def test_a_database_that_is_away_loses_nothing(postgres: Any) -> None:
             ledger.record(JOINED)
             eventually(lambda: ledger.away_seconds > 0)
             for number in range(1_000):
-                ledger.record(replace(ENDED, attempt=f"a{number:04}"))
+                ledger.record(ended(f"a{number:04}"))
             assert not ledger.flush(0.6)
             assert ledger.backlog >= 1_001
         finally:
@@ -312,7 +314,7 @@ def test_a_full_disk_loses_nothing(tmp_path: Path) -> None:
         event.listen(ledger.engine, "connect", fill)
         ledger.engine.dispose()
         for number in range(2_000):
-            ledger.record(replace(ENDED, attempt=f"a{number:04}"))
+            ledger.record(ended(f"a{number:04}"))
         assert not ledger.flush(1.0)
         assert ledger.away_seconds > 0
 

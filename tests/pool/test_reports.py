@@ -9,7 +9,8 @@ import pandas as pd
 import pytest
 
 from mediadask.pool.config import load_config
-from mediadask.pool.events import (
+from mediadask.pool.history import (
+    Attempt,
     Displaced,
     JobEnded,
     JobReprioritized,
@@ -162,11 +163,8 @@ def test_delays_name_who_made_way_for_whom(ledger: Ledger) -> None:
         ledger.record(
             Displaced(
                 displacement=new_id(),
-                attempt="a",
-                job=behind,
-                unit="u",
+                attempt=Attempt(id="a", job=behind, unit="u", kind="k", frames=1, worker="w"),
                 for_job=front,
-                worker="w",
                 seconds=seconds,
             )
         )

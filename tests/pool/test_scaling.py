@@ -14,7 +14,7 @@ from distributed.core import rpc
 from sqlalchemy import select
 
 from mediadask.pool.config import load_config
-from mediadask.pool.events import AttemptEnded, JobSubmitted
+from mediadask.pool.history import Attempt, AttemptEnded, JobSubmitted
 from mediadask.pool.ledger import tables
 from mediadask.pool.ledger.costs import costs
 from mediadask.pool.ledger.ledger import Ledger
@@ -184,8 +184,11 @@ def test_the_books_learn_and_add_up(tmp_path: Path) -> None:
             for number in range(3):
                 pool.books.record(
                     AttemptEnded(
-                        attempt=f"a{number}", job="j", unit="u", kind="burn", frames=2,
-                        worker=worker.server_id, outcome="done", run_seconds=0.01,
+                        attempt=Attempt(
+                            id=f"a{number}", job="j", unit="u", kind="burn", frames=2,
+                            worker=worker.server_id,
+                        ),
+                        outcome="done", run_seconds=0.01,
                     )
                 )  # fmt: skip
             assert pool.books.predictor.seconds("burn", 4) == pytest.approx(0.02)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import TYPE_CHECKING
@@ -15,7 +16,14 @@ from PIL import Image
 import mediadask as md
 from mediadask.pool import Pool
 from mediadask.pool.config import load_config
-from mediadask.pool.events import AttemptEnded, AttemptStarted, Displaced, JobSubmitted, WorkerJoined
+from mediadask.pool.history import (
+    Attempt,
+    AttemptEnded,
+    AttemptStarted,
+    Displaced,
+    JobSubmitted,
+    WorkerJoined,
+)
 from mediadask.pool.ledger import plots
 from mediadask.pool.ledger.ledger import Ledger
 from mediadask.pool.ledger.reports import history
@@ -35,11 +43,11 @@ def at(seconds: float) -> datetime:
 
 
 def attempt(ledger: Ledger, name: str, job: str, start: float, end: float, paused: float = 0.0) -> None:
-    facts = {"attempt": name, "job": job, "unit": name, "kind": "k", "frames": 1, "worker": "w"}
-    ledger.record(AttemptStarted(**facts, at=at(start)))
+    which = Attempt(id=name, job=job, unit=name, kind="k", frames=1, worker="w")
+    ledger.record(AttemptStarted(attempt=which, at=at(start)))
     ledger.record(
         AttemptEnded(
-            **facts,
+            attempt=which,
             outcome="done",
             run_seconds=end - start - paused,
             paused_seconds=paused,
@@ -57,10 +65,9 @@ def test_stretches_lie_on_the_slots_they_ran_on(ledger_url: str) -> None:
         attempt(ledger, "b", "low", 0.5, 9)
         attempt(ledger, "c", "high", 3, 7)
         attempt(ledger, "d", "other", 1, 2)
-        displaced = {
-            "displacement": "d1", "attempt": "a", "job": "low", "unit": "a", "for_job": "high", "worker": "w"
-        }  # fmt: skip
-        ledger.record(Displaced(**displaced, seconds=4.0, ended="resumed", at=at(3)))
+        which = Attempt(id="a", job="low", unit="a", kind="k", frames=1, worker="w")
+        aside = Displaced(displacement="d1", attempt=which, for_job="high", at=at(3))
+        ledger.record(replace(aside, seconds=4.0, ended="resumed"))
         assert ledger.flush()
         table = schedule(ledger.engine, load_config(), ["low", "high"])
     table["started"] = (table["started"] - START).dt.total_seconds()

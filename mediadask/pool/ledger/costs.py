@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import pandas as pd
 from sqlalchemy import func, or_, select
 
-from mediadask.pool.events import utc_now
+from mediadask.pool.history import utc_now
 from mediadask.pool.ledger.reports import EARLIEST, LATEST, read_table
 from mediadask.pool.ledger.tables import attempts, displacements, jobs, leases, shares
 

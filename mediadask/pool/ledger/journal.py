@@ -1,4 +1,4 @@
-"""Where events wait on disk while the ledger's database is away."""
+"""Where records wait on disk while the ledger's database is away."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from pathlib import Path
 
-    from mediadask.pool.events import Event
+    from mediadask.pool.history import Record
 
 __all__ = ["Journal", "abandoned"]
 
 
 class Journal:
-    """A file of events, held under a lock for as long as its process lives.
+    """A file of records, held under a lock for as long as its process lives.
 
     The lock says more than that the file is ours: whoever can take it knows that this process is dead.
     Readable by its owner only. Not for several threads.
@@ -38,7 +38,7 @@ class Journal:
         self.events = self.path.stat().st_size
         """How many events are in it; of a dead process's journal, only whether there are any."""
 
-    def append(self, events: Sequence[Event]) -> None:
+    def append(self, events: Sequence[Record]) -> None:
         """Add `events`, on the disk when this returns; all of them or none."""
         if not events:
             return
@@ -52,14 +52,14 @@ class Journal:
             raise
         self.events += len(events)
 
-    def batches(self, length: int) -> Iterator[list[Event]]:
+    def batches(self, length: int) -> Iterator[list[Record]]:
         """All events in order. One that was cut off by a crash, or by a version since, ends the file."""
         self._file.seek(0)
         while batch := self._read(length):
             yield batch
 
-    def _read(self, length: int) -> list[Event]:
-        batch: list[Event] = []
+    def _read(self, length: int) -> list[Record]:
+        batch: list[Record] = []
         while len(batch) < length:
             try:
                 batch.append(pickle.load(self._file))

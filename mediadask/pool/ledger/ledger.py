@@ -1,9 +1,9 @@
 """The durable record of a pool: jobs, attempts, displacements and worker leases, in SQLite or PostgreSQL.
 
-`Ledger.record` appends to a queue and returns. A thread of the ledger's own turns events into rows and writes
-them in batches, four times a second. What cannot be written because the database is away goes to a journal, a
-file that is read back when the database answers again, or by the next ledger that opens here if this process
-dies first.
+`Ledger.record` appends to a queue and returns. A thread of the ledger's own turns records into rows and
+writes them in batches, four times a second. What cannot be written because the database is away goes to a
+journal, a file that is read back when the database answers again, or by the next ledger that opens here if
+this process dies first.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from sqlalchemy import insert, select, update
 from sqlalchemy.exc import DBAPIError, InterfaceError, InternalError, OperationalError, SQLAlchemyError
 
 from mediadask.errors import OutputFailed
-from mediadask.pool.events import Event, Learned, new_id, utc_now
+from mediadask.pool.history import Learned, Record, new_id, utc_now
 from mediadask.pool.ledger.journal import Journal, abandoned
 from mediadask.pool.ledger.rows import statements
 from mediadask.pool.ledger.tables import (
@@ -67,7 +67,7 @@ class OrphanedJob:
 
 
 class Ledger:
-    """Where a pool's events are kept. One for each process that runs a pool; closed with it.
+    """Where a pool's records are kept. One for each process that runs a pool; closed with it.
 
     Parameters
     ----------
@@ -88,7 +88,7 @@ class Ledger:
         self.engine = open_database(url)
         self.session = new_id()
         self.refused = 0
-        """Events that the database refused for good, or that found no room; each is in the log."""
+        """Records that the database refused for good, or that found no room; each is in the log."""
 
         journals = data_folder() / "journals"
         try:
@@ -97,8 +97,8 @@ class Ledger:
             raise OutputFailed(
                 f"the ledger cannot keep a journal: {error.strerror}", where=journals, do="set XDG_DATA_HOME"
             ) from None
-        self._queue: deque[Event | threading.Event] = deque()
-        self._pending: list[Event] = []
+        self._queue: deque[Record | threading.Event] = deque()
+        self._pending: list[Record] = []
         self._flushing: list[threading.Event] = []
         self._started = time.monotonic()
         self._beats = 0
@@ -117,9 +117,9 @@ class Ledger:
         self._thread.start()
         atexit.register(self.close)
 
-    def record(self, event: Event) -> None:
-        """Take note of `event`: about a microsecond, never blocks, never raises; durable within a second."""
-        self._queue.append(event)
+    def record(self, record: Record) -> None:
+        """Keep `record`: about a microsecond, never blocks, never raises; durable within a second."""
+        self._queue.append(record)
 
     def flush(self, timeout_seconds: float | None = 10.0) -> bool:
         """Wait until all that was recorded before is in the database; False where it is not in time."""
@@ -149,7 +149,7 @@ class Ledger:
 
     @property
     def backlog(self) -> int:
-        """How many events wait to be written."""
+        """How many records wait to be written."""
         return len(self._queue) + len(self._pending) + self._journal.events
 
     @property
@@ -246,7 +246,7 @@ class Ledger:
             self._write(batch, pool=pool, session=journal.session)
         journal.clear()
 
-    def _write(self, batch: Sequence[Event], *, pool: str, session: str) -> None:
+    def _write(self, batch: Sequence[Record], *, pool: str, session: str) -> None:
         try:
             with self.engine.begin() as connection:
                 for statement, rows in statements(

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import pandas as pd
 from sqlalchemy import func, select
 
-from mediadask.pool.events import utc_now
+from mediadask.pool.history import utc_now
 from mediadask.pool.ledger.journal import Journal
 from mediadask.pool.ledger.tables import displacements, jobs, sessions
 

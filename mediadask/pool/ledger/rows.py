@@ -1,50 +1,74 @@
-"""From events to the statements that write them: each idempotent, so that a retry never counts twice."""
+"""From records to the statements that write them: each idempotent, so that a retry never counts twice."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import bindparam, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from mediadask.delivery import sendable
-from mediadask.pool.events import (
-    AttemptEnded,
-    AttemptFlagged,
-    AttemptStarted,
-    Displaced,
-    Event,
-    JobEnded,
-    JobReprioritized,
-    JobSubmitted,
-    Learned,
-    WorkerJoined,
-    WorkerLeft,
-)
+from mediadask.pool import history
 from mediadask.pool.ledger import tables
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Mapping
 
     from sqlalchemy import Executable, Table
 
-__all__ = ["statements"]
+__all__ = ["COLUMNS", "statements"]
 
 Row = dict[str, Any]
 
 
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """The table that a kind of record is written to: each field to the column of its name, if any.
+
+    The field `attempt` gives its own fields.
+    """
+
+    table: Table
+    named: Mapping[str, str] = field(default_factory=dict)
+    """Fields whose column has another name."""
+
+    fixed: Mapping[str, Any] = field(default_factory=dict)
+    """Columns that this kind of record sets whatever it says."""
+
+    owner: tuple[str, ...] = ()
+    """Which of ``pool`` and ``session`` it sets."""
+
+
+_PLACES: dict[type[history.Record], tuple[_Place, ...]] = {
+    history.JobSubmitted: (
+        _Place(tables.jobs, {"at": "submitted"}, {"status": "running"}, ("pool", "session")),
+    ),
+    history.JobReprioritized: (_Place(tables.jobs), _Place(tables.reprioritizations)),
+    history.JobEnded: (_Place(tables.jobs, {"at": "ended"}, {"payload": None}),),
+    history.AttemptStarted: (_Place(tables.attempts, {"at": "started"}),),
+    history.AttemptFlagged: (_Place(tables.attempts, {"reason": "error"}),),
+    history.AttemptEnded: (_Place(tables.attempts, {"at": "ended"}),),
+    history.Displaced: (_Place(tables.displacements, {"at": "started", "ended": "how"}),),
+    history.WorkerJoined: (_Place(tables.leases, {"at": "joined"}, owner=("pool", "session")),),
+    history.WorkerLeft: (_Place(tables.leases, {"at": "ended"}, owner=("session",)),),
+    history.Learned: (_Place(tables.learned),),
+}
+
+
 def statements(
-    events: Iterable[Event], dialect: str, *, pool: str, session: str
+    records: Iterable[history.Record], dialect: str, *, pool: str, session: str
 ) -> Iterator[tuple[Executable, list[Row]]]:
     """Statements with their rows, in an order that may run as one transaction.
 
-    Events about the same thing are merged first: an attempt that started and ended within a batch is one row.
-    A row that knows all that its table demands is inserted or completes the one that is there; one that knows
+    Records of the same thing are merged first: an attempt that started and ended within a batch is one row. A
+    row that knows all that its table demands is inserted or completes the one that is there; one that knows
     less, such as a job's end, can only complete.
     """
+    owner = {"pool": pool, "session": session}
     merged: dict[Table, dict[tuple[Any, ...], Row]] = {}
-    for event in events:
-        for table, row in _rows(event, pool, session):
+    for record in records:
+        for table, row in _rows(record, owner):
             key = tuple(row[column.name] for column in table.primary_key)
             merged.setdefault(table, {}).setdefault(key, {}).update(row)
     for table, rows in merged.items():
@@ -55,129 +79,38 @@ def statements(
             yield _statement(table, columns, dialect), _renamed(table, columns, group)
 
 
-def _rows(event: Event, pool: str, session: str) -> Iterator[tuple[Table, Row]]:
-    match event:
-        case JobSubmitted():
-            yield (
-                tables.jobs,
-                {
-                    "job": event.job,
-                    "pool": pool,
-                    "session": session,
-                    "name": _clean(event.name),
-                    "show": _clean(event.show),
-                    "kind": _clean(event.kind),
-                    "priority": event.priority,
-                    "deadline": event.deadline,
-                    "groups": event.groups,
-                    "submitted": event.at,
-                    "payload": event.payload,
-                    "status": "running",
-                },
-            )
-        case JobReprioritized():
-            change = {"job": event.job, "priority": event.priority, "deadline": event.deadline}
-            yield tables.jobs, change
-            yield tables.reprioritizations, {**change, "at": event.at, "reason": _clean(event.reason)}
-        case JobEnded():
-            yield (
-                tables.jobs,
-                {
-                    "job": event.job,
-                    "status": event.status,
-                    "ended": event.at,
-                    "seconds": event.seconds,
-                    "running_seconds": event.running_seconds,
-                    "groups_done": event.groups_done,
-                    "groups_failed": event.groups_failed,
-                    "error": _clean(event.error),
-                    "payload": None,
-                },
-            )
-        case AttemptStarted():
-            yield tables.attempts, {**_attempt(event), "started": event.at}
-        case AttemptFlagged():
-            yield tables.attempts, {**_attempt(event), "error": _clean(event.reason)}
-        case AttemptEnded():
-            yield (
-                tables.attempts,
-                {
-                    **_attempt(event),
-                    **({"started": event.started} if event.started else {}),
-                    "ended": event.at,
-                    "outcome": event.outcome,
-                    "run_seconds": event.run_seconds,
-                    "paused_seconds": event.paused_seconds,
-                    "error": _clean(event.error),
-                },
-            )
-            if event.shared_with:
-                jobs = (event.job, *event.shared_with)
-                for job in jobs:
-                    yield tables.shares, {"attempt": event.attempt, "job": job, "part": 1 / len(jobs)}
-        case Displaced():
-            yield (
-                tables.displacements,
-                {
-                    "displacement": event.displacement,
-                    "attempt": event.attempt,
-                    "job": event.job,
-                    "unit": event.unit,
-                    "for_job": event.for_job,
-                    "worker": event.worker,
-                    "started": event.at,
-                    "seconds": event.seconds,
-                    "how": event.ended,
-                },
-            )
-        case WorkerJoined():
-            yield (
-                tables.leases,
-                {
-                    "worker": event.worker,
-                    "session": session,
-                    "pool": pool,
-                    "name": _clean(event.name),
-                    "tier": event.tier,
-                    "price_per_hour": event.price_per_hour,
-                    "threads": event.threads,
-                    "startup_seconds": event.startup_seconds,
-                    "joined": event.at,
-                },
-            )
-        case WorkerLeft():
-            yield (
-                tables.leases,
-                {
-                    "worker": event.worker,
-                    "session": session,
-                    "ended": event.at,
-                    "seconds": event.seconds,
-                    "reason": _clean(event.reason),
-                },
-            )
-        case Learned():
-            yield (
-                tables.learned,
-                {
-                    "kind": _clean(event.kind),
-                    "seconds_per_frame": event.seconds_per_frame,
-                    "units": event.units,
-                    "at": event.at,
-                },
-            )
+def _rows(record: history.Record, owner: Mapping[str, str]) -> Iterator[tuple[Table, Row]]:
+    for place, columns in COLUMNS[type(record)]:
+        row = {column: _value(record, path) for column, path in columns}
+        row.update(place.fixed)
+        row.update((name, owner[name]) for name in place.owner)
+        if isinstance(record, history.AttemptEnded) and record.started is None:
+            del row["started"]  # an earlier record said it
+        yield place.table, row
+    if isinstance(record, history.AttemptEnded) and record.shared_with:
+        jobs = (record.attempt.job, *record.shared_with)
+        for job in jobs:
+            yield tables.shares, {"attempt": record.attempt.id, "job": job, "part": 1 / len(jobs)}
 
 
-def _attempt(event: AttemptStarted | AttemptFlagged | AttemptEnded) -> Row:
-    return {
-        "attempt": event.attempt,
-        "job": event.job,
-        "unit": event.unit,
-        "kind": _clean(event.kind),
-        "frames": event.frames,
-        "worker": event.worker,
-        "number": event.number,
-    }
+def _columns(kind: type[history.Record], place: _Place) -> list[tuple[str, tuple[str, ...]]]:
+    """The columns that a kind of record fills, each with the way to its value."""
+    fields: dict[str, tuple[str, ...]] = {name: (name,) for name in kind.__dataclass_fields__}
+    if fields.pop("attempt", None):
+        fields |= {name: ("attempt", name) for name in history.Attempt.__dataclass_fields__}
+    named = {"id": "attempt", **place.named}
+    columns = {named.get(name, name): path for name, path in fields.items()}
+    return [(name, path) for name, path in columns.items() if name in place.table.c]
+
+
+COLUMNS = {kind: [(place, _columns(kind, place)) for place in places] for kind, places in _PLACES.items()}
+
+
+def _value(record: history.Record, path: tuple[str, ...]) -> Any:
+    value: Any = record
+    for name in path:
+        value = getattr(value, name)
+    return _clean(value) if isinstance(value, str) else value
 
 
 def _clean(text: str) -> str:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 from sqlalchemy import select
 
-from mediadask.pool.events import utc_now
+from mediadask.pool.history import utc_now
 from mediadask.pool.ledger.tables import attempts, displacements, jobs, leases
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ from collections import deque
 from statistics import median
 from typing import TYPE_CHECKING
 
-from mediadask.pool.events import Learned
+from mediadask.pool.history import Learned
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping

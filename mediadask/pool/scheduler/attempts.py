@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from datetime import timedelta
 from time import monotonic
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
-from mediadask.pool.events import (
+from mediadask.pool.history import (
+    Attempt,
     AttemptEnded,
     AttemptFlagged,
+    AttemptOutcome,
     AttemptStarted,
     Displaced,
-    Event,
-    Outcome,
+    Record,
     new_id,
     utc_now,
 )
@@ -36,26 +37,26 @@ class Attempts:
         Takes note of each.
     """
 
-    def __init__(self, record: Callable[[Event], None]) -> None:
+    def __init__(self, record: Callable[[Record], None]) -> None:
         self._record = record
 
     def began(self, bundle: Bundle, ticket: Ticket) -> None:
         """A unit is on a thread."""
         ticket.attempt = new_id()
-        self._record(AttemptStarted(**_attempt(bundle, ticket)))
+        self._record(AttemptStarted(attempt=_attempt(bundle, ticket)))
 
     def flagged(self, bundle: Bundle, reason: str) -> None:
         """Something is wrong with the unit that runs."""
         if (ticket := bundle.current) is not None:
             if not ticket.attempt:
                 self.began(bundle, ticket)
-            self._record(AttemptFlagged(**_attempt(bundle, ticket), reason=reason))
+            self._record(AttemptFlagged(attempt=_attempt(bundle, ticket), reason=reason))
 
     def ended(
         self,
         bundle: Bundle,
         ticket: Ticket,
-        outcome: Outcome,
+        outcome: AttemptOutcome,
         error: str = "",
         started: datetime | None = None,
         at: datetime | None = None,
@@ -69,7 +70,7 @@ class Attempts:
         ticket.attempt = ticket.attempt or new_id()
         self._record(
             AttemptEnded(
-                **_attempt(bundle, ticket),
+                attempt=_attempt(bundle, ticket),
                 outcome=outcome,
                 run_seconds=bundle.run_seconds,
                 paused_seconds=bundle.paused_seconds,
@@ -101,11 +102,8 @@ class Attempts:
         self._record(
             Displaced(
                 displacement=bundle.displacement,
-                attempt=ticket.attempt,
-                job=ticket.payers[0].id,
-                unit=ticket.key,
+                attempt=_attempt(bundle, ticket),
                 for_job=bundle.displaced_for,
-                worker=bundle.server,
                 seconds=seconds,
                 ended=ended,
                 at=utc_now() - timedelta(seconds=seconds or 0.0),
@@ -115,14 +113,13 @@ class Attempts:
             bundle.displacement = ""
 
 
-def _attempt(bundle: Bundle, ticket: Ticket) -> dict[str, Any]:
-    """What all events of an attempt say."""
-    return {
-        "attempt": ticket.attempt,
-        "job": ticket.payers[0].id,
-        "unit": ticket.key,
-        "kind": ticket.unit.kind,
-        "frames": ticket.unit.frames,
-        "worker": bundle.server,
-        "number": ticket.number,
-    }
+def _attempt(bundle: Bundle, ticket: Ticket) -> Attempt:
+    return Attempt(
+        id=ticket.attempt,
+        job=ticket.payers[0].id,
+        unit=ticket.key,
+        kind=ticket.unit.kind,
+        frames=ticket.unit.frames,
+        worker=bundle.server,
+        number=ticket.number,
+    )

@@ -16,7 +16,7 @@ from mediadask.delivery import Delivery, Failure, Group, Unit
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from mediadask.pool.events import JobStatus
+    from mediadask.pool.history import EndedStatus, JobStatus
     from mediadask.pool.scheduler.bundle import Bundle, BundleState
 
 __all__ = ["JobRecord", "OpenGroup", "Place", "Ticket"]
@@ -155,7 +155,7 @@ class JobRecord:
     own_priority: str = ""
     """Its class, while a spent budget has it in another."""
 
-    status: Literal["running"] | JobStatus = "running"
+    status: JobStatus = "running"
     submitted_at: float = field(default_factory=monotonic)
     seconds: float = 0.0
     """Turnaround, once it has ended."""
@@ -310,7 +310,7 @@ class JobRecord:
         self.groups_failed = self.groups - self.groups_done
         self.error = self.error or failure.error
 
-    def end(self, status: JobStatus) -> list[Ticket]:
+    def end(self, status: EndedStatus) -> list[Ticket]:
         """Keep its results, and no more. Returns what came back and waited, for others may want it."""
         self.status, self.seconds = status, monotonic() - self.submitted_at
         self.delivery = Delivery(self.delivery.name, ())

@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from distributed import SchedulerPlugin
 
-from mediadask.pool.events import (
+from mediadask.pool.history import (
     AttemptEnded,
     AttemptStarted,
     Displaced,
-    Event,
     JobEnded,
     JobSubmitted,
+    Record,
     WorkerJoined,
     WorkerLeft,
 )
@@ -59,7 +59,7 @@ class Bookkeeper(SchedulerPlugin):
         for worker in list(scheduler.workers):
             self.add_worker(scheduler, worker)
 
-    def record(self, event: Event) -> None:
+    def record(self, event: Record) -> None:
         """Take note of what happened, and learn from it.
 
         For how long any unit of a job ran it knows itself: it has seen them all.
@@ -67,14 +67,15 @@ class Bookkeeper(SchedulerPlugin):
         match event:
             case JobSubmitted():
                 self._running[event.job] = Running()
-            case AttemptStarted() | AttemptEnded() | Displaced() if event.job in self._running:
-                self._running[event.job].see(event)
+            case AttemptStarted() | AttemptEnded() | Displaced() if event.attempt.job in self._running:
+                self._running[event.attempt.job].see(event)
             case JobEnded() if event.job in self._running:
                 seconds = min(event.seconds, self._running.pop(event.job).seconds())
                 event = replace(event, running_seconds=seconds)
         self.ledger.record(event)
         if isinstance(event, AttemptEnded) and event.outcome == "done":
-            self.ledger.record(self.predictor.observe(event.kind, event.frames, event.run_seconds))
+            attempt = event.attempt
+            self.ledger.record(self.predictor.observe(attempt.kind, attempt.frames, event.run_seconds))
 
     def add_worker(self, scheduler: Scheduler, worker: str) -> None:
         """A worker has come: its lease begins."""
@@ -129,9 +130,9 @@ class Running:
         if comes and not self._attempts:
             self._since = monotonic()
         if comes:
-            self._attempts.add(event.attempt)
-        elif event.attempt in self._attempts:
-            self._attempts.remove(event.attempt)
+            self._attempts.add(event.attempt.id)
+        elif event.attempt.id in self._attempts:
+            self._attempts.remove(event.attempt.id)
             if not self._attempts:
                 self._before += monotonic() - self._since
 

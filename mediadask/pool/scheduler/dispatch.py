@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from distributed.protocol.pickle import dumps
 
 from mediadask.delivery import Failure
-from mediadask.pool.events import Event, Outcome, utc_now
+from mediadask.pool.history import AttemptOutcome, Record, utc_now
 from mediadask.pool.scheduler.attempts import Attempts
 from mediadask.pool.scheduler.displacement import Displacement
 from mediadask.pool.scheduler.occupancy import Occupancy
@@ -35,7 +35,7 @@ _KILLS = 2
 class Owner(Protocol):
     """Whom a dispatch works for."""
 
-    def record(self, event: Event) -> None:
+    def record(self, event: Record) -> None:
         """Take note."""
 
     def ended(self, ticket: Ticket, value: bytes | Failure, transient: bool) -> None:
@@ -201,7 +201,7 @@ class Dispatch:
                 self._end(bundle, ticket, _killer(ticket, bundle.hangs))
         self._back(bundle)
 
-    def _interrupted(self, bundle: Bundle, outcome: Outcome, reason: str) -> None:
+    def _interrupted(self, bundle: Bundle, outcome: AttemptOutcome, reason: str) -> None:
         """Its worker is gone, and not by its fault."""
         self._close_current(bundle, outcome, reason)
         self._forget(bundle)
@@ -326,7 +326,7 @@ class Dispatch:
         del bundle.left[ticket.position]
         ticket.bundle = None
 
-    def _close_current(self, bundle: Bundle, outcome: Outcome, error: str = "") -> None:
+    def _close_current(self, bundle: Bundle, outcome: AttemptOutcome, error: str = "") -> None:
         """The attempt on the unit that runs is over, as far as the scheduler has seen it."""
         if (ticket := bundle.current) is not None and ticket.attempt:
             if bundle.state in ("running", "asked"):

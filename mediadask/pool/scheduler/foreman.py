@@ -24,7 +24,7 @@ from distributed.protocol.pickle import dumps, loads
 from mediadask.delivery import Failure
 from mediadask.errors import MediaError
 from mediadask.pool.config import load_config
-from mediadask.pool.events import Event, JobEnded, utc_now
+from mediadask.pool.history import JobEnded, Record, utc_now
 from mediadask.pool.scaling.local_workers import LocalWorkers
 from mediadask.pool.scheduler.feed import Feed
 from mediadask.pool.scheduler.graphs import Computation
@@ -177,7 +177,7 @@ class Foreman(SchedulerPlugin):
         await self._client.close()
         await self._steward.close()
 
-    def record(self, event: Event) -> None:
+    def record(self, event: Record) -> None:
         """Take note of what happened."""
         self._steward.record(event)
 

@@ -21,7 +21,7 @@ from distributed.protocol.pickle import dumps
 
 from mediadask.delivery import Delivery, Failure, Group
 from mediadask.errors import MediaError
-from mediadask.pool.events import AttemptEnded, AttemptStarted, Event, Outcome, new_id
+from mediadask.pool.history import Attempt, AttemptEnded, AttemptOutcome, AttemptStarted, Record, new_id
 from mediadask.pool.scheduler.orders import Orders
 from mediadask.pool.scheduler.stints import dask_priority
 from mediadask.pool.worker.workbench import GRAPH_JOB
@@ -64,7 +64,7 @@ def is_withheld(task: TaskState) -> bool:
 class Owner(Protocol):
     """Whom the graphs belong to."""
 
-    def record(self, event: Event) -> None:
+    def record(self, event: Record) -> None:
         """Take note."""
 
     def computed(self, job: JobRecord, value: bytes | Failure) -> None:
@@ -91,7 +91,7 @@ class _Graph:
     done: set[Hashable] = field(default_factory=set)
     """Tasks that have been; where their results were lost with a worker they run again."""
 
-    attempts: dict[Hashable, AttemptStarted] = field(default_factory=dict)
+    attempts: dict[Hashable, Attempt] = field(default_factory=dict)
 
 
 class Graphs:
@@ -143,7 +143,7 @@ class Graphs:
             )
         return future
 
-    def _forget(self, graph: _Graph, outcome: Outcome) -> None:
+    def _forget(self, graph: _Graph, outcome: AttemptOutcome) -> None:
         for key in list(graph.attempts):
             self._end(graph, key, outcome, 0.0)
         del self._graphs[graph.job.id]
@@ -225,16 +225,16 @@ class Graphs:
         if finish == "processing":
             worker = state.processing_on.server_id
             kind = f"{graph.job.delivery.name} {state.prefix.name}"
-            graph.attempts[key] = AttemptStarted(
-                attempt=new_id(), job=graph.job.id, unit=str(key), kind=kind, frames=1, worker=worker
+            graph.attempts[key] = attempt = Attempt(
+                id=new_id(), job=graph.job.id, unit=str(key), kind=kind, frames=1, worker=worker
             )
-            self.owner.record(graph.attempts[key])
+            self.owner.record(AttemptStarted(attempt=attempt))
         elif start == "processing" and key in graph.attempts:
             spans = what.get("startstops") or ()
             seconds = sum(span["stop"] - span["start"] for span in spans if span["action"] == "compute")
-            outcomes: dict[str, Outcome] = {"memory": "done", "erred": "failed"}
+            outcomes: dict[str, AttemptOutcome] = {"memory": "done", "erred": "failed"}
             # Held before it began: it ran for no time at all.
-            otherwise: Outcome = "rescheduled" if what.get("stimulus_id") == GRAPH_JOB else "lost"
+            otherwise: AttemptOutcome = "rescheduled" if what.get("stimulus_id") == GRAPH_JOB else "lost"
             self._end(graph, key, outcomes.get(finish, otherwise), seconds)
         if finish == "memory":
             graph.done.add(key)
@@ -242,20 +242,9 @@ class Graphs:
             graph.job.begun[0] = len(graph.done) / graph.job.units_planned
         return True
 
-    def _end(self, graph: _Graph, key: Hashable, outcome: Outcome, seconds: float) -> None:
-        begun = graph.attempts.pop(key)
-        self.owner.record(
-            AttemptEnded(
-                attempt=begun.attempt,
-                job=begun.job,
-                unit=begun.unit,
-                kind=begun.kind,
-                frames=1,
-                worker=begun.worker,
-                outcome=outcome,
-                run_seconds=seconds,
-            )
-        )
+    def _end(self, graph: _Graph, key: Hashable, outcome: AttemptOutcome, seconds: float) -> None:
+        attempt = graph.attempts.pop(key)
+        self.owner.record(AttemptEnded(attempt=attempt, outcome=outcome, run_seconds=seconds))
 
     # What is known of them.
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from distributed.protocol.pickle import dumps, loads
 
 from mediadask.errors import InvalidRequest
-from mediadask.pool.events import new_id, utc_now
+from mediadask.pool.history import new_id, utc_now
 
 if TYPE_CHECKING:
     from distributed import Scheduler

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from mediadask.delivery import Failure
 from mediadask.errors import MediaError
-from mediadask.pool.events import Event, JobEnded, JobReprioritized, JobSubmitted
+from mediadask.pool.history import JobEnded, JobReprioritized, JobSubmitted, Record
 from mediadask.pool.scheduler.archive import Archive
 from mediadask.pool.scheduler.backlog import JobRecord, Ticket
 from mediadask.pool.scheduler.dispatch import Dispatch
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from mediadask.delivery import Delivery
     from mediadask.pool.config import PoolConfig
-    from mediadask.pool.events import JobStatus
+    from mediadask.pool.history import EndedStatus
 
 __all__ = ["Worklist"]
 
@@ -52,7 +52,7 @@ class Worklist:
         *,
         is_held: Callable[[str], bool],
         news: Callable[[], None],
-        record: Callable[[Event], None],
+        record: Callable[[Record], None],
     ) -> None:
         self.record, self.news = record, news
         self.dispatch = Dispatch(scheduler, client, self)
@@ -207,7 +207,7 @@ class Worklist:
         if job.status == "running" and job.settled:
             self._end(job, "failed" if job.error else "done")
 
-    def _end(self, job: JobRecord, status: JobStatus) -> None:
+    def _end(self, job: JobRecord, status: EndedStatus) -> None:
         waiting = job.end(status)
         del self._open[job.id]
         self._turns.remove(job)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from mediadask.pool.events import Outcome
+    from mediadask.pool.history import AttemptOutcome
 
 __all__ = ["Order", "Seat", "UnitEnded"]
 
@@ -26,7 +26,7 @@ class UnitEnded(NamedTuple):
     """What became of one unit of a bundle."""
 
     position: int
-    outcome: Outcome
+    outcome: AttemptOutcome
     value: bytes | None
     error: str
     kind: str

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from distributed import Worker
 
     from mediadask.delivery import Unit
-    from mediadask.pool.events import Outcome
+    from mediadask.pool.history import AttemptOutcome
     from mediadask.pool.worker.seat import Order
 
 __all__ = ["GRAPH_JOB", "ORDERS", "REPORT", "Cancelled", "Workbench", "stint"]
@@ -236,7 +236,7 @@ def _call(unit: Unit, results: list[bytes] | None) -> bytes:
 
 def _attempt(seat: Seat, call: Callable[[], bytes]) -> UnitEnded:
     value, failure, transient = None, None, False
-    outcome: Outcome = "done"
+    outcome: AttemptOutcome = "done"
     try:
         if seat.is_cancelled:
             raise Cancelled

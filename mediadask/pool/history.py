@@ -1,9 +1,9 @@
-"""What happens in a pool, as plain values: what the runtime tells the ledger.
+"""What happened in a pool, as plain values: the records that the ledger keeps.
 
 `at` says when, on the wall clock in UTC, for people and for sorting. Every duration is measured by the
 emitter with a monotonic clock, never by subtracting two `at`: a clock step moves a label, not a figure.
 
-Recording an event twice, or again with more known, does no harm: each carries the identity of what it is
+Keeping a record twice, or again with more known, does no harm: each carries the identity of what it is
 about, and the later one completes the earlier.
 """
 
@@ -16,27 +16,31 @@ from datetime import UTC, datetime
 from typing import Literal
 
 __all__ = [
+    "Attempt",
     "AttemptEnded",
     "AttemptFlagged",
+    "AttemptOutcome",
     "AttemptStarted",
     "Displaced",
-    "Event",
+    "EndedStatus",
     "JobEnded",
     "JobReprioritized",
     "JobStatus",
     "JobSubmitted",
     "Learned",
-    "Outcome",
+    "Record",
     "WorkerJoined",
     "WorkerLeft",
     "new_id",
     "utc_now",
 ]
 
-JobStatus = Literal["done", "failed", "cancelled"]
-"""``failed``: some groups failed, the rest is delivered."""
+JobStatus = Literal["waiting", "running", "done", "failed", "cancelled"]
+"""``waiting``: nothing of the job has run yet. ``failed``: some groups failed, the rest is delivered."""
 
-Outcome = Literal["done", "failed", "lost", "rescheduled", "replaced", "cancelled"]
+EndedStatus = Literal["done", "failed", "cancelled"]
+
+AttemptOutcome = Literal["done", "failed", "lost", "rescheduled", "replaced", "cancelled"]
 """How an attempt ended: returned; raised; its worker died; gave its work back because its worker had to
 leave or was short of memory; hung and was given to another worker; its job was cancelled."""
 
@@ -93,7 +97,7 @@ class JobEnded:
     """A job's last group is committed, or the job was cancelled."""
 
     job: str
-    status: JobStatus
+    status: EndedStatus
     seconds: float
     """Turnaround: from submission to here."""
 
@@ -109,10 +113,10 @@ class JobEnded:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class AttemptStarted:
-    """A unit began to run on a worker."""
+class Attempt:
+    """One run of one unit on one slot: what is known of it from its beginning, and what identifies it."""
 
-    attempt: str
+    id: str
     job: str
     unit: str
     """The unit's key."""
@@ -123,6 +127,12 @@ class AttemptStarted:
     number: int = 1
     """1 for the first try; more is a retry."""
 
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AttemptStarted:
+    """A unit began to run on a worker."""
+
+    attempt: Attempt
     at: datetime = field(default_factory=utc_now)
 
 
@@ -130,28 +140,17 @@ class AttemptStarted:
 class AttemptFlagged:
     """Something is wrong with an attempt that still runs."""
 
-    attempt: str
-    job: str
-    unit: str
-    kind: str
-    frames: int
-    worker: str
+    attempt: Attempt
     reason: str
-    number: int = 1
     at: datetime = field(default_factory=utc_now)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AttemptEnded:
-    """An attempt ended; it says all that `AttemptStarted` said, so that it stands alone."""
+    """An attempt ended."""
 
-    attempt: str
-    job: str
-    unit: str
-    kind: str
-    frames: int
-    worker: str
-    outcome: Outcome
+    attempt: Attempt
+    outcome: AttemptOutcome
     run_seconds: float
     """On its thread, without the pauses. Of a lost attempt: what the scheduler saw of it."""
 
@@ -159,7 +158,6 @@ class AttemptEnded:
     """Stepped aside for a higher class; another unit had the thread."""
 
     error: str = ""
-    number: int = 1
     shared_with: tuple[str, ...] = ()
     """The other jobs that wanted the same unit: each bears an equal part of what it cost."""
 
@@ -177,13 +175,10 @@ class Displaced:
     """
 
     displacement: str
-    attempt: str
-    job: str
-    unit: str
+    attempt: Attempt
     for_job: str
     """The job whose unit took the place."""
 
-    worker: str
     seconds: float | None = None
     """How long it stood aside, from the pause to the first instruction after it; None while it does."""
 
@@ -237,7 +232,7 @@ class Learned:
     at: datetime = field(default_factory=utc_now)
 
 
-Event = (
+Record = (
     JobSubmitted
     | JobReprioritized
     | JobEnded

@@ -1,7 +1,7 @@
 """What a worker reports of a batch, as plain values, and their form on the wire.
 
-Reports of one batch arrive in the order in which they were made. A report of a kind that the receiver does not
-know, from a worker of another version, is dropped with a line in the log.
+Reports of one batch arrive in the order in which they were made. A report of an unknown kind, from a worker
+of another version, is dropped with a line in the log.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What a pool wants done: the commands that `PoolState` returns, as plain values, to be carried out in order."""
+"""What a pool wants done: the commands that `PoolState` returns, to be carried out in order."""
 
 from __future__ import annotations
 

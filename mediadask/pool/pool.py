@@ -90,7 +90,8 @@ class Pool:
         cluster = LocalCluster(
             n_workers=0,
             threads_per_worker=1,
-            dashboard_address=":0",
+            host="127.0.0.1",
+            dashboard_address="127.0.0.1:0",
             scheduler_kwargs={"dashboard": False},  # until somebody asks for it: it takes a second to import
             silence_logs="CRITICAL",  # a worker still starting when the pool closes logs a lost heartbeat
         )

@@ -38,7 +38,7 @@ def _impatient() -> Iterator[None]:
 @pytest.fixture(scope="module")
 def cluster() -> Iterator[LocalCluster]:
     """A scheduler and a worker in this process."""
-    how = {"processes": False, "protocol": "tcp://", "dashboard_address": ":0"}
+    how = {"processes": False, "protocol": "tcp://", "dashboard_address": "127.0.0.1:0"}
     with LocalCluster(n_workers=1, threads_per_worker=1, **how) as cluster:
         yield cluster
 

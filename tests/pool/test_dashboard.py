@@ -65,7 +65,7 @@ async def pool(folder: Path) -> AsyncIterator[tuple[Scheduler, PoolView]]:
     ):
         ledger.record(event)
     assert ledger.flush()
-    async with Scheduler(port=0, dashboard_address="127.0.0.1:0") as scheduler:
+    async with Scheduler(host="127.0.0.1", port=0, dashboard_address="127.0.0.1:0") as scheduler:
         books = Bookkeeper(config, ledger)
         await scheduler.register_scheduler_plugin(books, idempotent=True)
         scaler = Scaler(books, None, lambda: [Work("urgent", 5, 5000.0, 1000.0)])

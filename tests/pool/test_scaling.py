@@ -52,7 +52,7 @@ async def bench(
     tier = {"kind": "local", "price-per-hour": 1.0, "maximum": 2, "startup": 1}
     config = load_config({"tiers": {"local": None, "it": tier}, "grace": 0.5, "budgets": budgets or {}})
     ledger = Ledger(str(ledger_at / "ledger.sqlite" if isinstance(ledger_at, Path) else ledger_at))
-    async with Scheduler(port=0, dashboard_address=":0") as scheduler:
+    async with Scheduler(host="127.0.0.1", port=0, dashboard_address="127.0.0.1:0") as scheduler:
         books = Bookkeeper(config, ledger)
         await scheduler.register_scheduler_plugin(books, idempotent=True)
         scaler = Scaler(books, LocalWorkers(scheduler.address, config.tiers), lambda: work, **options)

@@ -150,7 +150,7 @@ def small_pool() -> Iterator[Pool]:
             n_workers=1,
             threads_per_worker=1,
             memory_limit=LIMIT_BYTES,
-            dashboard_address=":0",
+            dashboard_address="127.0.0.1:0",
             silence_logs="CRITICAL",
         ) as cluster,
         Pool.connect(cluster.scheduler_address) as pool,

@@ -43,7 +43,7 @@ class ActuatorConformance:
 
     @asynccontextmanager
     async def bench(self) -> AsyncIterator[tuple[Scheduler, Actuator]]:
-        async with Scheduler(port=0, dashboard_address=":0") as scheduler:
+        async with Scheduler(host="127.0.0.1", port=0, dashboard_address="127.0.0.1:0") as scheduler:
             actuator = self.actuator_for(scheduler)
             try:
                 yield scheduler, actuator

@@ -10,6 +10,7 @@ from time import monotonic
 from typing import TYPE_CHECKING, Any
 
 from distributed import Nanny, Status
+from distributed.comm.addressing import get_address_host
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
@@ -28,6 +29,9 @@ _FAILURES = 2
 class LocalWorkers:
     """An `Actuator`. Each worker is a process under a nanny, which starts it again when it dies.
 
+    They listen where the scheduler does, and nowhere else: without a host Dask's workers listen on every
+    interface of the machine, and run what anybody sends them.
+
     All methods run in one event loop, the one in which it was made.
 
     Parameters
@@ -41,7 +45,8 @@ class LocalWorkers:
     """
 
     def __init__(self, scheduler: str, tiers: Mapping[str, Tier], **nanny: Any) -> None:
-        self._scheduler, self._tiers, self._options = scheduler, tiers, nanny
+        self._scheduler, self._tiers = scheduler, tiers
+        self._options = {"host": get_address_host(scheduler), **nanny}
         self._workers: dict[str, dict[str, tuple[Nanny, asyncio.Task[None]]]] = {tier: {} for tier in tiers}
         self._failures = 0
         self._not_before = 0.0

@@ -106,7 +106,7 @@ class Bookkeeper:
             if lease.seconds is not None and lease.open:
                 raise Broken("an attempt ends with its worker", f"{self._attempts[next(iter(lease.open))]}")
             running = [attempt for attempt, displaced in lease.open.items() if not displaced]
-            if len(running) > lease.threads:
+            if len(running) > lease.threads and lease.unsure != inf:
                 units = ", ".join(self._attempts[attempt].unit for attempt in running)
                 raise Broken(
                     "attempts are disjoint on a slot", f"{worker} has {lease.threads} slots, and runs {units}"
@@ -206,5 +206,6 @@ class Bookkeeper:
         seconds = (now - lease.joined_at if lease.seconds is None else lease.seconds) * lease.threads
         if lease.run_seconds > seconds + _ROUNDING:
             raise Broken(
-                "attempts fit into their lease", f"{worker}: {lease.run_seconds} s in {seconds} s of its slots"
+                "attempts fit into their lease",
+                f"{worker}: {lease.run_seconds} s in {seconds} s of its slots",
             )

@@ -89,7 +89,9 @@ class Script:
 
     def _with_worker(self, happening: Happening, do: Callable[[Process], None]) -> None:
         there = [
-            process for process in self._world.processes.values() if process.is_known and process.worker.is_alive
+            process
+            for process in self._world.processes.values()
+            if process.is_known and process.worker.is_alive
         ]
         if there:
             do(there[happening.which % len(there)])

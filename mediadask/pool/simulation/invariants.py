@@ -148,11 +148,11 @@ def _highest_class_has_the_slots(seen: Onlooker, dask: SimulatedDask) -> None:
     running = {batch.id: seen.rank_of(batch) for batch in seen.batches.values() if _may_pause(seen, batch)}
     if not any(rank > waiting[0] for rank in running.values()):
         return
+    # The slot of one that must leave goes with its worker.
     serving = sorted(
-        seen.rank_of(batch)
+        seen.lowest_rank_of(batch)
         for batch in seen.batches.values()
         if batch.state == "yielding"
-        or batch.is_evicted
         or (batch.state == "pausing" and seen.now - batch.told_at < _PATIENCE_SECONDS)
     )
     for rank in waiting:

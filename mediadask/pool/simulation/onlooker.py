@@ -160,9 +160,7 @@ class Onlooker:
     def is_held(self, show: str) -> bool:
         """Whether nothing of this show may begin."""
         name = self.config.budgeted(show)
-        return (
-            name is not None and self.config.budgets[name].state(self.spent.get(name, 0.0)) == "hold"
-        )
+        return name is not None and self.config.budgets[name].state(self.spent.get(name, 0.0)) == "hold"
 
     def wanting(self, key: str) -> list[SeenJob]:
         """The open jobs that a unit is for."""

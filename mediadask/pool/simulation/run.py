@@ -67,9 +67,7 @@ def run(scenario: Scenario, make: Callable[[Scenario], Handles] = make_state) ->
         next(lives)
         return make(scenario)
 
-    world = World(
-        scenario.jobs, scenario.timing, new_state, random=Random(scenario.seed), observer=watch
-    )
+    world = World(scenario.jobs, scenario.timing, new_state, random=Random(scenario.seed), observer=watch)
     watch.world = world
     Script(scenario, world, watch).begin()
     invariant, how = "", ""

@@ -106,6 +106,7 @@ class World:
         self.pool.close()
         for process in self.processes.values():
             self._end(process)
+            process.to_pool.is_open = False
         self.processes.clear()
 
     def start_pool(self) -> None:
@@ -235,7 +236,7 @@ class World:
             )
 
     def _restart(self, model: WorkerModel, address: str, pool: SimulatedPool) -> None:
-        if pool is self.pool:  # else it went down with its nanny
+        if pool is self.pool and pool.client.is_open:  # else it went down with its nanny
             self.add_worker(model, address)
 
     # As of a `WorkerOwner`.

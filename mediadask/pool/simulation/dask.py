@@ -56,6 +56,9 @@ class DaskTask:
     seconds: float = 0.0
     """What it takes, if it is a task of a graph."""
 
+    is_stranger: bool = False
+    """Whether it is no job's."""
+
     number: int = 0
     """In the order of entry."""
 

@@ -11,16 +11,60 @@ from mediadask.pool.simulation.dask import DaskTask
 if TYPE_CHECKING:
     from mediadask.pool.core.events import GraphChanged
     from mediadask.pool.history import AttemptOutcome
+    from mediadask.pool.simulation.dask import SimulatedDask
     from mediadask.pool.simulation.model import GraphModel
     from mediadask.pool.simulation.pool import SimulatedPool
 
-__all__ = ["SimulatedGraph"]
+__all__ = ["SimulatedGraph", "Strangers"]
+
+_BEFORE_ALL = (-1, 0.0)
+"""Tasks of others have Dask's own priority, which is above that of all jobs."""
+
+
+class Strangers:
+    """Tasks on the pool's workers that are no job's."""
+
+    def __init__(self, dask: SimulatedDask) -> None:
+        self._dask = dask
+        self._entered = 0
+
+    def enter(self, seconds: float) -> None:
+        """Somebody enters one more."""
+        self._entered += 1
+        self._dask.enter(DaskTask(f"stranger-{self._entered}", self, _BEFORE_ALL, seconds=seconds, is_stranger=True))
+
+    def on(self, worker: str) -> int:
+        """How many this worker has."""
+        there = self._dask.workers.get(worker)
+        return 0 if there is None else sum(task.owner is self for task in there.processing.values())
+
+    def ended(self, task: DaskTask) -> None:
+        """As of a `TaskOwner`: nobody keeps its result."""
+        self._dask.release(task.key)
+
+    def failed(self, task: DaskTask, error: str) -> None:
+        """As of a `TaskOwner`: nobody asks why."""
+        self._dask.release(task.key)
+
+    def queued(self, task: DaskTask) -> None:
+        """As of a `TaskOwner`: nobody is told."""
+
+    started = lost = queued
 
 
 class SimulatedGraph:
-    """The tasks of one job: layer by layer, each ready when the layer before it has ended."""
+    """The tasks of one job: layer by layer, each ready when the layer before it has ended.
 
-    def __init__(self, pool: SimulatedPool, job: str, model: GraphModel, priority: tuple[int, float]) -> None:
+    Parameters
+    ----------
+    times
+        How many graphs were entered before: their tasks may still run.
+    """
+
+    def __init__(
+        self, pool: SimulatedPool, job: str, model: GraphModel, priority: tuple[int, float], times: int
+    ) -> None:
+        self._times = times
         self._pool, self._dask = pool, pool.dask
         self.job, self.model, self._priority = job, model, priority
         self._tasks: dict[str, DaskTask] = {}
@@ -67,6 +111,15 @@ class SimulatedGraph:
                 self._off(task, "cancelled")
             self._dask.release(key)
 
+    def vanish(self) -> None:
+        """The client that wanted it is gone, and Dask forgets its tasks."""
+        for key, task in list(self._tasks.items()):
+            if task.state == "processing":
+                self._off(task, "lost")
+            self._dask.release(key)
+        self._pool.graphs.pop(self.job, None)
+        self.forget()
+
     def forget(self) -> None:
         """Dask knows nothing of it any more."""
         if not self._is_over:
@@ -94,7 +147,7 @@ class SimulatedGraph:
             return
         self._layer += 1
         for number in range(self.model.layers[self._layer - 1]):
-            key = f"{self.job}-{self._layer}-{number}"
+            key = f"{self.job}-{self._times}-{self._layer}-{number}"
             if self._is_suspended:
                 self._withheld[key] = DaskTask(key, self, self._priority)
             else:

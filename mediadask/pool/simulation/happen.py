@@ -12,6 +12,7 @@ from mediadask.pool.simulation.pool import spec_of
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from mediadask.pool.simulation.dask import SimulatedDask
     from mediadask.pool.simulation.model import JobModel
     from mediadask.pool.simulation.scenario import Happening, Scenario
     from mediadask.pool.simulation.watch import Watch
@@ -81,6 +82,16 @@ class Script:
                 world.pool.handle(SpendingChanged(self._spent))
             case "Dask is restarted":
                 world.restart_dask()
+            case "a worker is full":
+                self._with_worker(happening, lambda process: self._fill_up(process, happening.seconds))
+            case "strangers come":
+                for _ in range(1 + happening.which):
+                    world.pool.strangers.enter(happening.seconds)
+            case "a client vanishes":
+                for graph in list(world.pool.graphs.values()):
+                    graph.vanish()
+            case "a message comes twice":
+                self._with_job(happening, lambda job: self._submit(world.jobs[job]))
             case "the pool is killed":
                 self._is_down = True
                 self._watch.pool_killed()
@@ -106,6 +117,17 @@ class Script:
 
     def _enough_again(self, process: Process) -> None:
         process.worker.is_short_of_memory = False
+
+    def _fill_up(self, process: Process, seconds: float) -> None:
+        """Dask sends it no more tasks for a while."""
+        address, dask = process.worker.address, self._world.pool.dask
+        dask.set_running(address, False)
+        if not process.is_leaving:
+            self._world.clock.after(seconds, self._empty_again, process, dask)
+
+    def _empty_again(self, process: Process, dask: SimulatedDask) -> None:
+        if process.worker.is_alive and not process.is_leaving:
+            dask.set_running(process.worker.address, True)
 
     def _reprioritize(self, job: str, happening: Happening) -> None:
         deadline = None

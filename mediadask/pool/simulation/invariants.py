@@ -153,6 +153,7 @@ def _highest_class_has_the_slots(seen: Onlooker, dask: SimulatedDask) -> None:
         seen.lowest_rank_of(batch)
         for batch in seen.batches.values()
         if batch.state == "yielding"
+        or batch.is_stopping
         or (batch.state == "pausing" and seen.now - batch.told_at < _PATIENCE_SECONDS)
     )
     for rank in waiting:
@@ -175,7 +176,7 @@ def _may_pause(seen: Onlooker, batch: SeenBatch) -> bool:
     worker = seen.workers.get(batch.worker)
     if worker is None or worker.is_paused or worker.is_leaving:
         return False
-    return batch.state == "running" and not batch.is_evicted
+    return batch.state == "running" and not batch.is_evicted and not batch.is_stopping
 
 
 def _no_slot_idles(seen: Onlooker, idle: list[str]) -> None:

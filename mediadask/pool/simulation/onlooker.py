@@ -70,6 +70,14 @@ class SeenBatch:
     is_held: bool = False
     """Told to pause while it was resuming."""
 
+    cancelled: set[int] = field(default_factory=set)
+    """The positions of units that nobody wants any more."""
+
+    @property
+    def is_stopping(self) -> bool:
+        """Whether the current unit stops at its next checkpoint because nobody wants it."""
+        return next(iter(self.left), -1) in self.cancelled
+
 
 @dataclass(eq=False, slots=True)
 class SeenWorker:
@@ -138,6 +146,7 @@ class Onlooker:
             commands.ReleaseTask: self._release,
             commands.SendUnits: self._send,
             commands.Instruct: self._instruct,
+            commands.CancelUnits: self._cancel,
             commands.PauseWorker: self._pause_worker,
             commands.UnpauseWorker: self._unpause_worker,
             commands.EndJob: self._end_job,
@@ -328,6 +337,10 @@ class Onlooker:
             batch.state, batch.told_at = "pausing", self.now
         elif command.instruction == "run" and batch.state == "pausing":
             batch.state = "running"
+
+    def _cancel(self, command: commands.CancelUnits) -> None:
+        if (batch := self.batches.get(command.batch)) is not None:
+            batch.cancelled.update(command.positions)
 
     def _pause_worker(self, command: commands.PauseWorker) -> None:
         if command.worker in self.workers:

@@ -10,7 +10,7 @@ from mediadask.pool.core import commands, events
 from mediadask.pool.core.events import JobSpec, PlannedGroup, Round
 from mediadask.pool.simulation.clock import Stream
 from mediadask.pool.simulation.dask import DaskTask, SimulatedDask
-from mediadask.pool.simulation.graph import SimulatedGraph
+from mediadask.pool.simulation.graph import SimulatedGraph, Strangers
 from mediadask.pool.simulation.model import UnitModel, unit_of
 
 if TYPE_CHECKING:
@@ -86,6 +86,11 @@ class SimulatedPool:
         """Workers that are registered, each with the stream to it."""
 
         self.graphs: dict[str, SimulatedGraph] = {}
+        self._graphs_entered = 0
+        self.strangers = Strangers(self.dask)
+        self._paused: dict[str, None] = {}
+        """Workers that the state wants to get no more tasks."""
+
         self._round = 0
         self._round_at = float("inf")
         self._do: dict[type[Any], Callable[[Any], None]] = {
@@ -146,7 +151,8 @@ class SimulatedPool:
             return
         for graph in list(self.graphs.values()):
             graph.tell()
-        self.handle(Round())
+        strangers = {worker: self.strangers.on(worker) for worker in self._paused}
+        self.handle(Round(strangers))
         self._round_at = float("inf")
         self._wake(self._timing.round_seconds)
 
@@ -204,9 +210,11 @@ class SimulatedPool:
             stream.send(worker.cancel, command.batch, command.positions)
 
     def _pause_worker(self, command: commands.PauseWorker) -> None:
+        self._paused[command.worker] = None
         self.clock.after(0.0, self.dask.set_running, command.worker, False)
 
     def _unpause_worker(self, command: commands.UnpauseWorker) -> None:
+        self._paused.pop(command.worker, None)
         self.clock.after(0.0, self.dask.set_running, command.worker, True)
 
     def _replace(self, command: commands.ReplaceWorker) -> None:
@@ -244,7 +252,10 @@ class SimulatedPool:
     def _start_graph(self, command: commands.StartGraph) -> None:
         model = self.jobs[command.job].graph
         assert model is not None
-        graph = self.graphs[command.job] = SimulatedGraph(self, command.job, model, command.priority)
+        graph = self.graphs[command.job] = SimulatedGraph(
+            self, command.job, model, command.priority, self._graphs_entered
+        )
+        self._graphs_entered += 1
         self.client.send(graph.enter)
 
     def _reorder_graph(self, command: commands.ReorderGraph) -> None:

@@ -33,6 +33,10 @@ HappeningKind = Literal[
     "money is spent",
     "Dask is restarted",
     "the pool is killed",
+    "a worker is full",
+    "strangers come",
+    "a client vanishes",
+    "a message comes twice",
 ]
 
 
@@ -49,7 +53,7 @@ class Happening:
     """The new class of a job."""
 
     seconds: float = 0.0
-    """How long memory is short, or until the new deadline of a job."""
+    """How long memory is short, what each of the strangers' tasks takes, or until the new deadline of a job."""
 
     spent: tuple[tuple[str, float], ...] = ()
     """By the names of budgets."""
@@ -121,7 +125,7 @@ class _Draw:
     def scenario(self) -> Scenario:
         """All of it."""
         random = self._random
-        jobs = tuple(self._job(number) for number in range(random.choice((1, 2, 3, 3, 4, 5))))
+        jobs = tuple(self._job(number) for number in range(random.choice((1, 2, 3, 4, 5, 7))))
         workers = tuple(self._worker(number) for number in range(random.choice((1, 1, 2, 2, 3, 4))))
         budgets = tuple((show, random.choice(("warn", "background", "hold"))) for show in self._shows if show)
         happenings = [self._happening(len(jobs), budgets) for _ in range(random.choice((0, 1, 2, 3, 5, 8)))]
@@ -231,13 +235,17 @@ class _Draw:
             ("money is spent", 6 if budgets else 0),
             ("Dask is restarted", 1),
             ("the pool is killed", 1),
+            ("a worker is full", 2),
+            ("strangers come", 2),
+            ("a client vanishes", 1),
+            ("a message comes twice", 1),
         )
         (kind,) = random.choices([kind for kind, _ in kinds], [weight for _, weight in kinds])
         which = random.randrange(max(jobs, 8))
         match kind:
             case "a worker comes":
                 return Happening(at, kind, worker=self._worker(which))
-            case "memory runs short":
+            case "memory runs short" | "a worker is full" | "strangers come":
                 return Happening(at, kind, which, seconds=random.uniform(0.5, 5.0))
             case "a job is reprioritized":
                 return Happening(at, kind, which, random.choice(CLASSES), random.choice((0.0, 5.0, 300.0)))

@@ -225,7 +225,8 @@ class SimulatedWorker:
 
     def _end_graph_task(self, task: DaskTask, began: float) -> None:
         if self.is_alive:
-            self._owner.ran(self, self._clock.seconds - began)
+            if not task.is_stranger:
+                self._owner.ran(self, self._clock.seconds - began)
             self._end_task(task)
 
     # Units.

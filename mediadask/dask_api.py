@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "NO_WORKER",
+    "STIMULUS",
     "DataNode",
     "RemovedWorker",
     "Task",
@@ -30,6 +31,7 @@ __all__ = [
     "client_generation",
     "executor_of",
     "give_back_tasks",
+    "has_dashboard",
     "hear_from_workers",
     "hold_tasks",
     "is_idle",
@@ -37,11 +39,13 @@ __all__ = [
     "pause_worker",
     "process_memory",
     "queue_on_scheduler",
-    "removed_worker",
     "release_tasks",
+    "removed_worker",
     "reorder_tasks",
     "runs_on_thread",
+    "secede_thread",
     "serve",
+    "serve_target",
     "slot_task",
     "start_dashboard",
     "tasks_without_worker",
@@ -55,7 +59,7 @@ _logger = logging.getLogger(__name__)
 NO_WORKER = "mediadask://held"
 """The address of a worker that never comes: tasks bound to it wait."""
 
-_STIMULUS = "mediadask"
+STIMULUS = "mediadask"
 
 
 # On the scheduler: tasks.
@@ -108,8 +112,8 @@ def bind_tasks(scheduler: Scheduler, tasks: Iterable[TaskState]) -> dict[Hashabl
 
 
 def hold_tasks(scheduler: Scheduler, tasks: Iterable[TaskState]) -> None:
-    """Take bound tasks out of the queue, so that they wait for their worker: `set_restrictions` leaves them."""
-    scheduler.transitions({task.key: "released" for task in tasks if task.state == "queued"}, _STIMULUS)
+    """Take bound tasks out of the queue, so that they wait for their worker: Dask itself leaves them."""
+    scheduler.transitions({task.key: "released" for task in tasks if task.state == "queued"}, STIMULUS)
 
 
 def release_tasks(
@@ -121,7 +125,7 @@ def release_tasks(
         workers = before.get(task.key)
         task.worker_restrictions = set(workers) if workers else None
     waiting = {task.key: "released" for task in tasks if task.state == "no-worker"}
-    scheduler.transitions(waiting, _STIMULUS)
+    scheduler.transitions(waiting, STIMULUS)
 
 
 def tasks_without_worker(scheduler: Scheduler) -> tuple[list[TaskState], int]:
@@ -192,7 +196,7 @@ def unpause_worker(scheduler: Scheduler, worker: str) -> None:
 def _set_status(scheduler: Scheduler, worker: str, status: str) -> None:
     from distributed import Status
 
-    scheduler.handle_worker_status_change(Status[status], worker, _STIMULUS)
+    scheduler.handle_worker_status_change(Status[status], worker, STIMULUS)
 
 
 def is_idle(scheduler: Scheduler, worker: str) -> bool:
@@ -204,6 +208,12 @@ def is_idle(scheduler: Scheduler, worker: str) -> bool:
 def serve(scheduler: Scheduler, name: str, function: Callable[..., Any]) -> None:
     """Answer clients' calls of ``client.scheduler.NAME(…)``: Dask's extensions do it this way."""
     scheduler.handlers[name] = function
+
+
+def serve_target(scheduler: Scheduler, target: Callable[..., int]) -> None:
+    """Answer how many workers there should be: Dask's own adaptive scaling asks a method of the scheduler."""
+    scheduler.adaptive_target = target
+    scheduler.handlers["adaptive_target"] = target
 
 
 def hear_from_workers(scheduler: Scheduler, op: str, function: Callable[..., None]) -> None:
@@ -224,6 +234,11 @@ def start_dashboard(scheduler: Scheduler) -> bool:
         _logger.warning("this release of Dask has no dashboard that the pool knows: %s", error)
         return False
     return True
+
+
+def has_dashboard(scheduler: Scheduler) -> bool:
+    """Whether Dask's own pages are served."""
+    return bool(scheduler.http_application.applications)
 
 
 # On a worker.
@@ -259,9 +274,9 @@ def give_back_tasks(worker: Worker, has_key: Callable[[dict[str, Any]], bool]) -
         for task in worker.state.tasks.values()
         if task.state in ("waiting", "ready", "constrained") and has_key(task.annotations or {})
     ]
-    worker.handle_stimulus(FreeKeysEvent(keys=keys, stimulus_id=_STIMULUS))
+    worker.handle_stimulus(FreeKeysEvent(keys=keys, stimulus_id=STIMULUS))
     for key in keys:
-        worker.batched_send({"op": "reschedule", "key": key, "stimulus_id": _STIMULUS})
+        worker.batched_send({"op": "reschedule", "key": key, "stimulus_id": STIMULUS})
 
 
 def process_memory(worker: Worker) -> tuple[int, int]:
@@ -274,7 +289,7 @@ def process_memory(worker: Worker) -> tuple[int, int]:
 
 
 def secede_thread() -> None:
-    """Let another thread of the executor serve the slot. The documented `secede` wants a task on its thread."""
+    """Let another thread serve the slot. The documented `secede` wants a Dask task on its own thread."""
     from distributed.threadpoolexecutor import secede
 
     secede()

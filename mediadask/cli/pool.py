@@ -63,7 +63,7 @@ def up(
 
 @app.command()
 def status(pool: WhichOption = "local", json: JsonOption = False) -> None:
-    """Show a pool's workers against the wish, its jobs, turnaround and spend."""
+    """Show a pool's workers against the target, its jobs, turnaround and spend."""
     from json import loads
 
     from mediadask.cli.tables import json_of
@@ -143,7 +143,7 @@ def _print_status(told: dict[str, Any]) -> None:
     if told["ledger_away_seconds"]:
         print(f"the ledger's database has been away for {told['ledger_away_seconds']:.0f} s")
     for columns, rows in (
-        (["tier", "workers", "requested", "wished", "price_per_hour"], told["tiers"]),
+        (["tier", "workers", "requested", "target", "price_per_hour"], told["tiers"]),
         (
             ["name", "show", "priority", "status", "groups_done", "groups", "units_running", "units_paused"],
             told["jobs"],

@@ -14,11 +14,11 @@ from distributed.protocol.pickle import dumps, loads
 from mediadask.delivery import Delivery, sendable
 from mediadask.errors import InvalidRequest, MediaError
 from mediadask.pool import standing
+from mediadask.pool.computation import Computation
 from mediadask.pool.config import load_config
 from mediadask.pool.connection import connected
 from mediadask.pool.job import Job, Jobs, written
-from mediadask.pool.scheduler.foreman import Foreman
-from mediadask.pool.scheduler.graphs import Computation
+from mediadask.pool.scheduler.plugin import PoolPlugin
 from mediadask.pool.signals import leave_unless_main, workers_without_interrupts
 
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ class Pool:
     """A Dask cluster whose workers the jobs of all shows share. Close it, or use it in a ``with`` block."""
 
     def __init__(
-        self, client: Client, cluster: LocalCluster | None = None, foreman: Foreman | None = None
+        self, client: Client, cluster: LocalCluster | None = None, plugin: PoolPlugin | None = None
     ) -> None:
         self.client = client
         """An ordinary Dask client of the same scheduler."""
@@ -45,7 +45,7 @@ class Pool:
         self._cluster, self._is_closed = cluster, False
         self._address = str(client.scheduler.address)
         try:
-            client.register_plugin(foreman or Foreman())
+            client.register_plugin(plugin or PoolPlugin())
         except BaseException:
             self.close()
             raise
@@ -100,7 +100,7 @@ class Pool:
         except BaseException:
             cluster.close()
             raise
-        return cls(client, cluster, Foreman(config, local=True, at_once=workers or 0))
+        return cls(client, cluster, PoolPlugin(config, local=True, at_once=workers or 0))
 
     @classmethod
     def connect(cls, address: str) -> Self:
@@ -260,7 +260,7 @@ class Pool:
         self.ask("reclaim", tier=tier, reclaimed=False)
 
     def status(self) -> dict[str, Any]:
-        """What the pool is doing, as plain data: tiers with workers and the wish, open jobs, troubles."""
+        """What the pool is doing, as plain data: tiers with workers and their target, open jobs, troubles."""
         told: dict[str, Any] = self.ask("status")
         return told
 
@@ -269,7 +269,7 @@ class Pool:
         self.ask("down", now=now)
 
     def ask(self, what: str, **arguments: Any) -> Any:
-        """Call one of the foreman's services.
+        """Call one of the pool's services.
 
         Raises
         ------
@@ -330,7 +330,7 @@ class Pool:
             told = self.status()
         except MediaError as error:
             return f"<div><b>Pool</b> {html.escape(str(error))}</div>"
-        tiers = (f"{tier['tier']}: {tier['workers']} of {tier['wished']} workers" for tier in told["tiers"])
+        tiers = (f"{tier['tier']}: {tier['workers']} of {tier['target']} workers" for tier in told["tiers"])
         jobs = "".join(Job(self, described)._repr_html_() for described in told["jobs"])
         title = html.escape(" · ".join((self.address, *tiers)))
         return f"<div><b>Pool</b> {title}{jobs or '<br>no job is open'}</div>"

@@ -237,7 +237,7 @@ def _answer(starter: IO[str], what: Mapping[str, Any]) -> None:
 async def _stay(name: str, log: str, workers: int | None, ports: tuple[int, int], starter: IO[str]) -> None:
     from distributed import Scheduler
 
-    from mediadask.pool.scheduler.foreman import Foreman
+    from mediadask.pool.scheduler.plugin import PoolPlugin
 
     port, dashboard_port = ports
     config: PoolConfig = load_config().on_this_machine(workers).model_copy(update={"name": name})
@@ -249,8 +249,8 @@ async def _stay(name: str, log: str, workers: int | None, ports: tuple[int, int]
         if not isinstance(error.__cause__, OSError) or error.__cause__.errno != errno.EADDRINUSE:
             raise
         raise InvalidRequest("the port is taken", where=port, do="give --port another") from None
-    foreman = Foreman(config, local=True, at_once=workers or 0)
-    await scheduler.register_scheduler_plugin(foreman, name=foreman.name, idempotent=True)
+    plugin = PoolPlugin(config, local=True, at_once=workers or 0)
+    await scheduler.register_scheduler_plugin(plugin, name=plugin.name, idempotent=True)
     closing: list[asyncio.Task[None]] = []
     asyncio.get_running_loop().add_signal_handler(
         signal.SIGTERM, lambda: closing.append(asyncio.create_task(scheduler.close(reason="told to")))
@@ -260,7 +260,7 @@ async def _stay(name: str, log: str, workers: int | None, ports: tuple[int, int]
     record = _folder() / f"{name}.json"
     _write(record, asdict(standing))
     _answer(starter, asdict(standing))
-    await foreman.services.dashboard()
+    await plugin.services.dashboard()
     await scheduler.finished()
     record.unlink(missing_ok=True)
 

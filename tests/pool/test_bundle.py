@@ -9,19 +9,20 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 import pytest
+from mediadask.pool.scheduler.backlog import JobRecord
+from mediadask.pool.scheduler.bundle import BUNDLE_UNITS, Bundle, take_bundle
 
 import mediadask as md
 from mediadask.pool import Job, Pool
-from mediadask.pool.scheduler.backlog import JobRecord
-from mediadask.pool.scheduler.bundle import BUNDLE_UNITS, Bundle, take_bundle
 from tests.pool.waiting import WAIT, eventually
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from mediadask.delivery import Unit
     from mediadask.pool.scheduler.backlog import Ticket
+
+    from mediadask.delivery import Unit
 
 
 def job_of(units: int) -> JobRecord:

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from distributed import Scheduler
+from mediadask.pool.scheduler.bookkeeping import Bookkeeper
+from mediadask.pool.view.glance import PoolView
 from tornado.httpclient import AsyncHTTPClient
 
 from mediadask.pool.config import load_config
@@ -23,10 +25,8 @@ from mediadask.pool.history import (
 )
 from mediadask.pool.ledger.ledger import Ledger
 from mediadask.pool.scaling.policy import Work
-from mediadask.pool.scheduler.bookkeeping import Bookkeeper
 from mediadask.pool.scheduler.scaler import Scaler
 from mediadask.pool.view.dashboard import add_page
-from mediadask.pool.view.glance import PoolView
 from mediadask.pool.view.metrics import PoolMetrics
 
 if TYPE_CHECKING:
@@ -109,7 +109,7 @@ def test_metrics_stand_beside_dask_s_own(tmp_path: Path) -> None:
                 assert line in lines, line
             assert scheduler.adaptive_target() > 0
             assert (
-                f'mediadask_workers{{state="wished",tier="local"}} {scheduler.adaptive_target()}.0' in lines
+                f'mediadask_workers{{state="target",tier="local"}} {scheduler.adaptive_target()}.0' in lines
             )
 
     asyncio.run(run())
@@ -165,7 +165,7 @@ def test_the_page_in_a_browser(tmp_path: Path) -> None:
             await page.get_by_text("2 running, 1 aside").wait_for()
             await page.get_by_text("3 / 8").wait_for()
             await page.get_by_text("turnover 7").wait_for()
-            await page.get_by_text("wished for").wait_for()
+            await page.get_by_text("target ").wait_for()
             another = await chromium.new_page()
             await another.goto(page.url)
             await another.get_by_text("turnover 7").wait_for()

@@ -8,10 +8,10 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 import pytest
+from mediadask.pool.scheduler.displacement import choose_resumed, choose_victims
 
 import mediadask as md
 from mediadask.pool import Pool
-from mediadask.pool.scheduler.displacement import choose_resumed, choose_victims
 from tests.pool.waiting import WAIT, eventually, see
 
 if TYPE_CHECKING:

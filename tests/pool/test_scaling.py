@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import pytest
 from distributed import Client, Scheduler
 from distributed.core import rpc
+from mediadask.pool.scheduler.bookkeeping import Bookkeeper
 from sqlalchemy import select
 
 from mediadask.pool.config import load_config
@@ -20,7 +21,6 @@ from mediadask.pool.ledger.costs import costs
 from mediadask.pool.ledger.ledger import Ledger
 from mediadask.pool.scaling.local_workers import LocalWorkers
 from mediadask.pool.scaling.policy import Work
-from mediadask.pool.scheduler.bookkeeping import Bookkeeper
 from mediadask.pool.scheduler.scaler import Scaler
 
 if TYPE_CHECKING:

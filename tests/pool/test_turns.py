@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections import Counter
 from datetime import UTC, datetime, timedelta
 
-import mediadask as md
 from mediadask.pool.scheduler.backlog import JobRecord
 from mediadask.pool.scheduler.turns import Turns
+
+import mediadask as md
 
 SOON = datetime(2030, 1, 1, tzinfo=UTC)
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from mediadask.pool import Pool
 from mediadask.pool.worker.seat import Seat
 from mediadask.pool.worker.workbench import Workbench
+
+from mediadask.pool import Pool
 from tests.pool.waiting import eventually
 
 if TYPE_CHECKING:

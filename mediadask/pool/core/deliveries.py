@@ -74,9 +74,13 @@ class Deliveries:
         """Plan the first units of a job."""
         self._plan(job)
 
-    def planned(self, job: DeliveryJob, groups: Iterable[PlannedGroup]) -> None:
-        """The next groups of a job are planned."""
-        job.add_groups(groups)
+    def planned(self, job: DeliveryJob, groups: Iterable[PlannedGroup], now: Now) -> None:
+        """The next groups of a job are planned. Units that are in flight for another job serve both at once."""
+        for unit in job.add_groups(groups):
+            if unit.key in self._shared:
+                self._claim(unit, now)
+            else:
+                job.planned.append(unit)
         self._update(job)
 
     def reorder(self, job: DeliveryJob, now: Now) -> None:

@@ -204,9 +204,10 @@ class DeliveryJob(Job):
         """How many are not handed out yet; a group that is not planned counts as one."""
         return len(self.first) + len(self.planned) + self.spec.groups - self.next_group
 
-    def add_groups(self, groups: Iterable[PlannedGroup]) -> None:
-        """Take the next groups, as planned."""
+    def add_groups(self, groups: Iterable[PlannedGroup]) -> list[ScheduledUnit]:
+        """Take the next groups, as planned. Returns their units."""
         self.is_planning = False
+        planned: list[ScheduledUnit] = []
         for plan in groups:
             group = GroupRun(self, self.next_group, plan, [None] * len(plan.units), len(plan.units))
             self.next_group += 1
@@ -219,7 +220,8 @@ class DeliveryJob(Job):
                 else [_finish(group)]
             )
             self.units_planned += len(units)
-            self.planned.extend(units)
+            planned += units
+        return planned
 
     def peek(self) -> ScheduledUnit | None:
         """The next unit to hand out, or None if none is ready."""

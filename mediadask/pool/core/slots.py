@@ -142,7 +142,7 @@ class Slots:
             return
         if batch.state == "yielding":
             self._table.move(batch, "paused", now.seconds)
-        elif batch.state in ON_SLOT:
+        elif batch.state in (*ON_SLOT, *WAITING):
             self._interrupt(batch, "rescheduled", "its task ended before its units", now)
 
     def task_lost(self, task: str, now: Now) -> None:
@@ -260,7 +260,9 @@ class Slots:
 
     def _unknown(self, batch: Batch, worker: str, now: Now) -> None:
         """A task came to a worker that does not have the batch: Dask moved it, or the units were lost."""
-        if batch.state in ON_SLOT or (batch.state == "resuming" and batch.worker == worker):
+        if batch.state in WAITING:
+            self._dissolve(batch, now)
+        elif batch.state in ON_SLOT or (batch.state == "resuming" and batch.worker == worker):
             if batch.worker != worker:
                 self.evict([batch], now)
             self._interrupt(batch, "rescheduled", "", now)

@@ -117,7 +117,7 @@ class PoolState:
             case _:
                 self._handle_job(event, now)
         self._settle(now)
-        return self._commands()
+        return self.take_commands()
 
     def _handle_job(self, event: ev.Event, now: Now) -> None:
         """Events of one job; those of a job that is not known any more are late, and of no matter."""
@@ -131,7 +131,7 @@ class PoolState:
                 job.abandon(event.failure)
                 self._end(job, "failed", now)
             case ev.GroupsPlanned(), DeliveryJob() as job if job.is_open:
-                self._deliveries.planned(job, event.groups)
+                self._deliveries.planned(job, event.groups, now)
             case ev.GraphChanged(), GraphJob() as job:
                 self._graphs.changed(job, event)
             case ev.GraphTaskStarted(), GraphJob() as job:
@@ -312,7 +312,8 @@ class PoolState:
             for job in self._deliveries.settle(outcomes.popleft(), now):
                 self._end_if_settled(job, now)
 
-    def _commands(self) -> list[Command]:
+    def take_commands(self) -> list[Command]:
+        """What is to be done that `handle` has not returned yet."""
         commands = self._out.copy()
         self._out.clear()
         return commands

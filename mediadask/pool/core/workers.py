@@ -63,6 +63,10 @@ class Workers:
         """The worker at this address, if there is one."""
         return self._workers.get(address)
 
+    def emptied(self) -> list[str]:
+        """The addresses of workers that get no more work, because a unit hangs there."""
+        return [worker.address for worker in self._workers.values() if worker.paused_at is not None]
+
     def join(self, event: WorkerJoined, now: Now) -> Worker:
         """A worker has come: its lease begins."""
         tier = self._config.tier_of(event.name)

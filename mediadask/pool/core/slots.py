@@ -239,6 +239,7 @@ class Slots:
     def _units_ended(self, batch: Batch, ended: list[reports.UnitEnded], now: Now) -> None:
         """Units have ended in this order, the last one just now."""
         at = now.utc - timedelta(seconds=sum(each.run_seconds + each.paused_seconds for each in ended))
+        is_shared = False
         for each in ended:
             began, at = at, at + timedelta(seconds=each.run_seconds + each.paused_seconds)
             if (unit := batch.units.get(each.position)) is None:
@@ -256,6 +257,9 @@ class Slots:
                 self.outcomes.append(UnitOutcome(unit, failure, each.transient))
             else:
                 self.outcomes.append(UnitOutcome(unit, None))
+            is_shared |= len(unit.targets) > 1
+        if is_shared:  # others wanted it more urgently than what is left
+            self._table.reorder(batch.units.values())
         self._to_next(batch, now)
 
     def _unknown(self, batch: Batch, worker: str, now: Now) -> None:

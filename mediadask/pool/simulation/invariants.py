@@ -118,7 +118,7 @@ def _may_instruct(seen: Onlooker, event: Event, command: commands.Instruct) -> N
         raise Broken("what must leave is not told anything else", f"{command}")
     if command.instruction == "pause":
         rank = seen.lowest_rank_of(batch)
-        higher = any(task.rank < rank for task in seen.tasks.values() if task.state != "started")
+        higher = any(task.rank < rank for task in seen.tasks.values() if task.batch not in seen.batches)
         resumed = any(
             seen.rank_of(other) < rank for other in seen.batches.values() if other.state == "resuming"
         )

@@ -87,6 +87,9 @@ class WorkerModel:
     fixed_port: bool = False
     """Whether the process that its nanny starts after it comes to the same address."""
 
+    is_early: bool = False
+    """Whether Dask sends it tasks before the pool knows of it."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Timing:

@@ -191,8 +191,11 @@ class Onlooker:
         return [task for task in self.tasks.values() if task.state == "queued"]
 
     def entering(self) -> bool:
-        """Whether a task is on its way into Dask."""
-        return any(task.state == "entering" for task in self.tasks.values())
+        """Whether a task is on its way into Dask, or got a slot of a worker that was not known yet."""
+        return any(
+            task.state == "entering" or (task.state == "started" and task.batch not in self.batches)
+            for task in self.tasks.values()
+        )
 
     # Events.
 

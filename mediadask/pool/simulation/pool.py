@@ -91,13 +91,15 @@ class SimulatedPool:
         self._paused: dict[str, None] = {}
         """Workers that the state wants to get no more tasks."""
 
+        self._commands: list[Command] = []
+        """To be carried out at the end of this turn of the event loop: Dask is in the middle of something."""
+
         self._round = 0
         self._round_at = float("inf")
         self._do: dict[type[Any], Callable[[Any], None]] = {
             commands.PlanGroups: self._plan,
             commands.EnterTask: self._enter,
             commands.ReleaseTask: self._release,
-            commands.SendUnits: self._send,
             commands.Instruct: self._instruct,
             commands.CancelUnits: self._cancel,
             commands.PauseWorker: self._pause_worker,
@@ -109,7 +111,6 @@ class SimulatedPool:
             commands.ResumeGraph: self._resume_graph,
             commands.CancelGraph: self._cancel_graph,
             commands.EndJob: self._end_job,
-            commands.Write: lambda command: None,
         }
         self._wake(timing.round_seconds)
 
@@ -122,7 +123,10 @@ class SimulatedPool:
         if self._observer is not None:
             self._observer.saw(event, told, now)
         for command in told:
-            self._do[type(command)](command)
+            if isinstance(command, commands.SendUnits):
+                self._send(command)
+            elif not isinstance(command, commands.Write):
+                self._commands.append(command)
         self._wake(_LOOP_SECONDS)
 
     def close(self) -> None:
@@ -153,6 +157,9 @@ class SimulatedPool:
             graph.tell()
         strangers = {worker: self.strangers.on(worker) for worker in self._paused}
         self.handle(Round(strangers))
+        told, self._commands = self._commands, []
+        for command in told:
+            self._do[type(command)](command)
         self._round_at = float("inf")
         self._wake(self._timing.round_seconds)
 
@@ -194,7 +201,7 @@ class SimulatedPool:
             if call.unit.args and call.unit.args[0].endings[0] == "unsendable"
         }
         if stuck:
-            self.clock.after(0.0, self.handle, events.BatchRefused(command.batch, stuck))
+            self.handle(events.BatchRefused(command.batch, stuck))
         elif command.worker in self.workers:
             worker, stream = self.workers[command.worker]
             stream.send(worker.keep, command.batch, command.calls)
@@ -211,11 +218,11 @@ class SimulatedPool:
 
     def _pause_worker(self, command: commands.PauseWorker) -> None:
         self._paused[command.worker] = None
-        self.clock.after(0.0, self.dask.set_running, command.worker, False)
+        self.dask.set_running(command.worker, False)
 
     def _unpause_worker(self, command: commands.UnpauseWorker) -> None:
         self._paused.pop(command.worker, None)
-        self.clock.after(0.0, self.dask.set_running, command.worker, True)
+        self.dask.set_running(command.worker, True)
 
     def _replace(self, command: commands.ReplaceWorker) -> None:
         self._replace_worker(command.worker, command.reason)
@@ -264,11 +271,11 @@ class SimulatedPool:
 
     def _suspend_graph(self, command: commands.SuspendGraph) -> None:
         if command.job in self.graphs:
-            self.clock.after(0.0, self.graphs[command.job].suspend)
+            self.graphs[command.job].suspend()
 
     def _resume_graph(self, command: commands.ResumeGraph) -> None:
         if command.job in self.graphs:
-            self.clock.after(0.0, self.graphs[command.job].resume)
+            self.graphs[command.job].resume()
 
     def _cancel_graph(self, command: commands.CancelGraph) -> None:
         if graph := self.graphs.pop(command.job, None):

@@ -117,6 +117,7 @@ class _Draw:
         self._harm = self._random.random() < 0.6
         """Whether any unit does harm."""
 
+        self._graphs = self._random.random() < 0.6
         self._units: list[UnitModel] = []
         self._length = self._random.choice(("short", "long", "mixed"))
         # A hanging unit ends with its worker's process only, for which a nanny is needed.
@@ -149,7 +150,7 @@ class _Draw:
 
     def _job(self, number: int) -> JobModel:
         random = self._random
-        is_graph = random.random() < 0.12
+        is_graph = self._graphs and random.random() < 0.2
         groups = () if is_graph else tuple(self._group() for _ in range(random.choice((0, 1, 1, 2, 3, 5, 8))))
         return JobModel(
             id=f"job-{number}",
@@ -218,6 +219,7 @@ class _Draw:
             self._random.choice((1, 1, 1, 2, 2, 4)),
             self._nannies,
             fixed_port=self._random.random() < 0.3,
+            is_early=not self._graphs and self._random.random() < 0.1,
         )
 
     def _happening(self, jobs: int, budgets: tuple[tuple[str, str], ...]) -> Happening:

@@ -166,6 +166,8 @@ class SimulatedWorker:
             seat.stays_paused = instruction == "pause"
             return
         seat.instruction = instruction
+        if instruction == "evict" and seat.position < 0:  # its task finds nothing here
+            del self.seats[batch]
         self._attend(seat)
 
     def cancel(self, batch: str, positions: Iterable[int]) -> None:
@@ -396,7 +398,7 @@ class SimulatedWorker:
         if frames != seat.told_frames:
             seat.told_frames = frames
             seat.reports.append(FramesDone(seat.position, frames))
-        if not seat.is_alone and self._clock.seconds - seat.since > self._timing.patience_seconds:
+        if len(seat.calls) > 1 and not seat.is_alone and self._clock.seconds - seat.since > self._timing.patience_seconds:
             seat.is_alone = True
             seat.reports.append(OthersReturned(seat.position))
         self._report(seat)

@@ -151,27 +151,31 @@ class World:
 
     def _register(self, process: Process, startup_seconds: float | None) -> None:
         worker, pool = process.worker, self.pool
+        if not pool.client.is_open:  # it waits for the scheduler
+            self.clock.after(_LOOK_SECONDS, self._register, process, startup_seconds)
+            return
         process.is_known = True
         pool.workers[worker.address] = worker, process.to_worker
-        pool.handle(
-            WorkerJoined(
-                address=worker.address,
-                server_id=worker.server_id,
-                name=process.model.name,
-                threads=worker.threads,
-                has_nanny=process.model.has_nanny,
-                startup_seconds=startup_seconds,
-            )
-        )
         stream = process.to_worker
-        pool.dask.add_worker(
-            DaskWorker(
-                worker.address,
-                worker.threads,
-                lambda task: stream.send(worker.compute, task),
-                lambda key: stream.send(worker.free, key),
-            )
+        in_dask = DaskWorker(
+            worker.address,
+            worker.threads,
+            lambda task: stream.send(worker.compute, task),
+            lambda key: stream.send(worker.free, key),
         )
+        joined = WorkerJoined(
+            address=worker.address,
+            server_id=worker.server_id,
+            name=process.model.name,
+            threads=worker.threads,
+            has_nanny=process.model.has_nanny,
+            startup_seconds=startup_seconds,
+        )
+        if process.model.is_early:
+            pool.dask.add_worker(in_dask)
+        pool.handle(joined)
+        if not process.model.is_early:
+            pool.dask.add_worker(in_dask)
 
     def kill_worker(self, process: Process) -> None:
         """A worker's process ends all of a sudden; that is noticed a while later."""

@@ -146,7 +146,7 @@ class Deliveries:
             number, seconds = self._table.waiting(job.rank)
             # A window is filled again when half of it is gone: entering many at once costs Dask less.
             share = 1 if job.rank in entered else 2
-            if number >= threads * self._config.window // share or (
+            if number >= max(1, threads * self._config.window // share) or (
                 number * share >= threads and seconds * share >= threads * WINDOW_SECONDS
             ):
                 break

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from mediadask.delivery import Failure, Unit
+from mediadask.pool.core.batches import ON_SLOT
 from mediadask.pool.core.events import PlannedGroup
 from mediadask.pool.core.units import FINISH, GroupRun, ScheduledUnit, Target
 
@@ -284,7 +285,7 @@ class DeliveryJob(Job):
             "units": self.units_planned,
             "units_done": self.units_done,
             "units_queued": 0 if self.is_held else states["queued"] + len(self.first) + len(self.planned),
-            "units_running": states["running"] + states["pausing"],
+            "units_running": sum(states[state] for state in ON_SLOT),
             "units_paused": states["yielding"] + states["paused"] + states["resuming"],
             "fully_planned": self.is_planned,
             "frames": self.frames_done + sum(unit.frames for unit in self.in_flight),

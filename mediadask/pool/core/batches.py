@@ -194,7 +194,7 @@ class BatchTable:
         return number, sum(seconds for other, seconds in self.waiting_seconds.items() if other <= rank)
 
     def take_touched(self) -> dict[str, None]:
-        """The workers on which some batch has changed its state since the last call."""
+        """The workers on which some batch has changed its state or its rank since the last call."""
         touched, self._touched = self._touched, {}
         return touched
 
@@ -259,7 +259,10 @@ class BatchTable:
             before = batch.rank, batch.due
             batch.reorder()
             self._put_in(batch)
-            changed += [batch] if (batch.rank, batch.due) != before else []
+            if (batch.rank, batch.due) != before:
+                changed.append(batch)
+                if batch.worker:
+                    self._touched[batch.worker] = None
         return changed
 
     def _take_out(self, batch: Batch) -> None:

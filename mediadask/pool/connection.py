@@ -31,7 +31,7 @@ def connected(address: str, security: Security) -> Client:
     Raises
     ------
     InvalidRequest
-        Nobody answers there, or it is no scheduler, lets us not in, or runs another mediadask or none.
+        Nobody answers there, or it is no scheduler, refuses us, or runs another mediadask or none.
     """
     configured = parse_timedelta(dask.config.get("distributed.comm.timeouts.connect"))
     seconds = min(float(configured), _CONNECT_SECONDS)
@@ -56,11 +56,11 @@ def _certified(address: str, security: Security) -> dict[str, Any]:
         reason = f"the files that distributed.comm.tls names here cannot be used: {error}"
         raise InvalidRequest(reason, where=address) from None
     if address.startswith("tls://") and arguments["ssl_context"] is None:
-        reason = "it lets in only who has a certificate, and Dask's settings here name none"
+        reason = "it accepts only clients with a certificate, and Dask's settings here name none"
         do = "set ca-file and client.cert of distributed.comm.tls, or name the pool if it is of this machine"
         raise InvalidRequest(reason, where=address, do=do)
     if not address.startswith("tls://") and arguments["require_encryption"]:
-        reason = "Dask's settings here require encryption, which it has not"
+        reason = "Dask's settings here require encryption, and this address has none"
         raise InvalidRequest(reason, where=address, do="give an address tls://…")
     return arguments
 
@@ -112,20 +112,21 @@ def _tls_trouble(address: str, ours: ssl.SSLContext | None, seconds: float) -> t
                 encrypted.recv(1)  # with TLS 1.3 the other side's refusal comes after the handshake
                 return None
     except ssl.SSLCertVerificationError as error:
-        reason = f"its certificate is not signed by whom Dask's settings here trust ({error.verify_message})"
-        return reason, "name its CA in distributed.comm.tls.ca-file"
+        why = error.verify_message
+        reason = f"no authority that Dask's settings here name has signed its certificate ({why})"
+        return reason, "name its authority in distributed.comm.tls.ca-file"
     except ssl.SSLError as error:
         answers_in_tls = "ALERT" in str(error.reason)
         if is_tls and answers_in_tls:
             reason = "it does not accept the certificate that Dask's settings here name"
-            return reason, "give distributed.comm.tls.client one that its CA has signed"
+            return reason, "give distributed.comm.tls.client one that its authority signed"
         if is_tls:
             return "it does not speak TLS", "check the address; tcp:// is for networks that you trust"
         if not answers_in_tls:
             return None
     except (OSError, ValueError):
         return None
-    return "it lets in only who has a certificate", f"give {address.replace('tcp://', 'tls://', 1)}"
+    return "it accepts only clients with a certificate", f"give {address.replace('tcp://', 'tls://', 1)}"
 
 
 def _trusting() -> ssl.SSLContext:

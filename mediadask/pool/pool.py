@@ -116,14 +116,14 @@ class Pool:
         A scheduler becomes a pool when the first connects. Its workers are whoever starts ``dask worker``
         with its address; where there is none, jobs wait for one and say so.
 
-        A pool of this machine lets in who may read its keys: the user who started it. A scheduler elsewhere
-        with an address ``tls://…`` lets in who has a certificate, which the section ``distributed.comm.tls``
-        of `dask.config` names.
+        A pool of this machine accepts only the user who started it, whose runtime folder has its keys. A
+        scheduler elsewhere with an address ``tls://…`` accepts clients with a certificate: name yours in the
+        section ``distributed.comm.tls`` of `dask.config`.
 
         Raises
         ------
         InvalidRequest
-            No scheduler answers there, or it lets this process not in, or it runs another version of
+            No scheduler answers there, or it refuses this process, or it runs another version of
             mediadask, or its settings are wrong.
         OutputFailed
             The ledger does not open where the scheduler runs.

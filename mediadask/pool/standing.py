@@ -102,7 +102,7 @@ def find(name: str) -> Standing:
 
 def security_at(address: str) -> Security | None:
     """What clients of the pool that stays here at `address` need; None where there is no such pool."""
-    with suppress(OSError):
+    with suppress(OSError, ValueError, KeyError):
         for record in _folder().glob("*.json"):
             if json.loads(record.read_text())["address"] == address:
                 return _security(record.stem)
@@ -335,6 +335,7 @@ async def _stay(
         security = _security(name)
     else:
         security = _configured_security(host)
+        host = f"[{host.strip('[]')}]" if ":" in host else host  # IPv6
     try:
         scheduler = await Scheduler(
             protocol="tls",

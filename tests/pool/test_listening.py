@@ -68,8 +68,9 @@ def status(port: int, host: str) -> int | None:
     """What whoever listens there answers to a request for metrics; None where it speaks no HTTP."""
     connection = HTTPConnection("127.0.0.1", port, timeout=WAIT)
     try:
-        connection.request("GET", "/metrics", headers={"Host": host})
-        return connection.getresponse().status
+        connection.request("GET", "/metrics", headers={"Host": host, "Connection": "close"})
+        with connection.getresponse() as answer:
+            return answer.status
     except (HTTPException, ConnectionError):
         return None
     finally:

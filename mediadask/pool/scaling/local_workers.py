@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import dask.config
 from distributed import Nanny, Status
-from distributed.comm.addressing import get_address_host
+from distributed.comm.addressing import get_address_host, unparse_host_port
 
 from mediadask.pool import guard
 
@@ -49,8 +49,8 @@ class LocalWorkers:
 
     def __init__(self, scheduler: str, tiers: Mapping[str, Tier], **nanny: Any) -> None:
         self._scheduler, self._tiers = scheduler, tiers
-        self._options = {"host": get_address_host(scheduler), "dashboard_address": "127.0.0.1:0", **nanny}
-        self._options |= _guarded()
+        host = unparse_host_port(get_address_host(scheduler))  # in brackets if it is of IPv6
+        self._options = {"host": host, "dashboard_address": "127.0.0.1:0", **_guarded(), **nanny}
         self._workers: dict[str, dict[str, tuple[Nanny, asyncio.Task[None]]]] = {tier: {} for tier in tiers}
         self._failures = 0
         self._not_before = 0.0

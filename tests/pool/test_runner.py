@@ -1,4 +1,6 @@
-"""What a worker keeps of batches: nothing of those whose task never comes, no slot for those it does not have."""
+"""What a worker keeps of batches: nothing of those whose task never comes, no slot for those it does not
+have.
+"""
 
 from __future__ import annotations
 

@@ -186,6 +186,11 @@ class BatchTable:
         queued.sort(key=lambda batch: batch.due)
         return [batch.job.id for batch in queued[skip : skip + number]]
 
+    def latest_waiting(self, rank: int, show: str) -> Batch | None:
+        """The batch of a show that came last into Dask's queue, if any waits there."""
+        batches = self._in_state.get(("queued", rank), {})
+        return next((batch for batch in reversed(batches) if batch.job.show == show), None)
+
     def waiting(self, rank: int) -> tuple[int, float]:
         """How many batches of this rank and more urgent ones wait for a slot, and their predicted seconds."""
         number = sum(

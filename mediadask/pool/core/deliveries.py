@@ -143,18 +143,42 @@ class Deliveries:
         threads = max(self._workers.threads, 1)
         entered: set[int] = set()
         while (job := self.queue.next(self._in_flight)) is not None:
-            number, seconds = self._table.waiting(job.rank)
             # A window is filled again when half of it is gone: entering many at once costs Dask less.
-            share = 1 if job.rank in entered else 2
-            if number >= max(1, threads * self._config.window // share) or (
-                number * share >= threads and seconds * share >= threads * WINDOW_SECONDS
-            ):
+            if self._is_full(job.rank, 1 if job.rank in entered else 2) and not self._make_room(job, now):
                 break
             batch = self._take_batch(job, threads, now)
             if batch is not None:
                 entered.add(job.rank)
                 self._slots.enter(batch, now)
             self._update(job)
+
+    def _is_full(self, rank: int, share: int) -> bool:
+        """Whether this part of a class's window is full: a half for 2, all of it for 1."""
+        threads = max(self._workers.threads, 1)
+        number, seconds = self._table.waiting(rank)
+        return number >= max(1, threads * self._config.window // share) or (
+            number * share >= threads and seconds * share >= threads * WINDOW_SECONDS
+        )
+
+    def _make_room(self, job: DeliveryJob, now: Now) -> bool:
+        """Where another show of the class has more units in flight than this job's: its latest batch comes back.
+
+        So a show that comes late waits behind few units of others, however long these are.
+        """
+        rank, flying = job.rank, self._in_flight
+        others = {
+            show: number for (other, show), number in flying.items() if other == rank and show != job.show
+        }
+        busiest = max(others, key=others.__getitem__, default="")
+        batch = self._table.latest_waiting(rank, busiest)
+        if batch is None or batch.due < job.due:
+            return False
+        if others[busiest] - len(batch.units) <= flying[rank, job.show]:
+            return False
+        self._slots.recall(batch.units.values(), now)
+        while self._slots.outcomes:
+            self.settle(self._slots.outcomes.popleft(), now)
+        return True
 
     def _take_batch(self, job: DeliveryJob, threads: int, now: Now) -> Batch | None:
         """The next units of a job that go together; None if all that were ready are in flight already."""

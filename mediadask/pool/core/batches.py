@@ -26,8 +26,8 @@ BatchState = Literal[
     "gone", "entering", "queued", "running", "pausing", "leaving", "yielding", "paused", "resuming"
 ]
 """``entering``: its task is on its way into Dask. ``queued``: it waits there for a slot. ``pausing``: it runs
-and was told to pause. ``leaving``: it runs and was told to give its work back. ``yielding``: paused, its slot not free yet. ``resuming``: paused, its next task on the
-way to a slot. ``gone``: it is no longer in Dask."""
+and was told to pause. ``leaving``: it runs and was told to give its work back. ``yielding``: paused, its slot
+not free yet. ``resuming``: paused, its next task on the way to a slot. ``gone``: it is no longer in Dask."""
 
 WAITING: tuple[BatchState, ...] = ("entering", "queued")
 ON_SLOT: tuple[BatchState, ...] = ("running", "pausing", "leaving")

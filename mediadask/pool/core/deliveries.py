@@ -75,7 +75,7 @@ class Deliveries:
         self._plan(job)
 
     def planned(self, job: DeliveryJob, groups: Iterable[PlannedGroup], now: Now) -> None:
-        """The next groups of a job are planned. Units that are in flight for another job serve both at once."""
+        """The next groups of a job are planned. Units in flight for another job serve both at once."""
         for unit in job.add_groups(groups):
             if unit.key in self._shared:
                 self._claim(unit, now)

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from mediadask.pool.core.attempts import Attempts
-    from mediadask.pool.core.batches import Batch, BatchTable
+    from mediadask.pool.core.batches import Batch, BatchState, BatchTable
     from mediadask.pool.core.clock import Now
     from mediadask.pool.core.commands import Command
     from mediadask.pool.core.units import ScheduledUnit
@@ -226,8 +226,8 @@ class Slots:
             case reports.UnitResumed(seconds) if batch.state == "resuming" and batch.current is not None:
                 self._attempts.resume(batch, batch.current, seconds, now)
                 # Told too late to stay paused: it pauses again at its next checkpoint.
-                told = "leaving" if batch.must_leave else "pausing" if batch.is_held else "running"
-                self._table.move(batch, told, now.seconds)
+                told: BatchState = "pausing" if batch.is_held else "running"
+                self._table.move(batch, "leaving" if batch.must_leave else told, now.seconds)
                 batch.is_held, batch.progress_at = False, now.seconds
             case reports.StayedPaused() if batch.state == "resuming":
                 batch.is_held = False

@@ -16,7 +16,7 @@ HOUR = timedelta(hours=1)
 
 
 def busy() -> PlainPool:
-    """A pool whose only worker is at work and has the next unit of each class, so that all that comes waits."""
+    """A pool whose only worker is at work and has the next unit of each class, so whatever comes waits."""
     pool = PlainPool()
     pool.submit("busy", ["busy", "next urgent"], priority="urgent")
     pool.submit("normal", ["next normal"])

@@ -7,11 +7,14 @@ import shutil
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
+import dask.config
 import pytest
 from distributed import Client, Scheduler
-from tornado.httpclient import AsyncHTTPClient
+from tornado.httpclient import AsyncHTTPClient, HTTPClientError, HTTPRequest
+from tornado.websocket import websocket_connect
 
 from mediadask.pool.core import Now
+from mediadask.pool.guard import guard
 from mediadask.pool.history import (
     Attempt,
     AttemptEnded,
@@ -47,7 +50,7 @@ def at_work() -> PlainPool:
 
 
 @asynccontextmanager
-async def opened(folder: Path) -> AsyncIterator[tuple[Scheduler, PoolView, PlainPool]]:
+async def opened(folder: Path, prefix: str = "/") -> AsyncIterator[tuple[Scheduler, PoolView, PlainPool]]:
     pool = at_work()
     ledger = Ledger(str(folder / "ledger.sqlite"))
     for event in (
@@ -71,9 +74,10 @@ async def opened(folder: Path) -> AsyncIterator[tuple[Scheduler, PoolView, Plain
         ledger.record(event)
     assert ledger.flush()
     async with (
-        Scheduler(host="127.0.0.1", port=0, dashboard_address="127.0.0.1:0") as scheduler,
+        Scheduler(host="127.0.0.1", port=0, dashboard_address="127.0.0.1:0", http_prefix=prefix) as scheduler,
         Client(scheduler.address, asynchronous=True, set_as_default=False) as client,
     ):
+        guard(scheduler.http_application)
         driver = Driver(scheduler, client, pool.state, ledger)
         scaler = Scaler(scheduler, driver, ledger, None, ours=client.id, asked_at=0.0)
         await scaler.start()
@@ -93,9 +97,12 @@ async def opened(folder: Path) -> AsyncIterator[tuple[Scheduler, PoolView, Plain
 
 
 async def get(scheduler: Scheduler, path: str) -> str:
-    port = scheduler.http_server.port
-    answer = await AsyncHTTPClient().fetch(f"http://127.0.0.1:{port}{path}", request_timeout=60)
+    answer = await AsyncHTTPClient().fetch(f"http://{here(scheduler)}{path}", request_timeout=60)
     return answer.body.decode()
+
+
+def here(scheduler: Scheduler) -> str:
+    return f"127.0.0.1:{scheduler.http_server.port}"
 
 
 def test_metrics_stand_beside_dask_s_own(tmp_path: Path) -> None:
@@ -146,6 +153,57 @@ def test_dask_s_own_pages_lead_to_it(tmp_path: Path) -> None:
     asyncio.run(run())
 
 
+def test_it_has_the_prefix_of_dask_s_own_pages(tmp_path: Path) -> None:
+    async def run() -> None:
+        async with opened(tmp_path, "/farm") as (scheduler, _, _):
+            assert 'href="mediadask"' in await get(scheduler, "/farm/status")
+            assert 'href="status"' in await get(scheduler, "/farm/mediadask")
+            with pytest.raises(HTTPClientError, match="404"):
+                await get(scheduler, "/mediadask")
+
+    asyncio.run(run())
+
+
+@pytest.mark.parametrize(
+    ("host", "origin", "status"),
+    [
+        ("", None, 200),
+        ("", "http://{here}", 200),
+        ("localhost:{port}", "http://localhost:{port}", 200),
+        ("localhost:9999", "http://localhost:9999", 200),  # a port that ssh forwards
+        ("farm.example", "https://farm.example", 200),  # a proxy that the settings name
+        ("", "https://farm.example", 200),  # one that sends its own address as host
+        ("evil.example:{port}", None, 403),  # a name that was given the address 127.0.0.1
+        ("evil.example:{port}", "http://evil.example:{port}", 403),
+        ("", "http://evil.example", 403),
+        ("", "http://localhost:1", 403),  # another server of this machine
+        ("", "null", 403),
+        ("127.0.0.1.evil.example", None, 403),
+    ],
+)
+def test_only_its_own_pages_may_read_it(host: str, origin: str | None, status: int, tmp_path: Path) -> None:
+    async def run() -> None:
+        async with opened(tmp_path) as (scheduler, _, _):
+            words = {"here": here(scheduler), "port": scheduler.http_server.port}
+            headers = {"Host": host.format(**words)} if host else {}
+            headers |= {"Origin": origin.format(**words)} if origin else {}
+            for path in ("/mediadask", "/metrics", "/status", "/info/main/workers.html"):
+                request = HTTPRequest(f"http://{here(scheduler)}{path}", headers=headers)
+                answer = await AsyncHTTPClient().fetch(request, raise_error=False)
+                assert answer.code == status, path
+                assert status == 200 or answer.body.startswith(b"this pool answers only requests to 127.")
+            socket = HTTPRequest(f"ws://{here(scheduler)}/mediadask/ws", headers=headers)
+            if status == 403:
+                with pytest.raises(HTTPClientError, match="403"):
+                    await websocket_connect(socket)
+
+    proxy = {
+        "distributed.scheduler.dashboard.bokeh-application.allow_websocket_origin": ["*", "farm.example"]
+    }
+    with dask.config.set(proxy):
+        asyncio.run(run())
+
+
 def browser() -> str:
     found = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
     if found is None:
@@ -155,12 +213,13 @@ def browser() -> str:
 
 def test_the_page_in_a_browser(tmp_path: Path) -> None:
     executable = browser()
+    rebound = "--host-resolver-rules=MAP evil.example 127.0.0.1"
     from playwright.async_api import async_playwright
 
     async def run() -> None:
         async with opened(tmp_path) as (scheduler, _, pool), async_playwright() as playwright:
             chromium = await playwright.chromium.launch(
-                executable_path=executable, args=["--no-sandbox", "--disable-gpu", "--disable-quic"]
+                executable_path=executable, args=["--no-sandbox", "--disable-gpu", "--disable-quic", rebound]
             )
             page = await chromium.new_page(viewport={"width": 1400, "height": 900})
             complaints: list[Any] = []
@@ -185,6 +244,11 @@ def test_the_page_in_a_browser(tmp_path: Path) -> None:
             pool.end(pool.running[0])
             await page.get_by_text("4 / 8").wait_for()
             assert not complaints
+
+            # A page of somebody else whose name has been given this machine's address.
+            evil = await page.goto(page.url.replace("127.0.0.1", "evil.example"))
+            assert evil is not None
+            assert evil.status == 403
             await chromium.close()
 
     asyncio.run(run())

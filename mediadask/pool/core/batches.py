@@ -22,13 +22,15 @@ if TYPE_CHECKING:
 
 __all__ = ["Batch", "BatchState", "BatchTable"]
 
-BatchState = Literal["gone", "entering", "queued", "running", "pausing", "yielding", "paused", "resuming"]
+BatchState = Literal[
+    "gone", "entering", "queued", "running", "pausing", "leaving", "yielding", "paused", "resuming"
+]
 """``entering``: its task is on its way into Dask. ``queued``: it waits there for a slot. ``pausing``: it runs
-and was told to pause. ``yielding``: paused, its slot not free yet. ``resuming``: paused, its next task on the
-way to a slot. ``gone``: it is no longer in Dask."""
+and was told to pause. ``leaving``: it runs and was told to give its work back. ``yielding``: paused, its slot
+not free yet. ``resuming``: paused, its next task on the way to a slot. ``gone``: it is no longer in Dask."""
 
 WAITING: tuple[BatchState, ...] = ("entering", "queued")
-ON_SLOT: tuple[BatchState, ...] = ("running", "pausing")
+ON_SLOT: tuple[BatchState, ...] = ("running", "pausing", "leaving")
 
 _STEPS = 16
 """Running batches are told apart by how many sixteenths of their unit are done."""
@@ -85,6 +87,9 @@ class Batch:
 
     is_deaf: bool = False
     """Told to pause for so long that it is not counted on."""
+
+    must_leave: bool = False
+    """Told to give its work back: it is told nothing else any more, which would take the place of that."""
 
     displacement: str = ""
     displaced_for: str = ""
@@ -180,6 +185,11 @@ class BatchTable:
         queued = list(self.in_state("queued", rank))
         queued.sort(key=lambda batch: batch.due)
         return [batch.job.id for batch in queued[skip : skip + number]]
+
+    def latest_waiting(self, rank: int, show: str) -> Batch | None:
+        """The batch of a show that came last into Dask's queue, if any waits there."""
+        batches = self._in_state.get(("queued", rank), {})
+        return next((batch for batch in reversed(batches) if batch.job.show == show), None)
 
     def waiting(self, rank: int) -> tuple[int, float]:
         """How many batches of this rank and more urgent ones wait for a slot, and their predicted seconds."""

@@ -178,7 +178,7 @@ class Displacement:
 
     def _settle(self, worker: str, threads: int, most_urgent: float, now: Now) -> None:
         batches = self._table.on(worker)
-        paused = [batch for batch in batches if batch.state == "paused"]
+        paused = [batch for batch in batches if batch.state == "paused" and not batch.must_leave]
         resuming = sum(batch.state == "resuming" for batch in batches)
         for batch in choose_resumed(paused, resuming, threads, most_urgent):
             self._slots.resume(batch, now)
@@ -200,4 +200,6 @@ class Displacement:
         self._tell(batch, "pause")
 
     def _tell(self, batch: Batch, instruction: str) -> None:
+        if batch.must_leave:
+            return
         self._out.append(Instruct(batch.worker, batch.id, instruction))  # type: ignore[arg-type]

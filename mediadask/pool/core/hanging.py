@@ -130,7 +130,7 @@ class HangWatch:
         if worker.paused_at is None:
             worker.paused_at = now.seconds
             self._out.append(PauseWorker(worker.address))
-            self._slots.evict([each for each in self._table.on(worker.address) if each not in hanging])
+            self._slots.evict([each for each in self._table.on(worker.address) if each not in hanging], now)
         others = len(self._table.on(worker.address)) - len(hanging) + worker.graph_tasks + foreign
         if not others or now.seconds - worker.paused_at > OTHERS_SECONDS:
             worker.replaced_because = _EXCUSE

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from mediadask.delivery import Failure, Unit
+from mediadask.pool.core.batches import ON_SLOT
 from mediadask.pool.core.events import PlannedGroup
 from mediadask.pool.core.units import FINISH, GroupRun, ScheduledUnit, Target
 
@@ -195,7 +196,7 @@ class DeliveryJob(Job):
 
     @property
     def has_ready(self) -> bool:
-        """Whether `peek` may give a unit."""
+        """Whether there may be a unit to hand out."""
         return bool(self.first or self.planned)
 
     @property
@@ -221,18 +222,6 @@ class DeliveryJob(Job):
             self.units_planned += len(units)
             planned += units
         return planned
-
-    def peek(self) -> ScheduledUnit | None:
-        """The next unit to hand out, or None if none is ready."""
-        while ready := self.first or self.planned:
-            if ready[0].is_wanted:
-                return ready[0]
-            ready.popleft()
-        return None
-
-    def take(self) -> None:
-        """Hand out the unit that `peek` gave."""
-        (self.first or self.planned).popleft()
 
     def settle(self, target: Target, value: bytes | Failure, frames: int) -> list[ScheduledUnit]:
         """Put a result where it belongs. Returns the units in flight that this job no longer wants."""
@@ -295,8 +284,8 @@ class DeliveryJob(Job):
             "fraction": min(1.0, done / self.spec.groups) if self.spec.groups else 1.0,
             "units": self.units_planned,
             "units_done": self.units_done,
-            "units_queued": states["queued"],
-            "units_running": states["running"] + states["pausing"],
+            "units_queued": 0 if self.is_held else states["queued"] + len(self.first) + len(self.planned),
+            "units_running": sum(states[state] for state in ON_SLOT),
             "units_paused": states["yielding"] + states["paused"] + states["resuming"],
             "fully_planned": self.is_planned,
             "frames": self.frames_done + sum(unit.frames for unit in self.in_flight),

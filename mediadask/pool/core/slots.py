@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from mediadask.pool.core.attempts import Attempts
-    from mediadask.pool.core.batches import Batch, BatchTable
+    from mediadask.pool.core.batches import Batch, BatchState, BatchTable
     from mediadask.pool.core.clock import Now
     from mediadask.pool.core.commands import Command
     from mediadask.pool.core.units import ScheduledUnit
@@ -89,9 +89,12 @@ class Slots:
         for batch, positions in by_batch.items():
             self._out.append(CancelUnits(batch.worker, batch.id, tuple(positions)))
 
-    def evict(self, batches: Iterable[Batch]) -> None:
+    def evict(self, batches: Iterable[Batch], now: Now) -> None:
         """Have batches give their work back at the next checkpoint."""
         for batch in batches:
+            batch.must_leave = True
+            if batch.state in ON_SLOT:
+                self._table.move(batch, "leaving", now.seconds)
             self._out.append(Instruct(batch.worker, batch.id, "evict"))
 
     def refuse(self, batch_id: str, failures: Mapping[int, Failure], now: Now) -> None:
@@ -147,7 +150,7 @@ class Slots:
         batch = self._tasks.pop(task, None)
         self._out.append(ReleaseTask(task))
         if batch is not None and batch in self._table and batch.task == task:
-            self.evict([batch])
+            self.evict([batch], now)
             self._interrupt(batch, "rescheduled", "", now)
 
     def task_failed(self, task: str, error: str, now: Now) -> None:
@@ -223,7 +226,8 @@ class Slots:
             case reports.UnitResumed(seconds) if batch.state == "resuming" and batch.current is not None:
                 self._attempts.resume(batch, batch.current, seconds, now)
                 # Told too late to stay paused: it pauses again at its next checkpoint.
-                self._table.move(batch, "pausing" if batch.is_held else "running", now.seconds)
+                told: BatchState = "pausing" if batch.is_held else "running"
+                self._table.move(batch, "leaving" if batch.must_leave else told, now.seconds)
                 batch.is_held, batch.progress_at = False, now.seconds
             case reports.StayedPaused() if batch.state == "resuming":
                 batch.is_held = False
@@ -235,6 +239,7 @@ class Slots:
     def _units_ended(self, batch: Batch, ended: list[reports.UnitEnded], now: Now) -> None:
         """Units have ended in this order, the last one just now."""
         at = now.utc - timedelta(seconds=sum(each.run_seconds + each.paused_seconds for each in ended))
+        is_shared = False
         for each in ended:
             began, at = at, at + timedelta(seconds=each.run_seconds + each.paused_seconds)
             if (unit := batch.units.get(each.position)) is None:
@@ -252,6 +257,9 @@ class Slots:
                 self.outcomes.append(UnitOutcome(unit, failure, each.transient))
             else:
                 self.outcomes.append(UnitOutcome(unit, None))
+            is_shared |= len(unit.targets) > 1
+        if is_shared:  # others wanted it more urgently than what is left
+            self._table.reorder(batch.units.values())
         self._to_next(batch, now)
 
     def _unknown(self, batch: Batch, worker: str, now: Now) -> None:
@@ -260,7 +268,7 @@ class Slots:
             self._dissolve(batch, now)
         elif batch.state in ON_SLOT or (batch.state == "resuming" and batch.worker == worker):
             if batch.worker != worker:
-                self.evict([batch])
+                self.evict([batch], now)
             self._interrupt(batch, "rescheduled", "", now)
 
     # What becomes of batches and units.

@@ -109,7 +109,7 @@ class PoolState:
                 self.workers.leave(event, now)
             case ev.EvictWorkers():
                 for worker in event.workers:
-                    self._slots.evict(self.batches.on(worker))
+                    self._slots.evict(self.batches.on(worker), now)
             case ev.SubmitJob():
                 self._submit(event.spec, now)
             case ev.SpendingChanged():

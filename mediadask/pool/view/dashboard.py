@@ -30,10 +30,13 @@ _PARTS = ["compute", "retries", "displaced", "idle"]
 _TABLE = '<table style="width: 100%; text-align: left"><tr>{head}</tr>{body}</table>'
 
 
-def add_page(scheduler: Scheduler, view: PoolView, prefix: str = "/") -> None:
-    """Add the page to a running scheduler's dashboard and its menu; where it has none, do nothing."""
+def add_page(scheduler: Scheduler, view: PoolView) -> None:
+    """Add the page to a running scheduler's dashboard and its menu, under the prefix that Dask's own pages
+    have; where it has no dashboard, do nothing.
+    """
     if "dashboard" not in scheduler.services or not scheduler.http_application.applications:
         return
+    prefix = scheduler.http_application.applications[0].prefix
     variables = template_variables(scheduler)
 
     def page(scheduler: Scheduler, extra: dict[str, Any], document: Any) -> None:

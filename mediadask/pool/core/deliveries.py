@@ -169,7 +169,9 @@ class Deliveries:
         others = {
             show: number for (other, show), number in flying.items() if other == rank and show != job.show
         }
-        busiest = max(others, key=others.__getitem__, default="")
+        if not others:
+            return False
+        busiest = max(others, key=others.__getitem__)
         batch = self._table.latest_waiting(rank, busiest)
         if batch is None or batch.due < job.due:
             return False

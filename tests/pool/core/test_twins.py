@@ -1,4 +1,4 @@
-"""Equal units of two jobs are one while they are in flight: who gets its result, who pays, how urgent it is."""
+"""Equal units of two jobs are one while in flight: who gets the result, who pays, how urgent it is."""
 
 from __future__ import annotations
 

@@ -138,7 +138,8 @@ def test_dask_restarted_loses_no_job() -> None:
     assert len(pool.paused) == 2
     pool.restart_dask()
     pool.checkpoint()
-    assert pool.running == ["c", "d"]
+    assert "c" in pool.running
+    assert not {"a", "b"} & set(pool.running)
     pool.end_all()
     assert sorted(pool.ended) == ["behind", "normal", "urgent"]
     assert (behind.groups_done, urgent.groups_done) == (2, 1)

@@ -398,11 +398,7 @@ class SimulatedWorker:
         if frames != seat.told_frames:
             seat.told_frames = frames
             seat.reports.append(FramesDone(seat.position, frames))
-        if (
-            len(seat.calls) > 1
-            and not seat.is_alone
-            and self._clock.seconds - seat.since > self._timing.patience_seconds
-        ):
+        if len(seat.calls) > 1 and not seat.is_alone and self._clock.seconds - seat.since > self._timing.patience_seconds:
             seat.is_alone = True
             seat.reports.append(OthersReturned(seat.position))
         self._report(seat)

@@ -356,8 +356,10 @@ class PlainPool:
         self._queue.clear()
         self._fresh.clear()
         self.tell(ev.DaskRestarted())
-        for worker in self.workers:
+        workers = self.workers
+        for worker in workers:
             self._leaves(worker, expected=True)
+        for worker in workers:
             self.join(self._threads[worker])
 
     # Time, and all that happens by itself.

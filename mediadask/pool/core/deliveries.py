@@ -118,7 +118,7 @@ class Deliveries:
         for unit in reversed(waiting):
             self._put_first(unit)
         flying = list(job.in_flight)
-        self._reorder_in_flight(flying)
+        self._reorder_in_flight(flying, now)
         self._slots.drop(flying, now)
 
     def is_at_rest(self, job: DeliveryJob) -> bool:
@@ -269,7 +269,7 @@ class Deliveries:
             job = target.group.job
             unwanted += job.settle(target, value, unit.frames)
             self._update(job)
-        self._reorder_in_flight(unwanted)
+        self._reorder_in_flight(unwanted, now)
         self._slots.drop(unwanted, now)
         return [target.group.job for target in unit.targets]
 
@@ -297,11 +297,13 @@ class Deliveries:
             target.group.job.in_flight.pop(unit, None)
             target.group.units.pop(unit, None)
 
-    def _reorder_in_flight(self, units: Iterable[ScheduledUnit]) -> None:
+    def _reorder_in_flight(self, units: Iterable[ScheduledUnit], now: Now) -> None:
         units = list(units)
         self._count(units, -1)
-        self._table.reorder(units)
+        changed = self._table.reorder(units)
         self._count(units, +1)
+        for batch in changed:  # in Dask's queue it stands where it was entered
+            self._slots.recall(batch.units.values(), now)
 
     def _count(self, units: Iterable[ScheduledUnit], by: int) -> None:
         for unit in units:

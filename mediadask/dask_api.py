@@ -31,6 +31,7 @@ __all__ = [
     "bind_tasks",
     "client_generation",
     "executor_of",
+    "gate_workers",
     "give_back_tasks",
     "has_dashboard",
     "hear_from_workers",
@@ -192,6 +193,20 @@ def pause_worker(scheduler: Scheduler, worker: str) -> None:
 def unpause_worker(scheduler: Scheduler, worker: str) -> None:
     """Have Dask use a worker again."""
     _set_status(scheduler, worker, "running")
+
+
+def gate_workers(scheduler: Scheduler, may_run: Callable[[str], bool]) -> None:
+    """Have Dask use no worker that says it is running unless it may.
+
+    A worker says so before its plugins are set up, whatever the scheduler has decided meanwhile.
+    """
+    tell = scheduler.stream_handlers["worker-status-change"]
+
+    def gated(status: str, worker: str, stimulus_id: str) -> None:
+        if status != "running" or may_run(worker):
+            tell(status=status, worker=worker, stimulus_id=stimulus_id)
+
+    scheduler.stream_handlers["worker-status-change"] = gated
 
 
 def _set_status(scheduler: Scheduler, worker: str, status: str) -> None:

@@ -36,6 +36,7 @@ class Watchdog:
         self._expected: dict[str, float] = {}
         self._unfit: dict[str, str] = {}
         self._full_since: dict[str, float] = {}
+        dask_api.gate_workers(scheduler, self._may_run)
 
     def expect(self, worker: str) -> None:
         """A worker has come; it is used when it says that it can run units."""
@@ -60,6 +61,11 @@ class Watchdog:
         """A worker is gone."""
         for of_workers in (self._expected, self._unfit, self._full_since):
             of_workers.pop(worker, None)
+
+    def _may_run(self, worker: str) -> bool:
+        """Whether Dask may use a worker that says it is running."""
+        there = self._driver.state.workers.get(worker)
+        return there is not None and there.paused_at is None
 
     def trouble(self) -> str:
         """Which workers cannot run units, one line; empty where all can."""

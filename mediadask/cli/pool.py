@@ -39,6 +39,14 @@ def up(
         int | None,
         typer.Option(min=1, help="At most so many, all at once. Default: one a core, as work comes."),
     ] = None,
+    host: Annotated[
+        str | None,
+        typer.Option(
+            metavar="ADDRESS",
+            help="Let other machines join here, with TLS certificates as Dask's settings name them."
+            " Default: only you, on this machine.",
+        ),
+    ] = None,
     port: Annotated[int, typer.Option(min=0, max=65535, help="Of its scheduler. Default: any.")] = 0,
     dashboard_port: Annotated[
         int, typer.Option(min=0, max=65535, help="Of its dashboard; any where that is taken.")
@@ -53,7 +61,7 @@ def up(
 
     from mediadask.pool import standing
 
-    pool = standing.up(spec, workers=workers, port=port, dashboard_port=dashboard_port)
+    pool = standing.up(spec, workers=workers, host=host, port=port, dashboard_port=dashboard_port)
     if json:
         _print_json(asdict(pool))
         return

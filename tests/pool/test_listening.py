@@ -1,4 +1,6 @@
-"""Where the pools of this machine listen: on loopback only, in every one of their processes."""
+"""Where the pools of this machine listen: on loopback only, in every one of their processes; and in HTTP they
+answer nobody who asks by another name.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +9,7 @@ import json
 import os
 import signal
 from functools import partial
+from http.client import HTTPConnection, HTTPException
 from typing import TYPE_CHECKING, Any
 
 import psutil
@@ -55,6 +58,23 @@ def check(sockets: set[tuple[int, Any]], scheduler: int, worker: int) -> None:
     processes = [process for process, _ in sockets]
     assert processes.count(scheduler) >= 3, "the scheduler's comm, its HTTP, and a nanny"
     assert processes.count(worker) == 2, "a worker's comm and its HTTP"
+    ports = [address.port for _, address in sockets]
+    answers = {process for process, address in sockets if status(address.port, "localhost") == 200}
+    assert answers == {scheduler, worker}, "those with metrics"
+    assert {status(port, "evil.example") for port in ports} == {None, 403}
+
+
+def status(port: int, host: str) -> int | None:
+    """What whoever listens there answers to a request for metrics; None where it speaks no HTTP."""
+    connection = HTTPConnection("127.0.0.1", port, timeout=WAIT)
+    try:
+        connection.request("GET", "/metrics", headers={"Host": host, "Connection": "close"})
+        with connection.getresponse() as answer:
+            return answer.status
+    except (HTTPException, ConnectionError):
+        return None
+    finally:
+        connection.close()
 
 
 @pytest.mark.parametrize("start", [Pool.local, partial(Pool.local, 1)], ids=["elastic", "at once"])

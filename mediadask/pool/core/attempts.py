@@ -43,6 +43,8 @@ class Attempts:
     def start(self, batch: Batch, unit: ScheduledUnit, now: Now) -> None:
         """A unit is on a slot."""
         unit.attempt = self._attempt(batch, unit)
+        for job in unit.payers:
+            job.has_begun = True
         self._out.append(Write(AttemptStarted(attempt=unit.attempt, at=now.utc)))
 
     def flag(self, batch: Batch, unit: ScheduledUnit, reason: str, now: Now) -> None:

@@ -186,6 +186,11 @@ class BatchTable:
         queued.sort(key=lambda batch: batch.due)
         return [batch.job.id for batch in queued[skip : skip + number]]
 
+    def latest_waiting(self, rank: int, show: str) -> Batch | None:
+        """The batch of a show that came last into Dask's queue, if any waits there."""
+        batches = self._in_state.get(("queued", rank), {})
+        return next((batch for batch in reversed(batches) if batch.job.show == show), None)
+
     def waiting(self, rank: int) -> tuple[int, float]:
         """How many batches of this rank and more urgent ones wait for a slot, and their predicted seconds."""
         number = sum(
@@ -194,7 +199,7 @@ class BatchTable:
         return number, sum(seconds for other, seconds in self.waiting_seconds.items() if other <= rank)
 
     def take_touched(self) -> dict[str, None]:
-        """The workers on which some batch has changed its state since the last call."""
+        """The workers on which some batch has changed its state or its rank since the last call."""
         touched, self._touched = self._touched, {}
         return touched
 
@@ -259,7 +264,10 @@ class BatchTable:
             before = batch.rank, batch.due
             batch.reorder()
             self._put_in(batch)
-            changed += [batch] if (batch.rank, batch.due) != before else []
+            if (batch.rank, batch.due) != before:
+                changed.append(batch)
+                if batch.worker:
+                    self._touched[batch.worker] = None
         return changed
 
     def _take_out(self, batch: Batch) -> None:

@@ -62,6 +62,9 @@ class Deliveries:
         self._shared: dict[str, ScheduledUnit] = {}
         """Units in flight, by key: an equal unit of any job joins the one that is there."""
 
+        self._waiting: dict[str, list[ScheduledUnit]] = {}
+        """Planned units, by key: equal ones of several jobs go together."""
+
         self._in_flight: Counter[tuple[int, str]] = Counter()
         """How many units are in flight, by rank and show."""
 
@@ -81,6 +84,7 @@ class Deliveries:
                 self._claim(unit, now)
             else:
                 job.planned.append(unit)
+                self._waiting.setdefault(unit.key, []).append(unit)
         self._update(job)
 
     def reorder(self, job: DeliveryJob, now: Now) -> None:
@@ -107,12 +111,14 @@ class Deliveries:
 
     def end(self, job: DeliveryJob, now: Now) -> None:
         """A job has ended: what nobody else waits for leaves the queue, or stops at its next checkpoint."""
+        for unit in job.planned:
+            self._forget(unit)
         waiting = job.forget_units()
         self.queue.update(job)
         for unit in reversed(waiting):
             self._put_first(unit)
         flying = list(job.in_flight)
-        self._reorder_in_flight(flying)
+        self._reorder_in_flight(flying, now)
         self._slots.drop(flying, now)
 
     def is_at_rest(self, job: DeliveryJob) -> bool:
@@ -137,12 +143,8 @@ class Deliveries:
         threads = max(self._workers.threads, 1)
         entered: set[int] = set()
         while (job := self.queue.next(self._in_flight)) is not None:
-            number, seconds = self._table.waiting(job.rank)
             # A window is filled again when half of it is gone: entering many at once costs Dask less.
-            share = 1 if job.rank in entered else 2
-            if number >= max(1, threads * self._config.window // share) or (
-                number * share >= threads and seconds * share >= threads * WINDOW_SECONDS
-            ):
+            if self._is_full(job.rank, 1 if job.rank in entered else 2) and not self._make_room(job, now):
                 break
             batch = self._take_batch(job, threads, now)
             if batch is not None:
@@ -150,16 +152,42 @@ class Deliveries:
                 self._slots.enter(batch, now)
             self._update(job)
 
+    def _is_full(self, rank: int, share: int) -> bool:
+        """Whether this part of a class's window is full: a half for 2, all of it for 1."""
+        threads = max(self._workers.threads, 1)
+        number, seconds = self._table.waiting(rank)
+        return number >= max(1, threads * self._config.window // share) or (
+            number * share >= threads and seconds * share >= threads * WINDOW_SECONDS
+        )
+
+    def _make_room(self, job: DeliveryJob, now: Now) -> bool:
+        """Take the latest batch of the busiest show back, if that show has more units in flight than this job's.
+
+        So a show that comes late waits behind few units of others, however long these are.
+        """
+        others = {show: units for (rank, show), units in self._in_flight.items() if rank == job.rank}
+        ours = others.pop(job.show, 0)
+        if not others:
+            return False
+        busiest = max(others, key=others.__getitem__)
+        batch = self._table.latest_waiting(job.rank, busiest)
+        if batch is None or batch.due < job.due or others[busiest] - len(batch.units) <= ours:
+            return False
+        self._slots.recall(batch.units.values(), now)
+        while self._slots.outcomes:
+            self.settle(self._slots.outcomes.popleft(), now)
+        return True
+
     def _take_batch(self, job: DeliveryJob, threads: int, now: Now) -> Batch | None:
         """The next units of a job that go together; None if all that were ready are in flight already."""
         most = max(1, min(job.units_left // (2 * threads), BATCH_UNITS))
         units: list[ScheduledUnit] = []
         seconds = 0.0
-        while len(units) < most and (unit := job.peek()) is not None:
+        while len(units) < most and (unit := self._peek(job)) is not None:
             takes = None if unit.is_suspect else self._average_seconds(unit)
             if units and (takes is None or seconds + takes >= BATCH_SECONDS):
                 break
-            job.take()
+            (job.first or job.planned).popleft()
             if self._claim(unit, now):
                 units.append(unit)
                 seconds += self._predicted_seconds(unit) if takes is None else takes
@@ -173,6 +201,20 @@ class Deliveries:
     def _average_seconds(self, unit: ScheduledUnit) -> float | None:
         return self._predictor.average_seconds(unit.unit.kind, unit.unit.frames)
 
+    def _peek(self, job: DeliveryJob) -> ScheduledUnit | None:
+        """The next unit of a job to hand out, or None if none is ready."""
+        while ready := job.first or job.planned:
+            if ready[0].is_wanted:
+                return ready[0]
+            self._forget(ready.popleft())
+        return None
+
+    def _forget(self, unit: ScheduledUnit) -> None:
+        """A planned unit waits no more."""
+        equal = [each for each in self._waiting.pop(unit.key, ()) if each is not unit]
+        if equal:
+            self._waiting[unit.key] = equal
+
     def _predicted_seconds(self, unit: ScheduledUnit) -> float:
         return self._predictor.seconds(unit.unit.kind, unit.unit.frames, unit.unit.seconds)
 
@@ -181,6 +223,7 @@ class Deliveries:
         twin = self._shared.get(unit.key)
         if twin is None:
             self._shared[unit.key] = unit
+            self._join_waiting(unit)
             self._count([unit], +1)
         else:
             before = twin.rank, twin.due
@@ -198,6 +241,15 @@ class Deliveries:
             target.group.job.in_flight[flying] = None
             target.group.units[flying] = None
         return twin is None
+
+    def _join_waiting(self, unit: ScheduledUnit) -> None:
+        """Equal units that other jobs have planned go with this one."""
+        for other in self._waiting.pop(unit.key, ()):
+            if other is not unit and other.is_wanted:
+                other.targets[0].group.job.planned.remove(other)
+                unit.targets = [*unit.targets, *other.targets]
+        if len(unit.targets) > 1:
+            unit.reorder()
 
     # What becomes of units.
 
@@ -217,7 +269,7 @@ class Deliveries:
             job = target.group.job
             unwanted += job.settle(target, value, unit.frames)
             self._update(job)
-        self._reorder_in_flight(unwanted)
+        self._reorder_in_flight(unwanted, now)
         self._slots.drop(unwanted, now)
         return [target.group.job for target in unit.targets]
 
@@ -245,11 +297,13 @@ class Deliveries:
             target.group.job.in_flight.pop(unit, None)
             target.group.units.pop(unit, None)
 
-    def _reorder_in_flight(self, units: Iterable[ScheduledUnit]) -> None:
+    def _reorder_in_flight(self, units: Iterable[ScheduledUnit], now: Now) -> None:
         units = list(units)
         self._count(units, -1)
-        self._table.reorder(units)
+        changed = self._table.reorder(units)
         self._count(units, +1)
+        for batch in changed:  # in Dask's queue it stands where it was entered
+            self._slots.recall(batch.units.values(), now)
 
     def _count(self, units: Iterable[ScheduledUnit], by: int) -> None:
         for unit in units:

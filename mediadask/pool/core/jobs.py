@@ -196,7 +196,7 @@ class DeliveryJob(Job):
 
     @property
     def has_ready(self) -> bool:
-        """Whether `peek` may give a unit."""
+        """Whether there may be a unit to hand out."""
         return bool(self.first or self.planned)
 
     @property
@@ -222,18 +222,6 @@ class DeliveryJob(Job):
             self.units_planned += len(units)
             planned += units
         return planned
-
-    def peek(self) -> ScheduledUnit | None:
-        """The next unit to hand out, or None if none is ready."""
-        while ready := self.first or self.planned:
-            if ready[0].is_wanted:
-                return ready[0]
-            ready.popleft()
-        return None
-
-    def take(self) -> None:
-        """Hand out the unit that `peek` gave."""
-        (self.first or self.planned).popleft()
 
     def settle(self, target: Target, value: bytes | Failure, frames: int) -> list[ScheduledUnit]:
         """Put a result where it belongs. Returns the units in flight that this job no longer wants."""
@@ -296,7 +284,7 @@ class DeliveryJob(Job):
             "fraction": min(1.0, done / self.spec.groups) if self.spec.groups else 1.0,
             "units": self.units_planned,
             "units_done": self.units_done,
-            "units_queued": states["queued"],
+            "units_queued": 0 if self.is_held else states["queued"] + len(self.first) + len(self.planned),
             "units_running": sum(states[state] for state in ON_SLOT),
             "units_paused": states["yielding"] + states["paused"] + states["resuming"],
             "fully_planned": self.is_planned,

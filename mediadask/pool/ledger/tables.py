@@ -36,6 +36,7 @@ from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError
 from sqlalchemy.types import TypeDecorator
 
 from mediadask.errors import InvalidRequest, OutputFailed
+from mediadask.pool.private import private, private_folder
 
 __all__ = [
     "attempts",
@@ -249,7 +250,7 @@ def open_database(url: str | None = None) -> Engine:
         raise InvalidRequest(str(error), where=shown) from None
     try:
         if where.get_backend_name() == "sqlite":
-            Path(str(where.database)).parent.mkdir(parents=True, exist_ok=True)
+            _make_private(Path(str(where.database)))
         version = _create_tables(engine)
     except (DBAPIError, OSError) as error:
         engine.dispose()
@@ -267,6 +268,14 @@ def open_database(url: str | None = None) -> Engine:
             do="upgrade mediadask",
         )
     return engine
+
+
+def _make_private(file: Path) -> None:
+    # SQLite makes its -wal and -shm with the mode that the file has.
+    if file.parent == data_folder():
+        private_folder(file.parent)
+    file.parent.mkdir(parents=True, exist_ok=True)
+    os.close(private(file, os.O_CREAT))
 
 
 def _engine(url: URL) -> Engine:

@@ -210,6 +210,7 @@ class PoolPlugin(SchedulerPlugin):
                 startup_seconds=self.scaler.arrived(str(there.name)),
             )
         )
+        self.watchdog.use(worker)
 
     def log_event(self, topic: str, message: Any) -> None:
         """Something is noted in Dask's log: a worker that is gone, before its tasks are given to others."""

@@ -43,15 +43,18 @@ class Watchdog:
         dask_api.pause_worker(self._scheduler, worker)
 
     def is_fit(self, worker: str, their_version: str) -> bool:
-        """Whether a worker that can run units runs this version. Then it is used from now on."""
+        """Whether a worker that can run units runs this version, too."""
         self._expected.pop(worker, None)
         ours = version("mediadask")
         if their_version != ours:
             self._refuse(worker, f"runs mediadask {their_version}, the scheduler {ours}")
             return False
         self._unfit.pop(worker, None)
-        dask_api.unpause_worker(self._scheduler, worker)
         return True
+
+    def use(self, worker: str) -> None:
+        """Have Dask use a worker from now on: it may start tasks there at once."""
+        dask_api.unpause_worker(self._scheduler, worker)
 
     def forget(self, worker: str) -> None:
         """A worker is gone."""

@@ -1,4 +1,4 @@
-"""Short units that share a slot: which go together, and that nobody waits behind them."""
+"""Short units that share a slot, on a real cluster: nobody waits behind them."""
 
 from __future__ import annotations
 
@@ -9,63 +9,15 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 import pytest
-from mediadask.pool.scheduler.backlog import JobRecord
-from mediadask.pool.scheduler.bundle import BUNDLE_UNITS, Bundle, take_bundle
 
 import mediadask as md
 from mediadask.pool import Job, Pool
+from mediadask.pool.core.deliveries import BATCH_UNITS
 from tests.pool.waiting import WAIT, eventually
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
-
-    from mediadask.pool.scheduler.backlog import Ticket
-
-    from mediadask.delivery import Unit
-
-
-def job_of(units: int) -> JobRecord:
-    job = JobRecord("id", "job", "", "normal", 1, None, md.delivery(abs, range(units), name="abs"), b"", 0)
-    job.planned += job.plan(units)
-    return job
-
-
-def taken(job: JobRecord, seconds: float | None, most: int = BUNDLE_UNITS) -> list[Ticket]:
-    def seconds_of(unit: Unit) -> float | None:
-        return seconds
-
-    return take_bundle(job, most, seconds_of, lambda ticket: True)
-
-
-def test_units_go_together_up_to_a_quarter_of_a_second() -> None:
-    assert len(taken(job_of(50), 0.01)) == 24
-    assert len(taken(job_of(50), 0.1)) == 2
-    assert len(taken(job_of(50), 3.0)) == 1
-    assert len(taken(job_of(500), 0.0)) == BUNDLE_UNITS
-
-
-def test_what_nobody_knows_goes_alone() -> None:
-    assert len(taken(job_of(50), None)) == 1
-
-
-def test_a_slot_takes_no_more_than_its_share() -> None:
-    assert len(taken(job_of(50), 0.001, most=7)) == 7
-    assert len(taken(job_of(50), 0.001, most=0)) == 1
-
-
-def test_what_did_harm_goes_alone() -> None:
-    job = job_of(5)
-    job.planned[2].kills = 1
-    assert [len(taken(job, 0.001)) for _ in range(3)] == [2, 1, 2]
-
-
-def test_a_bundle_is_as_urgent_as_its_most_urgent_unit() -> None:
-    tickets = taken(job_of(3), 0.001)
-    tickets[1].order = 0
-    bundle = Bundle(tickets)
-    assert bundle.order == 0
-    assert [ticket.state for ticket in tickets] == ["waiting", "queued", "queued"]
 
 
 @pytest.fixture(scope="module")
@@ -150,4 +102,4 @@ def test_the_deadly_one_is_found_among_those_it_shared_a_slot_with(pool: Pool, t
     numbers = ran(tmp_path)
     assert numbers.count(150) == 2
     again = {number for number in numbers if numbers.count(number) > 1}
-    assert len(again) <= BUNDLE_UNITS, "only those whose end was not reported yet"
+    assert len(again) <= BATCH_UNITS, "only those whose end was not reported yet"

@@ -161,7 +161,7 @@ class Deliveries:
         )
 
     def _make_room(self, job: DeliveryJob, now: Now) -> bool:
-        """Take the latest batch of the busiest show back, if that show has more units in flight than this job's.
+        """Take back the latest batch of the busiest show, if it has more units in flight than this job's.
 
         So a show that comes late waits behind few units of others, however long these are.
         """
@@ -190,7 +190,7 @@ class Deliveries:
             (job.first or job.planned).popleft()
             if self._claim(unit, now):
                 units.append(unit)
-                seconds += self._predicted_seconds(unit) if takes is None else takes
+                seconds += self._guessed_seconds(unit) if takes is None else takes
                 if takes is None:
                     break
         if not units:
@@ -215,7 +215,10 @@ class Deliveries:
         if equal:
             self._waiting[unit.key] = equal
 
-    def _predicted_seconds(self, unit: ScheduledUnit) -> float:
+    def _guessed_seconds(self, unit: ScheduledUnit) -> float:
+        """What a unit of a new kind takes, where its maker says so; else it counts as a short one."""
+        if unit.unit.seconds is None:
+            return BATCH_SECONDS
         return self._predictor.seconds(unit.unit.kind, unit.unit.frames, unit.unit.seconds)
 
     def _claim(self, unit: ScheduledUnit, now: Now) -> bool:

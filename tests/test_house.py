@@ -89,7 +89,7 @@ def test_what_modules_take_from_each_other_is_public() -> None:
     assert not wrong
 
 
-@pytest.mark.parametrize("part", ["ledger", "scaling", "worker"])
+@pytest.mark.parametrize("part", ["core", "ledger", "scaling", "simulation", "worker"])
 def test_parts_of_the_pool_know_nothing_of_the_scheduler(part: str) -> None:
     for path in (PACKAGE / "pool" / part).glob("*.py"):
         assert not re.search(r"mediadask\.pool\.(scheduler|view)", path.read_text()), path.name

@@ -164,7 +164,7 @@ class Displacement:
                         batch.is_held = False
                         self._tell(batch, "run")
         if most_urgent > self._most_urgent:
-            for rank in ranks:
+            for rank in (rank for rank in ranks if rank <= most_urgent):
                 paused = self._table.in_state("paused", rank)
                 touched |= dict.fromkeys(batch.worker for batch in paused)
         for address in touched:

@@ -101,6 +101,9 @@ class SimulatedDask:
         self.idle: dict[str, DaskWorker] = {}
         """Workers with a free slot."""
 
+        self._stuck: dict[str, list[DaskTask]] = {}
+        """Tasks without a worker, by the address to which they are bound."""
+
         self._queue: list[tuple[tuple[int, float], int, DaskTask]] = []
         self._entered = 0
 
@@ -196,11 +199,8 @@ class SimulatedDask:
             task.state = "forgotten"
         self.tasks.clear()
         self._queue.clear()
+        self._stuck.clear()
         self.idle.clear()
-
-    def queued(self) -> list[DaskTask]:
-        """The tasks that wait for a slot, in order."""
-        return [task for _, number, task in sorted(self._queue) if _waits(number, task)]
 
     def _place(self, task: DaskTask) -> None:
         if task.bound:
@@ -209,6 +209,7 @@ class SimulatedDask:
                 self._start(task, worker)
             else:
                 task.state = "no-worker"
+                self._stuck.setdefault(task.bound, []).append(task)
         elif self.idle:
             self._start(task, self._free_worker())
         else:
@@ -235,8 +236,8 @@ class SimulatedDask:
                 self._start(task, self._free_worker())
 
     def _bring_bound(self, worker: DaskWorker) -> None:
-        for task in list(self.tasks.values()):
-            if task.bound == worker.address and task.state == "no-worker":
+        for task in self._stuck.pop(worker.address, ()):
+            if task.state == "no-worker":
                 self._start(task, worker)
 
     def _look_at(self, worker: DaskWorker) -> None:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from mediadask.pool.simulation.onlooker import Onlooker
     from mediadask.pool.simulation.seen import SeenBatch
 
-__all__ = ["Broken", "after_round", "before_command", "before_event", "values_are_right"]
+__all__ = ["Broken", "after_round", "before_command", "before_event", "classes_are_right", "values_are_right"]
 
 _PATIENCE_SECONDS = 1.6
 """A batch that was told to pause is counted on for a second, which is looked at every half."""
@@ -86,8 +86,15 @@ def _may_send(seen: Onlooker, event: Event, command: commands.SendUnits) -> None
         raise Broken("units are sent where their task has just got a slot", f"{command.batch}")
     if task.batch != command.batch or event.worker != command.worker or not command.calls:
         raise Broken("units are sent where their task has just got a slot", f"{event} led to {command}")
-    for call in command.calls:
-        model: UnitModel = call.unit.args[0]
+    models: list[UnitModel] = [call.unit.args[0] for call in command.calls]
+    if all(len(seen.places.get(model.key, ())) == 1 for model in models):
+        ((id, _, _),) = seen.places[models[0].key]
+        job = seen.jobs[id]
+        if (task.rank, task.due) != (job.rank, job.due):
+            raise Broken(
+                "a task has the class and deadline of its job", f"{task} of {id}: {job.rank}, {job.due}"
+            )
+    for call, model in zip(command.calls, models, strict=True):
         if other := seen.on_worker.get(model.key):
             raise Broken("a unit runs once at a time", f"{model.key} is in {other} and in {command.batch}")
         wanting = seen.wanting(model.key)
@@ -140,6 +147,21 @@ def _may_instruct(seen: Onlooker, event: Event, command: commands.Instruct) -> N
         graphs = any(seen.jobs[job].rank < rank for job, demand in seen.demand.items() if demand)
         if not (higher or resumed or graphs):
             raise Broken("nothing pauses for nobody", f"{command.batch} of rank {rank}")
+
+
+def classes_are_right(seen: Onlooker) -> None:
+    """Whether every job has the class that was asked for, or the last while its show's budget says so.
+
+    Raises
+    ------
+    Broken
+        One has another.
+    """
+    last = max(each.order for each in seen.config.classes.values())
+    for id, job in seen.jobs.items():
+        right = last if seen.budget_state(job.show) == "background" else job.asked_rank
+        if job.is_open and job.rank != right:
+            raise Broken("a spent budget puts a show last, and no other does", f"{id} has rank {job.rank}")
 
 
 def after_round(seen: Onlooker, dask: SimulatedDask) -> None:

@@ -10,6 +10,7 @@ from mediadask.pool.simulation.seen import CLOSING, FINISH, SeenBatch, SeenJob, 
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
+    from datetime import datetime
 
     from mediadask.pool.config import PoolConfig
     from mediadask.pool.core.clock import Now
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
     from mediadask.pool.simulation.seen import Place
 
 __all__ = ["Onlooker"]
+
+_NO_DEADLINE = 9e9
 
 
 class Onlooker:
@@ -55,6 +58,7 @@ class Onlooker:
 
         self._events: dict[type[Any], Callable[[Any], None]] = {
             events.SubmitJob: self._submitted,
+            events.ReprioritizeJob: self._reprioritized,
             events.GroupsPlanned: self._planned,
             events.FailJob: self._planning_failed,
             events.BatchRefused: self._refused,
@@ -97,10 +101,14 @@ class Onlooker:
 
     # What follows from what was seen.
 
+    def budget_state(self, show: str) -> str:
+        """What the budget of a show says of its work."""
+        name = self.config.budgeted(show)
+        return "ok" if name is None else self.config.budgets[name].state(self.spent.get(name, 0.0))
+
     def is_held(self, show: str) -> bool:
         """Whether nothing of this show may begin."""
-        name = self.config.budgeted(show)
-        return name is not None and self.config.budgets[name].state(self.spent.get(name, 0.0)) == "hold"
+        return self.budget_state(show) == "hold"
 
     def wanting(self, key: str) -> list[SeenJob]:
         """The open jobs that a unit is for."""
@@ -134,11 +142,14 @@ class Onlooker:
         spec = event.spec
         if spec.id in self.jobs:
             return
-        self.jobs[spec.id] = SeenJob(
-            self._models[spec.id], self.config.classes[spec.priority].order, spec.show
-        )
+        rank = self.config.classes[spec.priority].order
+        self.jobs[spec.id] = SeenJob(self._models[spec.id], rank, due_of(spec.deadline), rank, spec.show)
         if spec.closing is not None:
             self.places.setdefault(spec.closing_key, {})[spec.id, CLOSING, FINISH] = None
+
+    def _reprioritized(self, event: events.ReprioritizeJob) -> None:
+        if (job := self.jobs.get(event.job)) is not None and job.is_open:
+            job.asked_rank = self.config.classes[event.priority].order
 
     def _planned(self, event: events.GroupsPlanned) -> None:
         job = self.jobs[event.job]
@@ -245,7 +256,7 @@ class Onlooker:
         self.jobs[command.job].is_planning = True
 
     def _enter(self, command: commands.EnterTask) -> None:
-        task = SeenTask(command.task, command.batch, command.priority[0], command.worker)
+        task = SeenTask(command.task, command.batch, *command.priority, command.worker)
         self.tasks[command.task] = task
         if command.worker and (batch := self.batches.get(command.batch)) is not None:
             batch.task, batch.state = command.task, "resuming"
@@ -293,7 +304,8 @@ class Onlooker:
     def _write(self, command: commands.Write) -> None:
         match command.record:
             case history.JobReprioritized() as record:
-                self.jobs[record.job].rank = self.config.classes[record.priority].order
+                job = self.jobs[record.job]
+                job.rank, job.due = self.config.classes[record.priority].order, due_of(record.deadline)
             case history.JobEnded() as record:
                 self.jobs[record.job].is_open = False
             case history.AttemptEnded(outcome="done") as record:
@@ -322,6 +334,11 @@ class Onlooker:
     def _harm(self, keys: Iterable[str], by: int) -> None:
         for key in keys:
             self.harm[key] = self.harm.get(key, 0) + by
+
+
+def due_of(deadline: datetime | None) -> float:
+    """A deadline in seconds since the epoch; after all others without one."""
+    return _NO_DEADLINE if deadline is None else deadline.timestamp()
 
 
 def _key(call: commands.BatchCall) -> str:

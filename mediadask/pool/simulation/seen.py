@@ -24,6 +24,14 @@ class SeenJob:
 
     model: JobModel
     rank: int
+    """Of its class, by the records."""
+
+    due: float
+    """Its deadline in seconds since the epoch, by the records."""
+
+    asked_rank: int
+    """Of the class that a client asked for."""
+
     show: str
     is_open: bool = True
     planned: int = 0
@@ -39,6 +47,7 @@ class SeenTask:
     key: str
     batch: str
     rank: int
+    due: float
     bound: str
     state: Literal["entering", "queued", "started", "lost"] = "entering"
 

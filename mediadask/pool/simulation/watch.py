@@ -6,13 +6,14 @@ from collections import deque
 from typing import TYPE_CHECKING, Any
 
 from mediadask.pool.core.commands import EndJob, Write
-from mediadask.pool.core.events import CancelJob, Round
+from mediadask.pool.core.events import CancelJob, ReprioritizeJob, Round, SpendingChanged, SubmitJob
 from mediadask.pool.simulation.bookkeeper import Bookkeeper
 from mediadask.pool.simulation.invariants import (
     Broken,
     after_round,
     before_command,
     before_event,
+    classes_are_right,
     values_are_right,
 )
 from mediadask.pool.simulation.onlooker import Onlooker
@@ -70,6 +71,8 @@ class Watch:
             seen.saw_command(command)
             if isinstance(command, EndJob):
                 self._job_ended(command.job)
+        if isinstance(event, SubmitJob | ReprioritizeJob | SpendingChanged):
+            classes_are_right(seen)
         if isinstance(event, Round):
             self.books.slots_are_shared()
             after_round(seen, self.world.pool.dask)

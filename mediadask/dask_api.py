@@ -36,6 +36,7 @@ __all__ = [
     "hear_from_workers",
     "hold_tasks",
     "is_idle",
+    "keep_paused",
     "listen_to_scheduler",
     "pause_worker",
     "process_memory",
@@ -192,6 +193,23 @@ def pause_worker(scheduler: Scheduler, worker: str) -> None:
 def unpause_worker(scheduler: Scheduler, worker: str) -> None:
     """Have Dask use a worker again."""
     _set_status(scheduler, worker, "running")
+
+
+def keep_paused(scheduler: Scheduler, is_kept: Callable[[str], bool]) -> None:
+    """Keep workers paused that say themselves that they run, as each new one does after it has joined.
+
+    Parameters
+    ----------
+    is_kept
+        Whether the worker at an address is not to be used yet.
+    """
+
+    def changed(worker: str, status: str, stimulus_id: str) -> None:
+        if status == "running" and is_kept(worker):
+            status = "paused"
+        scheduler.handle_worker_status_change(status, worker, stimulus_id)
+
+    scheduler.stream_handlers["worker-status-change"] = changed
 
 
 def _set_status(scheduler: Scheduler, worker: str, status: str) -> None:

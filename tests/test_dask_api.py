@@ -277,6 +277,28 @@ async def test_pause_worker(cluster: Cluster) -> None:
 
 
 @on_a_cluster
+async def test_keep_paused(cluster: Cluster) -> None:
+    """A worker registers first, and says a little later that it runs."""
+    kept: list[str] = []
+
+    class Joined(SchedulerPlugin):
+        def add_worker(self, scheduler: Scheduler, worker: str) -> None:
+            kept.append(worker)
+            dask_api.pause_worker(scheduler, worker)
+
+    cluster.scheduler.add_plugin(Joined(), name="joined")
+    dask_api.keep_paused(cluster.scheduler, kept.__contains__)
+    async with Worker(cluster.scheduler.address, nthreads=1, dashboard_address="127.0.0.1:0") as late:
+        dask_api.tell_scheduler(late, {"op": "mediadask-test"})  # after what it says of itself
+        told = asyncio.Event()
+        dask_api.hear_from_workers(cluster.scheduler, "mediadask-test", lambda worker: told.set())
+        await told.wait()
+        assert [each.address for each in cluster.scheduler.running] == [cluster.worker.address]
+        dask_api.unpause_worker(cluster.scheduler, late.address)
+        assert len(cluster.scheduler.running) == 2
+
+
+@on_a_cluster
 async def test_is_idle(cluster: Cluster) -> None:
     address = cluster.worker.address
     assert dask_api.is_idle(cluster.scheduler, address)

@@ -36,6 +36,7 @@ class Watchdog:
         self._expected: dict[str, float] = {}
         self._unfit: dict[str, str] = {}
         self._full_since: dict[str, float] = {}
+        dask_api.keep_paused(scheduler, lambda worker: worker in self._expected or worker in self._unfit)
 
     def expect(self, worker: str) -> None:
         """A worker has come; it is used when it says that it can run units."""

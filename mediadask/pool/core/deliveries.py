@@ -161,21 +161,17 @@ class Deliveries:
         )
 
     def _make_room(self, job: DeliveryJob, now: Now) -> bool:
-        """Where another show of the class has more units in flight than this job's: its latest batch comes back.
+        """Take the latest batch of the busiest show back, if that show has more units in flight than this job's.
 
         So a show that comes late waits behind few units of others, however long these are.
         """
-        rank, flying = job.rank, self._in_flight
-        others = {
-            show: number for (other, show), number in flying.items() if other == rank and show != job.show
-        }
+        others = {show: units for (rank, show), units in self._in_flight.items() if rank == job.rank}
+        ours = others.pop(job.show, 0)
         if not others:
             return False
         busiest = max(others, key=others.__getitem__)
-        batch = self._table.latest_waiting(rank, busiest)
-        if batch is None or batch.due < job.due:
-            return False
-        if others[busiest] - len(batch.units) <= flying[rank, job.show]:
+        batch = self._table.latest_waiting(job.rank, busiest)
+        if batch is None or batch.due < job.due or others[busiest] - len(batch.units) <= ours:
             return False
         self._slots.recall(batch.units.values(), now)
         while self._slots.outcomes:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from mediadask.pool.core.jobs import DeliveryJob
     from mediadask.pool.core.units import ScheduledUnit
 
-__all__ = ["Batch", "BatchState", "BatchTable"]
+__all__ = ["ON_SLOT", "WAITING", "Batch", "BatchState", "BatchTable"]
 
 BatchState = Literal[
     "gone", "entering", "queued", "running", "pausing", "leaving", "yielding", "paused", "resuming"

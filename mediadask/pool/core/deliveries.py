@@ -161,7 +161,7 @@ class Deliveries:
         )
 
     def _make_room(self, job: DeliveryJob, now: Now) -> bool:
-        """Take the latest batch of the busiest show back, if that show has more units in flight than this job's.
+        """Take back the latest batch of the busiest show, if it has more units in flight than this job's show.
 
         So a show that comes late waits behind few units of others, however long these are.
         """

@@ -149,9 +149,14 @@ class Slots:
         """The task lost its slot; Dask would run it again, but its units go with another batch."""
         batch = self._tasks.pop(task, None)
         self._out.append(ReleaseTask(task))
-        if batch is not None and batch in self._table and batch.task == task:
-            self.evict([batch], now)
-            self._interrupt(batch, "rescheduled", "", now)
+        if batch is None or batch not in self._table or batch.task != task:
+            return
+        self.evict([batch], now)
+        if batch.hangs:  # its worker is about to end, and gives its tasks back first
+            self._blame(batch, "replaced", batch.hangs, now)
+        else:
+            there = self._workers.get(batch.worker)
+            self._interrupt(batch, "rescheduled", there.replaced_because if there is not None else "", now)
 
     def task_failed(self, task: str, error: str, now: Now) -> None:
         """Dask gave the task up."""

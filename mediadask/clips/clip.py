@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from mediadask.clips import cache
-from mediadask.clips.frame import Frame
+from mediadask.clips.frame import BadFrame, Frame
 from mediadask.clips.notebook import facts_html
-from mediadask.clips.reader import reader_for
+from mediadask.clips.reader import reader_for, reading
 from mediadask.clips.storage import normalize
-from mediadask.errors import CorruptFrame, InvalidRequest, MediaChanged
+from mediadask.errors import CorruptFrame, InvalidRequest, MediaChanged, UnreadableMedia
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -139,7 +139,7 @@ class Clip:
 
     def _frames(self, start: int, stop: int, on_corrupt: OnCorrupt, threads: int) -> Iterator[Frame]:
         good: Frame | None = None
-        for frame in self.reader.frames(self, start, stop, threads=threads):
+        for frame in self._read(start, stop, threads):
             if isinstance(frame, Frame):
                 good = frame
                 yield frame
@@ -161,13 +161,27 @@ class Clip:
                         frame.number, header.height, header.width, header.pixel_format, header.color
                     )
 
+    def _read(self, start: int, stop: int, threads: int) -> Iterator[Frame | BadFrame]:
+        """What the reader gives: every frame of the range, in order."""
+        expected = start
+        with reading(self.url):
+            for frame in self.reader.frames(self, start, stop, threads=threads):
+                if frame.number != expected:
+                    break
+                expected += 1
+                yield frame
+        if expected != stop:
+            raise UnreadableMedia(
+                f"its reader gave no frame {expected}", where=self.url, do="copy it again from the source"
+            )
+
     def _last_good(self, before: int, threads: int) -> Frame | None:
         """The last frame before `before` that decodes, looking back a GOP at a time."""
         stop = before
         while stop > 0:
             start = int(self.index.gops[np.searchsorted(self.index.gops, stop) - 1])
             found = None
-            for frame in self.reader.frames(self, start, stop, threads=threads):
+            for frame in self._read(start, stop, threads):
                 found = frame if isinstance(frame, Frame) else found
             if found is not None:
                 return found
@@ -183,7 +197,8 @@ class Clip:
             raise InvalidRequest(
                 f"sound stream {stream} was asked for, the clip has {len(self.header.audio)}", where=self.url
             )
-        return self.reader.audio(self, stream, start, stop)
+        with reading(self.url):
+            return self.reader.audio(self, stream, start, stop)
 
 
 def facts_of(url: str | os.PathLike[str]) -> ClipFacts:
@@ -219,8 +234,9 @@ def _found(
         raise InvalidRequest("a recording of no parts", do="name its files")
     else:
         text = "concat:" + "|".join(normalize(part) for part in url)
-    reader = reader_for(text)
-    files = reader.files(text)
+    with reading(text):
+        reader = reader_for(text)
+        files = reader.files(text)
     return text, reader, files, _identity(reader, text, files)
 
 
@@ -232,7 +248,8 @@ def _recalled(url: str, reader: Reader, files: tuple[FileStamp, ...], identity: 
 def _open(url: str, reader: Reader, files: tuple[FileStamp, ...], identity: str) -> Clip:
     found = cache.load(identity)
     if found is None:
-        found = reader.probe(url, files)
+        with reading(url):
+            found = reader.probe(url, files)
         header, index = found
         cache.store(identity, header, index, index.missing(sum(file.size_bytes for file in files)))
     return Clip(url, reader, files, *found)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import errno
 import io
 import os
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
-from stat import S_ISDIR
+from stat import S_ISDIR, S_ISREG
 from typing import IO, TYPE_CHECKING, Any
 
 from mediadask.errors import InvalidRequest, MediaError, MissingMedia, UnreadableMedia
@@ -144,6 +145,8 @@ def stat(url: str) -> FileStamp:
             info = os.stat(url)
             if S_ISDIR(info.st_mode):
                 raise IsADirectoryError
+            if not S_ISREG(info.st_mode):
+                raise UnreadableMedia("is a pipe or a device, not a file", where=url, do="name a file")
             stamp = FileStamp(url, info.st_size, str(info.st_mtime_ns), info.st_mtime_ns)
         else:
             filesystem, path = filesystem_of(url)
@@ -171,10 +174,15 @@ def listing(folder: str) -> tuple[list[str], list[FileStamp]]:
         if is_local(folder):
             with os.scandir(folder) as entries:
                 for entry in entries:
-                    if entry.is_dir():
-                        folders.append(entry.path)
-                    elif os.path.exists(entry.path):  # a dangling link is not a file
+                    try:
                         info = entry.stat()
+                    except OSError as error:
+                        if error.errno in (errno.ENOENT, errno.ELOOP):  # a link to nothing, or to itself
+                            continue
+                        raise
+                    if S_ISDIR(info.st_mode):
+                        folders.append(entry.path)
+                    elif S_ISREG(info.st_mode):
                         modified = info.st_mtime_ns
                         files.append(FileStamp(entry.path, info.st_size, str(modified), modified))
         else:

@@ -81,8 +81,13 @@ class Group:
 
     @classmethod
     def failed(cls, name: str, error: Exception) -> Group:
-        """A group that fails with `error`: how a planner hands on one bad clip and plans the rest."""
-        return cls(name, (Unit(_raise, (error,), name=name, kind="plan"),))
+        """A group that fails with `error`: how a planner hands on one bad clip and plans the rest.
+
+        Any error will do: a fault of ours that one clip brings to light is no reason to lose the others.
+        """
+        # What is not ours need not survive the way to a worker and back.
+        kept = error if isinstance(error, MediaError) else MediaError(Failure.of(error).error, where=name)
+        return cls(name, (Unit(_raise, (kept,), name=name, kind="plan"),))
 
 
 def _raise(error: Exception) -> None:

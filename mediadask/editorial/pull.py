@@ -22,7 +22,7 @@ from mediadask.editorial.plates import PlateOptions, plate_order, plate_stem
 from mediadask.editorial.refusals import refuse_unfit
 from mediadask.editorial.summary import read_turnover, turnover_time, write_turnover
 from mediadask.editorial.timeline import Timeline, read_timeline
-from mediadask.errors import InvalidRequest, MediaError, MediaWarning, MissingMedia
+from mediadask.errors import InvalidRequest, MediaWarning, MissingMedia
 from mediadask.render.output import join_url
 from mediadask.render.plan import LazyGroups
 from mediadask.render.plate import plate_segments
@@ -140,7 +140,7 @@ class PullGroups(LazyGroups):
                 return Group(order.name, (Unit(as_it_is, (done,), name=order.name, kind="done"),))
             earlier = self._former(planned, order)
             return units_of(replace(check_folder(order, self._standing(order)), earlier=earlier))
-        except MediaError as error:
+        except Exception as error:
             return Group.failed(planned.title, error)
 
     def _standing(self, order: PlateOrder) -> list[str]:

@@ -17,7 +17,6 @@ from mediadask.delivery import Delivery, Failure, Outcome, Report, Unit
 from mediadask.editorial.match import match_events
 from mediadask.editorial.media import Media, inspected
 from mediadask.editorial.timeline import Timeline, read_timeline
-from mediadask.errors import MediaError
 from mediadask.render.output import Mark, Output, exists, join_url
 from mediadask.render.plan import clip_stem
 from mediadask.render.trim import Cut, Trimmed, trim_notes, trim_ranges
@@ -91,8 +90,8 @@ def noted(plan: TurnoverPlan) -> TurnoverPlan:
         url = str(one.url)
         try:
             clip = clips[url] = clips.get(url) or Clip.open(url)
-        except MediaError as error:
-            return replace(one, problems=(*one.problems, str(error)))
+        except Exception as error:
+            return replace(one, problems=(*one.problems, Failure.of(error).error))
         return replace(one, notes=(*one.notes, *trim_notes(clip, one.start, one.stop)))
 
     return replace(plan, events=tuple(note(one) if one.ok else one for one in plan.events))

@@ -13,7 +13,7 @@ from mediadask.clips import Clip
 from mediadask.clips.pattern import is_image, pattern_of, split_layer
 from mediadask.clips.storage import is_local, normalize, path_of
 from mediadask.delivery import Group
-from mediadask.errors import InvalidRequest, MediaError, UnreadableMedia
+from mediadask.errors import InvalidRequest, UnreadableMedia
 from mediadask.render.output import join_url
 
 __all__ = ["LazyGroups", "Plan", "Source", "clip_stem", "output_places", "source_list"]
@@ -161,5 +161,5 @@ class Plan(LazyGroups):
             if not len(clip):
                 raise UnreadableMedia("has no frames", where=clip.url, do="leave it out")
             return self._group(clip, self._places[row])
-        except MediaError as error:
+        except Exception as error:
             return Group.failed(os.fspath(source) if not isinstance(source, Clip) else source.url, error)

@@ -9,11 +9,14 @@ nothing here knows the pool.
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import CancelledError, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import cached_property, partial
+from threading import Event
 from typing import TYPE_CHECKING, Any, overload
 
+from mediadask.apart import abandon
+from mediadask.checkpoint import checkpoints_call
 from mediadask.errors import MediaError
 
 if TYPE_CHECKING:
@@ -250,15 +253,27 @@ class Delivery:
         ended
             Called with the number of groups that have ended, each time one has.
         """
+        interrupted = Event()
+
+        def go_on() -> None:
+            if interrupted.is_set():
+                raise CancelledError
+
+        def call(unit: Unit) -> Any:
+            with checkpoints_call(go_on):
+                return attempt(unit)
+
         with ThreadPoolExecutor(threads) as pool:
-            begun = [[pool.submit(attempt, unit) for unit in group.units] for group in self.groups]
+            begun = [[pool.submit(call, unit) for unit in group.units] for group in self.groups]
             values = []
             try:
                 for group, units in zip(self.groups, begun, strict=True):
                     values.append(group.value([unit.result() for unit in units]))
                     ended(len(values))
             except BaseException:
-                pool.shutdown(cancel_futures=True)
+                interrupted.set()
+                pool.shutdown(wait=False, cancel_futures=True)
+                abandon()  # else threads would wait for files to be read that nobody wants any more
                 raise
         return self.report(values if self.closing is None else [*values, _close(self.closing, values)])
 

@@ -20,7 +20,7 @@ PACKAGE = Path(mediadask.__file__).parent
 
 # From the ground up: a module imports its own floor and those below. `pool` stands beside the media floors.
 MEDIA = [
-    {"errors", "checkpoint", "lazy", "timecode", "delivery", "footage"},
+    {"errors", "apart", "checkpoint", "lazy", "timecode", "delivery", "footage"},
     {"clips"},
     {"metadata", "pixels"},
     {"array"},

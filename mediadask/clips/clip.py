@@ -11,11 +11,19 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
+from mediadask.apart import apart
 from mediadask.clips import cache
 from mediadask.clips.frame import BadFrame, Frame
 from mediadask.clips.notebook import facts_html
 from mediadask.clips.reader import reader_for, reading
-from mediadask.clips.storage import normalize
+from mediadask.clips.storage import (
+    is_local,
+    is_shared,
+    normalize,
+    open_file,
+    storage_settings,
+    use_storage_settings,
+)
 from mediadask.errors import CorruptFrame, InvalidRequest, MediaChanged, UnreadableMedia
 
 if TYPE_CHECKING:
@@ -248,11 +256,35 @@ def _recalled(url: str, reader: Reader, files: tuple[FileStamp, ...], identity: 
 def _open(url: str, reader: Reader, files: tuple[FileStamp, ...], identity: str) -> Clip:
     found = cache.load(identity)
     if found is None:
-        with reading(url):
-            found = reader.probe(url, files)
+        found = _probed_apart(reader, url, files)
         header, index = found
         cache.store(identity, header, index, index.missing(sum(file.size_bytes for file in files)))
     return Clip(url, reader, files, *found)
+
+
+_LEAST_SECONDS, _BYTES_A_SECOND = 60, 10 << 20
+"""How long a clip may take to open: most take milliseconds, but of some every byte is read."""
+
+
+def _probed_apart(reader: Reader, url: str, files: tuple[FileStamp, ...]) -> tuple[ClipHeader, FrameIndex]:
+    """Header and index, made in a process apart: nobody knows yet what the file does to its reader."""
+    if url.startswith("concat:") or not is_shared(url):  # a span opens its parts, each apart
+        return _probed(reader, url, files, None)
+    settings = None if is_local(url) else storage_settings()
+    if settings is None:
+        with open_file(files[0].url):  # whether it may be read is known here
+            pass
+    seconds = _LEAST_SECONDS + max(file.size_bytes for file in files) / _BYTES_A_SECOND
+    return apart(_probed, reader, url, files, settings, seconds=seconds, where=url)
+
+
+def _probed(
+    reader: Reader, url: str, files: tuple[FileStamp, ...], settings: dict[str, Any] | None
+) -> tuple[ClipHeader, FrameIndex]:
+    if settings is not None:
+        use_storage_settings(settings)
+    with reading(url):
+        return reader.probe(url, files)
 
 
 def _identity(reader: Reader, url: str, files: tuple[FileStamp, ...]) -> str:

@@ -22,13 +22,17 @@ __all__ = [
     "filesystem_of",
     "is_local",
     "is_of_ranges",
+    "is_shared",
     "is_web",
     "listing",
     "normalize",
     "open_file",
     "path_of",
+    "read_document",
     "stat",
     "storage_errors",
+    "storage_settings",
+    "use_storage_settings",
 ]
 
 
@@ -68,6 +72,30 @@ def path_of(url: str) -> str:
 def is_web(url: str) -> bool:
     """Whether a web server is asked for it."""
     return url.startswith(("http://", "https://"))
+
+
+def is_shared(url: str) -> bool:
+    """Whether another process sees the same at the URL: in no memory, by what all have."""
+    if is_local(url):
+        return True
+    from fsspec.registry import known_implementations
+
+    protocol = url.partition("://")[0]
+    return protocol in known_implementations and protocol != "memory"
+
+
+def storage_settings() -> dict[str, Any]:
+    """What fsspec was told in this process of servers, keys and the like: files open elsewhere with it."""
+    import fsspec
+
+    return dict(fsspec.config.conf)
+
+
+def use_storage_settings(settings: dict[str, Any]) -> None:
+    """Have fsspec open files as another process's `storage_settings` say."""
+    import fsspec
+
+    fsspec.config.conf.update(settings)
 
 
 def filesystem_of(url: str) -> tuple[Any, str]:
@@ -213,6 +241,25 @@ def _modified_ns(details: dict[str, Any]) -> int | None:
     stamps = (details.get(name) for name in ("LastModified", "mtime", "last_modified", "created"))
     found = next((stamp for stamp in stamps if isinstance(stamp, datetime)), None)
     return None if found is None else int(found.timestamp() * 1e9)
+
+
+def read_document(url: str, most_bytes: int) -> bytes:
+    """The content of a file that is read whole: a list, a document, a table.
+
+    Raises
+    ------
+    MissingMedia, UnreadableMedia
+        As `stat`; and if it is larger than any such file is, so that no memory is asked for what is not one.
+    """
+    size = stat(url).size_bytes
+    if size > most_bytes:
+        raise UnreadableMedia(
+            f"has {size >> 20} MB, and {most_bytes >> 20} are the most for a file of its kind",
+            where=url,
+            do="check the file",
+        )
+    with storage_errors(url), open_file(url) as file:
+        return file.read(most_bytes)
 
 
 def open_file(url: str) -> IO[bytes]:

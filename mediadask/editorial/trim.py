@@ -12,7 +12,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from mediadask.clips import Clip
-from mediadask.clips.storage import normalize, open_file
+from mediadask.clips.storage import normalize, read_document
 from mediadask.delivery import Delivery, Failure, Outcome, Report, Unit
 from mediadask.editorial.match import match_events
 from mediadask.editorial.media import Media, inspected
@@ -25,6 +25,10 @@ if TYPE_CHECKING:
     from mediadask.editorial.plan import PlannedEvent, TurnoverPlan
 
 __all__ = ["noted", "trim", "trim_names", "trim_plan"]
+
+
+_MOST_BYTES = 256 << 20
+"""As of any timeline."""
 
 
 def trim(
@@ -156,9 +160,7 @@ def _write(url: str, plan: TurnoverPlan) -> None:
 def _read_mark(url: str) -> Mark | None:
     if not exists(url):
         return None
-    with open_file(url) as file:
-        data = file.read()
     try:
-        return Mark.parse(json.loads(data)["metadata"]["mediadask"])
+        return Mark.parse(json.loads(read_document(url, _MOST_BYTES))["metadata"]["mediadask"])
     except (ValueError, KeyError, TypeError, RecursionError):
         return None

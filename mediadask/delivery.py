@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any, overload
 from mediadask.apart import abandon
 from mediadask.checkpoint import checkpoints_call
 from mediadask.errors import MediaError
+from mediadask.text import printable
 
 if TYPE_CHECKING:
     from dask.highlevelgraph import HighLevelGraph
@@ -118,7 +119,9 @@ class Failure:
             line = " ".join(str(error).split())
         except Exception:  # somebody's own __str__ raises, or returns None
             line = ""
-        return cls(line if line and isinstance(error, MediaError) else f"{kind}: {line}".rstrip(": "), kind)
+        if not (line and isinstance(error, MediaError)):
+            line = printable(f"{kind}: {line}".rstrip(": "))
+        return cls(line, kind)
 
 
 @dataclass(frozen=True)

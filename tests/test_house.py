@@ -20,7 +20,7 @@ PACKAGE = Path(mediadask.__file__).parent
 
 # From the ground up: a module imports its own floor and those below. `pool` stands beside the media floors.
 MEDIA = [
-    {"errors", "apart", "checkpoint", "lazy", "timecode", "delivery", "footage"},
+    {"text", "errors", "apart", "checkpoint", "lazy", "timecode", "delivery", "footage"},
     {"clips"},
     {"metadata", "pixels"},
     {"array"},
@@ -28,7 +28,7 @@ MEDIA = [
     {"accessor", "xarray_engine"},
     {"editorial"},
 ]
-DOOR = {"errors", "checkpoint", "delivery"}
+DOOR = {"errors", "checkpoint", "delivery", "text"}
 TOP = {"__init__", "cli", "demo"}
 
 

@@ -25,6 +25,7 @@ from mediadask.clips.storage import (
     use_storage_settings,
 )
 from mediadask.errors import CorruptFrame, InvalidRequest, MediaChanged, UnreadableMedia
+from mediadask.text import printable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -92,7 +93,7 @@ class Clip:
         return f"<Clip {self.name!r}: {len(self)} frames, {size}, {header.codec} in {header.container}>"
 
     def _repr_html_(self) -> str:
-        return f"<div><b>{html.escape(self.name)}</b>{facts_html(self)}</div>"
+        return f"<div><b>{html.escape(printable(self.name))}</b>{facts_html(self)}</div>"
 
     def __reduce__(self) -> tuple[Any, ...]:
         return reopen, (self.url, self.identity)

@@ -40,6 +40,7 @@ from mediadask.render.output import (
 from mediadask.render.plate import Plate, plate_picture, read_mark
 from mediadask.render.proxy import read_mark as read_movie_mark
 from mediadask.render.receipt import Receipt, found, read_receipts, sha256_of
+from mediadask.render.sources import Sources
 from mediadask.render.video import ENCODERS, Encoder
 
 if TYPE_CHECKING:
@@ -238,18 +239,20 @@ def finished_plate(order: PlateOrder) -> PulledPlate | None:
     return pulled_plate(order, [known[name] for name in frames], 0) if there else None
 
 
-def check_folder(order: PlateOrder, standing: Sequence[str]) -> PlateOrder:
+def check_folder(order: PlateOrder, standing: Sequence[str], sources: Sources) -> PlateOrder:
     """The order with the `strays` of its folder, once it is certain that nothing else is in its way.
 
     Parameters
     ----------
     standing
         Names of the files in its folder that begin like the plate's.
+    sources
+        All that the turnover reads.
 
     Raises
     ------
     InvalidRequest
-        If something that was not made here, or of another clip, stands in its place.
+        If something that was not made here, or of another clip, or that is a source, stands in its place.
     """
     manifest, plate = order.manifest, order.plate
     folder = manifest.url.rpartition("/")[0]
@@ -265,6 +268,9 @@ def check_folder(order: PlateOrder, standing: Sequence[str]) -> PlateOrder:
             _is_written(url, content, before)
     own = {plate.output(frame).name for frame in range(plate.start, plate.stop)} if plate.is_files else set()
     strays = sorted({name for name in there if _is_frame(plate, name)} - own - set(before))
+    touched = {*own, *strays, *before, manifest.name, *(movie.output.name for movie in order.movies)}
+    touched |= {url.rpartition("/")[2] for url, _ in order.small_files()}
+    sources.refuse(join_url(folder, name) for name in sorted(touched & (there | set(before))))
     for name in strays:
         url = join_url(folder, name)
         replace(manifest, url=url).is_done(read_mark(url))

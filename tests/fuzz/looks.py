@@ -40,8 +40,10 @@ def _clip(path: Path) -> None:
     clip = Clip.open(path)
     if len(clip) < 2:
         return
-    # A frame does not depend on where a range begins.
-    first, again = list(clip.frames(0, 2, on_corrupt="black"))[1], next(clip.frames(1, 2, on_corrupt="black"))
+    # A frame does not depend on where a range begins. By one thread, as in a pool: with several FFmpeg may miss
+    # that it has concealed damage.
+    _, first = clip.frames(0, 2, on_corrupt="black", threads=1)
+    (again,) = clip.frames(1, 2, on_corrupt="black", threads=1)
     if not _same(first, again):
         raise AssertionError("frame 1 is another when decoding begins with it")
 

@@ -77,8 +77,8 @@ def decode(
     """Frames ``[start, stop)`` of a clip, each decoded once as long as nothing is wrong.
 
     Where something is, the frames from there to the next key are gone through again with one picture in
-    flight, which names the damaged ones; the outcome does not depend on `start`, and on `threads` only so far:
-    with several, FFmpeg may give out a picture of H.264 or MPEG before it notes that it concealed damage.
+    flight, which names the damaged ones; the outcome does not depend on `start`, and on `threads` only so
+    far: with several, FFmpeg may give out a picture of H.264 or MPEG before it notes that it hid damage.
 
     What a decoder does not notice nobody is told. Of 24 packets with 64 bytes of noise each were named: all
     of H.264, CineForm, FFV1 with checksums and HEVC with MD5 hashes, 22 or 23 of ProRes, MJPEG and DNxHR, 18

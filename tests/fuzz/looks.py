@@ -40,8 +40,8 @@ def _clip(path: Path) -> None:
     clip = Clip.open(path)
     if len(clip) < 2:
         return
-    # A frame does not depend on where a range begins. By one thread, as in a pool: with several FFmpeg may miss
-    # that it has concealed damage.
+    # A frame does not depend on where a range begins. By one thread, as in a pool: with several,
+    # FFmpeg may miss that it has concealed damage.
     _, first = clip.frames(0, 2, on_corrupt="black", threads=1)
     (again,) = clip.frames(1, 2, on_corrupt="black", threads=1)
     if not _same(first, again):

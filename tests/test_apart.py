@@ -18,6 +18,7 @@ import pytest
 from mediadask.apart import MEMORY_BYTES, abandon, apart
 from mediadask.errors import InvalidRequest, UnreadableMedia
 from tests.cli.conftest import COMMAND
+from tests.pool.waiting import eventually
 
 if TYPE_CHECKING:
     from tests.conftest import MakeClip
@@ -92,25 +93,30 @@ def test_an_environment_that_changed_counts(monkeypatch: pytest.MonkeyPatch) -> 
 
 
 READER = """
-    import os
+    import os, signal
+    from pathlib import Path
     from mediadask.clips.storage import stat
 
     class CrashReader:
         name, version = "crash", 1
 
         def claims(self, url):
-            return url.endswith(".crash.mov")
+            return url.endswith((".crash.mov", ".hang.mov"))
 
         def files(self, url):
             return (stat(url),)
 
         def probe(self, url, files):
-            os.abort()
+            if url.endswith(".crash.mov"):
+                os.abort()
+            Path(url + ".begun").touch()
+            signal.pause()
 """
 
 
-def test_info_and_sheets_outlive_a_reader_that_crashes(tmp_path: Path, make_clip: MakeClip) -> None:
-    """A vendor's library is native code, too, and comes in by the same door."""
+@pytest.fixture
+def vendors(tmp_path: Path) -> dict[str, str]:
+    """An environment with a vendor's reader, which comes in by the door that ours do: it crashes, or hangs."""
     installed = tmp_path / "installed"
     (installed / "crash-1.dist-info").mkdir(parents=True)
     told = "Metadata-Version: 2.1\nName: crash\nVersion: 1\n"
@@ -118,19 +124,39 @@ def test_info_and_sheets_outlive_a_reader_that_crashes(tmp_path: Path, make_clip
     entry = "[mediadask.readers]\ncrash = crash_reader:CrashReader\n"
     (installed / "crash-1.dist-info" / "entry_points.txt").write_text(entry)
     (installed / "crash_reader.py").write_text(textwrap.dedent(READER))
+    path = os.pathsep.join([str(installed), os.environ.get("PYTHONPATH", "")])
+    return {**os.environ, "PYTHONPATH": path}
+
+
+def test_info_and_sheets_outlive_a_reader_that_crashes(
+    vendors: dict[str, str], tmp_path: Path, make_clip: MakeClip
+) -> None:
     good = make_clip("good.mov", codec="mpeg4", frames=2)
     bad = tmp_path / "bad.crash.mov"
     bad.write_bytes(b"anything")
-    path = os.pathsep.join([str(installed), os.environ.get("PYTHONPATH", "")])
     for words in (["info", bad, good], ["sheet", bad, good, "--out", tmp_path / "out"]):
-        done = subprocess.run(
-            [COMMAND, *map(str, words)],
-            env={**os.environ, "PYTHONPATH": path},
-            capture_output=True,
-            text=True,
-            check=False,
-        )
+        command = [COMMAND, *map(str, words)]
+        done = subprocess.run(command, env=vendors, capture_output=True, text=True, check=False)
         assert done.returncode == 1
         assert "good" in done.stdout
         assert done.stderr.startswith(f"{bad}: crashed what reads it (SIGABRT)")
         assert len(done.stderr.splitlines()) == 1
+
+
+def test_a_command_that_waits_for_a_reader_can_be_interrupted(
+    vendors: dict[str, str], tmp_path: Path
+) -> None:
+    clips = [tmp_path / f"{number}.hang.mov" for number in range(3)]
+    for clip in clips:
+        clip.write_bytes(b"anything")
+    command = subprocess.Popen(
+        [COMMAND, "info", *map(str, clips)],
+        env=vendors,
+        stderr=subprocess.PIPE,
+        text=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+    )
+    eventually(lambda: any(tmp_path.glob("*.begun")) or command.poll() is not None)
+    command.send_signal(signal.SIGINT)
+    _, said = command.communicate(timeout=30)
+    assert (command.returncode, said) == (130, "")

@@ -116,7 +116,7 @@ READER = """
 
 @pytest.fixture
 def vendors(tmp_path: Path) -> dict[str, str]:
-    """An environment with a vendor's reader, which comes in by the door that ours do: it crashes, or hangs."""
+    """An environment with a vendor's reader, which comes in by the door of ours: it crashes, or hangs."""
     installed = tmp_path / "installed"
     (installed / "crash-1.dist-info").mkdir(parents=True)
     told = "Metadata-Version: 2.1\nName: crash\nVersion: 1\n"

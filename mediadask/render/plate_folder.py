@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import av
 
 from mediadask.clips import ColorTags
-from mediadask.clips.storage import open_file
+from mediadask.clips.storage import open_file, read_document
 from mediadask.errors import InvalidRequest
 from mediadask.pixels import Color
 from mediadask.pixels.color.spaces import video_tags
@@ -39,7 +39,7 @@ from mediadask.render.output import (
 )
 from mediadask.render.plate import Plate, plate_picture, read_mark
 from mediadask.render.proxy import read_mark as read_movie_mark
-from mediadask.render.receipt import Receipt, found, read_receipts, sha256_of
+from mediadask.render.receipt import MOST_BYTES, Receipt, found, read_receipts, sha256_of
 from mediadask.render.sources import Sources
 from mediadask.render.video import ENCODERS, Encoder
 
@@ -289,8 +289,7 @@ def _check_manifest(order: PlateOrder) -> None:
     manifest, clip = order.manifest, order.plate.clip
     found = read_manifest_mark(manifest.url)
     if found is not None and found.source != manifest.mark.source:
-        with open_file(manifest.url) as file:
-            other = json.loads(file.read()).get("clip")
+        other = json.loads(read_document(manifest.url, MOST_BYTES)).get("clip")
         raise InvalidRequest(
             f"is a plate of {other}, not of {clip.url}",
             where=manifest.url,
@@ -341,8 +340,7 @@ def read_manifest_mark(url: str) -> Mark | None:
     """What a manifest says its plate was made from; None where there is none, or somebody else's."""
     if not exists(url):
         return None
-    with open_file(url) as file:
-        return Mark.parse(file.read().decode(errors="replace"))
+    return Mark.parse(read_document(url, MOST_BYTES).decode(errors="replace"))
 
 
 def remove_stale(order: PlateOrder, before: Mapping[str, Receipt], kept: set[str]) -> None:

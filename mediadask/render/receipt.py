@@ -17,10 +17,10 @@ from mediadask.clips.storage import filesystem_of, is_local, open_file, read_doc
 from mediadask.errors import MissingMedia, UnreadableMedia
 from mediadask.render.output import Mark, Output, committed, exists
 
-__all__ = ["Receipt", "found", "read_receipts", "receipts_json", "reused", "sha256_of"]
+__all__ = ["MOST_BYTES", "Receipt", "found", "read_receipts", "receipts_json", "reused", "sha256_of"]
 
 
-_MOST_BYTES = 256 << 20
+MOST_BYTES = 256 << 20
 """Of a manifest or summary: a million frames' have 200 MB."""
 
 
@@ -118,7 +118,7 @@ def read_receipts(url: str, key: str | None = None) -> dict[str, Receipt]:
     if not exists(url):
         return {}
     try:
-        document = json.loads(read_document(url, _MOST_BYTES))
+        document = json.loads(read_document(url, MOST_BYTES))
         listed = _LISTED.validate_python(document if key is None else document[key])
     except (ValueError, KeyError, TypeError, RecursionError):
         return {}

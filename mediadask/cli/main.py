@@ -15,8 +15,8 @@ from typing import Annotated, Any
 import typer
 
 from mediadask.cli import deliveries, info, options, pool, pull, reports, trim
-from mediadask.cli.terminal import printable
 from mediadask.errors import MediaError, MediaWarning
+from mediadask.text import printable
 
 __all__ = ["app", "main"]
 

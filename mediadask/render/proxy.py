@@ -10,14 +10,14 @@ from fractions import Fraction
 from functools import partial
 from typing import TYPE_CHECKING
 
-import av
-import av.error
 import numpy as np
 
 from mediadask.checkpoint import checkpoint
 from mediadask.clips import Clip, ColorTags
+from mediadask.clips.packets import opened
 from mediadask.clips.storage import open_file
 from mediadask.delivery import Delivery, Group, Unit
+from mediadask.errors import MediaError
 from mediadask.render.output import Mark, Output, Rendered, exists
 from mediadask.render.picture import proxy_picture
 from mediadask.render.plan import Plan, Source, output_places, source_list
@@ -214,9 +214,9 @@ def read_mark(url: str) -> Mark | None:
     if not exists(url):
         return None
     try:
-        with open_file(url) as file, av.open(file) as container:
+        with opened(url) as container:
             return Mark.parse(container.metadata.get("comment"))
-    except av.error.FFmpegError:
+    except MediaError:
         return None
 
 

@@ -58,7 +58,7 @@ class Encoder:
     them, where a quality is asked for."""
 
     def gop(self, rate: Fraction) -> int:
-        """Frames from key to key."""
+        """Frames from key to key, as a rule."""
         return max(round(self.gop_seconds * rate), 1)
 
 
@@ -116,6 +116,7 @@ def video_writer(
     width: int,
     height: int,
     rate: Fraction,
+    gop: int,
     color: ColorTags,
     pixel_aspect: Fraction = Fraction(1),
     options: Iterable[tuple[str, str]] = (),
@@ -129,6 +130,8 @@ def video_writer(
         Open for writing and reading, unbuffered.
     width, height, rate, color, pixel_aspect
         Of the pictures; the last two are written into stream and container.
+    gop
+        Frames from key to key at most. Parts that are joined need the same: x265 writes it into its headers.
     options
         FFmpeg encoder options over the encoder's own.
     later
@@ -150,7 +153,7 @@ def video_writer(
     with av.open(file, "w", format=encoder.container) as container:
         settings = {
             **defaults,
-            "g": str(encoder.gop(rate)),
+            "g": str(gop),
             "color_range": "pc" if color.range == "full" else "tv",
             "colorspace": color.matrix or "bt709",
             "color_primaries": color.primaries or "unspecified",

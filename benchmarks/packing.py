@@ -7,12 +7,14 @@ from __future__ import annotations
 
 import shutil
 import tempfile
+import time
+from dataclasses import replace
 from datetime import timedelta
 from functools import partial
 from itertools import pairwise
 from pathlib import Path
 from statistics import median
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from unittest.mock import patch
 
 import dask
@@ -25,6 +27,7 @@ from benchmarks.proxy import CAREFUL, SENSOR, ssim
 from benchmarks.pull import PRORES_4444, case_of
 from benchmarks.pull import delivery as plate
 from benchmarks.report import Row, at_least, at_most
+from mediadask.delivery import Group
 from mediadask.pool import Pool
 from mediadask.pool.ledger.tables import attempts, open_database
 from mediadask.render.segment import busy_share
@@ -41,16 +44,32 @@ def proxy(clip: str, out: str, height: int) -> md.Delivery:
     return md.proxy([clip], out, lut=str(footage.lut()), size=height)
 
 
+def timed(call: Callable[..., Any], note: Path, *args: Any) -> Any:
+    """The call's result; `note` tells what it took of the processor, however busy the machine is."""
+    before = time.process_time()
+    result = call(*args)
+    note.write_text(str(time.process_time() - before))
+    return result
+
+
 def on_two_slots(make: Callable[[str, str], md.Delivery], clip: str, short: str, out: str) -> Sample:
-    """A job alone on a pool: its value is the share of the time from its first unit's start to its last one's
-    end in which slots ran units, and the seconds of each unit in the order of their starts.
+    """A job alone on a pool. The value is the share of their time in which slots ran units, by the ledger,
+    from the first one's start to the last one's end; and the CPU seconds of each unit in order.
     """
     shutil.rmtree(out, ignore_errors=True)
+    (group,) = make(clip, f"{out}/made").groups
+    assert group.finish is not None
+    notes = [Path(out) / f"{row}.seconds" for row in range(len(group.units) + 1)]
+    units = [
+        replace(unit, function=partial(timed, unit.function, note))
+        for unit, note in zip([*group.units, group.finish], notes, strict=True)
+    ]
+    group = Group(group.name, tuple(units[:-1]), units[-1])
     with Pool.local(workers=SLOTS) as pool:
         for number in range(2 * SLOTS):
             pool.submit(make(short, f"{out}/warm{number}"), name="warm", show="bench").wait()
         with Meter() as meter:
-            job = pool.submit(make(clip, f"{out}/made"), name="packing", show="bench")
+            job = pool.submit(md.Delivery("packing", [group]), name="packing", show="bench")
             report = job.result()
         if report.failures:
             raise Failed(str(report.failures[0].failure))
@@ -59,9 +78,9 @@ def on_two_slots(make: Callable[[str, str], md.Delivery], clip: str, short: str,
         query = select(*columns).where(attempts.c.job == job.id).order_by(attempts.c.started)
         with open_database().connect() as connection:
             ran = connection.execute(query).all()
-    seconds = [row.run_seconds for row in ran]
     whole = (max(row.ended for row in ran) - ran[0].started) / timedelta(seconds=1)
-    return meter.sample((sum(seconds) / (SLOTS * whole), seconds))
+    share = sum(row.run_seconds for row in ran) / (SLOTS * whole)
+    return meter.sample((share, [float(note.read_text()) for note in notes]))
 
 
 def on_paper(seconds: Sequence[float], slots: int) -> float:
@@ -109,11 +128,10 @@ def _busy(
         samples = [isolated(on_two_slots, make, clip, short, folder) for _ in range(rounds)]
     shares, by_round = zip(*(sample.value for sample in samples), strict=True)
     seconds = [median(unit) for unit in zip(*by_round, strict=True)]
-    units = (
-        f"{len(seconds)} units of {min(seconds):.2f} to {max(seconds):.2f} s, the last {seconds[-1]:.2f} s"
-    )
+    *units, finish = seconds
+    note = f"{len(units)} units of {min(units):.2f} to {max(units):.2f} s, the last step {finish:.2f} s"
     what = f"share of their time that {SLOTS} slots are busy"
-    yield Row("packing", case, what, median(shares), at_least(0.9), note=units, samples={"rounds": samples})
+    yield Row("packing", case, what, median(shares), at_least(0.9), note=note, samples={"rounds": samples})
     for slots in ON_PAPER:
         what = f"the same of {slots} slots, on paper"
         target = at_least(0.9) if slots <= 16 else None

@@ -49,8 +49,8 @@ def segments(
     """Cut the frames from the first of `points` to the last into ``[start, stop)`` ranges, in order.
 
     Several cuts are tried on paper, those of fewer and longer ranges first. The first one that keeps every
-    pool of `_POOLS` busy for `_BUSY` of its time is taken, or else the one that comes nearest. None has more
-    keyframes than the clip has GOPs of the usual length, so files do not get larger.
+    pool of `_POOLS` busy for `_BUSY` of its time is taken, or else the one that comes nearest. Cuts with more
+    keyframes than the clip has GOPs of the usual length are left out, so files do not get larger.
 
     Parameters
     ----------
@@ -74,7 +74,8 @@ def segments(
             ranges = _cut(points, most, shortest, tail * frames)
             lengths = [stop - start for start, stop in ranges]
             keys = sum(math.ceil(length / key_interval(length, gop)) for length in lengths)
-            if best and keys > math.ceil(frames / gop):
+            best = best or ranges
+            if keys > math.ceil(frames / gop):
                 continue
             lost = sum(max(_BUSY - busy_share(lengths, slots), 0) ** 2 for slots in _POOLS)
             if lost < least:

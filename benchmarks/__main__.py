@@ -20,6 +20,7 @@ FIGURES = (
     "proxy",
     "pull",
     "pull_memory",
+    "packing",
     "rerun",
     "framing",
     "color",

@@ -25,9 +25,9 @@ from mediadask.editorial.timeline import Timeline, read_timeline
 from mediadask.errors import InvalidRequest, MediaWarning, MissingMedia
 from mediadask.render.output import join_url
 from mediadask.render.plan import LazyGroups
-from mediadask.render.plate import plate_segments
 from mediadask.render.plate_folder import PlateOrder, PulledPlate, check_folder, finished_plate
 from mediadask.render.plate_units import finish_plate, render_frames
+from mediadask.render.segment import plate_segments
 from mediadask.render.sources import Sources
 
 if TYPE_CHECKING:

@@ -76,7 +76,7 @@ class Steward:
         InvalidRequest, OutputFailed
             The ledger does not open.
         """
-        ledger = await asyncio.to_thread(Ledger, pool=name)
+        ledger = await asyncio.to_thread(Ledger, pool=name, keep_seconds=config.ledger.keep)
         books = await asyncio.to_thread(Bookkeeper, config, ledger)
         there = {} if actuator is None else await actuator.state()
         asked_at = monotonic() if asked_at is None else asked_at

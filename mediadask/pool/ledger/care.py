@@ -11,8 +11,9 @@ import logging
 import os
 import sqlite3
 from contextlib import closing, suppress
+from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import inspect
 from sqlalchemy.exc import DBAPIError
@@ -28,6 +29,8 @@ from mediadask.pool.ledger.tables import (
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from sqlalchemy import Engine
 
     from mediadask.pool.ledger.journal import Journal
@@ -208,6 +211,7 @@ def _salvage(damaged: Path, path: Path) -> int:
         closing(sqlite3.connect(damaged)) as source,
         closing(sqlite3.connect(path)) as target,
     ):
+        source.execute("PRAGMA writable_schema=ON")  # else SQLite opens no file that was cut
         source.text_factory = lambda text: text.decode(errors="replace")
         for table in metadata.sorted_tables:
             columns = ", ".join(f'"{column.name}"' for column in table.columns)
@@ -218,9 +222,13 @@ def _salvage(damaged: Path, path: Path) -> int:
             keys = [f'"{column.name}"' for column in table.primary_key] if is_clustered else ["rowid"]
             for order in ("", " DESC"):  # from either end up to what is damaged
                 by = ", ".join(f"{key}{order}" for key in keys)
-                with suppress(sqlite3.DatabaseError):
-                    rows = source.execute(f"SELECT {columns} FROM {table.name} ORDER BY {by}")
-                    while batch := rows.fetchmany(_BATCH):
-                        kept += target.executemany(adding, batch).rowcount
+                rows = _readable(source, f"SELECT {columns} FROM {table.name} ORDER BY {by}")
+                while batch := list(islice(rows, _BATCH)):
+                    kept += target.executemany(adding, batch).rowcount
         target.commit()
     return kept
+
+
+def _readable(source: sqlite3.Connection, query: str) -> Iterator[tuple[Any, ...]]:
+    with suppress(sqlite3.DatabaseError):
+        yield from source.execute(query)

@@ -14,7 +14,7 @@ from sqlalchemy import inspect, select, text
 
 from mediadask.errors import InvalidRequest
 from mediadask.pool.ledger.journal import Journal
-from mediadask.pool.ledger.tables import SCHEMA_VERSION, create_views, metadata, schema, sessions
+from mediadask.pool.ledger.tables import SCHEMA_VERSION, attempts, create_views, metadata, schema, sessions
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -34,9 +34,10 @@ def migrate(connection: Connection) -> None:
     """
     version = _version(connection)
     where = connection.engine.url.render_as_string(hide_password=True)
-    if version == SCHEMA_VERSION:
+    there = {*inspect(connection).get_table_names(), *inspect(connection).get_view_names()}
+    if version == SCHEMA_VERSION and there >= {*metadata.tables, attempts.name}:
         return
-    if version is None:
+    if version in (None, SCHEMA_VERSION):  # none yet, or somebody dropped some
         metadata.create_all(connection)
     elif version > SCHEMA_VERSION:
         raise InvalidRequest(
@@ -53,6 +54,7 @@ def migrate(connection: Connection) -> None:
             )
         for step in _STEPS[version - 1 :]:
             step(connection)
+    connection.exec_driver_sql("DROP VIEW IF EXISTS attempts")
     create_views(connection)
     connection.execute(schema.delete())
     connection.execute(schema.insert().values(version=SCHEMA_VERSION))

@@ -29,6 +29,7 @@ FIGURES = (
     "day",
     "overhead",
     "backlog",
+    "ledger",
 )
 
 

@@ -67,6 +67,7 @@ def _folder_id(folder: Path) -> str:
     path = folder / "place"
     if not path.exists():
         made = path.with_name(f".place-{os.getpid()}-{secrets.token_hex(4)}")
+        made.touch(mode=0o600)
         made.write_text(secrets.token_hex(16))
         try:
             os.link(made, path)  # of two that make it at once one is first

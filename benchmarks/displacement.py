@@ -175,7 +175,7 @@ def _plain_dask(frames: int, clips: int) -> float:
     """The same by the priorities of a plain cluster."""
     with (
         LocalCluster(
-            n_workers=CORES, threads_per_worker=1, dashboard_address=":0", silence_logs="CRITICAL"
+            n_workers=CORES, threads_per_worker=1, dashboard_address="127.0.0.1:0", silence_logs="CRITICAL"
         ) as cluster,
         Client(cluster) as client,
     ):

@@ -35,7 +35,7 @@ def by_pool(seconds: float, units: int) -> Sample:
 def by_dask(seconds: float, units: int) -> Sample:
     with (
         LocalCluster(
-            n_workers=CORES, threads_per_worker=1, dashboard_address=":0", silence_logs="CRITICAL"
+            n_workers=CORES, threads_per_worker=1, dashboard_address="127.0.0.1:0", silence_logs="CRITICAL"
         ) as cluster,
         Client(cluster) as client,
     ):

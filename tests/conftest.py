@@ -76,7 +76,7 @@ def processes() -> Iterator[str]:
 @pytest.fixture(scope="module")
 def scheduler() -> Iterator[str]:
     """The address of a pool that is up already, and works in a thread of this process."""
-    how = {"processes": False, "protocol": "tcp://", "dashboard_address": ":0"}
+    how = {"processes": False, "protocol": "tcp://", "dashboard_address": "127.0.0.1:0"}
     with LocalCluster(n_workers=1, threads_per_worker=1, **how) as cluster:
         yield cluster.scheduler_address
 

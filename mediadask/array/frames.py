@@ -27,12 +27,12 @@ from numbers import Integral
 from typing import TYPE_CHECKING, Any, get_args
 
 import numpy as np
-from dask._task_spec import DataNode, Task, TaskRef
 from dask.array.core import getter
 from dask.highlevelgraph import Layer, MaterializedLayer
 
 from mediadask.clips import Clip, Frame
 from mediadask.clips.clip import reopen
+from mediadask.dask_api import DataNode, Task, TaskRef
 from mediadask.errors import InvalidRequest
 from mediadask.pixels import SampleType, to_rgb
 

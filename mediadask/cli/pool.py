@@ -39,6 +39,14 @@ def up(
         int | None,
         typer.Option(min=1, help="At most so many, all at once. Default: one a core, as work comes."),
     ] = None,
+    host: Annotated[
+        str | None,
+        typer.Option(
+            metavar="ADDRESS",
+            help="Let other machines join here, with TLS certificates as Dask's settings name them."
+            " Default: only you, on this machine.",
+        ),
+    ] = None,
     port: Annotated[int, typer.Option(min=0, max=65535, help="Of its scheduler. Default: any.")] = 0,
     dashboard_port: Annotated[
         int, typer.Option(min=0, max=65535, help="Of its dashboard; any where that is taken.")
@@ -53,7 +61,7 @@ def up(
 
     from mediadask.pool import standing
 
-    pool = standing.up(spec, workers=workers, port=port, dashboard_port=dashboard_port)
+    pool = standing.up(spec, workers=workers, host=host, port=port, dashboard_port=dashboard_port)
     if json:
         _print_json(asdict(pool))
         return
@@ -63,7 +71,7 @@ def up(
 
 @app.command()
 def status(pool: WhichOption = "local", json: JsonOption = False) -> None:
-    """Show a pool's workers against the wish, its jobs, turnaround and spend."""
+    """Show a pool's workers against the target, its jobs, turnaround and spend."""
     from json import loads
 
     from mediadask.cli.tables import json_of
@@ -140,10 +148,10 @@ def _print_status(told: dict[str, Any]) -> None:
     for trouble in (told["trouble"], *dict.fromkeys(job["notice"] for job in told["jobs"])):
         if trouble:
             print(trouble)
-    if told["ledger_away_seconds"]:
-        print(f"the ledger's database has been away for {told['ledger_away_seconds']:.0f} s")
+    if told["ledger_trouble"]:
+        print(told["ledger_trouble"])
     for columns, rows in (
-        (["tier", "workers", "requested", "wished", "price_per_hour"], told["tiers"]),
+        (["tier", "workers", "requested", "target", "price_per_hour"], told["tiers"]),
         (
             ["name", "show", "priority", "status", "groups_done", "groups", "units_running", "units_paused"],
             told["jobs"],

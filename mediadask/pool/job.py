@@ -46,7 +46,7 @@ class Progress:
     units: int
     units_done: int
     units_queued: int
-    """First in line for a slot."""
+    """Planned, and waiting for a slot; none while a spent budget holds the job."""
 
     units_running: int
     units_paused: int

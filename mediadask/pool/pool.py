@@ -14,11 +14,13 @@ from distributed.protocol.pickle import dumps, loads
 from mediadask.delivery import Delivery, sendable
 from mediadask.errors import InvalidRequest, MediaError
 from mediadask.pool import standing
+from mediadask.pool.computation import Computation
 from mediadask.pool.config import load_config
 from mediadask.pool.connection import connected
+from mediadask.pool.guard import guard
 from mediadask.pool.job import Job, Jobs, written
-from mediadask.pool.scheduler.foreman import Foreman
-from mediadask.pool.scheduler.graphs import Computation
+from mediadask.pool.keys import new_keys, pools_here, security_for, security_with
+from mediadask.pool.scheduler.plugin import PoolPlugin
 from mediadask.pool.signals import leave_unless_main, workers_without_interrupts
 
 if TYPE_CHECKING:
@@ -37,7 +39,7 @@ class Pool:
     """A Dask cluster whose workers the jobs of all shows share. Close it, or use it in a ``with`` block."""
 
     def __init__(
-        self, client: Client, cluster: LocalCluster | None = None, foreman: Foreman | None = None
+        self, client: Client, cluster: LocalCluster | None = None, plugin: PoolPlugin | None = None
     ) -> None:
         self.client = client
         """An ordinary Dask client of the same scheduler."""
@@ -45,7 +47,7 @@ class Pool:
         self._cluster, self._is_closed = cluster, False
         self._address = str(client.scheduler.address)
         try:
-            client.register_plugin(foreman or Foreman())
+            client.register_plugin(plugin or PoolPlugin())
         except BaseException:
             self.close()
             raise
@@ -87,19 +89,24 @@ class Pool:
         config = load_config().on_this_machine(workers, threads)
         if name is not None:
             config = config.model_copy(update={"name": name})
+        security = security_with(new_keys())
         cluster = LocalCluster(
             n_workers=0,
             threads_per_worker=1,
-            dashboard_address=":0",
+            host="127.0.0.1",
+            security=security,
+            dashboard_address="127.0.0.1:0",
             scheduler_kwargs={"dashboard": False},  # until somebody asks for it: it takes a second to import
             silence_logs="CRITICAL",  # a worker still starting when the pool closes logs a lost heartbeat
         )
+        guard(cluster.scheduler.http_application)
         try:
             client = Client(cluster, set_as_default=False)
         except BaseException:
             cluster.close()
             raise
-        return cls(client, cluster, Foreman(config, local=True, at_once=workers or 0))
+        pools_here[cluster.scheduler_address] = security
+        return cls(client, cluster, PoolPlugin(config, local=True, at_once=workers or 0))
 
     @classmethod
     def connect(cls, address: str) -> Self:
@@ -109,16 +116,24 @@ class Pool:
         A scheduler becomes a pool when the first connects. Its workers are whoever starts ``dask worker``
         with its address; where there is none, jobs wait for one and say so.
 
+        A pool of this machine accepts only the user who started it, whose runtime folder has its keys. A
+        scheduler elsewhere with an address ``tls://…`` accepts clients with a certificate: name yours in the
+        section ``distributed.comm.tls`` of `dask.config`.
+
         Raises
         ------
         InvalidRequest
-            No scheduler answers there, or it runs another version of mediadask, or its settings are wrong.
+            No scheduler answers there, or it refuses this process, or it runs another version of
+            mediadask, or its settings are wrong.
         OutputFailed
             The ledger does not open where the scheduler runs.
         """
-        if ":" not in address:
-            address = standing.find(address).address
-        client = connected(address)
+        if ":" in address:
+            security = standing.security_at(address) or security_for(address)
+        else:
+            found = standing.find(address)
+            address, security = found.address, found.security
+        client = connected(address, security)
         try:
             return cls(client)
         except MediaError as error:  # of the scheduler's settings or its ledger, not of those here
@@ -259,7 +274,7 @@ class Pool:
         self.ask("reclaim", tier=tier, reclaimed=False)
 
     def status(self) -> dict[str, Any]:
-        """What the pool is doing, as plain data: tiers with workers and the wish, open jobs, troubles."""
+        """What the pool is doing, as plain data: tiers with workers and their target, open jobs, troubles."""
         told: dict[str, Any] = self.ask("status")
         return told
 
@@ -268,7 +283,7 @@ class Pool:
         self.ask("down", now=now)
 
     def ask(self, what: str, **arguments: Any) -> Any:
-        """Call one of the foreman's services.
+        """Call one of the pool's services.
 
         Raises
         ------
@@ -299,6 +314,7 @@ class Pool:
         self._is_closed = True
         self.client.close()
         if self._cluster is not None:
+            pools_here.pop(self._address, None)
             self._cluster.close()
 
     def __enter__(self) -> Self:
@@ -329,7 +345,7 @@ class Pool:
             told = self.status()
         except MediaError as error:
             return f"<div><b>Pool</b> {html.escape(str(error))}</div>"
-        tiers = (f"{tier['tier']}: {tier['workers']} of {tier['wished']} workers" for tier in told["tiers"])
+        tiers = (f"{tier['tier']}: {tier['workers']} of {tier['target']} workers" for tier in told["tiers"])
         jobs = "".join(Job(self, described)._repr_html_() for described in told["jobs"])
         title = html.escape(" · ".join((self.address, *tiers)))
         return f"<div><b>Pool</b> {title}{jobs or '<br>no job is open'}</div>"

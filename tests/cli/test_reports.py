@@ -138,4 +138,4 @@ def test_a_ledger_that_does_not_answer_is_one_line(ledger: str, capsys: pytest.C
     told = capsys.readouterr()
     assert told.out == ""
     assert told.err.count("\n") == 1
-    assert "the ledger does not answer: no such column: attempts.job; try again" in told.err
+    assert "the ledger does not answer: no such column: jobs.show; try again" in told.err

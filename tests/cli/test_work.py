@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 @pytest.fixture
 def deserted() -> Iterator[LocalCluster]:
     """A scheduler in this process, with no workers."""
-    how = {"processes": False, "protocol": "tcp://", "dashboard_address": ":0"}
+    how = {"processes": False, "protocol": "tcp://", "dashboard_address": "127.0.0.1:0"}
     with LocalCluster(n_workers=0, threads_per_worker=1, **how) as cluster:
         yield cluster
 

@@ -195,7 +195,7 @@ def large(number: int) -> bytes:
 
 
 def test_results_of_ended_jobs_are_kept_for_a_while_only(pool: Pool, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("mediadask.pool.scheduler.archive._KEPT_BYTES", 5 << 20)
+    monkeypatch.setattr("mediadask.pool.core.finished.KEPT_BYTES", 5 << 20)
     jobs = []
     for number in range(8):
         jobs.append(pool.submit(md.delivery(large, [number], name=f"large {number}")))
@@ -211,7 +211,7 @@ def length(clip: bytes) -> int:
 
 
 def test_what_a_job_was_made_of_counts_as_what_it_left(pool: Pool, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("mediadask.pool.scheduler.archive._KEPT_BYTES", 5 << 20)
+    monkeypatch.setattr("mediadask.pool.core.finished.KEPT_BYTES", 5 << 20)
     for number in range(8):
         clip = bytes([number]) * (1 << 20)
         assert pool.submit(md.delivery(length, [clip], name=f"of much {number}")).wait(WAIT)

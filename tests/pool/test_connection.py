@@ -21,6 +21,7 @@ from distributed import Client, LocalCluster
 
 from mediadask.errors import InvalidRequest, MediaError
 from mediadask.pool import Pool
+from mediadask.pool.scheduler import PoolPlugin
 from tests.pool.waiting import WAIT, eventually
 
 if TYPE_CHECKING:
@@ -38,7 +39,7 @@ def _impatient() -> Iterator[None]:
 @pytest.fixture(scope="module")
 def cluster() -> Iterator[LocalCluster]:
     """A scheduler and a worker in this process."""
-    how = {"processes": False, "protocol": "tcp://", "dashboard_address": ":0"}
+    how = {"processes": False, "protocol": "tcp://", "dashboard_address": "127.0.0.1:0"}
     with LocalCluster(n_workers=1, threads_per_worker=1, **how) as cluster:
         yield cluster
 
@@ -176,7 +177,7 @@ def test_a_scheduler_is_a_pool_by_a_preload(tmp_path: Path) -> None:
     with preloaded(contact) as scheduler:
         eventually(lambda: contact.exists() or scheduler.poll() is not None)
         with Client(scheduler_file=str(contact), set_as_default=False, timeout=f"{WAIT}s") as client:
-            eventually(lambda: client.run_on_scheduler(has_foreman))
+            eventually(lambda: client.run_on_scheduler(has_pool))
             address = client.scheduler.address
         with Pool.connect(address) as pool:
             assert pool.jobs() == []
@@ -206,8 +207,8 @@ def test_a_preload_with_wrong_settings_ends_with_a_line(tmp_path: Path) -> None:
     assert "Traceback" not in said
 
 
-def has_foreman(dask_scheduler: Scheduler) -> bool:
-    return "mediadask-foreman" in dask_scheduler.plugins
+def has_pool(dask_scheduler: Scheduler) -> bool:
+    return PoolPlugin.name in dask_scheduler.plugins
 
 
 def preloaded(contact: Path, *dashboard: str, **environment: str) -> subprocess.Popen[str]:

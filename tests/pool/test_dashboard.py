@@ -7,11 +7,14 @@ import shutil
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
+import dask.config
 import pytest
-from distributed import Scheduler
-from tornado.httpclient import AsyncHTTPClient
+from distributed import Client, Scheduler
+from tornado.httpclient import AsyncHTTPClient, HTTPClientError, HTTPRequest
+from tornado.websocket import websocket_connect
 
-from mediadask.pool.config import load_config
+from mediadask.pool.core import Now
+from mediadask.pool.guard import guard
 from mediadask.pool.history import (
     Attempt,
     AttemptEnded,
@@ -22,32 +25,37 @@ from mediadask.pool.history import (
     WorkerLeft,
 )
 from mediadask.pool.ledger.ledger import Ledger
-from mediadask.pool.scaling.policy import Work
-from mediadask.pool.scheduler.bookkeeping import Bookkeeper
+from mediadask.pool.scheduler.driver import Driver
 from mediadask.pool.scheduler.scaler import Scaler
 from mediadask.pool.view.dashboard import add_page
-from mediadask.pool.view.glance import PoolView
 from mediadask.pool.view.metrics import PoolMetrics
+from mediadask.pool.view.pool_view import PoolView
+from tests.pool.core.pool import PlainPool
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
     from pathlib import Path
 
-RUNNING = {
-    "id": "j2", "name": "dailies <b>42</b>", "show": "SHOW_B", "priority": "background", "deadline": None,
-    "status": "running", "groups": 4, "groups_done": 1, "groups_failed": 0, "fraction": 0.375,
-    "units": 8, "units_done": 3, "units_running": 2, "units_paused": 1, "fully_planned": True,
-    "frames": 100, "seconds": 12.5, "error": "",
-}  # fmt: skip
+NAME = "dailies <b>42</b>"
+
+
+def at_work() -> PlainPool:
+    """Three units of a background job are done, two run, and one is paused for an urgent job."""
+    pool = PlainPool(workers=3, now=Now.read(), budgets={"SHOW_A": {"amount": 2.0, "action": "hold"}})
+    pool.submit(NAME, [f"clip {number}" for number in range(8)], show="SHOW_B", priority="background")
+    pool.end("clip 0", "clip 1", "clip 2")
+    pool.submit("urgent", ["urgent"], priority="urgent", seconds=5000.0)
+    pool.checkpoint()
+    return pool
 
 
 @asynccontextmanager
-async def pool(folder: Path) -> AsyncIterator[tuple[Scheduler, PoolView]]:
-    config = load_config({"budgets": {"SHOW_A": {"amount": 2.0, "action": "hold"}}})
+async def opened(folder: Path, prefix: str = "/") -> AsyncIterator[tuple[Scheduler, PoolView, PlainPool]]:
+    pool = at_work()
     ledger = Ledger(str(folder / "ledger.sqlite"))
     for event in (
         JobSubmitted(job="j1", name="turnover 7", show="SHOW_A", priority="urgent"),
-        JobSubmitted(job="j2", name=RUNNING["name"], show="SHOW_B", priority="background"),
+        JobSubmitted(job="j2", name=NAME, show="SHOW_B", priority="background"),
         WorkerJoined(worker="w", tier="local", price_per_hour=2.0, threads=1),
         AttemptEnded(
             attempt=Attempt(id="a", job="j1", unit="u", kind="k", frames=1, worker="w"),
@@ -65,32 +73,41 @@ async def pool(folder: Path) -> AsyncIterator[tuple[Scheduler, PoolView]]:
     ):
         ledger.record(event)
     assert ledger.flush()
-    async with Scheduler(port=0, dashboard_address="127.0.0.1:0") as scheduler:
-        books = Bookkeeper(config, ledger)
-        await scheduler.register_scheduler_plugin(books, idempotent=True)
-        scaler = Scaler(books, None, lambda: [Work("urgent", 5, 5000.0, 1000.0)])
-        await scheduler.register_scheduler_plugin(scaler, idempotent=True)
-        view = PoolView(books, scaler, lambda: [RUNNING])
+    async with (
+        Scheduler(host="127.0.0.1", port=0, dashboard_address="127.0.0.1:0", http_prefix=prefix) as scheduler,
+        Client(scheduler.address, asynchronous=True, set_as_default=False) as client,
+    ):
+        guard(scheduler.http_application)
+        driver = Driver(scheduler, client, pool.state, ledger)
+        scaler = Scaler(scheduler, driver, ledger, None, ours=client.id, asked_at=0.0)
+        await scaler.start()
+        await scaler.look()
+        view = PoolView(pool.state.config, pool.state, ledger, scaler)
         add_page(scheduler, view)
         metrics = PoolMetrics(view)
         metrics.register()
         try:
             await view.refresh()
-            yield scheduler, view
+            yield scheduler, view, pool
         finally:
             metrics.unregister()
-    await books.close()
+            await scaler.close()
+            driver.close()
+    ledger.close()
 
 
 async def get(scheduler: Scheduler, path: str) -> str:
-    port = scheduler.http_server.port
-    answer = await AsyncHTTPClient().fetch(f"http://127.0.0.1:{port}{path}", request_timeout=60)
+    answer = await AsyncHTTPClient().fetch(f"http://{here(scheduler)}{path}", request_timeout=60)
     return answer.body.decode()
+
+
+def here(scheduler: Scheduler) -> str:
+    return f"127.0.0.1:{scheduler.http_server.port}"
 
 
 def test_metrics_stand_beside_dask_s_own(tmp_path: Path) -> None:
     async def run() -> None:
-        async with pool(tmp_path) as (scheduler, _):
+        async with opened(tmp_path) as (scheduler, _, _):
             told = await get(scheduler, "/metrics")
             lines = told.splitlines()
             assert any(line.startswith("dask_scheduler_workers") for line in lines)
@@ -100,7 +117,7 @@ def test_metrics_stand_beside_dask_s_own(tmp_path: Path) -> None:
                 'mediadask_units{priority="background",state="paused"} 1.0',
                 'mediadask_turnaround_seconds{priority="urgent",quantile="p50"} 600.0',
                 'mediadask_turnaround_target_seconds{priority="urgent"} 900.0',
-                'mediadask_workers{state="there",tier="local"} 0.0',
+                'mediadask_workers{state="there",tier="local"} 3.0',
                 'mediadask_spent{on="compute",show="SHOW_A"} 1.0',
                 'mediadask_spent{on="idle",show="SHOW_A"} 1.0',
                 'mediadask_displaced_seconds_total{show="SHOW_B"} 33.0',
@@ -109,7 +126,7 @@ def test_metrics_stand_beside_dask_s_own(tmp_path: Path) -> None:
                 assert line in lines, line
             assert scheduler.adaptive_target() > 0
             assert (
-                f'mediadask_workers{{state="wished",tier="local"}} {scheduler.adaptive_target()}.0' in lines
+                f'mediadask_workers{{state="target",tier="local"}} {scheduler.adaptive_target()}.0' in lines
             )
 
     asyncio.run(run())
@@ -117,9 +134,9 @@ def test_metrics_stand_beside_dask_s_own(tmp_path: Path) -> None:
 
 def test_of_two_pools_in_a_process_the_latest_is_told(tmp_path: Path) -> None:
     async def run() -> None:
-        async with pool(tmp_path) as (first, _):
+        async with opened(tmp_path) as (first, _, _):
             (tmp_path / "second").mkdir()
-            async with pool(tmp_path / "second") as (scheduler, _):
+            async with opened(tmp_path / "second") as (scheduler, _, _):
                 told = await get(scheduler, "/metrics")
                 assert told.count("mediadask_ledger_away_seconds 0.0") == 1
             assert "mediadask_ledger_away_seconds 0.0" in await get(first, "/metrics")
@@ -129,11 +146,62 @@ def test_of_two_pools_in_a_process_the_latest_is_told(tmp_path: Path) -> None:
 
 def test_dask_s_own_pages_lead_to_it(tmp_path: Path) -> None:
     async def run() -> None:
-        async with pool(tmp_path) as (scheduler, _):
+        async with opened(tmp_path) as (scheduler, _, _):
             assert 'href="mediadask"' in await get(scheduler, "/status")
             assert 'href="status"' in await get(scheduler, "/mediadask")
 
     asyncio.run(run())
+
+
+def test_it_has_the_prefix_of_dask_s_own_pages(tmp_path: Path) -> None:
+    async def run() -> None:
+        async with opened(tmp_path, "/farm") as (scheduler, _, _):
+            assert 'href="mediadask"' in await get(scheduler, "/farm/status")
+            assert 'href="status"' in await get(scheduler, "/farm/mediadask")
+            with pytest.raises(HTTPClientError, match="404"):
+                await get(scheduler, "/mediadask")
+
+    asyncio.run(run())
+
+
+@pytest.mark.parametrize(
+    ("host", "origin", "status"),
+    [
+        ("", None, 200),
+        ("", "http://{here}", 200),
+        ("localhost:{port}", "http://localhost:{port}", 200),
+        ("localhost:9999", "http://localhost:9999", 200),  # a port that ssh forwards
+        ("farm.example", "https://farm.example", 200),  # a proxy that the settings name
+        ("", "https://farm.example", 200),  # one that sends its own address as host
+        ("evil.example:{port}", None, 403),  # a name that was given the address 127.0.0.1
+        ("evil.example:{port}", "http://evil.example:{port}", 403),
+        ("", "http://evil.example", 403),
+        ("", "http://localhost:1", 403),  # another server of this machine
+        ("", "null", 403),
+        ("127.0.0.1.evil.example", None, 403),
+    ],
+)
+def test_only_its_own_pages_may_read_it(host: str, origin: str | None, status: int, tmp_path: Path) -> None:
+    async def run() -> None:
+        async with opened(tmp_path) as (scheduler, _, _):
+            words = {"here": here(scheduler), "port": scheduler.http_server.port}
+            headers = {"Host": host.format(**words)} if host else {}
+            headers |= {"Origin": origin.format(**words)} if origin else {}
+            for path in ("/mediadask", "/metrics", "/status", "/info/main/workers.html"):
+                request = HTTPRequest(f"http://{here(scheduler)}{path}", headers=headers)
+                answer = await AsyncHTTPClient().fetch(request, raise_error=False)
+                assert answer.code == status, path
+                assert status == 200 or answer.body.startswith(b"this pool answers only requests to 127.")
+            socket = HTTPRequest(f"ws://{here(scheduler)}/mediadask/ws", headers=headers)
+            if status == 403:
+                with pytest.raises(HTTPClientError, match="403"):
+                    await websocket_connect(socket)
+
+    proxy = {
+        "distributed.scheduler.dashboard.bokeh-application.allow_websocket_origin": ["*", "farm.example"]
+    }
+    with dask.config.set(proxy):
+        asyncio.run(run())
 
 
 def browser() -> str:
@@ -145,12 +213,13 @@ def browser() -> str:
 
 def test_the_page_in_a_browser(tmp_path: Path) -> None:
     executable = browser()
+    rebound = "--host-resolver-rules=MAP evil.example 127.0.0.1"
     from playwright.async_api import async_playwright
 
     async def run() -> None:
-        async with pool(tmp_path) as (scheduler, view), async_playwright() as playwright:
+        async with opened(tmp_path) as (scheduler, _, pool), async_playwright() as playwright:
             chromium = await playwright.chromium.launch(
-                executable_path=executable, args=["--no-sandbox", "--disable-gpu", "--disable-quic"]
+                executable_path=executable, args=["--no-sandbox", "--disable-gpu", "--disable-quic", rebound]
             )
             page = await chromium.new_page(viewport={"width": 1400, "height": 900})
             complaints: list[Any] = []
@@ -165,16 +234,21 @@ def test_the_page_in_a_browser(tmp_path: Path) -> None:
             await page.get_by_text("2 running, 1 aside").wait_for()
             await page.get_by_text("3 / 8").wait_for()
             await page.get_by_text("turnover 7").wait_for()
-            await page.get_by_text("wished for").wait_for()
+            await page.get_by_text("3 workers, target ").wait_for()
             another = await chromium.new_page()
             await another.goto(page.url)
             await another.get_by_text("turnover 7").wait_for()
             await another.close()
 
             await page.screenshot(path=str(tmp_path / "page.png"))
-            view.jobs = lambda: [{**RUNNING, "units_done": 7}]
-            await page.get_by_text("7 / 8").wait_for()
+            pool.end(pool.running[0])
+            await page.get_by_text("4 / 8").wait_for()
             assert not complaints
+
+            # A page of somebody else whose name has been given this machine's address.
+            evil = await page.goto(page.url.replace("127.0.0.1", "evil.example"))
+            assert evil is not None
+            assert evil.status == 403
             await chromium.close()
 
     asyncio.run(run())

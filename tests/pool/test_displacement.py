@@ -1,9 +1,8 @@
-"""Who steps aside for whom: the decisions on plain values, and the whole of it on a real cluster."""
+"""Who steps aside for whom, on a real cluster; `core/test_displacement.py` has the decisions."""
 
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -11,50 +10,11 @@ import pytest
 
 import mediadask as md
 from mediadask.pool import Pool
-from mediadask.pool.scheduler.displacement import choose_resumed, choose_victims
 from tests.pool.waiting import WAIT, eventually, see
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
-
-
-@dataclass(frozen=True)
-class At:
-    order: int
-    done: float = 0.0
-    worker: str = "w"
-    since: float = 0.0
-
-    def fraction_done(self) -> float:
-        return self.done
-
-
-def test_the_lowest_class_goes_first_then_the_least_done() -> None:
-    half, begun, normal = At(2, 0.5), At(2, 0.1), At(1, 0.0)
-    assert choose_victims([0, 0], [], [half, normal, begun]) == [(begun, 0), (half, 1)]
-    assert choose_victims([0] * 5, [], [half, normal, begun]) == [(begun, 0), (half, 1), (normal, 2)]
-
-
-def test_no_one_steps_aside_for_an_equal_or_lower_class() -> None:
-    assert choose_victims([1, 2], [], [At(1), At(0)]) == []
-
-
-def test_who_has_been_asked_already_counts() -> None:
-    assert choose_victims([0], [2], [At(2)]) == []
-    assert choose_victims([0, 0], [2], [At(2)]) == [(At(2), 1)]
-    assert choose_victims([1], [1], [At(2)]) == [(At(2), 0)], "a normal unit gives its place to no normal one"
-
-
-def test_nobody_resumes_while_a_higher_class_waits() -> None:
-    assert choose_resumed([At(2)], {}, {"w": 1}, most_urgent=1) == []
-    assert choose_resumed([At(1), At(2)], {}, {"w": 2}, most_urgent=1) == [At(1)]
-
-
-def test_a_worker_resumes_as_many_as_it_has_threads_highest_class_and_longest_wait_first() -> None:
-    paused = [At(2, since=1), At(1, since=3), At(1, since=2)]
-    assert choose_resumed(paused, {}, {"w": 1}, 9) == [At(1, since=2)]
-    assert choose_resumed(paused, {"w": 1}, {"w": 1}, 9) == []
 
 
 def frames_of(folder: Path, number: int) -> int:

@@ -22,7 +22,7 @@ from dask.base import DaskMethodsMixin
 import mediadask as md
 from mediadask.errors import InvalidRequest, MediaError
 from mediadask.pool import Pool
-from mediadask.pool.scheduler.scaler import Scaler
+from mediadask.pool.scheduler import PoolPlugin
 from tests.pool.waiting import WAIT, eventually, see
 
 if TYPE_CHECKING:
@@ -128,7 +128,7 @@ def frame_by_frame(number: int) -> int:
 
 def test_the_pool_is_sized_for_a_graph_as_for_its_job(pool: Pool, tmp_path: Path) -> None:
     def sized(dask_scheduler: Scheduler) -> list[tuple[str, int, int, bool]]:
-        works = dask_scheduler.plugins[Scaler.name].snapshot({}).work
+        works = dask_scheduler.plugins[PoolPlugin.name].scaler.snapshot({}).work
         mine = [work for work in works if work.show == "AGM"]
         return [(each.priority, each.units, each.running, each.deadline_seconds is None) for each in mine]
 

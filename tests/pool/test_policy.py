@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mediadask.pool.config import PoolConfig, load_config
-from mediadask.pool.scaling.policy import ScalingPolicy, Snapshot, TierState, Wish, Work, WorkerState
+from mediadask.pool.scaling.policy import ScalingPolicy, Snapshot, Target, TierState, Work, WorkerSnapshot
 
 HOUR = 3600.0
 
@@ -39,30 +39,30 @@ def job(units: int, seconds_each: float, priority: str = "urgent", **more) -> Wo
     return Work(priority, units, units * seconds_each, seconds_each, **more)
 
 
-def first_wish(configured: PoolConfig, *work: Work, **more) -> Wish:
+def first_target(configured: PoolConfig, *work: Work, **more) -> Target:
     return ScalingPolicy(configured).decide(Snapshot(0.0, work, **more))
 
 
 def test_no_work_no_workers():
-    assert first_wish(config()).total == 0
+    assert first_target(config()).total == 0
 
 
 def test_the_first_ask_from_zero_counts_seconds_units_threads_and_the_start():
     # 1000 units of a minute within 15 minutes, of which one goes for starting and one for the last unit.
-    assert first_wish(only("on-demand"), job(1000, 60)).workers == {"it": 77}
-    assert first_wish(only("on-demand", threads=8), job(1000, 60)).workers == {"it": 10}
+    assert first_target(only("on-demand"), job(1000, 60)).workers == {"it": 77}
+    assert first_target(only("on-demand", threads=8), job(1000, 60)).workers == {"it": 10}
 
 
 def test_no_more_threads_than_units():
-    assert first_wish(only("on-demand"), job(3, 2 * HOUR)).workers["it"] == 3
+    assert first_target(only("on-demand"), job(3, 2 * HOUR)).workers["it"] == 3
 
 
 def test_background_work_is_done_with_few_because_it_has_a_day():
-    assert first_wish(only("on-demand"), job(1000, 60, "background")).workers == {"it": 1}
+    assert first_target(only("on-demand"), job(1000, 60, "background")).workers == {"it": 1}
 
 
 def test_a_deadline_asks_for_more():
-    assert first_wish(only("on-demand"), job(1000, 60, "background", deadline_seconds=HOUR)).workers == {
+    assert first_target(only("on-demand"), job(1000, 60, "background", deadline_seconds=HOUR)).workers == {
         "it": 18
     }
 
@@ -70,30 +70,30 @@ def test_a_deadline_asks_for_more():
 def test_work_ahead_of_a_job_counts_against_its_due_time():
     behind = job(100, 60, "normal", deadline_seconds=1800)
     ahead = job(60, 60)
-    wishes = [first_wish(only("on-demand"), *work).total for work in ([behind], [ahead], [behind, ahead])]
-    assert wishes == [4, 5, 6]
+    targets = [first_target(only("on-demand"), *work).total for work in ([behind], [ahead], [behind, ahead])]
+    assert targets == [4, 5, 6]
 
 
 def test_late_work_does_not_ask_for_what_cannot_help():
     late = job(1, HOUR, "normal", waited_seconds=5 * HOUR)
     tiny = job(1000, 0.01)
-    assert first_wish(only("on-demand"), late, tiny).total <= 3
-    assert first_wish(only("on-demand"), job(1000, 1.0, deadline_seconds=-5)).total <= 20
+    assert first_target(only("on-demand"), late, tiny).total <= 3
+    assert first_target(only("on-demand"), job(1000, 1.0, deadline_seconds=-5)).total <= 20
 
 
 def test_the_cheapest_tier_is_filled_first():
-    assert first_wish(config(), job(8, 60)).workers == {"rack": 2, "cloud": 0, "desk": 0}
-    assert first_wish(config(), job(1000, 60)).workers == {"rack": 2, "cloud": 18, "desk": 0}
-    assert first_wish(config(), job(100_000, 60)).workers == {"rack": 2, "cloud": 50, "desk": 1}
+    assert first_target(config(), job(8, 60)).workers == {"rack": 2, "cloud": 0, "desk": 0}
+    assert first_target(config(), job(1000, 60)).workers == {"rack": 2, "cloud": 18, "desk": 0}
+    assert first_target(config(), job(100_000, 60)).workers == {"rack": 2, "cloud": 50, "desk": 1}
 
 
 def test_what_is_paid_anyway_is_used_as_far_as_there_is_work():
-    assert first_wish(config(), job(1000, 60, "background")).workers == {"rack": 2, "cloud": 0, "desk": 0}
-    assert first_wish(only("local", maximum=4), job(1000, 60, "background")).workers == {"it": 4}
+    assert first_target(config(), job(1000, 60, "background")).workers == {"rack": 2, "cloud": 0, "desk": 0}
+    assert first_target(only("local", maximum=4), job(1000, 60, "background")).workers == {"it": 4}
 
 
 def test_a_worker_that_starts_for_longer_than_it_would_work_is_not_started():
-    assert first_wish(only("local", maximum=8), job(40, 0.05)).workers == {"it": 1}
+    assert first_target(only("local", maximum=8), job(40, 0.05)).workers == {"it": 1}
 
 
 def test_requested_workers_count_as_coming():
@@ -106,33 +106,36 @@ def test_requested_workers_count_as_coming():
 
 def test_the_measured_start_replaces_the_configured():
     slow = {"it": TierState(startup_seconds=600)}
-    assert first_wish(only("on-demand"), job(1000, 60), tiers=slow).total > 200
+    assert first_target(only("on-demand"), job(1000, 60), tiers=slow).total > 200
 
 
 def test_it_yields_idle_workers_after_the_grace_and_not_before():
     policy = ScalingPolicy(only("on-demand"))
     policy.decide(Snapshot(0, (job(2, 60),)))
-    two = [WorkerState("it-1", "it", 1, idle_seconds=5), WorkerState("it-2", "it", 1, idle_seconds=5)]
+    two = [WorkerSnapshot("it-1", "it", 1, idle_seconds=5), WorkerSnapshot("it-2", "it", 1, idle_seconds=5)]
     assert policy.decide(Snapshot(10, (), tuple(two))).stop == ()
-    later = [WorkerState("it-1", "it", 1, idle_seconds=90), WorkerState("it-2", "it", 1, idle_seconds=61)]
-    wish = policy.decide(Snapshot(100, (), tuple(later)))
-    assert (wish.total, wish.stop) == (0, ("it-1", "it-2"))
+    later = [
+        WorkerSnapshot("it-1", "it", 1, idle_seconds=90),
+        WorkerSnapshot("it-2", "it", 1, idle_seconds=61),
+    ]
+    target = policy.decide(Snapshot(100, (), tuple(later)))
+    assert (target.total, target.stop) == (0, ("it-1", "it-2"))
 
 
 def test_a_worker_that_runs_something_stays_unless_its_tier_is_reclaimed():
-    busy = (WorkerState("it-1", "it", 1, running=1), WorkerState("it-2", "it", 1, idle_seconds=999))
+    busy = (WorkerSnapshot("it-1", "it", 1, running=1), WorkerSnapshot("it-2", "it", 1, idle_seconds=999))
     tiny = Work("background", 1, 0.1, 0.1, running=1)
-    wish = first_wish(only("on-demand"), tiny, workers=busy)
-    assert (wish.workers, wish.stop) == ({"it": 1}, ("it-2",))
-    wish = first_wish(
+    target = first_target(only("on-demand"), tiny, workers=busy)
+    assert (target.workers, target.stop) == ({"it": 1}, ("it-2",))
+    target = first_target(
         only("on-demand"), tiny, workers=busy, tiers={"it": TierState(("it-3",), reclaimed=True)}
     )
-    assert (wish.workers, wish.stop) == ({"it": 0}, ("it-3", "it-1", "it-2"))
+    assert (target.workers, target.stop) == ({"it": 0}, ("it-3", "it-1", "it-2"))
 
 
 def test_a_reclaimed_tier_is_replaced_by_the_next():
-    wish = first_wish(config(), job(8, 900), tiers={"rack": TierState(reclaimed=True)})
-    assert wish.workers == {"rack": 0, "cloud": 2, "desk": 0}
+    target = first_target(config(), job(8, 900), tiers={"rack": TierState(reclaimed=True)})
+    assert target.workers == {"rack": 0, "cloud": 2, "desk": 0}
 
 
 def test_requests_no_longer_needed_are_taken_back_newest_first():
@@ -147,29 +150,29 @@ def test_minimum_and_maximum_hold():
     kept = {
         "tiers": {"local": None, "it": {"kind": "on-demand", "price-per-hour": 1, "minimum": 2, "maximum": 3}}
     }
-    assert first_wish(load_config(kept)).total == 2
-    assert first_wish(load_config(kept), job(1000, 900)).total == 3
+    assert first_target(load_config(kept)).total == 2
+    assert first_target(load_config(kept), job(1000, 900)).total == 3
 
 
 def test_a_spent_budget_holds_or_puts_behind_and_others_go_on():
     held = only("on-demand", budgets={"A": {"amount": 10, "action": "hold"}})
     theirs, other = job(1000, 60, show="A"), job(10, 600, show="B")
-    assert first_wish(held, theirs, spent={"A": 10.0}).total == 0
-    assert first_wish(held, theirs, other, spent={"A": 10.0}).total == first_wish(held, other).total
+    assert first_target(held, theirs, spent={"A": 10.0}).total == 0
+    assert first_target(held, theirs, other, spent={"A": 10.0}).total == first_target(held, other).total
     behind = only("on-demand", budgets={"a": {"amount": 10, "action": "background"}})
-    assert first_wish(behind, theirs, spent={"a": 10.0}).total == 1, "upper and lower case are alike"
+    assert first_target(behind, theirs, spent={"a": 10.0}).total == 1, "upper and lower case are alike"
     warned = only("on-demand", budgets={"A": {"amount": 10, "action": "warn"}})
-    assert first_wish(warned, theirs, spent={"A": 99.0}).total == 77
+    assert first_target(warned, theirs, spent={"A": 99.0}).total == 77
 
 
 def test_no_more_is_started_than_what_is_left_of_a_budget_pays():
     held = only("on-demand", budgets={"A": {"amount": 10, "action": "hold"}})
     # 2 of currency pay two of the nearly seventeen thread-hours that are wanted.
-    assert first_wish(held, job(1000, 60, show="A"), spent={"A": 8.0}).total == 10
+    assert first_target(held, job(1000, 60, show="A"), spent={"A": 8.0}).total == 10
 
 
 def test_it_says_why():
-    assert first_wish(only("on-demand"), job(1000, 60)).because == "urgent: 16.7 h of work due in 15 min"
+    assert first_target(only("on-demand"), job(1000, 60)).because == "urgent: 16.7 h of work due in 15 min"
 
 
 works = st.builds(
@@ -214,21 +217,21 @@ def test_whatever_happens_it_keeps_its_promises(history):
     policy = ScalingPolicy(configured)
     for number, (work, present, requested, reclaimed) in enumerate(history):
         there = tuple(
-            WorkerState(f"{tier}-{n}", tier, 4, running, idle)
+            WorkerSnapshot(f"{tier}-{n}", tier, 4, running, idle)
             for n, (tier, running, idle) in enumerate(present)
         )
         asked = tuple(f"cloud-new-{n}" for n in range(requested))
         tiers = {name: TierState(reclaimed=name in reclaimed) for name in ("rack", "desk")}
         tiers["cloud"] = TierState(asked, reclaimed="cloud" in reclaimed)
-        wish = policy.decide(Snapshot(number * 30.0, tuple(work), there, tiers))
+        target = policy.decide(Snapshot(number * 30.0, tuple(work), there, tiers))
         known = {worker.name: worker for worker in there}
-        assert len(set(wish.stop)) == len(wish.stop)
-        for name in wish.stop:
+        assert len(set(target.stop)) == len(target.stop)
+        for name in target.stop:
             assert name in known or name in asked
             if name in known and known[name].tier not in reclaimed:
                 assert known[name].running == 0
                 assert known[name].idle_seconds >= configured.grace
-        for name, count in wish.workers.items():
+        for name, count in target.workers.items():
             busy = sum(worker.tier == name and worker.running > 0 for worker in there)
             assert count <= max(configured.tiers[name].limit, busy)
             assert count >= (0 if name in reclaimed else busy)
@@ -293,16 +296,16 @@ class Day:
             for n, (priority, _, each, since, left) in self.jobs.items()
         )
         there = tuple(
-            [WorkerState(name, "it", 1, 1) for name in self.busy]
-            + [WorkerState(name, "it", 1, 0, self.now - since) for name, since in self.idle_since.items()]
+            [WorkerSnapshot(name, "it", 1, 1) for name in self.busy]
+            + [WorkerSnapshot(name, "it", 1, 0, self.now - since) for name, since in self.idle_since.items()]
         )
         tiers = {"it": TierState(tuple(self.coming), self.startup)}
-        wish = self.policy.decide(Snapshot(self.now, work, there, tiers))
-        for name in wish.stop:
+        target = self.policy.decide(Snapshot(self.now, work, there, tiers))
+        for name in target.stop:
             self.killed += name in self.busy
             self.coming.pop(name, None)
             self.idle_since.pop(name, None)
-        for _ in range(wish.total - len(there) - len(self.coming) + len(wish.stop)):
+        for _ in range(target.total - len(there) - len(self.coming) + len(target.stop)):
             self.started += 1
             self.coming[f"it-{self.started}"] = self.now + self.startup
         self.peak = max(self.peak, len(self.busy) + len(self.idle_since) + len(self.coming))

@@ -1,30 +1,29 @@
-"""Scaling a real scheduler: workers come for work and leave when idle, and their leases are booked."""
+"""Scaling a real pool: workers come for work and leave when idle, and their leases are recorded."""
 
 from __future__ import annotations
 
 import asyncio
 import time
 from contextlib import asynccontextmanager
-from pathlib import Path
-from typing import TYPE_CHECKING
+from functools import partial
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from distributed import Client, Scheduler
 from distributed.core import rpc
+from distributed.protocol.pickle import dumps
 from sqlalchemy import select
 
+import mediadask as md
 from mediadask.pool.config import load_config
-from mediadask.pool.history import Attempt, AttemptEnded, JobSubmitted
+from mediadask.pool.core.events import CancelJob
 from mediadask.pool.ledger import tables
 from mediadask.pool.ledger.costs import costs
-from mediadask.pool.ledger.ledger import Ledger
-from mediadask.pool.scaling.local_workers import LocalWorkers
-from mediadask.pool.scaling.policy import Work
-from mediadask.pool.scheduler.bookkeeping import Bookkeeper
-from mediadask.pool.scheduler.scaler import Scaler
+from mediadask.pool.scheduler import PoolPlugin
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
+    from pathlib import Path
 
     from tests.pool.conftest import PostgresServer
 
@@ -35,101 +34,129 @@ async def until(condition: Callable[[], object], seconds: float = 60) -> None:
             await asyncio.sleep(0.02)
 
 
-class Bench:
-    def __init__(self, scheduler: Scheduler, books: Bookkeeper, scaler: Scaler) -> None:
-        self.scheduler, self.books, self.scaler = scheduler, books, scaler
+class Opened:
+    """A pool in this process, whose workers are processes."""
 
-    def leases(self) -> list:
-        assert self.books.ledger.flush()
-        with self.books.ledger.engine.connect() as connection:
-            return list(connection.execute(select(tables.leases)))
+    def __init__(self, scheduler: Scheduler, plugin: PoolPlugin) -> None:
+        self.scheduler, self.plugin = scheduler, plugin
+
+    async def submit(self, function: Callable[[int], Any], units: int, **how: Any) -> str:
+        """Submit units that are said to take ten seconds each. Returns the job's id."""
+        work = md.delivery(function, range(units), name="work", seconds=10.0)
+        how = {"show": "SHOW", "priority": "urgent", **how}
+        described = await self.plugin.services.submit("work", deadline=None, payload=dumps(work), **how)
+        return str(described["id"])
+
+    async def ended(self, job: str) -> dict[str, Any]:
+        return await self.plugin.services.wait(job, 60)
+
+    def rows(self, table: Any) -> list[Any]:
+        assert self.plugin.ledger.flush()
+        with self.plugin.ledger.engine.connect() as connection:
+            return list(connection.execute(select(table)))
 
 
 @asynccontextmanager
-async def bench(
-    ledger_at: Path | str, work: list[Work], budgets: dict | None = None, **options
-) -> AsyncIterator[Bench]:
+async def opened(**settings: Any) -> AsyncIterator[Opened]:
     tier = {"kind": "local", "price-per-hour": 1.0, "maximum": 2, "startup": 1}
-    config = load_config({"tiers": {"local": None, "it": tier}, "grace": 0.5, "budgets": budgets or {}})
-    ledger = Ledger(str(ledger_at / "ledger.sqlite" if isinstance(ledger_at, Path) else ledger_at))
-    async with Scheduler(port=0, dashboard_address=":0") as scheduler:
-        books = Bookkeeper(config, ledger)
-        await scheduler.register_scheduler_plugin(books, idempotent=True)
-        scaler = Scaler(books, LocalWorkers(scheduler.address, config.tiers), lambda: work, **options)
-        await scheduler.register_scheduler_plugin(scaler, idempotent=True)
-        yield Bench(scheduler, books, scaler)
-    await books.close()
+    config = load_config({"tiers": {"local": None, "it": tier}, "grace": 0.5, **settings})
+    async with Scheduler(host="127.0.0.1", port=0, dashboard_address="127.0.0.1:0") as scheduler:
+        plugin = PoolPlugin(config, local=True)
+        await scheduler.register_scheduler_plugin(plugin, name=plugin.name, idempotent=True)
+        yield Opened(scheduler, plugin)
+
+
+def until_exists(folder: Path, number: int) -> int:
+    with (folder / "begun").open("a") as begun:
+        begun.write(f"{number}\n")
+    while not (folder / "go").exists():
+        time.sleep(0.005)
+        md.checkpoint()
+    return number
+
+
+def begun(folder: Path) -> list[str]:
+    return (folder / "begun").read_text().split() if (folder / "begun").exists() else []
 
 
 def test_workers_come_with_the_work_and_go_when_it_is_done(tmp_path: Path) -> None:
     async def run() -> None:
-        work = [Work("urgent", 100, 1000.0, 10.0)]
-        async with bench(tmp_path, work) as pool:
+        async with opened() as pool:
+            job = await pool.submit(partial(until_exists, tmp_path), 20)
             await until(lambda: len(pool.scheduler.workers) == 2)
             assert pool.scheduler.adaptive_target() == 2
             async with rpc(pool.scheduler.address) as remote:
                 assert await remote.adaptive_target() == 2
-            assert pool.books.startup_seconds["it"] > 0
-            work.clear()
+            (tmp_path / "go").touch()
+            assert (await pool.ended(job))["groups_done"] == 20
+            assert pool.plugin.state.workers.startup_seconds["it"] > 0
             await until(lambda: not pool.scheduler.workers)
-            first, second = pool.leases()
+            first, second = pool.rows(tables.leases)
             assert (first.tier, first.price_per_hour, first.threads) == ("it", 1.0, 1)
             assert first.seconds > 0
             assert second.startup_seconds > 0
             async with asyncio.timeout(60):  # the processes end a little later than their leases
-                while any((await pool.scaler.actuator.state()).values()):
+                while any((await pool.plugin.scaler.actuator.state()).values()):
                     await asyncio.sleep(0.02)
 
     asyncio.run(run())
 
 
+BUDGET = {"SHOW": {"amount": 5}}
+
+
 def test_workers_come_while_nobody_knows_what_was_spent(tmp_path: Path) -> None:
     async def run() -> None:
-        work: list[Work] = []
-        async with bench(tmp_path, work, budgets={"SHOW": {"amount": 5}}) as pool:
-            with pool.books.ledger.engine.begin() as connection:
+        async with opened(budgets=BUDGET) as pool:
+            with pool.plugin.ledger.engine.begin() as connection:
                 connection.exec_driver_sql("ALTER TABLE leases RENAME TO away")
-            work.append(Work("urgent", 100, 1000.0, 10.0))
+            await pool.submit(partial(until_exists, tmp_path), 20)
             await until(lambda: len(pool.scheduler.workers) == 2, 20)
+            with pool.plugin.ledger.engine.begin() as connection:
+                connection.exec_driver_sql("ALTER TABLE away RENAME TO leases")
 
     asyncio.run(run())
 
 
-def test_workers_come_while_a_slow_database_adds_up_what_was_spent(postgres: PostgresServer) -> None:
-    url = postgres.new_database()
+def test_workers_come_while_a_slow_database_adds_up_what_was_spent(
+    postgres: PostgresServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MEDIADASK_LEDGER", postgres.new_database())
 
     async def run() -> None:
-        work: list[Work] = []
-        async with bench(url, work, budgets={"SHOW": {"amount": 5}}) as pool:
-            with pool.books.ledger.engine.begin() as slow:
+        async with opened(budgets=BUDGET) as pool:
+            with pool.plugin.ledger.engine.begin() as slow:
                 slow.exec_driver_sql("LOCK TABLE leases IN ACCESS EXCLUSIVE MODE")
-                pool.scaler._next_spent = 0.0
-                pool.scaler.look_soon()
-                await asyncio.sleep(0.5)  # until it asks, and waits
-                work.append(Work("urgent", 100, 1000.0, 10.0))
+                pool.plugin.scaler._next_spent = 0.0
+                pool.plugin.scaler.look_soon()
+                await until(lambda: pool.plugin.scaler._adding_up is not None)  # it asks, and waits
+                await pool.submit(partial(until_exists, tmp_path), 20)
                 await until(lambda: len(pool.scheduler.workers) == 2, 30)
 
     asyncio.run(run())
 
 
-def hold(seconds: float) -> str:
-    time.sleep(seconds)
+def hold(go: Path) -> str:
+    while not go.exists():
+        time.sleep(0.005)
     return "done once"
 
 
 def test_a_worker_that_runs_something_stays_until_it_has_ended(tmp_path: Path) -> None:
     async def run() -> None:
-        work = [Work("urgent", 100, 1000.0, 10.0)]
-        async with bench(tmp_path, work) as pool:
-            await until(lambda: len(pool.scheduler.workers) == 2)
+        async with opened() as pool:
+            job = await pool.submit(partial(until_exists, tmp_path), 20)
+            await until(lambda: len(begun(tmp_path)) == 2)
             async with Client(pool.scheduler.address, asynchronous=True, set_as_default=False) as client:
-                future = client.submit(hold, 4)
-                await until(lambda: any(ws.processing for ws in pool.scheduler.workers.values()))
-                (busy,) = [ws.address for ws in pool.scheduler.workers.values() if ws.processing]
-                work.clear()
+                future = client.submit(hold, tmp_path / "go too", priority=1e12)
+                await until(lambda: future.key in pool.scheduler.tasks)
+                pool.plugin.driver.handle(CancelJob(job))
+                await until(lambda: pool.scheduler.tasks[future.key].processing_on)
+                busy = pool.scheduler.tasks[future.key].processing_on.address
                 await until(lambda: len(pool.scheduler.workers) == 1)
                 assert list(pool.scheduler.workers) == [busy]
                 assert pool.scheduler.workers_to_close(n=1) == [], "nor may Dask's own tools take it"
+                (tmp_path / "go too").touch()
                 assert await future == "done once"
                 assert pool.scheduler.tasks[future.key].suspicious == 0
                 future.release()
@@ -138,66 +165,56 @@ def test_a_worker_that_runs_something_stays_until_it_has_ended(tmp_path: Path) -
     asyncio.run(run())
 
 
-def test_a_worker_with_something_paused_is_kept(tmp_path: Path) -> None:
+def test_a_worker_with_something_paused_counts_as_busy(tmp_path: Path) -> None:
+    (tmp_path / "front").mkdir()
+
     async def run() -> None:
-        work = [Work("urgent", 100, 1000.0, 10.0)]
-        kept: list[str] = []
-        async with bench(tmp_path, work, kept=lambda: kept) as pool:
-            await until(lambda: len(pool.scheduler.workers) == 2)
-            kept.append(next(iter(pool.scheduler.workers)))
-            work.clear()
-            await until(lambda: len(pool.scheduler.workers) == 1)
-            assert list(pool.scheduler.workers) == kept
-            kept.clear()
-            await until(lambda: not pool.scheduler.workers)
+        async with opened() as pool:
+            behind = await pool.submit(partial(until_exists, tmp_path), 2, priority="background")
+            await until(lambda: len(begun(tmp_path)) == 2)
+            front = await pool.submit(partial(until_exists, tmp_path / "front"), 2)
+            await until(lambda: len(begun(tmp_path / "front")) == 2)
+            described = pool.plugin.state.job(behind).counts()
+            assert (described["units_running"], described["units_paused"]) == (0, 2)
+            assert all(each.running > 1 for each in pool.plugin.scaler.snapshot({}).workers)
+            assert pool.scheduler.workers_to_close(n=2) == []
+            (tmp_path / "front" / "go").touch()
+            assert (await pool.ended(front))["groups_done"] == 2
+            (tmp_path / "go").touch()
+            assert (await pool.ended(behind))["groups_done"] == 2
+            assert sorted(begun(tmp_path)) == ["0", "1"]
 
     asyncio.run(run())
 
 
 def test_a_reclaimed_tier_is_evacuated_first(tmp_path: Path) -> None:
     async def run() -> None:
-        work = [Work("urgent", 100, 1000.0, 10.0)]
-        evacuated: list[str] = []
-
-        async def evacuate(addresses: list[str]) -> None:
-            evacuated.extend(addresses)
-
-        async with bench(
-            tmp_path, work, kept=lambda: list(pool.scheduler.workers), evacuate=evacuate
-        ) as pool:
-            await until(lambda: len(pool.scheduler.workers) == 2)
-            there = set(pool.scheduler.workers)
-            pool.scaler.reclaimed.add("it")
+        async with opened() as pool:
+            job = await pool.submit(partial(until_exists, tmp_path), 2)
+            await until(lambda: len(begun(tmp_path)) == 2)
+            pool.plugin.scaler.reclaim("it")
             await until(lambda: not pool.scheduler.workers)
-            assert set(evacuated) == there
+            assert [row.outcome for row in pool.rows(tables.attempts)] == ["rescheduled"] * 2
+            (tmp_path / "go").touch()
+            pool.plugin.scaler.reclaim("it", False)
+            assert (await pool.ended(job))["groups_done"] == 2
+            assert sorted(begun(tmp_path)) == ["0", "0", "1", "1"]
 
     asyncio.run(run())
 
 
-def test_the_books_learn_and_add_up(tmp_path: Path) -> None:
+def test_a_pool_learns_and_what_it_cost_adds_up(tmp_path: Path) -> None:
     async def run() -> None:
-        work = [Work("urgent", 1, 1.0, 1.0)]
-        async with bench(tmp_path, work) as pool:
-            await until(lambda: pool.scheduler.workers)
-            (worker,) = pool.scheduler.workers.values()
-            pool.books.record(JobSubmitted(job="j", name="n", show="SHOW", priority="urgent"))
-            for number in range(3):
-                pool.books.record(
-                    AttemptEnded(
-                        attempt=Attempt(
-                            id=f"a{number}", job="j", unit="u", kind="burn", frames=2,
-                            worker=worker.server_id,
-                        ),
-                        outcome="done", run_seconds=0.01,
-                    )
-                )  # fmt: skip
-            assert pool.books.predictor.seconds("burn", 4) == pytest.approx(0.02)
-            work.clear()
+        async with opened() as pool:
+            (tmp_path / "go").touch()
+            job = await pool.submit(partial(until_exists, tmp_path), 5)
+            await pool.ended(job)
+            assert pool.plugin.state.predictor.seconds("work", 1) < 10, "it knows better than it was told"
             await until(lambda: not pool.scheduler.workers)
-            assert pool.books.ledger.flush()
-            table = costs(pool.books.ledger.engine, pool.books.config)
+            assert pool.plugin.ledger.flush()
+            table = costs(pool.plugin.ledger.engine, pool.plugin.config)
             assert list(table["show"]) == ["SHOW"]
             assert table["total"].sum() == pytest.approx(table.attrs["leased"], rel=0.01)
-            assert [known.kind for known in pool.books.ledger.learned()] == ["burn"]
+            assert [known.kind for known in pool.plugin.ledger.learned()] == ["work"]
 
     asyncio.run(run())

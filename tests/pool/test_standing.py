@@ -278,7 +278,7 @@ def test_the_name_in_a_spec_is_the_pool_s(tmp_path: Path) -> None:
     spec.write_text("mediadask: {name: house, tiers: {local: {maximum: 1, price-per-hour: 2}}}")
     up = mediadask("pool", "up", "--spec", str(spec))
     assert (up.returncode, up.stderr) == (0, "")
-    assert up.stdout.startswith("pool house is up at tcp://127.0.0.1:")
+    assert up.stdout.startswith("pool house is up at tls://127.0.0.1:")
     status = json.loads(mediadask("pool", "status", "--pool", "house", "--json").stdout)
     assert (status["name"], status["tiers"][0]["price_per_hour"]) == ("house", 2.0)
     assert mediadask("pool", "down", "--pool", "house").stdout == "pool house is down\n"

@@ -120,7 +120,7 @@ def deaf_until_exists(folder: Path, number: int) -> int:
 def test_a_worker_of_several_threads_is_replaced_whatever_else_it_runs(
     others: Callable[..., int], units: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("mediadask.pool.scheduler.watch._OTHERS_SECONDS", 2.0)
+    monkeypatch.setattr("mediadask.pool.core.hanging.OTHERS_SECONDS", 2.0)
     with dask.config.set({"mediadask.hang-after": "3s"}), Pool.local(workers=1, threads=2) as pool:
         work = md.delivery(partial(hangs_first, tmp_path), [0], name="sticky", seconds=0.01)
         sticky = pool.submit(work, priority="urgent")
@@ -150,7 +150,7 @@ def small_pool() -> Iterator[Pool]:
             n_workers=1,
             threads_per_worker=1,
             memory_limit=LIMIT_BYTES,
-            dashboard_address=":0",
+            dashboard_address="127.0.0.1:0",
             silence_logs="CRITICAL",
         ) as cluster,
         Pool.connect(cluster.scheduler_address) as pool,

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Self, cast, get_args
 
 from mediadask.pool import history
 from mediadask.pool.ledger.place import Place
-from mediadask.pool.ledger.sqlite_file import private_folder
+from mediadask.pool.private import private, private_folder
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -42,7 +42,7 @@ class Journal:
         """How many records are in it; of a dead process's journal, only whether there are any."""
 
     def _open(self) -> None:
-        self._file = open(self.path, "a+b", opener=lambda path, flags: os.open(path, flags, 0o600))  # noqa: SIM115
+        self._file = open(self.path, "a+b", opener=private)  # noqa: SIM115
         try:
             fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
@@ -90,7 +90,7 @@ class Journal:
             except (ValueError, TypeError, KeyError) as error:
                 unread = self.path.with_suffix(".unread")
                 _logger.warning("a line is no record of this version and is kept in %s: %s", unread, error)
-                with open(unread, "ab", opener=lambda path, flags: os.open(path, flags, 0o600)) as file:
+                with open(unread, "ab", opener=private) as file:
                     file.write(line)
             if len(batch) == length:
                 yield batch

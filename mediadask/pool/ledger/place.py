@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
+from mediadask.pool.private import private
+
 __all__ = ["Place"]
 
 _BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
@@ -67,8 +69,8 @@ def _folder_id(folder: Path) -> str:
     path = folder / "place"
     if not path.exists():
         made = path.with_name(f".place-{os.getpid()}-{secrets.token_hex(4)}")
-        made.touch(mode=0o600)
-        made.write_text(secrets.token_hex(16))
+        with open(made, "w", opener=private) as file:
+            file.write(secrets.token_hex(16))
         try:
             os.link(made, path)  # of two that make it at once one is first
         except FileExistsError:

@@ -10,7 +10,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from mediadask.errors import InvalidRequest, OutputFailed
-from mediadask.pool.ledger.sqlite_file import private_folder
+from mediadask.pool.private import private, private_folder
 
 __all__ = ["Key"]
 
@@ -72,7 +72,7 @@ class Key:
         if self.path.exists():
             return
         made = self.path.with_name(f".key-{os.getpid()}-{secrets.token_hex(4)}")
-        handle = os.open(made, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
+        handle = private(made, os.O_CREAT | os.O_EXCL | os.O_WRONLY)
         try:
             os.write(handle, secret + b"\n")
             os.fsync(handle)

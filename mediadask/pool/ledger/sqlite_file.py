@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 from mediadask.errors import OutputFailed
+from mediadask.pool.private import private, private_folder
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -28,7 +29,6 @@ __all__ = [
     "is_ledger",
     "make",
     "only_one",
-    "private_folder",
     "refusal",
     "set_aside",
     "was_ours",
@@ -56,14 +56,7 @@ def make(path: Path, ours: Path) -> None:
         private_folder(ours)
     path.parent.mkdir(parents=True, exist_ok=True)
     with suppress(FileExistsError):
-        os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
-
-
-def private_folder(folder: Path) -> None:
-    """Make a folder of ours for its owner alone; close one that an older version made for all."""
-    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-    if folder.stat().st_mode & 0o077 and folder.stat().st_uid == os.getuid():
-        folder.chmod(0o700)
+        os.close(private(path, os.O_CREAT | os.O_EXCL))
 
 
 def connector(path: Path) -> Callable[[], sqlite3.Connection]:
@@ -178,7 +171,7 @@ def copy(source: sqlite3.Connection, path: Path) -> None:
     """
     part = path.with_name(f".{path.name}.{os.getpid()}.part")
     part.unlink(missing_ok=True)
-    os.close(os.open(part, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
+    os.close(private(part, os.O_CREAT | os.O_EXCL))
     try:
         with closing(sqlite3.connect(part)) as target:
             source.backup(target, pages=4096)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Protocol
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
 
-    from mediadask.pool.scaling.policy import Wish
+    from mediadask.pool.scaling.policy import Target
 
 __all__ = ["Actuator", "adjust"]
 
@@ -34,12 +34,12 @@ class Actuator(Protocol):
         """End all of its workers."""
 
 
-async def adjust(actuator: Actuator, wish: Wish) -> None:
-    """Bring the workers to what `wish` says."""
-    if wish.stop:
-        await actuator.stop(wish.stop)
+async def adjust(actuator: Actuator, target: Target) -> None:
+    """Bring the workers to what `target` says."""
+    if target.stop:
+        await actuator.stop(target.stop)
     there = await actuator.state()
-    for tier, count in wish.workers.items():
-        missing = count - len(set(there.get(tier, ())).difference(wish.stop))
+    for tier, count in target.workers.items():
+        missing = count - len(set(there.get(tier, ())).difference(target.stop))
         if missing > 0:
             await actuator.start(missing, tier)

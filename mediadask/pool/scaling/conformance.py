@@ -10,7 +10,7 @@ from distributed import Scheduler
 
 from mediadask.pool.config import load_config
 from mediadask.pool.scaling.actuator import adjust
-from mediadask.pool.scaling.policy import Wish
+from mediadask.pool.scaling.policy import Target
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
@@ -43,7 +43,7 @@ class ActuatorConformance:
 
     @asynccontextmanager
     async def bench(self) -> AsyncIterator[tuple[Scheduler, Actuator]]:
-        async with Scheduler(port=0, dashboard_address=":0") as scheduler:
+        async with Scheduler(host="127.0.0.1", port=0, dashboard_address="127.0.0.1:0") as scheduler:
             actuator = self.actuator_for(scheduler)
             try:
                 yield scheduler, actuator
@@ -116,13 +116,13 @@ class ActuatorConformance:
                 client.submit(suicide, workers=[address], retries=0, pure=False)
                 await until(lambda: address not in scheduler.workers)
 
-    def test_a_wish_is_fulfilled_from_whatever_there_is(self) -> None:
+    def test_a_target_is_fulfilled_from_whatever_there_is(self) -> None:
         async def run() -> None:
             async with self.bench() as (scheduler, actuator):
-                await adjust(actuator, Wish({"one": 1, "two": 0}))
-                await adjust(actuator, Wish({"one": 1, "two": 0}))
+                await adjust(actuator, Target({"one": 1, "two": 0}))
+                await adjust(actuator, Target({"one": 1, "two": 0}))
                 (name,) = (await actuator.state())["one"]
-                await adjust(actuator, Wish({"one": 0, "two": 1}, stop=(name,)))
+                await adjust(actuator, Target({"one": 0, "two": 1}, stop=(name,)))
                 state = await actuator.state()
                 assert {tier: len(names) for tier, names in state.items() if names} == {"two": 1}
                 await until(lambda: [ws.nthreads for ws in scheduler.workers.values()] == [2])

@@ -9,7 +9,11 @@ import os
 from time import monotonic
 from typing import TYPE_CHECKING, Any
 
+import dask.config
 from distributed import Nanny, Status
+from distributed.comm.addressing import get_address_host, unparse_host_port
+
+from mediadask.pool import guard
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
@@ -28,6 +32,9 @@ _FAILURES = 2
 class LocalWorkers:
     """An `Actuator`. Each worker is a process under a nanny, which starts it again when it dies.
 
+    They listen where the scheduler does, and nowhere else: without a host Dask's workers listen on every
+    interface of the machine, and run what anybody sends them. Their metrics are served on loopback.
+
     All methods run in one event loop, the one in which it was made.
 
     Parameters
@@ -41,7 +48,9 @@ class LocalWorkers:
     """
 
     def __init__(self, scheduler: str, tiers: Mapping[str, Tier], **nanny: Any) -> None:
-        self._scheduler, self._tiers, self._options = scheduler, tiers, nanny
+        self._scheduler, self._tiers = scheduler, tiers
+        host = unparse_host_port(get_address_host(scheduler))  # in brackets if it is of IPv6
+        self._options = {"host": host, "dashboard_address": "127.0.0.1:0", **_guarded(), **nanny}
         self._workers: dict[str, dict[str, tuple[Nanny, asyncio.Task[None]]]] = {tier: {} for tier in tiers}
         self._failures = 0
         self._not_before = 0.0
@@ -94,6 +103,15 @@ class LocalWorkers:
     async def close(self) -> None:
         """End all of them."""
         await self.stop([name for group in self._workers.values() for name in group])
+
+
+def _guarded() -> dict[str, Any]:
+    """Options of a nanny: what `dask.config` has workers load, and before it the guard of their metrics."""
+    modules = dask.config.get("distributed.worker.preload")
+    modules = [modules] if isinstance(modules, str) else modules
+    words = dask.config.get("distributed.worker.preload-argv")
+    of_each = [words] * len(modules) if not words or isinstance(words[0], str) else words
+    return {"preload": [guard.__name__, *modules], "preload_argv": [[], *of_each]}
 
 
 async def _end(nanny: Nanny, starting: asyncio.Task[None]) -> None:

@@ -1,4 +1,4 @@
-"""How many workers a pool should have: from a snapshot of it to a wish. No clock, no I/O, no Dask.
+"""How many workers a pool should have: from a snapshot of it to a target. No clock, no I/O, no Dask.
 
 Work is served in the order of classes, then of due times, so a job is done in time if the work up to and
 including its own, spread over the threads, fits before it is due. The fewest threads for which that holds for
@@ -6,8 +6,8 @@ every job are what the pool needs. They are taken from the cheapest tier that ha
 more when they are used (reserved ones, or this machine's cores where there is nothing else) are used as far
 as there is work.
 
-Wishes grow at once and shrink slowly: a tier keeps its largest wish of the last grace period, or of the time
-its workers take to start if that is longer.
+Targets grow at once and shrink slowly: a tier keeps its largest target of the last grace period, or of the
+time its workers take to start if that is longer.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from mediadask.pool.config import PoolConfig, Tier
 
-__all__ = ["ScalingPolicy", "Snapshot", "TierState", "Wish", "Work", "WorkerState"]
+__all__ = ["ScalingPolicy", "Snapshot", "Target", "TierState", "Work", "WorkerSnapshot"]
 
 _TIER_RANK = {"reserved": 0, "on-demand": 1, "local": 2}
 _OVERDUE_SHARE = 0.1
@@ -56,7 +56,7 @@ class Work:
 
 
 @dataclass(frozen=True, slots=True)
-class WorkerState:
+class WorkerSnapshot:
     """A worker that is there."""
 
     name: str
@@ -90,14 +90,14 @@ class Snapshot:
     """Seconds of a monotonic clock."""
 
     work: tuple[Work, ...] = ()
-    workers: tuple[WorkerState, ...] = ()
+    workers: tuple[WorkerSnapshot, ...] = ()
     tiers: Mapping[str, TierState] = field(default_factory=dict)
     spent: Mapping[str, float] = field(default_factory=dict)
     """By the names of budgets."""
 
 
 @dataclass(frozen=True, slots=True)
-class Wish:
+class Target:
     """What the pool should become."""
 
     workers: Mapping[str, int]
@@ -116,7 +116,7 @@ class Wish:
 
 
 class ScalingPolicy:
-    """Decides; remembers its latest wishes only, so as not to thrash."""
+    """Decides; remembers its latest targets only, so as not to thrash."""
 
     def __init__(self, config: PoolConfig) -> None:
         self.config = config
@@ -136,19 +136,19 @@ class ScalingPolicy:
         )
         self._lately: dict[str, deque[tuple[float, int]]] = {name: deque() for name in config.tiers}
 
-    def wished(self, tier: str, count: int, now: float) -> None:
+    def asked_for(self, tier: str, count: int, now: float) -> None:
         """So many were asked for before the first decision: it does not take them back at once."""
         self._lately[tier].append((now, count))
 
-    def decide(self, snapshot: Snapshot) -> Wish:
-        """The wish for this moment. Call it with snapshots in the order of their time."""
+    def decide(self, snapshot: Snapshot) -> Target:
+        """The target for this moment. Call it with snapshots in the order of their time."""
         work = self._within_budget(snapshot)
         needed, because = self._threads_needed(work, delay_seconds=0)
         if needed > self._threads_coming(snapshot):
             needed, because = self._threads_needed(work, delay_seconds=self._startup(snapshot))
         raw = self._fill(needed, work, snapshot)
-        wish = {name: self._steady(name, count, snapshot) for name, count in raw.items()}
-        return Wish(wish, tuple(self._to_stop(wish, snapshot)), because)
+        target = {name: self._steady(name, count, snapshot) for name, count in raw.items()}
+        return Target(target, tuple(self._to_stop(target, snapshot)), because)
 
     # How much is needed.
 
@@ -224,7 +224,7 @@ class ScalingPolicy:
     def _fill(self, threads: int, work: list[Work], snapshot: Snapshot) -> dict[str, int]:
         units = sum(each.units for each in work)
         seconds = sum(each.seconds for each in work)
-        wish = {}
+        target = {}
         for name in self._cheapest_first:
             tier = self.config.tiers[name]
             wanted = threads
@@ -234,13 +234,13 @@ class ScalingPolicy:
                 useful = ceil(seconds / startup) if startup * units > seconds else units
                 wanted = max(threads, min(units, useful))
             count = 0 if _state(snapshot, name).reclaimed else _limited(ceil(wanted / tier.threads), tier)
-            wish[name] = count
+            target[name] = count
             threads = max(0, threads - count * tier.threads)
             units = max(0, units - count * tier.threads)
-        return wish
+        return target
 
     def _steady(self, tier: str, count: int, snapshot: Snapshot) -> int:
-        """The largest wish of late, and never less than the workers that run something."""
+        """The largest target of late, and never less than the workers that run something."""
         if _state(snapshot, tier).reclaimed:
             self._lately[tier].clear()
             return 0
@@ -254,7 +254,7 @@ class ScalingPolicy:
         running = sum(worker.tier == tier and worker.running > 0 for worker in snapshot.workers)
         return max(lately[0][1], running)
 
-    def _to_stop(self, wish: Mapping[str, int], snapshot: Snapshot) -> Iterable[str]:
+    def _to_stop(self, target: Mapping[str, int], snapshot: Snapshot) -> Iterable[str]:
         for name in self.config.tiers:
             workers = [worker for worker in snapshot.workers if worker.tier == name]
             requested = _state(snapshot, name).requested
@@ -262,7 +262,7 @@ class ScalingPolicy:
                 yield from requested
                 yield from (worker.name for worker in workers)
                 continue
-            surplus = len(workers) + len(requested) - wish[name]
+            surplus = len(workers) + len(requested) - target[name]
             taken_back = requested[len(requested) - max(0, min(surplus, len(requested))) :]
             yield from reversed(taken_back)
             surplus -= len(taken_back)

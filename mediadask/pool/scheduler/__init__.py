@@ -1,5 +1,5 @@
-"""The scheduler's side of a pool, which ``dask scheduler --preload mediadask.pool.scheduler`` brings up."""
+"""A pool on Dask's scheduler, which ``dask scheduler --preload mediadask.pool.scheduler`` brings up."""
 
-from mediadask.pool.scheduler.foreman import Foreman, dask_setup
+from mediadask.pool.scheduler.plugin import PoolPlugin, dask_setup
 
-__all__ = ["Foreman", "dask_setup"]
+__all__ = ["PoolPlugin", "dask_setup"]

@@ -1,11 +1,10 @@
-"""Dask graphs as jobs: arrays and other collections that a pool computes, beside the deliveries it makes.
+"""Dask graphs as jobs, on Dask's scheduler: entered whole, followed task by task, suspended and resumed.
 
-A graph goes into Dask whole, at its class's priority, rather than as units: so it keeps what makes it a
-graph, parallel branches, fused tasks, data that stays where it was made. An annotation tells its tasks.
-Each is booked as an attempt when it has run, so a computation has turnaround and cost like any job.
+A graph goes into Dask at its class's priority rather than as units: so it keeps what makes it a graph,
+parallel branches, fused tasks, data that stays where it was made. An annotation tells its tasks from others.
 
-Where a budget holds its show, tasks that have not begun are bound to a worker that does not exist: Dask keeps
-them, with the results they need, until they are let go on.
+While a budget suspends it, tasks that have not begun are bound to a worker that does not exist: Dask keeps
+them, with the results that they need, until it is resumed.
 """
 
 from __future__ import annotations
@@ -13,263 +12,213 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 import dask
 from distributed.client import FutureCancelledError
 from distributed.protocol.pickle import dumps
 
-from mediadask.delivery import Delivery, Failure, Group
-from mediadask.errors import MediaError
-from mediadask.pool.history import Attempt, AttemptEnded, AttemptOutcome, AttemptStarted, Record, new_id
-from mediadask.pool.scheduler.orders import Orders
-from mediadask.pool.scheduler.stints import dask_priority
-from mediadask.pool.worker.workbench import GRAPH_JOB
+from mediadask import dask_api
+from mediadask.delivery import Failure
+from mediadask.pool.computation import Computation
+from mediadask.pool.core.events import (
+    GraphChanged,
+    GraphEnded,
+    GraphForgotten,
+    GraphTaskEnded,
+    GraphTaskStarted,
+)
+from mediadask.pool.scheduler.tasks import dask_priority
+from mediadask.pool.worker.runner import GRAPH_JOB
 
 if TYPE_CHECKING:
-    from collections.abc import Hashable
+    from collections.abc import Callable, Collection, Hashable
 
     from distributed import Client, Future, Scheduler
     from distributed.scheduler import TaskState
 
-    from mediadask.delivery import Report
-    from mediadask.pool.scheduler.backlog import JobRecord
+    from mediadask.delivery import Delivery
+    from mediadask.pool.core.events import Event
+    from mediadask.pool.history import AttemptOutcome
 
-__all__ = ["Computation", "Graphs", "is_withheld"]
-
-_NO_WORKER = "mediadask://held"
-_HOLD, _LET_GO = "mediadask-hold", "mediadask-let-go"
-
-
-class Computation(Delivery):
-    """A Dask collection as a delivery of one output: the computed object."""
-
-    def __init__(self, name: str, collection: Any) -> None:
-        super().__init__(name, [Group(name, ())], finish=_only)
-        self.collection = collection
-
-
-def _only(report: Report) -> Any:
-    (outcome,) = report.outcomes
-    if outcome.failure is not None:
-        raise MediaError(outcome.failure.error, where=report.name)
-    return outcome.value
-
-
-def is_withheld(task: TaskState) -> bool:
-    """Whether it waits for its job to be let go on, rather than for a worker."""
-    return task.worker_restrictions is not None and _NO_WORKER in task.worker_restrictions
-
-
-class Owner(Protocol):
-    """Whom the graphs belong to."""
-
-    def record(self, event: Record) -> None:
-        """Take note."""
-
-    def computed(self, job: JobRecord, value: bytes | Failure) -> None:
-        """A graph has ended."""
-
-    def begin_again(self, job: JobRecord) -> None:
-        """Its graph is to be entered once more."""
+__all__ = ["DaskGraphs"]
 
 
 @dataclass(eq=False)
 class _Graph:
-    job: JobRecord
+    job: str
+    delivery: Computation
+    priority: tuple[int, float]
     future: Future | None = None
     following: asyncio.Task[None] | None = None
-    dropping: asyncio.Task[None] | None = None
-    withheld: bool = False
-    bound: dict[Hashable, set[str] | None] = field(default_factory=dict)
-    """The workers that its user allows for tasks that are withheld."""
+    cancelling: asyncio.Task[None] | None = None
+    is_cancelled: bool = False
+    is_suspended: bool = False
+    bound: dict[Hashable, Collection[str] | None] = field(default_factory=dict)
+    """The workers that its user allows, of tasks that are suspended."""
 
     states: dict[Hashable, str] = field(default_factory=dict)
     count: Counter[str] = field(default_factory=Counter)
     """How many of its tasks are in each state."""
 
+    started: dict[Hashable, None] = field(default_factory=dict)
     done: set[Hashable] = field(default_factory=set)
-    """Tasks that have been; where their results were lost with a worker they run again."""
+    """Tasks that have ended well; where their results were lost with a worker they run again."""
 
-    attempts: dict[Hashable, Attempt] = field(default_factory=dict)
+    is_changed: bool = False
 
 
-class Graphs:
-    """All graphs that are in Dask. Its methods run in the scheduler's event loop."""
+class DaskGraphs:
+    """All graphs that are in Dask. Its methods run in the scheduler's event loop.
 
-    def __init__(self, scheduler: Scheduler, client: Client, owner: Owner) -> None:
-        self.scheduler, self.client, self.owner = scheduler, client, owner
-        self._orders = Orders(scheduler)
+    Parameters
+    ----------
+    client
+        By which graphs enter Dask.
+    handle
+        Is told what happens to them.
+    """
+
+    def __init__(self, scheduler: Scheduler, client: Client, handle: Callable[[Event], None]) -> None:
+        self._scheduler, self._client, self._handle = scheduler, client, handle
         self._graphs: dict[str, _Graph] = {}
 
-    def begin(self, job: JobRecord) -> None:
-        """Enter the graph of `job`, whose delivery is a `Computation`."""
-        job.next_group = job.groups
-        job.units_planned = job.units_done = 0
-        job.begun.clear()
-        graph = self._graphs[job.id] = _Graph(job)
+    def start(self, job: str, delivery: Delivery, priority: tuple[int, float]) -> None:
+        """Enter the graph of a job."""
+        assert isinstance(delivery, Computation)
+        graph = self._graphs[job] = _Graph(job, delivery, priority)
         graph.following = asyncio.create_task(self._follow(graph))
-
-    def close(self) -> None:
-        """The scheduler closes: follow them no more."""
-        for graph in self._graphs.values():
-            if graph.following is not None:
-                graph.following.cancel()
-        self._graphs.clear()
 
     async def _follow(self, graph: _Graph) -> None:
         value: bytes | Failure
         try:
             # In a thread: it optimizes and pickles the graph, however large that is.
-            graph.future = future = await asyncio.to_thread(self._enter, graph.job)
-            if graph.job.status != "running":
-                self.drop(graph.job)
+            graph.future = future = await asyncio.to_thread(self._enter, graph)
+            if graph.is_cancelled:
+                self.cancel(graph.job)
             value = await asyncio.to_thread(dumps, await future)
         except FutureCancelledError:
-            self._forget(graph, "cancelled")
-            if graph.job.status == "running":  # a client had Dask forget everything
-                self.owner.begin_again(graph.job)
+            self._forget(graph)
+            self._handle(GraphForgotten(graph.job))
             return
         except Exception as error:
             value = Failure.of(error)
-        self._forget(graph, "failed")
-        self.owner.computed(graph.job, value)
+        self.changed()  # what its last tasks did comes before its end
+        self._forget(graph)
+        self._handle(GraphEnded(graph.job, value))
 
-    def _enter(self, job: JobRecord) -> Future:
-        assert isinstance(job.delivery, Computation)
-        with dask.annotate(**{GRAPH_JOB: job.id}):
-            future: Future = self.client.compute(
-                job.delivery.collection, priority=dask_priority(job.order, job.due)
+    def _enter(self, graph: _Graph) -> Future:
+        with dask.annotate(**{GRAPH_JOB: graph.job}):
+            future: Future = self._client.compute(
+                graph.delivery.collection, priority=dask_priority(graph.priority)
             )
         return future
 
-    def _forget(self, graph: _Graph, outcome: AttemptOutcome) -> None:
-        for key in list(graph.attempts):
-            self._end(graph, key, outcome, 0.0)
-        del self._graphs[graph.job.id]
+    def _forget(self, graph: _Graph) -> None:
+        self._graphs.pop(graph.job, None)
         if graph.future is not None:
             graph.future.release()
 
-    def drop(self, job: JobRecord) -> None:
-        """Nobody wants it any more: tasks that run end, no other begins."""
-        graph = self._graphs.get(job.id)
-        if graph is not None and graph.future is not None:
-            graph.dropping = asyncio.create_task(graph.future.cancel(force=True))
+    def cancel(self, job: str) -> None:
+        """Nobody wants a graph any more: running tasks end, no other begins."""
+        if (graph := self._graphs.get(job)) is not None:
+            graph.is_cancelled = True
+            if graph.future is not None:
+                graph.cancelling = asyncio.create_task(graph.future.cancel(force=True))
 
-    def reorder(self, job: JobRecord) -> None:
-        """The job's class or deadline has changed: what waits for a slot finds its new place."""
-        if (graph := self._graphs.get(job.id)) is None:
-            return
-        for state in self._tasks(graph):
-            if state.priority is not None:
-                waits = state.state == "queued"
-                if waits:
-                    self.scheduler.queued.remove(state)
-                state.priority = (-dask_priority(job.order, job.due), *state.priority[1:])
-                if waits:
-                    self.scheduler.queued.add(state)
+    def reorder(self, job: str, priority: tuple[int, float]) -> None:
+        """Give a graph another priority: what waits for a slot finds its new place."""
+        if (graph := self._graphs.get(job)) is not None:
+            graph.priority = priority
+            dask_api.reorder_tasks(self._scheduler, self._tasks(graph), dask_priority(priority))
 
-    # Held, and let go on.
-
-    def withhold(self, job: JobRecord) -> None:
-        """Its tasks that have not begun wait until `let_go_on`, also those that are on workers already."""
-        graph = self._graphs.get(job.id)
-        if graph is None or graph.withheld:
-            return
-        graph.withheld = True
+    def suspend(self, job: str) -> list[str]:
+        """Have tasks that have not begun wait until `resume`. Returns the workers that have some of them."""
+        graph = self._graphs.get(job)
+        if graph is None or graph.is_suspended:
+            return []
+        graph.is_suspended = True
         tasks = self._tasks(graph)
-        for task in tasks:
-            self._bind(graph, task)
-        self.scheduler.transitions({task.key: "released" for task in tasks if task.state == "queued"}, _HOLD)
-        for worker in {task.processing_on.address for task in tasks if task.processing_on}:
-            self._orders.give_back_graph(worker, job.id)
-        self._orders.send()
+        graph.bound |= dask_api.bind_tasks(self._scheduler, tasks)
+        dask_api.hold_tasks(self._scheduler, tasks)
+        return sorted({task.processing_on.address for task in tasks if task.processing_on})
 
-    def _bind(self, graph: _Graph, task: TaskState) -> None:
-        graph.bound[task.key] = task.worker_restrictions
-        task.worker_restrictions = {_NO_WORKER}
+    def resume(self, job: str) -> None:
+        """Tasks may begin again."""
+        graph = self._graphs.get(job)
+        if graph is not None and graph.is_suspended:
+            graph.is_suspended = False
+            bound, graph.bound = graph.bound, {}
+            dask_api.release_tasks(self._scheduler, self._tasks(graph), bound)
 
-    def let_go_on(self, job: JobRecord) -> None:
-        """Its tasks may begin again."""
-        graph = self._graphs.get(job.id)
-        if graph is None or not graph.withheld:
-            return
-        graph.withheld = False
-        tasks = self._tasks(graph)
-        for task in tasks:
-            task.worker_restrictions = graph.bound.get(task.key)
-        graph.bound.clear()
-        waiting = {task.key: "released" for task in tasks if task.state == "no-worker"}
-        self.scheduler.transitions(waiting, _LET_GO)
+    def close(self) -> None:
+        """The scheduler closes: follow no graph any more."""
+        for graph in self._graphs.values():
+            if graph.following is not None:
+                graph.following.cancel()
+        self._graphs.clear()
 
     def _tasks(self, graph: _Graph) -> list[TaskState]:
-        return [task for key in graph.states if (task := self.scheduler.tasks.get(key)) is not None]
+        return [task for key in graph.states if (task := self._scheduler.tasks.get(key)) is not None]
 
-    # What the scheduler tells.
-
-    def transition(self, key: Hashable, start: str, finish: str, what: dict[str, Any]) -> bool:
-        """Follow a key through Dask's states; False if it is no graph's."""
-        if not self._graphs or (state := self.scheduler.tasks.get(key)) is None:
+    def transition(self, key: Hashable, start: str, finish: str, facts: dict[str, Any]) -> bool:
+        """Follow a task through Dask's states; False if it is no graph's."""
+        if not self._graphs or (task := self._scheduler.tasks.get(key)) is None:
             return False
-        graph = self._graphs.get((state.annotations or {}).get(GRAPH_JOB, ""))
+        graph = self._graphs.get((task.annotations or {}).get(GRAPH_JOB, ""))
         if graph is None:
             return False
-        if key not in graph.states:
-            graph.job.units_planned += 1
-            if graph.withheld:
-                self._bind(graph, state)
-        else:
+        if key in graph.states:
             graph.count[graph.states[key]] -= 1
+        elif graph.is_suspended:
+            graph.bound |= dask_api.bind_tasks(self._scheduler, [task])
         graph.states[key] = finish
         graph.count[finish] += 1
+        graph.is_changed = True
         if finish == "processing":
-            worker = state.processing_on.server_id
-            kind = f"{graph.job.delivery.name} {state.prefix.name}"
-            graph.attempts[key] = attempt = Attempt(
-                id=new_id(), job=graph.job.id, unit=str(key), kind=kind, frames=1, worker=worker
-            )
-            self.owner.record(AttemptStarted(attempt=attempt))
-        elif start == "processing" and key in graph.attempts:
-            spans = what.get("startstops") or ()
-            seconds = sum(span["stop"] - span["start"] for span in spans if span["action"] == "compute")
-            outcomes: dict[str, AttemptOutcome] = {"memory": "done", "erred": "failed"}
-            # Held before it began: it ran for no time at all.
-            otherwise: AttemptOutcome = "rescheduled" if what.get("stimulus_id") == GRAPH_JOB else "lost"
-            self._end(graph, key, outcomes.get(finish, otherwise), seconds)
+            kind = f"{graph.delivery.name} {task.prefix.name}"
+            graph.started[key] = None
+            self._handle(GraphTaskStarted(graph.job, str(key), kind, task.processing_on.address))
+        elif start == "processing" and key in graph.started:
+            del graph.started[key]
+            self._handle(_task_ended(graph.job, str(key), finish, facts))
         if finish == "memory":
             graph.done.add(key)
-            graph.job.units_done = len(graph.done)
-            graph.job.begun[0] = len(graph.done) / graph.job.units_planned
         return True
 
-    def _end(self, graph: _Graph, key: Hashable, outcome: AttemptOutcome, seconds: float) -> None:
-        attempt = graph.attempts.pop(key)
-        self.owner.record(AttemptEnded(attempt=attempt, outcome=outcome, run_seconds=seconds))
+    def has(self, task: TaskState) -> bool:
+        """Whether a task is of some job's graph."""
+        return (task.annotations or {}).get(GRAPH_JOB, "") in self._graphs
 
-    # What is known of them.
+    def changed(self) -> None:
+        """Tell how far graphs are whose tasks have changed their states."""
+        for graph in self._graphs.values():
+            if graph.is_changed:
+                graph.is_changed = False
+                count = graph.count
+                self._handle(
+                    GraphChanged(
+                        graph.job,
+                        tasks=len(graph.states),
+                        done=len(graph.done),
+                        running=count["processing"],
+                        queued=0 if graph.is_suspended else count["queued"] + count["no-worker"],
+                        demand=0 if graph.is_suspended else self._demand(graph),
+                    )
+                )
 
-    def waiting(self) -> list[tuple[int, str]]:
-        """The class orders and job ids of tasks without a slot, of each job no more than all slots."""
-        slots = self.scheduler.total_nthreads
-        return [
-            (graph.job.order, graph.job.id)
-            for graph in self._graphs.values()
-            if not graph.withheld
-            for _ in range(min(self._without_slot(graph), slots))
-        ]
-
-    def _without_slot(self, graph: _Graph) -> int:
-        # Those that no worker fits would take no slot that is given up: they wait for a worker.
+    def _demand(self, graph: _Graph) -> int:
+        # Tasks that no worker fits would take no slot that is given up: they wait for a worker.
         # Dask sends tasks that need others' results to a worker at once; there they wait for a thread.
-        tasks = map(self.scheduler.tasks.get, graph.attempts)
+        tasks = map(self._scheduler.tasks.get, graph.started)
         workers = {task.processing_on for task in tasks if task is not None and task.processing_on}
         beyond: int = sum(max(0, len(worker.processing) - worker.nthreads) for worker in workers)
         return graph.count["queued"] + beyond
 
-    def notice(self, job: JobRecord) -> str:
-        """What its user shall know: workers are there, and none may run some of its tasks."""
-        graph = self._graphs.get(job.id)
-        if graph is None or graph.withheld or not graph.count["no-worker"] or not self.scheduler.running:
+    def notice(self, job: str) -> str:
+        """What the user of a graph shall know: workers are there, and none may run some of its tasks."""
+        graph = self._graphs.get(job)
+        if graph is None or graph.is_suspended or not graph.count["no-worker"] or not self._scheduler.running:
             return ""
         unfit = [task for task in self._tasks(graph) if task.state == "no-worker"]
         if not unfit:
@@ -279,14 +228,11 @@ class Graphs:
         wanted = " ".join([*resources, *sorted(places)])
         return f"no worker fits {len(unfit)} of its tasks: bring one with {wanted}, or cancel the job"
 
-    def running(self, job: JobRecord) -> int:
-        """How many of its tasks are on workers."""
-        graph = self._graphs.get(job.id)
-        return 0 if graph is None else graph.count["processing"]
 
-    def described(self, job: JobRecord) -> dict[str, int]:
-        """How many of its tasks are in which state, in the words of a job's description."""
-        if (graph := self._graphs.get(job.id)) is None:
-            return {}
-        queued = 0 if graph.withheld else graph.count["queued"] + graph.count["no-worker"]
-        return {"units_running": graph.count["processing"], "units_queued": queued}
+def _task_ended(job: str, task: str, finish: str, facts: dict[str, Any]) -> GraphTaskEnded:
+    spans = facts.get("startstops") or ()
+    seconds = sum(span["stop"] - span["start"] for span in spans if span["action"] == "compute")
+    outcomes: dict[str, AttemptOutcome] = {"memory": "done", "erred": "failed"}
+    # Suspended before it began: it ran for no time at all.
+    otherwise: AttemptOutcome = "rescheduled" if facts.get("stimulus_id") == dask_api.STIMULUS else "lost"
+    return GraphTaskEnded(job, task, outcomes.get(finish, otherwise), seconds)

@@ -11,21 +11,27 @@ from typing import TYPE_CHECKING, Any
 
 from distributed.protocol.pickle import dumps, loads
 
+from mediadask import dask_api
 from mediadask.errors import InvalidRequest
+from mediadask.pool.core import Now
+from mediadask.pool.core.events import CancelJob, ReprioritizeJob
 from mediadask.pool.history import new_id, utc_now
+from mediadask.pool.scheduler.planning import job_spec
 
 if TYPE_CHECKING:
     from distributed import Scheduler
 
-    from mediadask.pool.config import PoolConfig
-    from mediadask.pool.scheduler.backlog import JobRecord
-    from mediadask.pool.scheduler.steward import Steward
-    from mediadask.pool.scheduler.worklist import Worklist
+    from mediadask.pool.core.jobs import Job
+    from mediadask.pool.ledger.ledger import Ledger
+    from mediadask.pool.scheduler.driver import Driver
+    from mediadask.pool.scheduler.scaler import Scaler
+    from mediadask.pool.scheduler.watchdog import Watchdog
+    from mediadask.pool.view.pool_view import PoolView
 
 __all__ = ["Services"]
 
 _OWN_CLIENTS = 2
-"""The foreman's, and the one that a Dask scheduler always has for work that nobody waits for."""
+"""The pool's, and the one that a Dask scheduler always has for work that nobody waits for."""
 
 _FAREWELL_SECONDS = 5.0
 _LOOK_SECONDS = 0.05
@@ -36,11 +42,18 @@ class Services:
     """Arguments and answers are plain data, or pickled where they are not."""
 
     def __init__(
-        self, scheduler: Scheduler, config: PoolConfig, worklist: Worklist, steward: Steward
+        self,
+        scheduler: Scheduler,
+        driver: Driver,
+        scaler: Scaler,
+        watchdog: Watchdog,
+        ledger: Ledger,
+        view: PoolView,
     ) -> None:
-        self._scheduler, self._config = scheduler, config
-        self._worklist, self._steward = worklist, steward
-        self._draining = False
+        self._scheduler, self._driver, self._scaler = scheduler, driver, scaler
+        self._watchdog, self._ledger, self._view = watchdog, ledger, view
+        self._state, self._config = driver.state, driver.state.config
+        self._is_draining = self._has_page = False
         self._closing: list[asyncio.Task[None]] = []
 
     def register(self) -> None:
@@ -59,7 +72,7 @@ class Services:
             self.down,
             self.dashboard,
         ):
-            self._scheduler.handlers[f"mediadask_{serve.__name__}"] = serve
+            dask_api.serve(self._scheduler, f"mediadask_{serve.__name__}", serve)
 
     # One job.
 
@@ -67,32 +80,39 @@ class Services:
         self, name: str, show: str, priority: str | None, deadline: str | None, payload: bytes
     ) -> dict[str, Any]:
         """A delivery becomes a job. Returns its description."""
-        if self._draining:
+        if self._is_draining:
             raise InvalidRequest("the pool takes no more jobs: it is going down", where=self._name)
         priority = self._config.class_named(priority)
         delivery = await asyncio.to_thread(loads, payload)
-        due = datetime.fromisoformat(deadline) if deadline else None
-        job = self._worklist.add(
-            new_id(), name, show, priority, due, delivery, payload, submitted=utc_now(), waited_seconds=0.0
+        spec = job_spec(
+            delivery,
+            id=new_id(),
+            name=name,
+            show=show,
+            priority=priority,
+            deadline=datetime.fromisoformat(deadline) if deadline else None,
+            payload=payload,
+            submitted=utc_now(),
         )
-        return self._described(job)
+        self._driver.submit(spec, delivery)
+        return self._described(self._state.job(spec.id))
 
     async def describe(self, jobs: list[str] | None = None) -> list[dict[str, Any]]:
         """What is known of these jobs, or of all, first come first."""
-        known = self._worklist if jobs is None else map(self._worklist.job, jobs)
+        known = self._state.jobs() if jobs is None else map(self._state.job, jobs)
         return [self._described(job) for job in known]
 
     async def wait(self, job: str, timeout: float) -> dict[str, Any]:
         """Its description when it has ended, or after `timeout` seconds."""
-        record = self._worklist.job(job)
+        known = self._state.job(job)
         with suppress(TimeoutError):
-            await asyncio.wait_for(record.ended.wait(), timeout)
-        return self._described(record)
+            await asyncio.wait_for(self._driver.ended(job), timeout)
+        return self._described(known)
 
     async def values(self, job: str, start: int) -> bytes:
         """Pickled: groups' values from `start` on, as many as fit a message, each bytes or a `Failure`."""
         page, size = [], 0
-        for value in self._worklist.job(job).values[start:]:
+        for value in self._state.job(job).values[start:]:
             page.append(value)
             size += len(value) if isinstance(value, bytes) else 200
             if size > _PAGE_BYTES:
@@ -101,37 +121,38 @@ class Services:
 
     async def delivery(self, job: str) -> bytes:
         """The delivery itself, pickled, for a client that did not submit it."""
-        return self._worklist.job(job).payload
+        return self._state.job(job).spec.payload
 
     async def cancel(self, job: str) -> None:
         """Nothing of it starts any more, and what runs stops at its next checkpoint."""
-        self._worklist.cancel(self._worklist.job(job))
+        self._driver.handle(CancelJob(self._state.job(job).id))
 
     async def reprioritize(self, job: str, priority: str | None, deadline: str | None) -> None:
         """Another class or deadline, at once."""
-        record = self._worklist.job(job)
-        self._worklist.reprioritize(
-            record,
-            record.priority if priority is None else self._config.class_named(priority),
-            record.deadline if deadline is None else datetime.fromisoformat(deadline),
+        known = self._state.job(job)
+        self._driver.handle(
+            ReprioritizeJob(
+                job,
+                known.priority if priority is None else self._config.class_named(priority),
+                known.deadline if deadline is None else datetime.fromisoformat(deadline),
+            )
         )
 
-    def _described(self, job: JobRecord) -> dict[str, Any]:
+    def _described(self, job: Job) -> dict[str, Any]:
         """As plain data. ``held`` says why nothing more of it begins, where that is so."""
-        scaler = self._steward.scaler
-        described = self._worklist.described(job)
-        if job.status != "running":
+        described = job.description(Now.read().seconds)
+        if not job.is_open:
             return {**described, "notice": "", "trouble": "", "held": ""}
-        begun = any(
-            described[key] for key in ("units_running", "units_paused", "units_done", "groups_failed")
+        notices = (
+            self._scaler.notice(job.show),
+            self._watchdog.trouble(),
+            self._driver.graphs.notice(job.id),
         )
-        notices = scaler.notice(job.show), self._worklist.graphs.notice(job)
         return {
             **described,
-            "status": "running" if begun else "waiting",
             "notice": "; ".join(filter(None, notices)),
-            "trouble": scaler.trouble(),
-            "held": scaler.held(job.show),
+            "trouble": self._scaler.trouble(),
+            "held": self._scaler.held(job.show),
         }
 
     # The pool.
@@ -143,31 +164,35 @@ class Services:
     async def status(self) -> dict[str, Any]:
         """Tiers with their workers, the jobs that have not ended, what is wrong, and by their ids the jobs
         that end, or would, before the pool goes down."""
-        view, scaler = self._steward.view, self._steward.scaler
+        scaler = self._scaler
         return {
             "name": self._name,
-            "going_down": self._draining,
+            "going_down": self._is_draining,
             "waits_for": [job.id for job in self._to_end_first()],
-            "trouble": scaler.trouble(),
-            "because": scaler.wish.because,
-            "ledger_away_seconds": self._steward.books.ledger.away_seconds,
-            "tiers": [{**tier, "reclaimed": tier["tier"] in scaler.reclaimed} for tier in view.tiers()],
-            "jobs": [self._described(self._worklist.job(job["id"])) for job in view.running()],
+            "trouble": "; ".join(filter(None, (scaler.trouble(), self._watchdog.trouble()))),
+            "because": scaler.target.because,
+            "ledger_away_seconds": self._ledger.away_seconds,
+            "ledger_trouble": self._ledger.trouble,
+            "tiers": [{**tier, "reclaimed": tier["tier"] in scaler.reclaimed} for tier in self._view.tiers()],
+            "jobs": [self._described(job) for job in self._view.open_jobs()],
         }
 
     async def report_table(self, report: str, by: str) -> bytes:
         """Pickled: the table `turnaround` or `costs` from the ledger."""
-        table = await self._steward.table(report, by)
+        table = await self._view.table(report, by)
         return bytes(dumps(table))
 
     async def reclaim(self, tier: str, reclaimed: bool) -> None:
         """A tier's workers go, whatever they run, or may come again."""
-        self._steward.scaler.reclaim(tier, reclaimed)
+        self._scaler.reclaim(tier, reclaimed)
 
     async def dashboard(self) -> None:
         """Serve the dashboard from now on."""
-        await asyncio.to_thread(import_module, "mediadask.pool.view.dashboard")
-        self._steward.show_page()
+        if not self._has_page:
+            self._has_page = True
+            page = await asyncio.to_thread(import_module, "mediadask.pool.view.dashboard")
+            if dask_api.start_dashboard(self._scheduler):
+                page.add_page(self._scheduler, self._view)
 
     async def down(self, now: bool) -> dict[str, Any]:
         """Take no more jobs; close the scheduler when those that can have ended, or now.
@@ -175,25 +200,24 @@ class Services:
         What is not done by then is done by the next pool of the same name; of a pool without one it is
         cancelled. Returns the status.
         """
-        self._draining = True
+        self._is_draining = True
         if now or not self._closing:
             self._closing.append(asyncio.create_task(self._close(now)))
         return await self.status()
 
-    def _to_end_first(self) -> list[JobRecord]:
+    def _to_end_first(self) -> list[Job]:
         """A job that a budget holds does not end; only what it has on workers does."""
-        worklist = self._worklist
-        return [job for job in worklist.open() if not (worklist.holds(job) and worklist.at_rest(job))]
+        return [job for job in self._state.open_jobs() if not (job.is_held and self._state.is_at_rest(job))]
 
     async def _close(self, now: bool) -> None:
-        waited = not now and self._worklist.open()
+        waited = not now and self._state.open_jobs()
         while not now and self._to_end_first():
             await asyncio.sleep(_LOOK_SECONDS)
         if self._config.name is None:
-            for job in self._worklist.open():
-                held = self._steward.scaler.held(job.show)
+            for job in self._state.open_jobs():
+                held = self._scaler.held(job.show)
                 why = f"the pool went down before it could go on: {held}" if held else "the pool went down"
-                self._worklist.cancel(job, why)
+                self._driver.handle(CancelJob(job.id, why))
         give_up = monotonic() + _FAREWELL_SECONDS
         while waited and len(self._scheduler.clients) > _OWN_CLIENTS and monotonic() < give_up:
             await asyncio.sleep(_LOOK_SECONDS)  # who waits for a result still fetches it

@@ -19,7 +19,7 @@ from tornado.ioloop import IOLoop
 if TYPE_CHECKING:
     from distributed import Scheduler
 
-    from mediadask.pool.view.glance import PoolView, Row
+    from mediadask.pool.view.pool_view import PoolView, Row
 
 __all__ = ["add_page"]
 
@@ -30,10 +30,13 @@ _PARTS = ["compute", "retries", "displaced", "idle"]
 _TABLE = '<table style="width: 100%; text-align: left"><tr>{head}</tr>{body}</table>'
 
 
-def add_page(scheduler: Scheduler, view: PoolView, prefix: str = "/") -> None:
-    """Add the page to a running scheduler's dashboard and its menu; where it has none, do nothing."""
+def add_page(scheduler: Scheduler, view: PoolView) -> None:
+    """Add the page to a running scheduler's dashboard and its menu, under the prefix that Dask's own pages
+    have; where it has no dashboard, do nothing.
+    """
     if "dashboard" not in scheduler.services or not scheduler.http_application.applications:
         return
+    prefix = scheduler.http_application.applications[0].prefix
     variables = template_variables(scheduler)
 
     def page(scheduler: Scheduler, extra: dict[str, Any], document: Any) -> None:
@@ -63,7 +66,7 @@ class PoolPage(DashboardComponent):
         self.turnaround = ColumnDataSource({"priority": [], "p50": [], "p90": [], "max": [], "target": []})
         self.jobs = Div(sizing_mode="stretch_width")
         self.delays = Div(sizing_mode="stretch_width")
-        self.tiers = ColumnDataSource({"tier": [], "workers": [], "requested": [], "wished": []})
+        self.tiers = ColumnDataSource({"tier": [], "workers": [], "requested": [], "target": []})
         self.spend = ColumnDataSource({"show": [], **{part: [] for part in _PARTS}, "budget": []})
         self.headline = Div(sizing_mode="stretch_width")
         self._turnaround_plot = self._draw_turnaround()
@@ -117,17 +120,17 @@ class PoolPage(DashboardComponent):
         self._update_spend(self.view.costs)
 
     def _update_headline(self) -> None:
-        scaler, ledger = self.view.scaler, self.view.books.ledger
-        parts = [f"{len(scaler.scheduler.workers)} workers, {scaler.wish.total} wished for"]
-        parts += [scaler.wish.because] if scaler.wish.because else []
+        scaler, ledger = self.view.scaler, self.view.ledger
+        parts = [f"{len(self.view.state.workers)} workers, target {scaler.target.total}"]
+        parts += [scaler.target.because] if scaler.target.because else []
         if ledger.away_seconds:
             parts.append(f"<b>the ledger's database has been away for {ledger.away_seconds:.0f} s</b>")
         self.headline.text = "; ".join(parts)
 
     def _update_turnaround(self, table: list[Row]) -> None:
-        classes = self.view.books.config.classes
+        classes = self.view.config.classes
         ended = {row["priority"]: row for row in table}
-        names = list(self.view.books.config.class_names)
+        names = list(self.view.config.class_names)
         self._turnaround_plot.y_range.factors = names[::-1]
         self.turnaround.data = {
             "priority": names,
@@ -162,7 +165,7 @@ class PoolPage(DashboardComponent):
 
     def _draw_tiers(self) -> Any:
         plot = figure(
-            title="Workers and wish", x_range=FactorRange(), height=240, toolbar_location=None,
+            title="Workers and target", x_range=FactorRange(), height=240, toolbar_location=None,
             sizing_mode="stretch_width", y_range=DataRange1d(start=0),
         )  # fmt: skip
         plot.vbar_stack(
@@ -170,14 +173,14 @@ class PoolPage(DashboardComponent):
             color=[Category10_4[2], "#cccccc"], legend_label=["there", "requested"],
         )  # fmt: skip
         plot.scatter(
-            x="tier", y="wished", marker="diamond", size=16, color=Category10_4[3], source=self.tiers,
-            legend_label="wished",
+            x="tier", y="target", marker="diamond", size=16, color=Category10_4[3], source=self.tiers,
+            legend_label="target",
         )  # fmt: skip
         return plot
 
     def _draw_spend(self) -> Any:
         plot = figure(
-            title=f"Spend, {self.view.books.config.currency}", x_range=FactorRange(), height=240,
+            title=f"Spend, {self.view.config.currency}", x_range=FactorRange(), height=240,
             toolbar_location=None, sizing_mode="stretch_width", y_range=DataRange1d(start=0),
         )  # fmt: skip
         plot.vbar_stack(

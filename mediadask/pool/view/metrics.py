@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from prometheus_client.core import Metric
 
-    from mediadask.pool.view.glance import PoolView
+    from mediadask.pool.view.pool_view import PoolView
 
 __all__ = ["PoolMetrics"]
 
@@ -52,7 +52,7 @@ class PoolMetrics:
         yield from self._of_jobs()
         yield from self._of_tiers()
         yield from self._of_shows()
-        ledger = self._view.books.ledger
+        ledger = self._view.ledger
         yield GaugeMetricFamily(
             "mediadask_ledger_backlog_events", "Events that wait to be written", value=ledger.backlog
         )
@@ -64,7 +64,7 @@ class PoolMetrics:
         )
 
     def _of_jobs(self) -> Iterator[Metric]:
-        names = self._view.books.config.class_names
+        names = self._view.config.class_names
         jobs, units = Counter[str](), Counter[tuple[str, str]]()
         for job in self._view.running():
             priority = job["priority"]
@@ -96,17 +96,17 @@ class PoolMetrics:
         for row in self._view.turnaround:
             for quantile in ("p50", "p90", "max"):
                 metric.add_metric([str(row["priority"]), quantile], row[f"{quantile}_seconds"])
-        for name, each in self._view.books.config.classes.items():
+        for name, each in self._view.config.classes.items():
             targets.add_metric([name], each.target_turnaround)
         yield metric
         yield targets
 
     def _of_tiers(self) -> Iterator[Metric]:
         metric = GaugeMetricFamily(
-            "mediadask_workers", "Workers there, requested, and wished for", labels=["tier", "state"]
+            "mediadask_workers", "Workers there, requested, and the target", labels=["tier", "state"]
         )
         for row in self._view.tiers():
-            for label, column in (("there", "workers"), ("requested", "requested"), ("wished", "wished")):
+            for label, column in (("there", "workers"), ("requested", "requested"), ("target", "target")):
                 metric.add_metric([row["tier"], label], row[column])
         yield metric
 

@@ -1,1 +1,1 @@
-"""The worker's side of a pool: runs units, and has them step aside between frames."""
+"""The worker's side of a pool: runs units, and has them pause between frames."""

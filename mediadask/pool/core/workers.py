@@ -1,0 +1,111 @@
+"""The workers of a pool, with their leases."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from mediadask.pool import history
+from mediadask.pool.core.commands import Write
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from mediadask.pool.config import PoolConfig
+    from mediadask.pool.core.clock import Now
+    from mediadask.pool.core.commands import Command
+    from mediadask.pool.core.events import WorkerJoined, WorkerLeft
+
+__all__ = ["Worker", "Workers"]
+
+
+@dataclass(eq=False, slots=True)
+class Worker:
+    """A worker that is there."""
+
+    address: str
+    server_id: str
+    name: str
+    tier: str
+    threads: int
+    has_nanny: bool
+    joined_at: float
+
+    replaced_because: str = ""
+    """Why the pool ends its process, once it does: units that run there did no harm."""
+
+    paused_at: float | None = None
+    """When it got no more work because a unit hangs there."""
+
+    graph_tasks: int = 0
+    """Tasks of jobs' graphs that it has."""
+
+
+class Workers:
+    """All workers by address."""
+
+    def __init__(self, config: PoolConfig, out: list[Command]) -> None:
+        self._config, self._out = config, out
+        self._workers: dict[str, Worker] = {}
+        self.threads = 0
+        """Of all of them."""
+
+        self.startup_seconds: dict[str, float] = {}
+        """What the latest worker of each tier took to arrive."""
+
+    def __iter__(self) -> Iterator[Worker]:
+        return iter(self._workers.values())
+
+    def __len__(self) -> int:
+        return len(self._workers)
+
+    def get(self, address: str) -> Worker | None:
+        """The worker at this address, if there is one."""
+        return self._workers.get(address)
+
+    def emptied(self) -> list[str]:
+        """The addresses of workers that get no more work, because a unit hangs there."""
+        return [worker.address for worker in self._workers.values() if worker.paused_at is not None]
+
+    def join(self, event: WorkerJoined, now: Now) -> Worker:
+        """A worker has come: its lease begins."""
+        tier = self._config.tier_of(event.name)
+        worker = Worker(
+            event.address, event.server_id, event.name, tier, event.threads, event.has_nanny, now.seconds
+        )
+        self._workers[event.address] = worker
+        self.threads += event.threads
+        if event.startup_seconds is not None:
+            self.startup_seconds[tier] = event.startup_seconds
+        self._out.append(
+            Write(
+                history.WorkerJoined(
+                    worker=event.server_id,
+                    name=event.name,
+                    tier=tier,
+                    price_per_hour=self._config.tiers[tier].price_per_hour,
+                    threads=event.threads,
+                    startup_seconds=event.startup_seconds,
+                    at=now.utc,
+                )
+            )
+        )
+        return worker
+
+    def leave(self, event: WorkerLeft, now: Now) -> None:
+        """A worker is gone: its lease ends."""
+        worker = self._workers.pop(event.address, None)
+        if worker is not None:
+            self.threads -= worker.threads
+            self._end_lease(worker, event.reason, now)
+
+    def end_leases(self, reason: str, now: Now) -> None:
+        """The pool closes: every lease ends."""
+        for worker in self._workers.values():
+            self._end_lease(worker, reason, now)
+
+    def _end_lease(self, worker: Worker, reason: str, now: Now) -> None:
+        seconds = now.seconds - worker.joined_at
+        self._out.append(
+            Write(history.WorkerLeft(worker=worker.server_id, seconds=seconds, reason=reason, at=now.utc))
+        )

@@ -1,0 +1,69 @@
+"""Who may read the pages and metrics of this machine's pools in a browser: pages that came from them.
+
+They are served on loopback, but a browser here also runs the pages of others. One of those may give its own
+name the address 127.0.0.1 and then read what answers there as its own (DNS rebinding), or open a websocket,
+which browsers allow to every page. Such requests name another host, or another origin.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+import dask.config
+from tornado.routing import Matcher, Rule
+from tornado.web import RequestHandler
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
+
+    from distributed import Worker
+    from tornado.httputil import HTTPServerRequest
+    from tornado.web import Application
+
+__all__ = ["dask_setup", "guard"]
+
+_LOOPBACK = ("127.0.0.1", "::1", "localhost")
+_ORIGINS = "distributed.scheduler.dashboard.bokeh-application.allow_websocket_origin"
+
+
+def guard(application: Application) -> None:
+    """Have a Dask server's HTTP application answer only requests to loopback, from its own pages or none.
+
+    A proxy before it makes it another host: the names in Dask's setting ``allow_websocket_origin`` are
+    admitted, too, but for ``*``, which is Dask's default.
+    """
+    named = [name.lower() for name in dask.config.get(_ORIGINS) if name != "*"]
+    application.default_router.rules.insert(0, Rule(_Foreign(named), _Refusal))
+
+
+async def dask_setup(worker: Worker) -> None:
+    """Called by Dask in each worker that loads this module first."""
+    guard(worker.http_application)
+
+
+class _Foreign(Matcher):
+    def __init__(self, named: Collection[str]) -> None:
+        self._named = named
+
+    def match(self, request: HTTPServerRequest) -> dict[str, Any] | None:
+        """As Tornado asks: not None where the request is one to refuse."""
+        host, origin = request.host.lower(), request.headers.get("Origin")
+        is_here = request.host_name in _LOOPBACK or self._is_named(host)
+        if origin is None:
+            return None if is_here else {}
+        theirs = urlsplit(origin.lower()).netloc
+        return None if is_here and (theirs == host or self._is_named(theirs)) else {}
+
+    def _is_named(self, host: str) -> bool:
+        return host in self._named or (urlsplit(f"//{host}").hostname or "") in self._named
+
+
+class _Refusal(RequestHandler):
+    def prepare(self) -> None:
+        self.set_status(403)
+        self.set_header("Content-Type", "text/plain")
+        self.finish(
+            "this pool answers only requests to 127.0.0.1 or localhost, and its own pages; "
+            f"Dask's setting {_ORIGINS} names other hosts\n"
+        )

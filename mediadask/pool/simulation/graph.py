@@ -1,0 +1,204 @@
+"""A job that is a Dask graph: its tasks take slots beside those of batches, and its pool counts them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from mediadask.delivery import Failure
+from mediadask.pool.core import events
+from mediadask.pool.simulation.dask import DaskTask
+
+if TYPE_CHECKING:
+    from mediadask.pool.core.events import GraphChanged
+    from mediadask.pool.history import AttemptOutcome
+    from mediadask.pool.simulation.dask import SimulatedDask
+    from mediadask.pool.simulation.model import GraphModel
+    from mediadask.pool.simulation.pool import SimulatedPool
+
+__all__ = ["SimulatedGraph", "Strangers"]
+
+_BEFORE_ALL = (-1, 0.0)
+"""Tasks of others have Dask's own priority, which is above that of all jobs."""
+
+
+class Strangers:
+    """Tasks on the pool's workers that are no job's."""
+
+    def __init__(self, dask: SimulatedDask) -> None:
+        self._dask = dask
+        self._entered = 0
+
+    def enter(self, seconds: float) -> None:
+        """Somebody enters one more."""
+        self._entered += 1
+        self._dask.enter(DaskTask(f"stranger-{self._entered}", self, _BEFORE_ALL, seconds=seconds, is_stranger=True))
+
+    def on(self, worker: str) -> int:
+        """How many this worker has."""
+        there = self._dask.workers.get(worker)
+        return 0 if there is None else sum(task.owner is self for task in there.processing.values())
+
+    def ended(self, task: DaskTask) -> None:
+        """As of a `TaskOwner`: nobody keeps its result."""
+        self._dask.release(task.key)
+
+    def failed(self, task: DaskTask, error: str) -> None:
+        """As of a `TaskOwner`: nobody asks why."""
+        self._dask.release(task.key)
+
+    def queued(self, task: DaskTask) -> None:
+        """As of a `TaskOwner`: nobody is told."""
+
+    started = lost = queued
+
+
+class SimulatedGraph:
+    """The tasks of one job: layer by layer, each ready when the layer before it has ended.
+
+    Parameters
+    ----------
+    times
+        How many graphs were entered before: their tasks may still run.
+    """
+
+    def __init__(
+        self, pool: SimulatedPool, job: str, model: GraphModel, priority: tuple[int, float], times: int
+    ) -> None:
+        self._times = times
+        self._pool, self._dask = pool, pool.dask
+        self.job, self.model, self._priority = job, model, priority
+        self._tasks: dict[str, DaskTask] = {}
+        """Those of the layer under way that have not ended."""
+
+        self._withheld: dict[str, DaskTask] = {}
+        self._began: dict[str, float] = {}
+        self._layer = 0
+        self._done = 0
+        self._told: GraphChanged | None = None
+        self._is_over = False
+        self._is_suspended = False
+
+    def enter(self) -> None:
+        """The graph comes into Dask."""
+        self._next_layer()
+
+    def reorder(self, priority: tuple[int, float]) -> None:
+        """Its tasks get another priority."""
+        self._priority = priority
+        for task in self._tasks.values():
+            self._dask.reprioritize(task, priority)
+
+    def suspend(self) -> None:
+        """Tasks that have not begun wait."""
+        self._is_suspended = True
+        for key, task in list(self._tasks.items()):
+            if task.state == "queued":
+                self._dask.release(key)
+                self._withheld[key] = self._tasks.pop(key)
+
+    def resume(self) -> None:
+        """Tasks may begin again."""
+        self._is_suspended = False
+        withheld, self._withheld = list(self._withheld), {}
+        for key in withheld:
+            self._enter(key)
+
+    def cancel(self) -> None:
+        """Nobody wants it: what runs goes on to its end, unseen."""
+        self._is_over = True
+        for key, task in list(self._tasks.items()):
+            if task.state == "processing":
+                self._off(task, "cancelled")
+            self._dask.release(key)
+
+    def vanish(self) -> None:
+        """The client that wanted it is gone, and Dask forgets its tasks."""
+        for key, task in list(self._tasks.items()):
+            if task.state == "processing":
+                self._off(task, "lost")
+            self._dask.release(key)
+        self._pool.graphs.pop(self.job, None)
+        self.forget()
+
+    def forget(self) -> None:
+        """Dask knows nothing of it any more."""
+        if not self._is_over:
+            self._is_over = True
+            self._pool.handle(events.GraphForgotten(self.job))
+
+    def tell(self) -> None:
+        """How far it is, if that has changed."""
+        running = sum(task.state == "processing" for task in self._tasks.values())
+        waiting = len(self._tasks) - running
+        told = events.GraphChanged(
+            self.job, sum(self.model.layers), self._done, running, waiting + len(self._withheld), waiting
+        )
+        if told != self._told and not self._is_over:
+            self._told = told
+            self._pool.handle(told)
+
+    def _next_layer(self) -> None:
+        if self._is_over:
+            return
+        if self._layer == len(self.model.layers):
+            self._is_over = True
+            self._pool.graphs.pop(self.job, None)
+            self._pool.handle(events.GraphEnded(self.job, b"graph"))
+            return
+        self._layer += 1
+        for number in range(self.model.layers[self._layer - 1]):
+            key = f"{self.job}-{self._times}-{self._layer}-{number}"
+            if self._is_suspended:
+                self._withheld[key] = DaskTask(key, self, self._priority)
+            else:
+                self._enter(key)
+
+    def _enter(self, key: str) -> None:
+        if not self._is_over:
+            task = DaskTask(key, self, self._priority, seconds=self.model.task_seconds)
+            self._tasks[key] = task
+            self._dask.enter(task)
+
+    # As of a `TaskOwner`.
+
+    def queued(self, task: DaskTask) -> None:
+        """Nobody is told before the next round."""
+
+    def started(self, task: DaskTask) -> None:
+        """A task is sent to a worker."""
+        if not self._is_over:
+            self._began[task.key] = self._pool.clock.seconds
+            self._pool.handle(events.GraphTaskStarted(self.job, task.key, "graph", task.worker))
+
+    def ended(self, task: DaskTask) -> None:
+        """A task has ended."""
+        if self._is_over:
+            return
+        self._off(task, "done")
+        del self._tasks[task.key]
+        self._done += 1
+        self._dask.release(task.key)
+        if not self._tasks and not self._withheld:
+            self._next_layer()
+
+    def failed(self, task: DaskTask, error: str) -> None:
+        """A task was given up, and with it the graph."""
+        if self._is_over:
+            return
+        self._off(task, "failed")
+        self._is_over = True
+        self._pool.graphs.pop(self.job, None)
+        for key in list(self._tasks):
+            self._pool.clock.after(0.0, self._dask.release, key)
+        self._pool.handle(events.GraphEnded(self.job, Failure(error, "KilledWorker")))
+
+    def lost(self, task: DaskTask) -> None:
+        """A task lost its worker."""
+        if not self._is_over:
+            self._off(task, "lost")
+
+    def _off(self, task: DaskTask, outcome: AttemptOutcome) -> None:
+        began = self._began.pop(task.key, None)
+        if began is not None:
+            seconds = task.seconds if outcome == "done" else self._pool.clock.seconds - began
+            self._pool.handle(events.GraphTaskEnded(self.job, task.key, outcome, seconds))

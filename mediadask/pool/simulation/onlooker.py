@@ -1,0 +1,395 @@
+"""What somebody knows of a pool who sees its events, its commands and nothing else."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Literal
+
+from mediadask.pool import history, reports
+from mediadask.pool.core import commands, events
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping
+
+    from mediadask.pool.config import PoolConfig
+    from mediadask.pool.core.clock import Now
+    from mediadask.pool.core.commands import Command
+    from mediadask.pool.core.events import Event
+    from mediadask.pool.simulation.model import JobModel
+
+__all__ = ["CLOSING", "FINISH", "Onlooker", "Place", "SeenBatch", "SeenJob", "SeenTask"]
+
+FINISH = -1
+CLOSING = -1
+"""The position of a group's finish, and the index of what closes a job."""
+
+Place = tuple[str, int, int]
+"""A job, the index of a group, the position of a unit in it."""
+
+
+@dataclass(eq=False, slots=True)
+class SeenJob:
+    """A job that was submitted."""
+
+    model: JobModel
+    rank: int
+    show: str
+    is_open: bool = True
+    planned: int = 0
+    """How many of its groups are planned."""
+
+    is_planning: bool = False
+
+
+@dataclass(eq=False, slots=True)
+class SeenTask:
+    """A task that was entered and not released."""
+
+    key: str
+    batch: str
+    rank: int
+    bound: str
+    state: Literal["entering", "queued", "started", "lost"] = "entering"
+
+
+@dataclass(eq=False, slots=True)
+class SeenBatch:
+    """A batch that a worker has."""
+
+    id: str
+    task: str
+    worker: str
+    left: dict[int, str]
+    """The keys of units that have not ended, by position."""
+
+    state: Literal["running", "pausing", "yielding", "paused", "resuming"] = "running"
+    told_at: float = 0.0
+    """When it was told to pause."""
+
+    is_evicted: bool = False
+    is_held: bool = False
+    """Told to pause while it was resuming."""
+
+    cancelled: set[int] = field(default_factory=set)
+    """The positions of units that nobody wants any more."""
+
+    @property
+    def is_stopping(self) -> bool:
+        """Whether the current unit stops at its next checkpoint because nobody wants it."""
+        return next(iter(self.left), -1) in self.cancelled
+
+
+@dataclass(eq=False, slots=True)
+class SeenWorker:
+    """A worker that is there."""
+
+    server_id: str
+    threads: int
+    joined_at: float
+    is_paused: bool = False
+    is_leaving: bool = False
+
+
+class Onlooker:
+    """Follows one life of a pool.
+
+    Parameters
+    ----------
+    models
+        The jobs that may be submitted, by id.
+    """
+
+    def __init__(self, config: PoolConfig, models: Mapping[str, JobModel]) -> None:
+        self.config, self._models = config, models
+        self.now = 0.0
+        self.jobs: dict[str, SeenJob] = {}
+        self.places: dict[str, dict[Place, None]] = {}
+        """Where results belong, by the keys of units."""
+
+        self.done: dict[str, int] = {}
+        """How often the unit of each key was recorded as done."""
+
+        self.harm: dict[str, int] = {}
+        """How much has happened to units that may excuse that they fail, by key."""
+
+        self.tasks: dict[str, SeenTask] = {}
+        self.batches: dict[str, SeenBatch] = {}
+        self.on_worker: dict[str, str] = {}
+        """The batch of each unit that a worker has, by key."""
+
+        self.workers: dict[str, SeenWorker] = {}
+        self.spent: Mapping[str, float] = {}
+        self.demand: dict[str, int] = {}
+        """How many tasks of graphs would take a slot at once, by job."""
+
+        self._events: dict[type[Any], Callable[[Any], None]] = {
+            events.SubmitJob: self._submitted,
+            events.GroupsPlanned: self._planned,
+            events.FailJob: self._planning_failed,
+            events.BatchRefused: self._refused,
+            events.TaskQueued: self._queued,
+            events.TaskStarted: self._started,
+            events.TaskEnded: self._ended,
+            events.TaskFailed: self._failed,
+            events.TaskLost: self._lost,
+            events.DaskRestarted: self._restarted,
+            events.WorkerJoined: self._joined,
+            events.WorkerLeft: self._left,
+            events.UnitsReported: self._reported,
+            events.EvictWorkers: self._evicted,
+            events.SpendingChanged: self._spending,
+            events.GraphChanged: self._graph_changed,
+        }
+        self._commands: dict[type[Any], Callable[[Any], None]] = {
+            commands.PlanGroups: self._plan,
+            commands.EnterTask: self._enter,
+            commands.ReleaseTask: self._release,
+            commands.SendUnits: self._send,
+            commands.Instruct: self._instruct,
+            commands.CancelUnits: self._cancel,
+            commands.PauseWorker: self._pause_worker,
+            commands.UnpauseWorker: self._unpause_worker,
+            commands.EndJob: self._end_job,
+            commands.Write: self._write,
+        }
+
+    def saw_event(self, event: Event, now: Now) -> None:
+        """Something has happened."""
+        self.now = now.seconds
+        if (note := self._events.get(type(event))) is not None:
+            note(event)
+
+    def saw_command(self, command: Command) -> None:
+        """The state wants something done."""
+        if (note := self._commands.get(type(command))) is not None:
+            note(command)
+
+    # What follows from what was seen.
+
+    def is_held(self, show: str) -> bool:
+        """Whether nothing of this show may begin."""
+        name = self.config.budgeted(show)
+        return name is not None and self.config.budgets[name].state(self.spent.get(name, 0.0)) == "hold"
+
+    def wanting(self, key: str) -> list[SeenJob]:
+        """The open jobs that a unit is for."""
+        jobs = (self.jobs[job] for job, _, _ in self.places.get(key, ()) if job in self.jobs)
+        return [job for job in jobs if job.is_open]
+
+    def rank_of(self, batch: SeenBatch) -> float:
+        """The rank of the most urgent job that wants a unit of this batch."""
+        ranks = [job.rank for key in batch.left.values() for job in self.wanting(key)]
+        return min(ranks, default=float("inf"))
+
+    def lowest_rank_of(self, batch: SeenBatch) -> float:
+        """The rank of its least urgent job: whether more urgent ones wait for the same is not seen from here."""
+        ranks = [job.rank for key in batch.left.values() for job in self.wanting(key)]
+        return max(ranks, default=float("inf"))
+
+    def waiting(self) -> list[SeenTask]:
+        """The tasks of batches that wait in Dask's queue."""
+        return [task for task in self.tasks.values() if task.state == "queued"]
+
+    def entering(self) -> bool:
+        """Whether a task is on its way into Dask, or got a slot of a worker that was not known yet."""
+        return any(
+            task.state == "entering" or (task.state == "started" and task.batch not in self.batches)
+            for task in self.tasks.values()
+        )
+
+    # Events.
+
+    def _submitted(self, event: events.SubmitJob) -> None:
+        spec = event.spec
+        if spec.id in self.jobs:
+            return
+        self.jobs[spec.id] = SeenJob(
+            self._models[spec.id], self.config.classes[spec.priority].order, spec.show
+        )
+        if spec.closing is not None:
+            self.places.setdefault(spec.closing_key, {})[spec.id, CLOSING, FINISH] = None
+
+    def _planned(self, event: events.GroupsPlanned) -> None:
+        job = self.jobs[event.job]
+        job.is_planning = False
+        for group in event.groups:
+            index, job.planned = job.planned, job.planned + 1
+            for position, key in enumerate(group.keys):
+                self.places.setdefault(key, {})[event.job, index, position] = None
+            if group.joins:
+                self.places.setdefault(group.finish_key, {})[event.job, index, FINISH] = None
+
+    def _planning_failed(self, event: events.FailJob) -> None:
+        self.jobs[event.job].is_planning = False
+
+    def _refused(self, event: events.BatchRefused) -> None:
+        if (batch := self.batches.get(event.batch)) is not None:
+            self._harm([batch.left[position] for position in event.failures], 2)
+            self._forget(event.batch)
+
+    def _queued(self, event: events.TaskQueued) -> None:
+        if event.task in self.tasks:
+            self.tasks[event.task].state = "queued"
+
+    def _started(self, event: events.TaskStarted) -> None:
+        if event.task in self.tasks:
+            self.tasks[event.task].state = "started"
+
+    def _ended(self, event: events.TaskEnded) -> None:
+        batch = self._batch_of(event.task)
+        if batch is None:
+            return
+        if batch.state == "yielding":
+            batch.state = "paused"
+        elif batch.state in ("running", "pausing"):
+            self._forget(batch.id)
+
+    def _failed(self, event: events.TaskFailed) -> None:
+        if (batch := self._batch_of(event.task)) is not None:
+            self._harm(batch.left.values(), 2)
+            self._forget(batch.id)
+
+    def _lost(self, event: events.TaskLost) -> None:
+        if event.task in self.tasks:
+            self.tasks[event.task].state = "lost"
+        if (batch := self._batch_of(event.task)) is not None:
+            self._forget(batch.id)
+
+    def _restarted(self, event: events.DaskRestarted) -> None:
+        self.tasks.clear()
+        for batch in list(self.batches):
+            self._forget(batch)
+
+    def _joined(self, event: events.WorkerJoined) -> None:
+        self.workers[event.address] = SeenWorker(event.server_id, event.threads, self.now)
+
+    def _left(self, event: events.WorkerLeft) -> None:
+        for batch in [each for each in self.batches.values() if each.worker == event.address]:
+            if not event.expected and batch.state in ("running", "pausing"):
+                self._harm(batch.left.values(), 1)
+            self._forget(batch.id)
+        self.workers.pop(event.address, None)
+
+    def _evicted(self, event: events.EvictWorkers) -> None:
+        for worker in event.workers:
+            if worker in self.workers:
+                self.workers[worker].is_leaving = True
+
+    def _spending(self, event: events.SpendingChanged) -> None:
+        self.spent = event.spent
+
+    def _graph_changed(self, event: events.GraphChanged) -> None:
+        self.demand[event.job] = event.demand
+
+    def _reported(self, event: events.UnitsReported) -> None:
+        batch = self.batches.get(event.batch)
+        if batch is None or batch.worker != event.worker:
+            return
+        for report in event.reports:
+            match report:
+                case reports.UnitEnded(position, outcome):
+                    if position in batch.left:
+                        key = batch.left.pop(position)
+                        self._off(key, batch.id)
+                        if outcome == "failed":
+                            self._harm([key], 1 if report.transient else 2)
+                    if batch.state in ("yielding", "paused", "resuming"):
+                        batch.state = "running"  # it ended while it was paused, and so did its pause
+                case reports.OthersReturned(position):
+                    self._keep_only(batch, position)
+                case reports.UnitPaused(position):
+                    self._keep_only(batch, position)
+                    batch.state = "yielding"
+                case reports.StayedPaused():
+                    batch.state, batch.is_held = "yielding", False
+                case reports.UnitResumed():
+                    batch.state = "pausing" if batch.is_held else "running"
+                    batch.told_at, batch.is_held = self.now, False
+                case reports.BatchDone() | reports.BatchUnknown():
+                    self._forget(batch.id)
+
+    # Commands.
+
+    def _plan(self, command: commands.PlanGroups) -> None:
+        self.jobs[command.job].is_planning = True
+
+    def _enter(self, command: commands.EnterTask) -> None:
+        task = SeenTask(command.task, command.batch, command.priority[0], command.worker)
+        self.tasks[command.task] = task
+        if command.worker and (batch := self.batches.get(command.batch)) is not None:
+            batch.task, batch.state = command.task, "resuming"
+
+    def _release(self, command: commands.ReleaseTask) -> None:
+        self.tasks.pop(command.task, None)
+
+    def _send(self, command: commands.SendUnits) -> None:
+        keys = [_key(call) for call in command.calls]
+        task = next((task.key for task in self.tasks.values() if task.batch == command.batch), "")
+        self.batches[command.batch] = SeenBatch(command.batch, task, command.worker, dict(enumerate(keys)))
+        self.on_worker.update(dict.fromkeys(keys, command.batch))
+
+    def _instruct(self, command: commands.Instruct) -> None:
+        batch = self.batches.get(command.batch)
+        if batch is None or batch.worker != command.worker:
+            return
+        if command.instruction == "evict":
+            batch.is_evicted = True
+        elif batch.state == "resuming":
+            batch.is_held = command.instruction == "pause"
+        elif command.instruction == "pause" and batch.state == "running":
+            batch.state, batch.told_at = "pausing", self.now
+        elif command.instruction == "run" and batch.state == "pausing":
+            batch.state = "running"
+
+    def _cancel(self, command: commands.CancelUnits) -> None:
+        if (batch := self.batches.get(command.batch)) is not None:
+            batch.cancelled.update(command.positions)
+
+    def _pause_worker(self, command: commands.PauseWorker) -> None:
+        if command.worker in self.workers:
+            self.workers[command.worker].is_paused = True
+
+    def _unpause_worker(self, command: commands.UnpauseWorker) -> None:
+        if command.worker in self.workers:
+            self.workers[command.worker].is_paused = False
+
+    def _end_job(self, command: commands.EndJob) -> None:
+        self.demand.pop(command.job, None)
+
+    def _write(self, command: commands.Write) -> None:
+        match command.record:
+            case history.JobReprioritized() as record:
+                self.jobs[record.job].rank = self.config.classes[record.priority].order
+            case history.JobEnded() as record:
+                self.jobs[record.job].is_open = False
+            case history.AttemptEnded(outcome="done") as record:
+                key = record.attempt.unit
+                self.done[key] = self.done.get(key, 0) + 1
+
+    # Batches.
+
+    def _batch_of(self, task: str) -> SeenBatch | None:
+        seen = self.tasks.get(task)
+        batch = None if seen is None else self.batches.get(seen.batch)
+        return batch if batch is not None and batch.task == task else None
+
+    def _keep_only(self, batch: SeenBatch, position: int) -> None:
+        for other in [other for other in batch.left if other > position]:
+            self._off(batch.left.pop(other), batch.id)
+
+    def _forget(self, batch: str) -> None:
+        for key in self.batches.pop(batch).left.values():
+            self._off(key, batch)
+
+    def _off(self, key: str, batch: str) -> None:
+        if self.on_worker.get(key) == batch:
+            del self.on_worker[key]
+
+    def _harm(self, keys: Iterable[str], by: int) -> None:
+        for key in keys:
+            self.harm[key] = self.harm.get(key, 0) + by
+
+
+def _key(call: commands.BatchCall) -> str:
+    key: str = call.unit.args[0].key
+    return key

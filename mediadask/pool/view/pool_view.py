@@ -1,0 +1,131 @@
+"""A pool at a glance: what its dashboard page and its metrics show, gathered once for both."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import Counter
+from time import monotonic
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy.exc import DBAPIError
+
+from mediadask.errors import OutputFailed
+from mediadask.pool.core import Now
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from mediadask.pool.config import PoolConfig
+    from mediadask.pool.core import PoolState
+    from mediadask.pool.core.jobs import Job
+    from mediadask.pool.ledger.ledger import Ledger
+    from mediadask.pool.scheduler.scaler import Scaler
+
+__all__ = ["PoolView", "Row"]
+
+_logger = logging.getLogger(__name__)
+_REFRESH_SECONDS = 10.0
+
+Row = dict[str, Any]
+
+
+class PoolView:
+    """What is known of a pool now. The methods run in the scheduler's event loop."""
+
+    def __init__(self, config: PoolConfig, state: PoolState, ledger: Ledger, scaler: Scaler) -> None:
+        self.config, self.state, self.ledger, self.scaler = config, state, ledger, scaler
+        self.turnaround: list[Row] = []
+        """`reports.turnaround` of a few seconds ago, as all these by row."""
+
+        self.costs: list[Row] = []
+        """`costs.costs` of a few seconds ago, by show, and the amount of its budget."""
+
+        self.delays: list[Row] = []
+        """`reports.delays` of a few seconds ago."""
+
+        self._refreshed_at = 0.0
+        self._refresh: asyncio.Task[None] | None = None
+
+    def open_jobs(self) -> list[Job]:
+        """The jobs that have not ended, most urgent first."""
+        return sorted(self.state.open_jobs(), key=lambda job: job.rank)
+
+    def running(self) -> list[dict[str, Any]]:
+        """Descriptions of the jobs that have not ended, most urgent first."""
+        now = Now.read().seconds
+        return [job.description(now) for job in self.open_jobs()]
+
+    def tiers(self) -> list[dict[str, Any]]:
+        """By tier: tier, workers that are there, requested, target, price_per_hour."""
+        there = Counter(worker.tier for worker in self.state.workers)
+        coming = Counter(self.config.tier_of(name) for name in self.scaler.requested_at)
+        return [
+            {
+                "tier": name,
+                "workers": there[name],
+                "requested": coming[name],
+                "target": self.scaler.target.workers.get(name, 0),
+                "price_per_hour": tier.price_per_hour,
+            }
+            for name, tier in self.config.tiers.items()
+        ]
+
+    async def table(self, what: str, by: str) -> pd.DataFrame:
+        """``turnaround`` or ``costs``, of all that was recorded until now.
+
+        Raises
+        ------
+        OutputFailed
+            The ledger's database is away.
+        """
+        try:
+            return await asyncio.to_thread(self._table, what, by)
+        except DBAPIError as error:
+            reason = " ".join(str(error.orig).split())
+            raise OutputFailed(
+                f"the ledger's database does not answer: {reason}",
+                where=what,
+                do="jobs go on; ask again when it is back",
+            ) from None
+
+    def _table(self, what: str, by: Any) -> pd.DataFrame:
+        # Imported here: tables need pandas, which a pool does not while nobody asks for one.
+        from mediadask.pool.ledger.costs import costs
+        from mediadask.pool.ledger.reports import turnaround
+
+        self.ledger.flush()
+        report = {"turnaround": turnaround, "costs": costs}[what]
+        return report(self.ledger.engine, self.config, by=by)
+
+    def refresh_soon(self) -> None:
+        """Have the ledger's tables read anew in a thread, unless they just were: a page that nobody looks at
+        costs nothing."""
+        if monotonic() - self._refreshed_at < _REFRESH_SECONDS:
+            return
+        if self._refresh is None or self._refresh.done():
+            self._refresh = asyncio.create_task(self.refresh())
+
+    async def refresh(self) -> None:
+        """Read the ledger's tables."""
+        try:
+            self.turnaround, self.costs, self.delays = await asyncio.to_thread(self._read)
+        except Exception as error:
+            # The page shows what was known: the ledger itself says in the log that it is away.
+            _logger.debug("the ledger's reports are not to be had: %s", error)
+        self._refreshed_at = monotonic()
+
+    def _read(self) -> tuple[list[Row], list[Row], list[Row]]:
+        # Imported here: tables need pandas, which a pool does not while nobody asks for one.
+        from mediadask.pool.ledger.costs import costs
+        from mediadask.pool.ledger.reports import delays, turnaround
+
+        engine, config = self.ledger.engine, self.config
+        spent = costs(engine, config)
+        amounts = {name: budget.amount for name, budget in config.budgets.items()}
+        spent["budget"] = spent["show"].map(config.budgeted).map(amounts)
+        return _rows(turnaround(engine, config)), _rows(spent), _rows(delays(engine))
+
+
+def _rows(table: pd.DataFrame) -> list[Row]:
+    return [{str(name): value for name, value in row.items()} for row in table.to_dict("records")]

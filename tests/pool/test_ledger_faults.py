@@ -252,3 +252,22 @@ def test_a_postgresql_database_that_is_emptied_is_filled_again(postgres: Any) ->
         assert len(rows(ledger, tables.jobs)) == len(rows(ledger, tables.leases)) == 1
         assert "tables were gone" in ledger.trouble
         assert ledger.refused == 0
+
+
+def test_a_newer_ledger_in_its_place_is_left_alone_and_records_wait(tmp_path: Path) -> None:
+    path, newer = tmp_path / "ledger.sqlite", tmp_path / "newer.sqlite"
+    open_database(str(newer)).dispose()
+    with closing(sqlite3.connect(newer)) as connection:
+        connection.execute("UPDATE mediadask_schema SET version = 99")
+        connection.commit()
+    with Ledger(str(path), pool="house") as ledger:
+        ledger.record(SUBMITTED)
+        assert ledger.flush()
+        delete_all(path)
+        shutil.copy(newer, path)
+        ledger.record(ended("after"))
+        eventually(lambda: "has schema 99" in ledger.trouble and "wait in a journal" in ledger.trouble)
+        delete_all(path)
+        assert ledger.flush(60)
+        assert attempts(ledger) == {"after"}
+        assert ledger.away_seconds == 0

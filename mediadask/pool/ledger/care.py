@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import inspect
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import DBAPIError, ProgrammingError
 
 from mediadask.pool.ledger import sqlite_file
 from mediadask.pool.ledger.tables import (
@@ -24,7 +24,6 @@ from mediadask.pool.ledger.tables import (
     ledger_url,
     metadata,
     open_database,
-    packed_attempts,
     prepare_tables,
 )
 
@@ -110,7 +109,10 @@ class Care:
         """Whether the database has to be put right before anything can be written."""
         if not isinstance(error, DBAPIError):
             return False
-        return sqlite_file.is_damage(error) or not inspect(self._engine).has_table(packed_attempts.name)
+        if sqlite_file.is_damage(error):
+            return True
+        lacks = isinstance(error, ProgrammingError) or "no such table" in str(error.orig)
+        return lacks and not _has_tables(self._engine)
 
     def put_right(self, error: Exception) -> bool:
         """Do so where this error calls for it; whether it did."""
@@ -193,6 +195,10 @@ class Care:
     def _tell(self, what: str) -> None:
         self.trouble = what
         _logger.error("%s", what)
+
+
+def _has_tables(engine: Engine) -> bool:
+    return set(inspect(engine).get_table_names()) >= set(metadata.tables)
 
 
 def _may_be_ours(path: Path) -> bool:

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING
 from sqlalchemy import select, update
 from sqlalchemy.exc import DBAPIError, InterfaceError, InternalError, OperationalError, SQLAlchemyError
 
-from mediadask.errors import OutputFailed
+from mediadask.errors import MediaError, OutputFailed
 from mediadask.pool.history import JobEnded, JobSubmitted, Learned, Record, new_id, utc_now
 from mediadask.pool.ledger.care import Care, open_sound
 from mediadask.pool.ledger.journal import Journal, abandoned
@@ -105,6 +105,7 @@ class Ledger:
         self._flushing: list[threading.Event] = []
         self._next_beat = self._next_attempt = 0.0
         self._away_since: float | None = None
+        self._away_reason = ""
         self._stop = threading.Event()
         self._wake = threading.Event()
         self._names, self._memory = Names(), Memory()
@@ -168,7 +169,8 @@ class Ledger:
         """What whoever runs the pool should know of the ledger, in one line; empty while all is well."""
         parts = [self._care.trouble] if self._care.trouble else []
         if away := self.away_seconds:
-            parts.append(f"the ledger's database has been away for {away:.0f} s; records wait in a journal")
+            what = f"the ledger's database has been away for {away:.0f} s ({self._away_reason})"
+            parts.append(f"{what}; records wait in a journal")
         if self.refused:
             parts.append(f"{self.refused} records could not be kept; the log names them")
         return "; ".join(parts)
@@ -238,13 +240,13 @@ class Ledger:
                     if not self._care.put_right(error):
                         raise
                     self._is_complete = False
-        except (SQLAlchemyError, OSError, sqlite3.Error) as error:
+        except Exception as error:  # whatever it is, records are kept, and it is tried again
+            self._away_reason = " ".join(str(error.orig if isinstance(error, DBAPIError) else error).split())
             if self._away_since is None:
                 self._away_since = time.monotonic()
-                reason = " ".join(str(error.orig if isinstance(error, DBAPIError) else error).split())
-                _logger.warning(
-                    "the ledger's database is away, records go to %s: %s", self._journal.path, reason
-                )
+                what = "the ledger's database is away, records go to %s: %s"
+                is_expected = isinstance(error, SQLAlchemyError | OSError | sqlite3.Error | MediaError)
+                _logger.warning(what, self._journal.path, self._away_reason, exc_info=not is_expected)
             self._next_attempt = time.monotonic() + _ATTEMPT_SECONDS
             self._put_aside()
         else:

@@ -186,7 +186,10 @@ def test_two_machines_of_one_host_name_are_two(ledger_url: str, tmp_path: Path) 
         parents=True
     )  # as a folder of ours by this name
     with Ledger(ledger_url, pool="house") as ledger:
-        assert ledger.take_over() == [], "it lives"
+        assert ledger.take_over() == []
+        assert all(session.ended is None for session in rows(ledger, tables.sessions)), "it lives"
+        (job,) = rows(ledger, tables.jobs)
+        assert job.status == "running"
     process.kill()
     process.communicate()
 

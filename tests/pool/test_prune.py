@@ -120,7 +120,9 @@ def test_reports_tell_the_same_before_and_after(ledger_url: str) -> None:
         until = START + timedelta(hours=6)
         in_part = told(ledger, until=until)
 
+        displacements = count(ledger, tables.displacements)
         pruned = prune(ledger.engine, START + timedelta(hours=5, minutes=30))
+        assert count(ledger, tables.displacements) < displacements
         assert pruned == Pruned(jobs=6, attempts=60)
         assert count(ledger, tables.packed_attempts) == 60
         assert_same(before, told(ledger))

@@ -84,7 +84,7 @@ class Care:
         Parameters
         ----------
         closely
-            Look into the file, too.
+            Look for journal and key, too.
 
         Returns
         -------
@@ -99,9 +99,6 @@ class Care:
             return False
         if self._anchor.has_gone():
             self._put_back(self._anchor)
-            return True
-        if closely and self._anchor.is_damaged():
-            self._replace(self._anchor)
             return True
         return False
 

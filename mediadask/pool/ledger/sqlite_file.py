@@ -199,26 +199,10 @@ class Anchor:
         # It has the log open from the first read on.
         self.connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
         self._identity = _identity(path)
-        self._size_bytes = 0
 
     def has_gone(self) -> bool:
         """Whether the file with this name is no longer the one that is open."""
         return _identity(self.path) != self._identity
-
-    def is_damaged(self) -> bool:
-        """Whether the file has no sound head any more, or was cut. Looks at little; call it now and then."""
-        try:
-            with closing(_connect(self.path)) as fresh:
-                pages: int = fresh.execute("PRAGMA page_count").fetchone()[0]
-                page_bytes: int = fresh.execute("PRAGMA page_size").fetchone()[0]
-                fresh.execute("SELECT version FROM mediadask_schema").fetchall()
-        except sqlite3.Error as error:
-            return is_damage(error)
-        before = self._size_bytes
-        self._size_bytes = self.path.stat().st_size
-        # It has grown by every checkpoint, and shrinks where somebody vacuums it: then it has fewer pages.
-        was_cut = self._size_bytes < min(before, pages * page_bytes)
-        return was_cut and bool(damage_of(self.path))
 
     def close(self) -> None:
         """Let go of the file."""

@@ -27,6 +27,7 @@ __all__ = [
     "RemovedWorker",
     "Task",
     "TaskRef",
+    "add_dashboard_page",
     "bind_tasks",
     "client_generation",
     "executor_of",
@@ -239,6 +240,46 @@ def start_dashboard(scheduler: Scheduler) -> bool:
 def has_dashboard(scheduler: Scheduler) -> bool:
     """Whether Dask's own pages are served."""
     return bool(scheduler.http_application.applications)
+
+
+def add_dashboard_page(scheduler: Scheduler, name: str, show: Callable[[Any], None]) -> None:
+    """Add a page to Dask's own and to their menu, under their prefix. Where none are served, do nothing.
+
+    Parameters
+    ----------
+    name
+        Of the page, in its URL and in the menu.
+    show
+        Fills the Bokeh document of each visitor.
+    """
+    try:
+        from distributed.dashboard.components.scheduler import BOKEH_THEME, env
+        from distributed.dashboard.core import BokehApplication
+        from distributed.dashboard.scheduler import template_variables
+        from tornado.ioloop import IOLoop
+
+        if "dashboard" not in scheduler.services or not has_dashboard(scheduler):
+            return
+        variables = template_variables(scheduler)
+
+        def fill(_: Scheduler, of_template: dict[str, Any], document: Any) -> None:
+            document.template = env.get_template("simple.html")
+            document.template_variables.update(of_template)
+            document.theme = BOKEH_THEME
+            show(document)
+
+        application = BokehApplication(
+            {f"/{name}": fill},
+            scheduler,
+            prefix=scheduler.http_application.applications[0].prefix,
+            template_variables=variables,
+        )
+        scheduler.http_application.add_application(application)
+        application.initialize(IOLoop.current())
+        if name not in variables["pages"]:
+            variables["pages"].insert(1, name)  # the list that all of Dask's pages draw their menu from
+    except (ImportError, AttributeError, KeyError) as error:
+        _logger.warning("this release of Dask takes no page of others: %s", error)
 
 
 # On a worker.

@@ -1,6 +1,4 @@
-"""What a worker keeps of batches: nothing of those whose task never comes, no slot for those it does not
-have.
-"""
+"""What a worker keeps of batches: none whose task never comes, and no slot for one that it does not have."""
 
 from __future__ import annotations
 

@@ -118,7 +118,7 @@ class Deliveries:
         for unit in reversed(waiting):
             self._put_first(unit)
         flying = list(job.in_flight)
-        self._reorder_in_flight(flying)
+        self._reorder_in_flight(flying, now)
         self._slots.drop(flying, now)
 
     def is_at_rest(self, job: DeliveryJob) -> bool:
@@ -161,19 +161,17 @@ class Deliveries:
         )
 
     def _make_room(self, job: DeliveryJob, now: Now) -> bool:
-        """Where another show of the class has more units in flight than this job's: its latest batch comes back.
+        """Take back the latest batch of the busiest show, if it has more units in flight than this job's.
 
         So a show that comes late waits behind few units of others, however long these are.
         """
-        rank, flying = job.rank, self._in_flight
-        others = {
-            show: number for (other, show), number in flying.items() if other == rank and show != job.show
-        }
-        busiest = max(others, key=others.__getitem__, default="")
-        batch = self._table.latest_waiting(rank, busiest)
-        if batch is None or batch.due < job.due:
+        others = {show: units for (rank, show), units in self._in_flight.items() if rank == job.rank}
+        ours = others.pop(job.show, 0)
+        if not others:
             return False
-        if others[busiest] - len(batch.units) <= flying[rank, job.show]:
+        busiest = max(others, key=others.__getitem__)
+        batch = self._table.latest_waiting(job.rank, busiest)
+        if batch is None or batch.due < job.due or others[busiest] - len(batch.units) <= ours:
             return False
         self._slots.recall(batch.units.values(), now)
         while self._slots.outcomes:
@@ -192,7 +190,7 @@ class Deliveries:
             (job.first or job.planned).popleft()
             if self._claim(unit, now):
                 units.append(unit)
-                seconds += self._predicted_seconds(unit) if takes is None else takes
+                seconds += self._guessed_seconds(unit) if takes is None else takes
                 if takes is None:
                     break
         if not units:
@@ -217,7 +215,10 @@ class Deliveries:
         if equal:
             self._waiting[unit.key] = equal
 
-    def _predicted_seconds(self, unit: ScheduledUnit) -> float:
+    def _guessed_seconds(self, unit: ScheduledUnit) -> float:
+        """What a unit of a new kind takes, where its maker says so; else it counts as a short one."""
+        if unit.unit.seconds is None:
+            return BATCH_SECONDS
         return self._predictor.seconds(unit.unit.kind, unit.unit.frames, unit.unit.seconds)
 
     def _claim(self, unit: ScheduledUnit, now: Now) -> bool:
@@ -271,7 +272,7 @@ class Deliveries:
             job = target.group.job
             unwanted += job.settle(target, value, unit.frames)
             self._update(job)
-        self._reorder_in_flight(unwanted)
+        self._reorder_in_flight(unwanted, now)
         self._slots.drop(unwanted, now)
         return [target.group.job for target in unit.targets]
 
@@ -299,11 +300,13 @@ class Deliveries:
             target.group.job.in_flight.pop(unit, None)
             target.group.units.pop(unit, None)
 
-    def _reorder_in_flight(self, units: Iterable[ScheduledUnit]) -> None:
+    def _reorder_in_flight(self, units: Iterable[ScheduledUnit], now: Now) -> None:
         units = list(units)
         self._count(units, -1)
-        self._table.reorder(units)
+        changed = self._table.reorder(units)
         self._count(units, +1)
+        for batch in changed:  # in Dask's queue it stands where it was entered
+            self._slots.recall(batch.units.values(), now)
 
     def _count(self, units: Iterable[ScheduledUnit], by: int) -> None:
         for unit in units:

@@ -228,8 +228,10 @@ class PoolState:
     ) -> None:
         if not job.is_open:
             return  # what has been is not counted under another class
-        if job.own_priority:  # a spent budget has it behind all others
-            job.own_priority, priority = priority, job.priority
+        last = self.config.class_names[-1]
+        job.own_priority = ""
+        if self.budget_state(job.show) == "background" and priority != last:
+            job.own_priority, priority = priority, last
         self._set_priority(job, priority, deadline, reason, now)
 
     def _set_priority(

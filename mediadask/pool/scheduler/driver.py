@@ -77,7 +77,12 @@ class Driver:
 
     def handle(self, event: Event) -> None:
         """Handle an event now; carry out what follows soon, and look at everything once then."""
-        for command in self.state.handle(event, Now.read()):
+        try:
+            commands = self.state.handle(event, Now.read())
+        except Exception:  # a fault of ours; the pool goes on with what it can
+            _logger.exception("could not be handled: %s", event)
+            commands = self.state.take_commands()
+        for command in commands:
             match command:
                 case do.Write():
                     self._ledger.record(command.record)

@@ -166,7 +166,7 @@ class Bookkeeper:
         lease.run_seconds += record.run_seconds
         if record.outcome != "done" and attempt.kind == "graph":
             lease.unsure = inf  # nobody tells how long it really ran
-        lease.unsure += record.outcome in ("lost", "rescheduled", "replaced")
+        lease.unsure += record.outcome not in ("done", "cancelled")
         if record.run_seconds < 0 or record.paused_seconds < 0:
             raise Broken("durations are not negative", f"{record}")
         self._fits(attempt.worker, lease, now)

@@ -58,7 +58,7 @@ class Clock:
 
 
 class Stream:
-    """Messages in one direction: each takes a while, none overtakes another, none arrives once it is closed."""
+    """Messages in one direction: each takes a while, none overtakes another, closing loses the rest."""
 
     def __init__(self, clock: Clock, delay_seconds: Callable[[], float]) -> None:
         self._clock, self._delay_seconds = clock, delay_seconds

@@ -1,9 +1,9 @@
 """Dask's scheduler as far as a pool meets it: one queue in priority order, a free slot takes the first task.
 
-It does what distributed does with ``worker-saturation: 1.0``. A task that is bound to a worker goes there at once,
-also if its threads are busy, and waits without a worker where that one is gone or paused. A worker that leaves
-gives its tasks back to the queue. A task that is released while it runs frees its slot in Dask's eyes at once,
-though its function goes on.
+It does what distributed does with ``worker-saturation: 1.0``. A task that is bound to a worker goes there at
+once, even if its threads are busy, and waits without a worker if that one is gone or paused. The tasks of a
+worker that leaves are queued again. A task that is released while it runs frees its slot in Dask's eyes at
+once, though its function goes on.
 """
 
 from __future__ import annotations
@@ -91,7 +91,7 @@ class SimulatedDask:
     Parameters
     ----------
     choose
-        Chooses one of so many workers with a free slot, by number; by default the one that has had it longest.
+        Chooses one of so many workers with a free slot, by number. By default the one that had it first.
     """
 
     def __init__(self, choose: Callable[[int], int] | None = None) -> None:

@@ -31,7 +31,9 @@ class Strangers:
     def enter(self, seconds: float) -> None:
         """Somebody enters one more."""
         self._entered += 1
-        self._dask.enter(DaskTask(f"stranger-{self._entered}", self, _BEFORE_ALL, seconds=seconds, is_stranger=True))
+        self._dask.enter(
+            DaskTask(f"stranger-{self._entered}", self, _BEFORE_ALL, seconds=seconds, is_stranger=True)
+        )
 
     def on(self, worker: str) -> int:
         """How many this worker has."""

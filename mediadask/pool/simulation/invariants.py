@@ -1,4 +1,4 @@
-"""What must hold after every event, whatever happens: each rule from what is seen from outside of the state."""
+"""What must hold after every event, whatever happens: each rule is checked from outside the state."""
 
 from __future__ import annotations
 
@@ -6,17 +6,18 @@ from typing import TYPE_CHECKING
 
 from mediadask.delivery import Failure
 from mediadask.pool.core import commands, events
-from mediadask.pool.simulation.onlooker import CLOSING, FINISH
-from mediadask.pool.simulation.worker import value_of
+from mediadask.pool.simulation.seat import value_of
+from mediadask.pool.simulation.seen import CLOSING, FINISH
 
 if TYPE_CHECKING:
     from mediadask.pool.core.commands import BatchCall, Command
     from mediadask.pool.core.events import Event
     from mediadask.pool.simulation.dask import SimulatedDask
     from mediadask.pool.simulation.model import JobModel, UnitModel
-    from mediadask.pool.simulation.onlooker import Onlooker, SeenBatch
+    from mediadask.pool.simulation.onlooker import Onlooker
+    from mediadask.pool.simulation.seen import SeenBatch
 
-__all__ = ["Broken", "after_round", "before_command", "values_are_right"]
+__all__ = ["Broken", "after_round", "before_command", "before_event", "values_are_right"]
 
 _PATIENCE_SECONDS = 1.6
 """A batch that was told to pause is counted on for a second, which is looked at every half."""
@@ -36,6 +37,20 @@ class Broken(Exception):
     def __init__(self, invariant: str, how: str) -> None:
         super().__init__(f"{invariant}: {how}")
         self.invariant, self.how = invariant, how
+
+
+def before_event(seen: Onlooker, event: Event) -> None:
+    """Whether something happens for which the pool had time enough to prepare.
+
+    Raises
+    ------
+    Broken
+        It was not prepared.
+    """
+    if isinstance(event, events.WorkerLeft) and event.expected and event.reason == "reclaimed":
+        for batch in seen.batches.values():
+            if batch.worker == event.address and not batch.hangs:
+                raise Broken("a worker that is retired gives its work back", f"{batch.id} was lost with it")
 
 
 def before_command(seen: Onlooker, event: Event, command: Command) -> None:

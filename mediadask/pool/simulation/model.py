@@ -100,6 +100,9 @@ class Timing:
     slow_share: float = 0.02
     """The share of messages that are slow."""
 
+    failing_share: float = 0.0
+    """The share of tasks that fail before they come to their units."""
+
     notice_seconds: float = 2.0
     """Until the death of a worker is noticed."""
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 from mediadask.pool import history, reports
 from mediadask.pool.core import commands, events
+from mediadask.pool.simulation.seen import CLOSING, FINISH, SeenBatch, SeenJob, SeenTask, SeenWorker
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -16,78 +16,9 @@ if TYPE_CHECKING:
     from mediadask.pool.core.commands import Command
     from mediadask.pool.core.events import Event
     from mediadask.pool.simulation.model import JobModel
+    from mediadask.pool.simulation.seen import Place
 
-__all__ = ["CLOSING", "FINISH", "Onlooker", "Place", "SeenBatch", "SeenJob", "SeenTask"]
-
-FINISH = -1
-CLOSING = -1
-"""The position of a group's finish, and the index of what closes a job."""
-
-Place = tuple[str, int, int]
-"""A job, the index of a group, the position of a unit in it."""
-
-
-@dataclass(eq=False, slots=True)
-class SeenJob:
-    """A job that was submitted."""
-
-    model: JobModel
-    rank: int
-    show: str
-    is_open: bool = True
-    planned: int = 0
-    """How many of its groups are planned."""
-
-    is_planning: bool = False
-
-
-@dataclass(eq=False, slots=True)
-class SeenTask:
-    """A task that was entered and not released."""
-
-    key: str
-    batch: str
-    rank: int
-    bound: str
-    state: Literal["entering", "queued", "started", "lost"] = "entering"
-
-
-@dataclass(eq=False, slots=True)
-class SeenBatch:
-    """A batch that a worker has."""
-
-    id: str
-    task: str
-    worker: str
-    left: dict[int, str]
-    """The keys of units that have not ended, by position."""
-
-    state: Literal["running", "pausing", "yielding", "paused", "resuming"] = "running"
-    told_at: float = 0.0
-    """When it was told to pause."""
-
-    is_evicted: bool = False
-    is_held: bool = False
-    """Told to pause while it was resuming."""
-
-    cancelled: set[int] = field(default_factory=set)
-    """The positions of units that nobody wants any more."""
-
-    @property
-    def is_stopping(self) -> bool:
-        """Whether the current unit stops at its next checkpoint because nobody wants it."""
-        return next(iter(self.left), -1) in self.cancelled
-
-
-@dataclass(eq=False, slots=True)
-class SeenWorker:
-    """A worker that is there."""
-
-    server_id: str
-    threads: int
-    joined_at: float
-    is_paused: bool = False
-    is_leaving: bool = False
+__all__ = ["Onlooker"]
 
 
 class Onlooker:
@@ -182,7 +113,7 @@ class Onlooker:
         return min(ranks, default=float("inf"))
 
     def lowest_rank_of(self, batch: SeenBatch) -> float:
-        """The rank of its least urgent job: whether more urgent ones wait for the same is not seen from here."""
+        """The rank of its least urgent job: from here nobody sees whether others wait for the same unit."""
         ranks = [job.rank for key in batch.left.values() for job in self.wanting(key)]
         return max(ranks, default=float("inf"))
 
@@ -325,7 +256,10 @@ class Onlooker:
     def _send(self, command: commands.SendUnits) -> None:
         keys = [_key(call) for call in command.calls]
         task = next((task.key for task in self.tasks.values() if task.batch == command.batch), "")
-        self.batches[command.batch] = SeenBatch(command.batch, task, command.worker, dict(enumerate(keys)))
+        hangs = any("hangs" in call.unit.args[0].endings for call in command.calls)
+        self.batches[command.batch] = SeenBatch(
+            command.batch, task, command.worker, dict(enumerate(keys)), hangs=hangs
+        )
         self.on_worker.update(dict.fromkeys(keys, command.batch))
 
     def _instruct(self, command: commands.Instruct) -> None:

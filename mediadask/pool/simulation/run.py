@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import partial
 from itertools import count
 from random import Random
 from typing import TYPE_CHECKING, Any
@@ -30,6 +31,9 @@ _PATIENCE_SECONDS = 600.0
 
 _QUIET_SECONDS = 75.0
 """So long after the last job has ended nothing of it is left."""
+
+_SURE_SECONDS = 3.0
+"""What is quiet for so long stays so."""
 
 _MOST_STEPS = 200_000
 
@@ -61,13 +65,9 @@ def make_state(scenario: Scenario) -> PoolState:
 def run(scenario: Scenario, make: Callable[[Scenario], Handles] = make_state) -> Ran:
     """Run a scenario to its end, or until an invariant breaks or the state raises."""
     watch = Watch(scenario.config())
-    lives = count()
-
-    def new_state() -> Handles:
-        next(lives)
-        return make(scenario)
-
-    world = World(scenario.jobs, scenario.timing, new_state, random=Random(scenario.seed), observer=watch)
+    world = World(
+        scenario.jobs, scenario.timing, partial(make, scenario), random=Random(scenario.seed), observer=watch
+    )
     watch.world = world
     Script(scenario, world, watch).begin()
     invariant, how = "", ""
@@ -81,7 +81,7 @@ def run(scenario: Scenario, make: Callable[[Scenario], Handles] = make_state) ->
         scenario,
         invariant,
         how,
-        tuple(watch.story) if invariant else (),
+        tuple(watch.story),
         watch.events,
         world.clock.seconds,
     )
@@ -110,8 +110,15 @@ def _to_the_end(scenario: Scenario, world: World, watch: Watch) -> None:
     else:
         raise Broken("every open job makes progress", f"{_MOST_STEPS} steps were not enough")
     until = clock.seconds + _QUIET_SECONDS
+    quiet_since = None
     while clock.seconds < until:
         clock.step()
+        if not watch.is_quiet:
+            quiet_since = None
+        elif quiet_since is None:
+            quiet_since = clock.seconds
+        elif clock.seconds - quiet_since > _SURE_SECONDS:
+            break
     watch.all_is_quiet()
 
 

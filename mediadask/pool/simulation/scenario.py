@@ -1,4 +1,4 @@
-"""What happens in a simulated world, as plain data made from one seed: it can be printed, cut down and run again."""
+"""What happens in a simulated world, as plain data from one seed: to be printed, cut down and run again."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from random import Random
 from typing import Literal
 
-from mediadask.pool.config import Budget, PoolConfig, PriorityClass, Tier
+from mediadask.pool.config import Budget, BudgetAction, PoolConfig, PriorityClass, Tier
 from mediadask.pool.simulation.model import (
     Ending,
     GraphModel,
@@ -18,6 +18,8 @@ from mediadask.pool.simulation.model import (
 )
 
 __all__ = ["CLASSES", "Happening", "HappeningKind", "Scenario", "make_scenario"]
+
+_ACTIONS: tuple[BudgetAction, ...] = ("warn", "background", "hold")
 
 CLASSES = ("urgent", "normal", "background")
 
@@ -53,7 +55,7 @@ class Happening:
     """The new class of a job."""
 
     seconds: float = 0.0
-    """How long memory is short, what each of the strangers' tasks takes, or until the new deadline of a job."""
+    """How long memory is short, what a stranger's task takes, or until the new deadline of a job."""
 
     spent: tuple[tuple[str, float], ...] = ()
     """By the names of budgets."""
@@ -74,11 +76,11 @@ class Scenario:
     calm_after: float
     """From here on nothing goes wrong any more, and there are workers and money."""
 
-    timing: Timing = Timing()
+    timing: Timing
     retries: int = 2
     window: int = 2
     hang_after: float = 4.0
-    budgets: tuple[tuple[str, Literal["warn", "background", "hold"]], ...] = ()
+    budgets: tuple[tuple[str, BudgetAction], ...] = ()
     """Of shows: each has 100 to spend."""
 
     def config(self) -> PoolConfig:
@@ -128,7 +130,7 @@ class _Draw:
         random = self._random
         jobs = tuple(self._job(number) for number in range(random.choice((1, 2, 3, 4, 5, 7))))
         workers = tuple(self._worker(number) for number in range(random.choice((1, 1, 2, 2, 3, 4))))
-        budgets = tuple((show, random.choice(("warn", "background", "hold"))) for show in self._shows if show)
+        budgets = tuple((show, random.choice(_ACTIONS)) for show in self._shows if show)
         happenings = [self._happening(len(jobs), budgets) for _ in range(random.choice((0, 1, 2, 3, 5, 8)))]
         slow = random.random() < 0.2
         return Scenario(
@@ -141,6 +143,7 @@ class _Draw:
                 message_seconds=random.choice((0.001, 0.005, 0.05)),
                 slow_message_seconds=1.0 if slow else 0.1,
                 slow_share=0.1 if slow else 0.02,
+                failing_share=0.05 if random.random() < 0.05 else 0.0,
                 notice_seconds=random.choice((0.1, 3.0)),
             ),
             retries=random.choice((0, 1, 3)),
@@ -150,25 +153,41 @@ class _Draw:
 
     def _job(self, number: int) -> JobModel:
         random = self._random
-        is_graph = self._graphs and random.random() < 0.2
-        groups = () if is_graph else tuple(self._group() for _ in range(random.choice((0, 1, 1, 2, 3, 5, 8))))
+        is_graph = self._graphs and random.random() < 0.35
+        groups: tuple[GroupModel, ...] = ()
+        if not is_graph:
+            is_crowd = random.random() < 0.15
+            groups = self._crowd() if is_crowd else tuple(self._group() for _ in range(self._many()))
         return JobModel(
             id=f"job-{number}",
             at=0.0 if random.random() < 0.3 else random.uniform(0.0, self._calm_after),
-            show=random.choice(self._shows),
+            show=random.choice(self._shows[-1:] if is_graph else self._shows),
             priority=random.choice(CLASSES),
             deadline_seconds=random.choice((None, None, 20.0, 600.0)),
             kind="job",
             groups=groups,
             closing=self._unit("close") if groups and random.random() < 0.3 else None,
             graph=GraphModel(
-                tuple(random.randint(1, 4) for _ in range(random.randint(1, 3))), random.uniform(0.1, 3.0)
+                tuple(random.randint(1, 6) for _ in range(random.randint(1, 3))), random.uniform(0.1, 5.0)
             )
             if is_graph
             else None,
             unplannable_after=random.randint(0, len(groups)) if groups and random.random() < 0.04 else None,
             planning_seconds=random.choice((0.0, 0.02, 0.5)),
         )
+
+    def _many(self) -> int:
+        return self._random.choice((0, 1, 1, 2, 3, 5, 8))
+
+    def _crowd(self) -> tuple[GroupModel, ...]:
+        """Many short units, which share tasks once it is known how short they are."""
+        random = self._random
+        seconds = random.choice((0.001, 0.01, 0.03))
+        units = (
+            UnitModel(f"crowd-{random.getrandbits(32):08x}", seconds, "crowd", 1, self._endings())
+            for _ in range(random.randint(15, 50))
+        )
+        return tuple(GroupModel((unit,)) for unit in units)
 
     def _group(self) -> GroupModel:
         random = self._random
@@ -193,6 +212,8 @@ class _Draw:
         endings = self._endings()
         # Only a unit of which it is known what it takes is ever taken to hang.
         told = seconds if "hangs" in endings or "deaf" in endings or random.random() < 0.5 else None
+        if endings == ("deaf",) and random.random() < 0.5:  # it is taken to hang, and goes on after all
+            seconds, told = random.uniform(4.0, 9.0), 0.1
         return UnitModel(key, seconds, kind, frames, endings, told)
 
     def _endings(self) -> tuple[Ending, ...]:
@@ -209,6 +230,7 @@ class _Draw:
             ("hangs",),
             ("deaf",),
             ("deaf",),
+            ("deaf",),
             ("unsendable",),
         )
         return self._random.choice(choices)
@@ -216,7 +238,7 @@ class _Draw:
     def _worker(self, number: int) -> WorkerModel:
         return WorkerModel(
             f"local-{number}",
-            self._random.choice((1, 1, 1, 2, 2, 4)),
+            self._random.choice((1, 1, 2, 2, 2, 4)),
             self._nannies,
             fixed_port=self._random.random() < 0.3,
             is_early=not self._graphs and self._random.random() < 0.1,
@@ -234,7 +256,7 @@ class _Draw:
             ("memory runs short", 3),
             ("a job is cancelled", 3),
             ("a job is reprioritized", 5),
-            ("money is spent", 6 if budgets else 0),
+            ("money is spent", 12 if budgets else 0),
             ("Dask is restarted", 1),
             ("the pool is killed", 1),
             ("a worker is full", 2),

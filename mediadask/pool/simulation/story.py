@@ -21,13 +21,14 @@ _DULL = (reports.FramesDone,)
 
 
 def told(ran: Ran, most_lines: int = 60) -> str:
-    """The story of a run that broke an invariant: what it was of, its last lines, and what broke."""
+    """The story of a run: what it was of, its last lines, and which invariant broke."""
     lines = [line for seconds, event, answer in ran.story for line in _lines(seconds, event, answer)]
     left_out = len(lines) - most_lines
     told = [f"seed {ran.scenario.seed}", *described(ran.scenario), ""]
     if left_out > 0:
         told.append(f"… {left_out} lines before …")
-    return "\n".join([*told, *lines[-most_lines:], "", f"BROKEN: {ran.invariant}", f"  {ran.how}"])
+    end = [f"BROKEN: {ran.invariant}", f"  {ran.how}"] if ran.invariant else ["All is well."]
+    return "\n".join([*told, *lines[-most_lines:], "", *end])
 
 
 def described(scenario: Scenario) -> Iterator[str]:

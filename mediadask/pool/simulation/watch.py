@@ -8,7 +8,13 @@ from typing import TYPE_CHECKING, Any
 from mediadask.pool.core.commands import EndJob, Write
 from mediadask.pool.core.events import CancelJob, Round
 from mediadask.pool.simulation.bookkeeper import Bookkeeper
-from mediadask.pool.simulation.invariants import Broken, after_round, before_command, values_are_right
+from mediadask.pool.simulation.invariants import (
+    Broken,
+    after_round,
+    before_command,
+    before_event,
+    values_are_right,
+)
 from mediadask.pool.simulation.onlooker import Onlooker
 
 if TYPE_CHECKING:
@@ -26,7 +32,7 @@ _KEPT = 4000
 """So many events of a story are kept."""
 
 _USE_SECONDS = 1.0
-"""By so much, besides messages and notice, the pool may be wrong about an attempt whose end it did not see."""
+"""Besides messages and notice: by so much the pool may be wrong about an attempt whose end it did not see."""
 
 
 class Watch:
@@ -53,6 +59,7 @@ class Watch:
             self.books = Bookkeeper()
         self.events += 1
         self.story.append((now.seconds, event, told))
+        before_event(seen, event)
         seen.saw_event(event, now)
         if isinstance(event, CancelJob):
             self._cancelled.add(event.job)
@@ -110,6 +117,13 @@ class Watch:
     def is_over(self) -> bool:
         """Whether all jobs have ended."""
         return len(self.ended) == len(self.world.jobs)
+
+    @property
+    def is_quiet(self) -> bool:
+        """Whether nothing is in Dask or on a worker."""
+        if self.world.pool.dask.tasks:
+            return False
+        return not any(process.worker.seats for process in self.world.processes.values())
 
     def all_is_quiet(self) -> None:
         """Whether nothing is left over some time after the last job has ended.

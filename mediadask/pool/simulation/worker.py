@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from heapq import heappop, heappush
 from math import ceil
 from typing import TYPE_CHECKING, Any, Protocol
 
-from mediadask.delivery import Failure
 from mediadask.pool.reports import (
     BatchDone,
     BatchUnknown,
@@ -20,6 +18,7 @@ from mediadask.pool.reports import (
     UnitPaused,
     UnitResumed,
 )
+from mediadask.pool.simulation.seat import Seat, value_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -30,7 +29,7 @@ if TYPE_CHECKING:
     from mediadask.pool.simulation.dask import DaskTask
     from mediadask.pool.simulation.model import Ending, Timing, UnitModel
 
-__all__ = ["Seat", "SimulatedWorker", "WorkerOwner", "value_of"]
+__all__ = ["SimulatedWorker", "WorkerOwner"]
 
 _QUICK_SECONDS = 0.001
 """What a unit takes whose output is there already."""
@@ -45,8 +44,11 @@ class WorkerOwner(Protocol):
     def reported(self, worker: SimulatedWorker, batch: str, reports: tuple[Report, ...]) -> None:
         """The worker sends reports of a batch."""
 
-    def task_ended(self, worker: SimulatedWorker, task: DaskTask) -> None:
-        """The worker sends that a task has ended."""
+    def task_ended(self, worker: SimulatedWorker, task: DaskTask, error: str) -> None:
+        """The worker sends that a task has ended, or failed."""
+
+    def task_fails(self) -> bool:
+        """Whether the next task fails before it has come to its units."""
 
     def try_of(self, unit: UnitModel) -> Ending:
         """How the next try of a unit goes."""
@@ -62,60 +64,6 @@ class WorkerOwner(Protocol):
 
     def died(self, worker: SimulatedWorker) -> None:
         """A unit took the worker's process down."""
-
-
-def value_of(unit: UnitModel, results: Iterable[bytes | Failure] | None) -> bytes:
-    """What a unit returns, with the results that it is called with."""
-    if results is None:
-        return unit.key.encode()
-    parts = [b"!" if isinstance(each, Failure) else each for each in results]
-    return b"%s(%s)" % (unit.key.encode(), b",".join(parts))
-
-
-@dataclass(eq=False, slots=True)
-class Seat:
-    """A batch on a worker."""
-
-    batch: str
-    calls: tuple[BatchCall, ...]
-    task: DaskTask | None = None
-    """By which it holds a slot."""
-
-    position: int = -1
-    """Of the current unit."""
-
-    ending: Ending = "done"
-    frames: int = 0
-    """How many of the current unit's are done, as of `since`."""
-
-    frame_seconds: float = 0.0
-    since: float = 0.0
-    """When the current unit began, or went on."""
-
-    run_seconds: float = 0.0
-    """Of the current unit, until `since`."""
-
-    paused_at: float | None = None
-    paused_seconds: float = 0.0
-    stays_paused: bool = False
-    instruction: Instruction = "run"
-    cancelled: set[int] = field(default_factory=set)
-    is_alone: bool = False
-    """Whether the units behind the current one were given back."""
-
-    told: bool = True
-    """Whether it was reported that the current unit began."""
-
-    told_frames: int = 0
-    reports: list[Report] = field(default_factory=list)
-    epoch: int = 0
-    """What was planned for an earlier one does not happen."""
-
-    @property
-    def model(self) -> UnitModel:
-        """The current unit."""
-        model: UnitModel = self.calls[self.position].unit.args[0]
-        return model
 
 
 class SimulatedWorker:
@@ -205,7 +153,10 @@ class SimulatedWorker:
             self._clock.after(task.seconds, self._end_graph_task, task, self._clock.seconds)
             return
         seat = self.seats.get(task.batch)
-        if seat is None:
+        if seat is not None and seat.position < 0 and self._owner.task_fails():
+            del self.seats[task.batch]
+            self._end_task(task, "RuntimeError: no more threads")
+        elif seat is None:
             self._owner.reported(self, task.batch, (BatchUnknown(),))
             self._end_task(task)
         elif seat.stays_paused:
@@ -220,9 +171,9 @@ class SimulatedWorker:
             seat.task = task
             self._begin(seat, 0)
 
-    def _end_task(self, task: DaskTask) -> None:
+    def _end_task(self, task: DaskTask, error: str = "") -> None:
         if self.executing.pop(task.key, None) is not None:
-            self._owner.task_ended(self, task)
+            self._owner.task_ended(self, task, error)
             self._fill()
 
     def _end_graph_task(self, task: DaskTask, began: float) -> None:
@@ -284,7 +235,7 @@ class SimulatedWorker:
         self._begin(seat, seat.position + 1)
 
     def _attend(self, seat: Seat) -> None:
-        """Something was asked of the current unit: it obeys at its next checkpoint, or now if it is paused."""
+        """Something was asked of the current unit: it obeys at its next checkpoint, or now if paused."""
         if seat.paused_at is not None:
             self._obey(seat)
         elif seat.task is not None and seat.ending != "deaf" and seat.frame_seconds:
@@ -398,7 +349,11 @@ class SimulatedWorker:
         if frames != seat.told_frames:
             seat.told_frames = frames
             seat.reports.append(FramesDone(seat.position, frames))
-        if len(seat.calls) > 1 and not seat.is_alone and self._clock.seconds - seat.since > self._timing.patience_seconds:
+        if (
+            len(seat.calls) > 1
+            and not seat.is_alone
+            and self._clock.seconds - seat.since > self._timing.patience_seconds
+        ):
             seat.is_alone = True
             seat.reports.append(OthersReturned(seat.position))
         self._report(seat)

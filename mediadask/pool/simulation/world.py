@@ -1,4 +1,4 @@
-"""A simulated world: a scheduler's process, workers' processes that come and go, and the network between them."""
+"""A simulated world: a scheduler's process, workers' processes that come and go, the network between."""
 
 from __future__ import annotations
 
@@ -226,6 +226,7 @@ class World:
         address = process.worker.address
         if self.processes.get(address) is not process:
             return
+        self._end(process)
         process.to_pool.is_open = False
         del self.processes[address]
         if process.is_known:
@@ -250,9 +251,14 @@ class World:
         stream = self.processes[worker.address].to_pool
         stream.send(self.pool.handle, UnitsReported(worker.address, batch, reports))
 
-    def task_ended(self, worker: SimulatedWorker, task: DaskTask) -> None:
-        """A worker sends that a task has ended."""
-        self.processes[worker.address].to_pool.send(self.pool.dask.ended, worker.address, task.key)
+    def task_ended(self, worker: SimulatedWorker, task: DaskTask, error: str) -> None:
+        """A worker sends that a task has ended, or failed."""
+        self.processes[worker.address].to_pool.send(self.pool.dask.ended, worker.address, task.key, error)
+
+    def task_fails(self) -> bool:
+        """Whether the next task fails before it has come to its units."""
+        share = self.timing.failing_share
+        return bool(share) and self._random is not None and self._random.random() < share
 
     def try_of(self, unit: UnitModel) -> Ending:
         """How the next try of a unit goes: every further one like the last."""

@@ -10,11 +10,8 @@ from bokeh.models import ColumnDataSource, DataRange1d, FactorRange, NumeralTick
 from bokeh.models.widgets import Div
 from bokeh.palettes import Category10_4
 from bokeh.plotting import figure
-from distributed.dashboard.components import DashboardComponent, add_periodic_callback
-from distributed.dashboard.components.scheduler import BOKEH_THEME, env
-from distributed.dashboard.core import BokehApplication
-from distributed.dashboard.scheduler import template_variables
-from tornado.ioloop import IOLoop
+
+from mediadask import dask_api
 
 if TYPE_CHECKING:
     from distributed import Scheduler
@@ -34,31 +31,18 @@ def add_page(scheduler: Scheduler, view: PoolView) -> None:
     """Add the page to a running scheduler's dashboard and its menu, under the prefix that Dask's own pages
     have; where it has no dashboard, do nothing.
     """
-    if "dashboard" not in scheduler.services or not scheduler.http_application.applications:
-        return
-    prefix = scheduler.http_application.applications[0].prefix
-    variables = template_variables(scheduler)
 
-    def page(scheduler: Scheduler, extra: dict[str, Any], document: Any) -> None:
-        pool_page = PoolPage(view)
+    def show(document: Any) -> None:
+        page = PoolPage(view)
         document.title = "Dask: mediadask pool"
-        add_periodic_callback(document, pool_page, _UPDATE_MILLISECONDS)
-        document.add_root(pool_page.root)
-        document.template = env.get_template("simple.html")
-        document.template_variables.update(extra)
-        document.theme = BOKEH_THEME
-        pool_page.update()
+        document.add_root(page.root)
+        document.add_periodic_callback(page.update, _UPDATE_MILLISECONDS)
+        page.update()
 
-    application = BokehApplication(
-        {"/mediadask": page}, scheduler, prefix=prefix, template_variables=variables
-    )
-    scheduler.http_application.add_application(application)
-    application.initialize(IOLoop.current())
-    if "mediadask" not in variables["pages"]:
-        variables["pages"].insert(1, "mediadask")  # the list that all of Dask's pages draw their menu from
+    dask_api.add_dashboard_page(scheduler, "mediadask", show)
 
 
-class PoolPage(DashboardComponent):
+class PoolPage:
     """All parts of the page; `update` draws them anew from the view."""
 
     def __init__(self, view: PoolView) -> None:

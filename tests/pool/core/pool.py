@@ -230,6 +230,13 @@ class PlainPool:
             assert len(names) < ROUNDS, "units never end"
         return names
 
+    def finds_no_units(self, task: str) -> None:
+        """The task runs, and its worker has no units for it."""
+        batch, worker = self._batch_of[task], next(at for at, tasks in self._slots.items() if task in tasks)
+        self.tell(ev.UnitsReported(worker, batch, (reports.BatchUnknown(),)))
+        self._free(batch)
+        self.settle()
+
     def _ends(self, unit: str, *, outcome: str, **how: Any) -> None:
         batch, seat = self._seat(unit)
         self._report(batch, self._ended(seat, outcome, **how))
@@ -260,7 +267,7 @@ class PlainPool:
     def checkpoint(self, *units: str) -> None:
         """These units, or all that run or are paused, do what they are told until nobody is told more."""
         for _ in range(ROUNDS):
-            if not any([self._obeys(batch, units) for batch in list(self.seats)]):
+            if not sum(self._obeys(batch, units) for batch in list(self.seats)):
                 return
             self.settle()
         raise AssertionError("instructions never end")
@@ -349,8 +356,10 @@ class PlainPool:
         self._queue.clear()
         self._fresh.clear()
         self.tell(ev.DaskRestarted())
-        for worker in self.workers:
+        workers = self.workers
+        for worker in workers:
             self._leaves(worker, expected=True)
+        for worker in workers:
             self.join(self._threads[worker])
 
     # Time, and all that happens by itself.

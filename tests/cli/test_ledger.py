@@ -42,7 +42,7 @@ def test_what_is_wrong_is_named_with_what_to_do(
     findings = {
         each["check"]: each for each in told(capsys, "ledger", "check", "--ledger", str(path), code=1)
     }
-    assert "has not signed 1: turnover 7" in findings["unfinished jobs"]["found"]
+    assert "has not signed 1 of them: turnover 7" in findings["unfinished jobs"]["found"]
     assert findings["permissions"]["do"] == f"chmod 600 {path}"
     assert findings["file"]["is_sound"]
 

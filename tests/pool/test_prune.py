@@ -11,6 +11,7 @@ import pandas as pd
 import pytest
 from sqlalchemy import func, select
 
+from mediadask.errors import InvalidRequest
 from mediadask.pool.config import load_config
 from mediadask.pool.history import (
     Attempt,
@@ -178,3 +179,12 @@ def test_a_pool_prunes_by_itself(tmp_path: Path) -> None:
         )
         assert ledger.flush()
         assert ledger.trouble == ""
+
+
+def test_how_long_to_keep_is_a_setting() -> None:
+    assert load_config().ledger.keep is None
+    assert load_config({"ledger": {"keep": "90d"}}).ledger.keep == 90 * 24 * 3600
+    with pytest.raises(InvalidRequest, match=r"mediadask.ledger.kept: no such setting; did you mean keep\?"):
+        load_config({"ledger": {"kept": "90d"}})
+    with pytest.raises(InvalidRequest, match="'long' is not a duration"):
+        load_config({"ledger": {"keep": "long"}})

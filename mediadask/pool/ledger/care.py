@@ -54,13 +54,11 @@ def open_sound(url: str | None) -> tuple[Engine, str]:
     where = ledger_url(url)
     if where.get_backend_name() != "sqlite":
         return open_database(url), ""
-    path, trouble = Path(str(where.database)), ""
-    if path.is_file() and path.stat().st_size:
-        with sqlite_file.only_one(path.parent):
-            if sqlite_file.damage_of(path) and _may_be_ours(path):
-                aside = sqlite_file.set_aside(path, "damaged")
-                open_database(url).dispose()
-                trouble = _damaged(path, aside, _salvage(aside, path))
+    path = Path(str(where.database))
+    try:
+        trouble = _begin_anew(path, url) if _is_damaged(path) else ""
+    except OSError as error:
+        raise sqlite_file.refusal(path, f"it is damaged, and cannot be renamed: {error.strerror}") from None
     return open_database(url), trouble
 
 
@@ -192,6 +190,24 @@ class Care:
     def _tell(self, what: str) -> None:
         self.trouble = what
         _logger.error("%s", what)
+
+
+def _is_damaged(path: Path) -> bool:
+    return (
+        path.is_file()
+        and path.stat().st_size > 0
+        and bool(sqlite_file.damage_of(path))
+        and _may_be_ours(path)
+    )
+
+
+def _begin_anew(path: Path, url: str | None) -> str:
+    with sqlite_file.only_one(path.parent):
+        if not _is_damaged(path):
+            return ""  # another pool was first
+        aside = sqlite_file.set_aside(path, "damaged")
+        open_database(url).dispose()
+        return _damaged(path, aside, _salvage(aside, path))
 
 
 def _has_tables(engine: Engine) -> bool:

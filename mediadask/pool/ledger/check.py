@@ -75,7 +75,7 @@ def check(engine: Engine) -> Iterator[Finding]:
     yield Finding(
         "unfinished jobs",
         not unsigned,
-        f"{len(left)}, of which {key.path} has not signed {len(unsigned)}"
+        f"{len(left)}; the key {key.path} has not signed {len(unsigned)} of them"
         + "".join(f": {job.name}" for job in unsigned[:1]),
         "submit those again, or name their pool's key in MEDIADASK_LEDGER_KEY" if unsigned else "",
     )

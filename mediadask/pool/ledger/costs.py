@@ -48,11 +48,12 @@ _rates = Table(
     MetaData(),
     Column("worker", Integer, primary_key=True, autoincrement=False),
     Column("price", Float, nullable=False),
+    Column("busy", Float, nullable=False),
     Column("idle", Float, nullable=False),
     Column("idle_hours", Float, nullable=False),
     prefixes=["TEMPORARY"],
 )
-"""What a second of use of a worker's thread costs: itself, and its share of what the worker stood idle."""
+"""What a second of a worker's thread costs, how many it was used, and the idle ones that these share."""
 
 
 def costs(
@@ -150,12 +151,13 @@ def _by_job(
         ]
     finally:
         _rates.drop(connection)
-    partial = partial.join(rates, on="worker").fillna({"price": 0.0, "idle": 0.0, "idle_hours": 0.0})
+    partial = partial.join(rates, on="worker")
+    partial = partial.fillna({"price": 0.0, "busy": 1.0, "idle": 0.0, "idle_hours": 0.0})
     for purpose, outcomes in _PURPOSES.items():
         is_it = partial["outcome"].fillna("done").isin(outcomes)
         partial[purpose] = (partial["run_seconds"] * partial["price"]).where(is_it, 0.0)
     for figure in ("idle", "idle_hours"):
-        partial[figure] *= partial["run_seconds"]
+        partial[figure] *= partial["run_seconds"] / partial["busy"]
     tables.append(partial[["job", *_FIGURES]])
     found = [table for table in tables if len(table)]
     if found:
@@ -172,7 +174,7 @@ def _by_job(
 
 
 def _rates_of(lease: pd.DataFrame, busy: pd.Series[float]) -> tuple[pd.DataFrame, dict[str, float]]:
-    """By the number of a worker: price, idle and idle_hours of a second of use; and what nobody used."""
+    """By the number of a worker, what `_rates` has of it; and what nobody used at all."""
     lease = lease.assign(busy=lease["number"].map(busy).fillna(0.0).clip(lower=0.0))
     lease["idle"] = (lease["cost"] - lease["busy"] * lease["thread_price"]).clip(lower=0.0)
     lease["idle_hours"] = (lease["thread_seconds"] - lease["busy"]).clip(lower=0.0) / 3600
@@ -182,8 +184,9 @@ def _rates_of(lease: pd.DataFrame, busy: pd.Series[float]) -> tuple[pd.DataFrame
     rates = pd.DataFrame(
         {
             "price": used["thread_price"],
-            "idle": used["idle"] / used["busy"],
-            "idle_hours": used["idle_hours"] / used["busy"],
+            "busy": used["busy"],
+            "idle": used["idle"],
+            "idle_hours": used["idle_hours"],
         }
     )
     rates.index = rates.index.astype(int)
@@ -198,6 +201,9 @@ def _at_rates(source: Select[Any]) -> Select[Any]:
     part = source.subquery()
     use, rate = part.c, _rates.c
     cost = use.run_seconds * func.coalesce(rate.price, 0.0)
+    share = func.coalesce(
+        use.run_seconds / rate.busy, 0.0
+    )  # before anything else: seconds may be next to none
     purposes = [
         func.sum(case((use.outcome.in_(outcomes), cost), else_=0.0)).label(purpose)
         for purpose, outcomes in _PURPOSES.items()
@@ -206,8 +212,8 @@ def _at_rates(source: Select[Any]) -> Select[Any]:
         select(
             use.job,
             *purposes,
-            func.sum(use.run_seconds * func.coalesce(rate.idle, 0.0)).label("idle"),
-            func.sum(use.run_seconds * func.coalesce(rate.idle_hours, 0.0)).label("idle_hours"),
+            func.sum(share * func.coalesce(rate.idle, 0.0)).label("idle"),
+            func.sum(share * func.coalesce(rate.idle_hours, 0.0)).label("idle_hours"),
             func.sum(use.run_seconds).label("run_seconds"),
             func.sum(use.paused_seconds).label("paused_seconds"),
         )

@@ -31,6 +31,7 @@ FIGURES = (
     "overhead",
     "backlog",
     "state",
+    "ledger",
 )
 
 

@@ -14,7 +14,7 @@ from typing import Annotated, Any
 
 import typer
 
-from mediadask.cli import deliveries, info, options, pool, pull, reports, trim
+from mediadask.cli import deliveries, info, ledger, options, pool, pull, reports, trim
 from mediadask.errors import MediaError, MediaWarning
 from mediadask.text import printable
 
@@ -40,6 +40,7 @@ app.command()(reports.jobs)
 app.command()(reports.turnaround)
 app.command()(reports.costs)
 app.add_typer(pool.app, name="pool")
+app.add_typer(ledger.app, name="ledger")
 
 
 @app.command()

@@ -20,6 +20,7 @@ FIGURES = (
     "proxy",
     "pull",
     "pull_memory",
+    "packing",
     "rerun",
     "framing",
     "color",
@@ -30,6 +31,7 @@ FIGURES = (
     "overhead",
     "backlog",
     "state",
+    "ledger",
 )
 
 

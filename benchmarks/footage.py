@@ -11,9 +11,11 @@ import os
 import subprocess
 import tempfile
 from contextlib import contextmanager
+from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import av
 import numpy as np
 
 from benchmarks.measure import Failed
@@ -24,7 +26,18 @@ if TYPE_CHECKING:
 
     import numpy.typing as npt
 
-__all__ = ["RATE", "clip", "copied", "ffmpeg", "looped", "lut", "number_in", "numbers_shown", "rendition"]
+__all__ = [
+    "RATE",
+    "clip",
+    "copied",
+    "ffmpeg",
+    "looped",
+    "lut",
+    "number_in",
+    "numbers_shown",
+    "rendition",
+    "there_and_back",
+]
 
 RATE = 24
 FOLDER = Path(os.environ.get("MEDIADASK_BENCHMARKS", Path(tempfile.gettempdir()) / "mediadask-benchmarks"))
@@ -113,6 +126,30 @@ def copied(source: Path, suffix: str, before: str = "", after: str = "") -> Path
 def looped(source: Path, times: int) -> Path:
     """A clip that shows a clip so many times, without encoding it again."""
     return copied(source, source.suffix[1:], before=f"-stream_loop {times - 1}")
+
+
+def there_and_back(source: Path, times: int) -> Path:
+    """A clip of frames that each decode alone, forwards, then backwards and so on, so many times in all.
+
+    It goes on where `looped` jumps: encoders put a keyframe at every jump.
+    """
+    path = _path(source.suffix[1:], "there and back", source.name, times)
+    if path.exists():
+        return path
+    with _committed(path) as part, av.open(str(source)) as container, av.open(str(part), "w") as output:
+        template = container.streams.video[0]
+        packets = [packet for packet in container.demux(template) if packet.dts is not None]
+        contents = [bytes(packet) for packet in packets]
+        stream = output.add_stream_from_template(template, opaque=True)
+        stream.time_base = time_base = Fraction(1, RATE)
+        for turn in range(times):
+            for row, content in enumerate(contents[:: 1 if turn % 2 == 0 else -1]):
+                packet = av.Packet(content)
+                packet.stream, packet.time_base, packet.is_keyframe = stream, time_base, True
+                packet.pts = packet.dts = turn * len(contents) + row
+                packet.duration = 1
+                output.mux(packet)
+    return path
 
 
 def numbers_shown(path: Path, size: tuple[int, int]) -> list[int | None]:

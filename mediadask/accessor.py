@@ -22,6 +22,7 @@ from mediadask.pixels import Color, Filter, Framing, to_rgb
 from mediadask.pixels import input_space as find_space
 from mediadask.pixels.color.config import CONFIG
 from mediadask.pixels.resample import Rectangle
+from mediadask.text import printable
 
 if TYPE_CHECKING:
     import os
@@ -167,7 +168,7 @@ class MediaAccessor:
 
 def clip_html(clip: Clip) -> str:
     """A strip of small pictures across the clip, and its facts, as HTML."""
-    return f"<div><b>{html.escape(clip.name)}</b><div>{_strip(clip)}</div>{facts_html(clip)}</div>"
+    return f"<div><b>{html.escape(printable(clip.name))}</b><div>{_strip(clip)}</div>{facts_html(clip)}</div>"
 
 
 def _strip(clip: Clip) -> str:

@@ -19,11 +19,12 @@ from xarray.indexes import PandasIndex
 
 from mediadask.array.frames import FrameArray, FrameLayer, plan_chunks
 from mediadask.array.sound import SoundArray
+from mediadask.array.stored import archive_errors, open_archive
 from mediadask.array.timecodes import TimecodeIndex
 from mediadask.array.variable import DaskVariable
 from mediadask.clips import Clip
-from mediadask.clips.storage import normalize, storage_errors
-from mediadask.errors import InvalidRequest, UnreadableMedia
+from mediadask.clips.storage import normalize
+from mediadask.errors import InvalidRequest
 from mediadask.timecode import Timecode
 
 if TYPE_CHECKING:
@@ -86,19 +87,17 @@ def open_clip(
 
 def _archived(store: str, dtype: SampleType | None) -> xr.Dataset:
     """What `mediadask.archive` stored, with the clip's own indexes: Zarr has no place for them."""
-    with storage_errors(store):
-        dataset: xr.Dataset = xr.open_zarr(store, chunks={})
-    if not {"frames", "time"} <= set(dataset.variables):
-        raise UnreadableMedia("is no archive of a clip", where=store, do="open it with xarray.open_zarr")
+    dataset = open_archive(store)
     if dtype is not None and dataset["frames"].dtype != dtype:
         what = f"was stored as {dataset['frames'].dtype}, not {dtype}"
         raise InvalidRequest(what, where=store, do="open the camera file")
-    dataset = dataset.set_xindex("time")
-    if "timecode" not in dataset.variables:
-        return dataset
-    start = Timecode.parse(dataset.attrs["start_timecode"], Fraction(dataset.attrs["frame_rate"]))
-    index = TimecodeIndex.starting(start, dataset.sizes["frame"], "frame")
-    return dataset.assign_coords(xr.Coordinates(index.create_variables(), {"timecode": index}))
+    with archive_errors(store):
+        dataset = dataset.set_xindex("time")
+        if "timecode" not in dataset.variables:
+            return dataset
+        start = Timecode.parse(dataset.attrs["start_timecode"], Fraction(dataset.attrs["frame_rate"]))
+        index = TimecodeIndex.starting(start, dataset.sizes["frame"], "frame")
+        return dataset.assign_coords(xr.Coordinates(index.create_variables(), {"timecode": index}))
 
 
 def _frames(clip: Clip, source: FrameArray) -> xr.Variable:

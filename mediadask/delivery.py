@@ -9,12 +9,16 @@ nothing here knows the pool.
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import CancelledError, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import cached_property, partial
+from threading import Event
 from typing import TYPE_CHECKING, Any, overload
 
+from mediadask.apart import abandon
+from mediadask.checkpoint import checkpoints_call
 from mediadask.errors import MediaError
+from mediadask.text import printable
 
 if TYPE_CHECKING:
     from dask.highlevelgraph import HighLevelGraph
@@ -81,8 +85,13 @@ class Group:
 
     @classmethod
     def failed(cls, name: str, error: Exception) -> Group:
-        """A group that fails with `error`: how a planner hands on one bad clip and plans the rest."""
-        return cls(name, (Unit(_raise, (error,), name=name, kind="plan"),))
+        """A group that fails with `error`: how a planner hands on one bad clip and plans the rest.
+
+        Any error will do: a fault of ours that one clip brings to light is no reason to lose the others.
+        """
+        # What is not ours need not survive the way to a worker and back.
+        kept = error if isinstance(error, MediaError) else MediaError(Failure.of(error).error, where=name)
+        return cls(name, (Unit(_raise, (kept,), name=name, kind="plan"),))
 
 
 def _raise(error: Exception) -> None:
@@ -110,7 +119,9 @@ class Failure:
             line = " ".join(str(error).split())
         except Exception:  # somebody's own __str__ raises, or returns None
             line = ""
-        return cls(line if line and isinstance(error, MediaError) else f"{kind}: {line}".rstrip(": "), kind)
+        if not (line and isinstance(error, MediaError)):
+            line = printable(f"{kind}: {line}".rstrip(": "))
+        return cls(line, kind)
 
 
 @dataclass(frozen=True)
@@ -245,15 +256,27 @@ class Delivery:
         ended
             Called with the number of groups that have ended, each time one has.
         """
+        interrupted = Event()
+
+        def go_on() -> None:
+            if interrupted.is_set():
+                raise CancelledError
+
+        def call(unit: Unit) -> Any:
+            with checkpoints_call(go_on):
+                return attempt(unit)
+
         with ThreadPoolExecutor(threads) as pool:
-            begun = [[pool.submit(attempt, unit) for unit in group.units] for group in self.groups]
+            begun = [[pool.submit(call, unit) for unit in group.units] for group in self.groups]
             values = []
             try:
                 for group, units in zip(self.groups, begun, strict=True):
                     values.append(group.value([unit.result() for unit in units]))
                     ended(len(values))
             except BaseException:
-                pool.shutdown(cancel_futures=True)
+                interrupted.set()
+                pool.shutdown(wait=False, cancel_futures=True)
+                abandon()  # else threads would wait for files to be read that nobody wants any more
                 raise
         return self.report(values if self.closing is None else [*values, _close(self.closing, values)])
 

@@ -18,6 +18,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from mediadask.text import printable
+
 __all__ = [
     "CorruptFrame",
     "InvalidRequest",
@@ -59,7 +61,7 @@ class MediaError(Exception):
             place = f"{place} frame {self.frame}".strip()
         line = f"{place}: {self.what}" if place else self.what
         line = f"{line}; {self.do}" if self.do else line
-        return " ".join(line.split())
+        return printable(" ".join(line.split()))
 
     def __reduce__(self) -> tuple[Any, ...]:
         # Errors come back from workers: keep every field, which Exception's own pickling would lose.

@@ -14,7 +14,10 @@ from mediadask.errors import InvalidRequest
 if TYPE_CHECKING:
     import numpy.typing as npt
 
-__all__ = ["Timecode"]
+__all__ = ["HIGHEST_RATE", "Timecode"]
+
+HIGHEST_RATE = 1000
+"""Frames a second. A file that says more is damaged: faster cameras write files that play at 24 to 120."""
 
 _FORM = re.compile(r"(\d{1,2}):(\d{2}):(\d{2})([:;.,])(\d{2,3})")
 _PACKED = ((24, 0x3F), (16, 0x7F), (8, 0x7F), (0, 0x3F))
@@ -35,8 +38,10 @@ class Timecode:
     """Drop-frame: two labels a minute (four at base 60) are skipped, but for every tenth minute."""
 
     def __post_init__(self) -> None:
-        if self.base <= 0:
-            raise InvalidRequest(f"timecode at {self.base} frames a second", do="give a positive frame rate")
+        if not 0 < self.base <= HIGHEST_RATE:
+            raise InvalidRequest(
+                f"timecode at {self.base} frames a second", do=f"give a frame rate of 1 to {HIGHEST_RATE}"
+            )
         if self.drop and self.base % 30:
             raise InvalidRequest(
                 f"drop-frame timecode at {self.base} frames a second",
@@ -147,5 +152,6 @@ class Timecode:
 
 
 def _group(base: int) -> int:
-    """How many frames one number of packed timecode stands for."""
-    return 1 if base <= 39 else next(size for size in range(2, base + 1) if base / size in range(31))
+    """How many frames one number of packed timecode stands for: the fewest that leave whole numbers, of which
+    there are 30 a second at most."""
+    return 1 if base <= 39 else base // max(count for count in range(1, 31) if base % count == 0)

@@ -20,7 +20,7 @@ PACKAGE = Path(mediadask.__file__).parent
 
 # From the ground up: a module imports its own floor and those below. `pool` stands beside the media floors.
 MEDIA = [
-    {"errors", "checkpoint", "lazy", "timecode", "delivery", "footage", "dask_api"},
+    {"text", "errors", "apart", "checkpoint", "lazy", "timecode", "delivery", "footage", "dask_api"},
     {"clips"},
     {"metadata", "pixels"},
     {"array"},
@@ -28,7 +28,7 @@ MEDIA = [
     {"accessor", "xarray_engine"},
     {"editorial"},
 ]
-DOOR = {"errors", "checkpoint", "delivery", "dask_api"}
+DOOR = {"errors", "checkpoint", "delivery", "dask_api", "text"}
 TOP = {"__init__", "cli", "demo"}
 
 POOL = [

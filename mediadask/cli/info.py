@@ -9,6 +9,7 @@ import typer
 
 from mediadask.cli import options, work
 from mediadask.cli.inputs import find
+from mediadask.text import json_text, printable
 
 if TYPE_CHECKING:
     from mediadask.metadata import ClipMetadata
@@ -47,9 +48,7 @@ def info(
 
 
 def _print_json(found: list[ClipMetadata]) -> None:
-    import json
-
-    print(json.dumps([clip.as_dict() for clip in found], indent=2, ensure_ascii=False))
+    print(json_text([clip.as_dict() for clip in found]))
 
 
 def _print_csv(found: list[ClipMetadata]) -> None:
@@ -61,7 +60,9 @@ def _print_csv(found: list[ClipMetadata]) -> None:
     writer = csv.DictWriter(sys.stdout, list(ClipMetadata.__dataclass_fields__), lineterminator="\n")
     writer.writeheader()
     for clip in found:
-        writer.writerow({**clip.as_dict(), "sources": json.dumps(dict(clip.sources), ensure_ascii=False)})
+        cells = {**clip.as_dict(), "sources": json.dumps(dict(clip.sources), ensure_ascii=False)}
+        shown = {name: printable(cell) if isinstance(cell, str) else cell for name, cell in cells.items()}
+        writer.writerow(shown)
 
 
 def print_table(found: list[ClipMetadata]) -> None:

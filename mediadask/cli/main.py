@@ -14,9 +14,9 @@ from typing import Annotated, Any
 
 import typer
 
-from mediadask.cli import deliveries, info, options, pool, pull, reports, trim
-from mediadask.cli.terminal import printable
+from mediadask.cli import deliveries, info, ledger, options, pool, pull, reports, trim
 from mediadask.errors import MediaError, MediaWarning
+from mediadask.text import printable
 
 __all__ = ["app", "main"]
 
@@ -40,6 +40,7 @@ app.command()(reports.jobs)
 app.command()(reports.turnaround)
 app.command()(reports.costs)
 app.add_typer(pool.app, name="pool")
+app.add_typer(ledger.app, name="ledger")
 
 
 @app.command()

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, NoReturn
 
 import typer
 
-from mediadask.cli.terminal import aligned, printable
+from mediadask.cli.terminal import aligned
 from mediadask.errors import InvalidRequest, MissingMedia
+from mediadask.text import json_text, printable
 
 if TYPE_CHECKING:
     from mediadask.cli.work import Work
@@ -59,10 +60,8 @@ def show_plan(plan: TurnoverPlan, names: list[str | None], json: bool, otio: str
     if otio is not None:
         _write_otio(plan, otio)
     if json:
-        import json as json_module
-
         rows = [{**row, "name": name} for row, name in zip(plan.rows(), names, strict=True)]
-        print(json_module.dumps(rows, indent=2, ensure_ascii=False))
+        print(json_text(rows))
     else:
         _print_table(plan, names)
     for one in plan.bad:

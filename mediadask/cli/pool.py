@@ -148,8 +148,8 @@ def _print_status(told: dict[str, Any]) -> None:
     for trouble in (told["trouble"], *dict.fromkeys(job["notice"] for job in told["jobs"])):
         if trouble:
             print(trouble)
-    if told["ledger_away_seconds"]:
-        print(f"the ledger's database has been away for {told['ledger_away_seconds']:.0f} s")
+    if told["ledger_trouble"]:
+        print(told["ledger_trouble"])
     for columns, rows in (
         (["tier", "workers", "requested", "target", "price_per_hour"], told["tiers"]),
         (

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from functools import partial
 from typing import TYPE_CHECKING
 
-from mediadask.cli.terminal import printable
+from mediadask.text import printable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

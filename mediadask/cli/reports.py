@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -13,13 +14,13 @@ from mediadask.cli.tables import json_of, print_table
 from mediadask.errors import InvalidRequest, OutputFailed
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
     from datetime import datetime
 
     import pandas as pd
     from sqlalchemy import Engine
 
-__all__ = ["costs", "jobs", "turnaround"]
+__all__ = ["costs", "jobs", "moment", "opened", "turnaround"]
 
 
 class TurnaroundBy(StrEnum):
@@ -50,7 +51,7 @@ def jobs(
     from mediadask.pool.ledger.plots import jobs_plot
     from mediadask.pool.ledger.reports import history
 
-    _report(ledger, lambda engine: history(engine, limit=limit, since=_moment(since)), jobs_plot, plot, json)
+    _report(ledger, lambda engine: history(engine, limit=limit, since=moment(since)), jobs_plot, plot, json)
 
 
 def turnaround(
@@ -68,7 +69,7 @@ def turnaround(
     config = load_config()
     _report(
         ledger,
-        lambda engine: reports.turnaround(engine, config, by=by.value, since=_moment(since)),
+        lambda engine: reports.turnaround(engine, config, by=by.value, since=moment(since)),
         turnaround_plot,
         plot,
         json,
@@ -97,7 +98,7 @@ def costs(
         for warning in money.budgets(engine, config)["warning"]:
             if warning:
                 typer.echo(f"mediadask: {warning}", err=True)
-        return money.costs(engine, config, by=by.value, since=_moment(since), until=_moment(until))
+        return money.costs(engine, config, by=by.value, since=moment(since), until=moment(until))
 
     _report(ledger, report, costs_plot, plot, json)
 
@@ -109,19 +110,11 @@ def _report(
     plot: Path | None,
     as_json: bool,
 ) -> None:
-    from sqlalchemy.exc import DBAPIError
-
     from mediadask.pool.ledger.plots import save
-    from mediadask.pool.ledger.tables import open_database
 
-    engine = open_database(ledger)
-    where = engine.url.render_as_string(hide_password=True)
-    try:
+    with opened(ledger) as engine:
+        where = engine.url.render_as_string(hide_password=True)
         table = report(engine)
-    except DBAPIError as error:
-        raise OutputFailed(f"the ledger does not answer: {error.orig}", where=where, do="try again") from None
-    finally:
-        engine.dispose()
     if plot is not None:
         save(draw(table), plot)
     if as_json:
@@ -134,7 +127,32 @@ def _report(
             print(f"{currency}; the workers cost {table.attrs['leased']:.2f}")
 
 
-def _moment(when: str | None) -> datetime | None:
+@contextmanager
+def opened(ledger: str | None) -> Iterator[Engine]:
+    """The ledger's database.
+
+    Raises
+    ------
+    OutputFailed
+        It does not open, does not answer, or is damaged.
+    """
+    from sqlalchemy.exc import DBAPIError
+
+    from mediadask.pool.ledger.sqlite_file import is_damage
+    from mediadask.pool.ledger.tables import open_database
+
+    engine = open_database(ledger)
+    try:
+        yield engine
+    except DBAPIError as error:
+        where = engine.url.render_as_string(hide_password=True)
+        do = "see `mediadask ledger check`" if is_damage(error) else "try again"
+        raise OutputFailed(f"the ledger does not answer: {error.orig}", where=where, do=do) from None
+    finally:
+        engine.dispose()
+
+
+def moment(when: str | None) -> datetime | None:
     """A point in the past: so long ago, or a date and time, of this place unless it says otherwise."""
     from datetime import datetime, timedelta
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
+from mediadask.text import escaped_json, printable
+
 if TYPE_CHECKING:
     import pandas as pd
 
@@ -18,7 +20,7 @@ def print_table(table: pd.DataFrame) -> None:
     from rich.table import Table
     from rich.text import Text
 
-    from mediadask.cli.terminal import console, printable
+    from mediadask.cli.terminal import console
 
     shown = Table(box=None, pad_edge=False)
     for name in table.columns:
@@ -33,7 +35,7 @@ def print_table(table: pd.DataFrame) -> None:
 
 def json_of(table: pd.DataFrame) -> str:
     """Its rows as a list of objects: times with their zone, null for what is not known."""
-    return str(table.to_json(orient="records", date_format="iso", indent=2, force_ascii=False))
+    return escaped_json(table.to_json(orient="records", date_format="iso", indent=2, force_ascii=False))
 
 
 def _heading(name: str) -> str:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from mediadask.text import printable
+
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Sequence
 
     from rich.console import Console
 
-__all__ = ["aligned", "console", "printable"]
+__all__ = ["aligned", "console"]
 
 _PIPED_WIDTH = 1000  # nothing folds: one line a row is what grep and awk want
 
@@ -20,11 +22,6 @@ def console() -> Console:
 
     found = Console(highlight=False)
     return found if found.is_terminal else Console(highlight=False, width=_PIPED_WIDTH, no_color=True)
-
-
-def printable(text: str) -> str:
-    """The text, with what a terminal would obey written out: file names are other people's."""
-    return "".join(char if char.isprintable() else ascii(char)[1:-1] for char in text)
 
 
 def aligned(rows: Sequence[Sequence[str]], right: Collection[int] = ()) -> Iterator[str]:

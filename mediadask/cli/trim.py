@@ -7,7 +7,7 @@ import sys
 import typer
 
 from mediadask.cli import options, plans, work
-from mediadask.cli.terminal import printable
+from mediadask.text import json_text, printable
 
 __all__ = ["trim"]
 
@@ -43,8 +43,6 @@ def trim(
         plans.show_plan(turnover, [next(names) if one.ok else None for one in turnover], json, otio)
     report = work.run(trim_plan(turnover, out), where)
     if json:
-        import json as json_module
-
         rows = [
             {
                 "name": outcome.name,
@@ -56,7 +54,7 @@ def trim(
             }
             for outcome in report.outcomes
         ]
-        print(json_module.dumps(rows, indent=2, ensure_ascii=False))
+        print(json_text(rows))
     else:
         for made in report.results:
             print(printable(made.url))

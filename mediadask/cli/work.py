@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from time import monotonic
 from typing import TYPE_CHECKING
 
-from mediadask.cli.terminal import printable
 from mediadask.errors import InvalidRequest
+from mediadask.text import json_text, printable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -133,16 +133,15 @@ def _pool(work: Work) -> Pool:
 def show_made(report: Report, row: Callable[[Outcome], dict[str, object]] | None) -> None:
     """Print where outputs are, or a JSON list of what `row` says of each; stand-ins are told on stderr."""
     if row is not None:
-        import json
-
-        print(json.dumps([row(outcome) for outcome in report.outcomes], indent=2, ensure_ascii=False))
+        print(json_text([row(outcome) for outcome in report.outcomes]))
     else:
         for made in report.results:
             print(printable(made.url))
     for made in report.results:
         if made.stand_ins:
             numbers = ", ".join(map(str, made.stand_ins))
-            print(f"{made.url}: did not decode, and stand-ins are shown: frames {numbers}", file=sys.stderr)
+            line = f"{made.url}: did not decode, and stand-ins are shown: frames {numbers}"
+            print(printable(line), file=sys.stderr)
 
 
 def ended(report: Report, beforehand: Sequence[Outcome] = ()) -> int:
@@ -164,7 +163,8 @@ def ended(report: Report, beforehand: Sequence[Outcome] = ()) -> int:
 
 def _line(outcome: Outcome) -> str:
     error = outcome.failure.error if outcome.failure else ""
-    return error if outcome.name in error else f"{outcome.name}: {error}"
+    name = printable(outcome.name)
+    return error if name in error else f"{name}: {error}"
 
 
 _INPUT_KINDS = {"InvalidRequest", "MissingMedia", "UnreadableMedia", "UnsupportedMedia"}

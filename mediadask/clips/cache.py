@@ -9,6 +9,7 @@ from contextlib import suppress
 from fractions import Fraction
 from functools import cache
 from typing import IO
+from zlib import crc32
 
 import numpy as np
 from platformdirs import user_cache_dir
@@ -19,10 +20,11 @@ from mediadask.clips.index import FrameIndex
 
 __all__ = ["cache_folder", "load", "load_facts", "store"]
 
-_HEAD = struct.Struct("<8s4q")
-"""What kind of file it is, bytes of the header, packets, frames, and how many of these are missing."""
+_HEAD = struct.Struct("<8s4q2I")
+"""What kind of file it is, bytes of the header, packets, frames, how many of these are missing; and checksums
+of the header with these counts, and of the table."""
 
-_KIND = b"mdindex1"
+_KIND = b"mdindex2"
 _HEADER = TypeAdapter(tuple[ClipHeader, Fraction])
 """The header, and the index's time base."""
 
@@ -41,20 +43,23 @@ def load(identity: str) -> tuple[ClipHeader, FrameIndex] | None:
     """What `store` kept under this identity; None where there is nothing, or nothing whole."""
     try:
         with open(_path(identity), "rb") as file:
-            (header, base), packets, frames, _ = _read_head(file)
+            (header, base), packets, frames, _, checksum = _read_head(file)
             table = np.empty(5 * packets + frames, "<i8")
             file.readinto(table.data)
+            _check(crc32(table.data) == checksum)
+            shown = table[5 * packets :]
+            _check(shown.min(initial=-1) >= -1 and shown.max(initial=-1) < packets)
     except _NOT_WHOLE:
         return None
     pts, dts, offset, size, keyframe = table[: 5 * packets].reshape(5, packets)
-    return header, FrameIndex(base, pts, dts, offset, size, keyframe.astype(bool), table[5 * packets :])
+    return header, FrameIndex(base, pts, dts, offset, size, keyframe.astype(bool), shown)
 
 
 def load_facts(identity: str) -> tuple[ClipHeader, int, int] | None:
     """The same without the index, which of a long clip is megabytes: header, frames, missing frames."""
     try:
         with open(_path(identity), "rb") as file:
-            (header, _), _, frames, missing = _read_head(file)
+            (header, _), _, frames, missing, _ = _read_head(file)
     except _NOT_WHOLE:
         return None
     return header, frames, missing
@@ -63,13 +68,25 @@ def load_facts(identity: str) -> tuple[ClipHeader, int, int] | None:
 _NOT_WHOLE = (OSError, ValueError, struct.error)
 
 
-def _read_head(file: IO[bytes]) -> tuple[tuple[ClipHeader, Fraction], int, int, int]:
-    """Header and time base, packets, frames, missing frames: `ValueError` where the file is not `store`'s."""
-    kind, length, packets, frames, missing = _HEAD.unpack(file.read(_HEAD.size))
+def _read_head(file: IO[bytes]) -> tuple[tuple[ClipHeader, Fraction], int, int, int, int]:
+    """Header and time base, packets, frames, missing frames, and the table's checksum: `ValueError` where the
+    file is not as `store` has left it."""
+    kind, length, packets, frames, missing, checksum, of_table = _HEAD.unpack(file.read(_HEAD.size))
+    _check(kind == _KIND and min(length, packets, frames) >= 0)
     whole = _HEAD.size + length + 8 * (5 * packets + frames)
-    if kind != _KIND or os.fstat(file.fileno()).st_size != whole:
+    _check(os.fstat(file.fileno()).st_size == whole)
+    text = file.read(length)
+    _check(_checksum(text, packets, frames, missing) == checksum)
+    return _HEADER.validate_json(text), packets, frames, missing, of_table
+
+
+def _checksum(text: bytes, *counts: int) -> int:
+    return crc32(text, crc32(repr(counts).encode()))
+
+
+def _check(holds: bool) -> None:
+    if not holds:
         raise ValueError
-    return _HEADER.validate_json(file.read(length)), packets, frames, missing
 
 
 def store(identity: str, header: ClipHeader, index: FrameIndex, missing: int) -> None:
@@ -79,8 +96,10 @@ def store(identity: str, header: ClipHeader, index: FrameIndex, missing: int) ->
     """
     path = _path(identity)
     text = _HEADER.dump_json((header, index.time_base))
-    table = [index.pts, index.dts, index.offset, index.size, index.keyframe, index.shown]
-    head = _HEAD.pack(_KIND, len(text), len(index.pts), len(index), missing)
+    columns = [index.pts, index.dts, index.offset, index.size, index.keyframe, index.shown]
+    table = np.concatenate(columns, dtype="<i8")
+    counts = len(index.pts), len(index), missing
+    head = _HEAD.pack(_KIND, len(text), *counts, _checksum(text, *counts), crc32(table.data))
     with suppress(OSError):
         os.makedirs(os.path.dirname(path), exist_ok=True)
         handle, temporary = tempfile.mkstemp(dir=os.path.dirname(path), prefix=".", suffix=".index")
@@ -89,7 +108,7 @@ def store(identity: str, header: ClipHeader, index: FrameIndex, missing: int) ->
                 # Plain numbers: a plan looks up thousands of clips, and NumPy's own headers are Python that
                 # would take longer to parse than all the rest.
                 file.write(head + text)
-                file.write(np.concatenate(table, dtype="<i8").tobytes())
+                file.write(table.data)
             os.replace(temporary, path)
         except BaseException:
             os.unlink(temporary)

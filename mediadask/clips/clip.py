@@ -11,12 +11,21 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
+from mediadask.apart import apart
 from mediadask.clips import cache
-from mediadask.clips.frame import Frame
+from mediadask.clips.frame import BadFrame, Frame
 from mediadask.clips.notebook import facts_html
-from mediadask.clips.reader import reader_for
-from mediadask.clips.storage import normalize
-from mediadask.errors import CorruptFrame, InvalidRequest, MediaChanged
+from mediadask.clips.reader import reader_for, reading
+from mediadask.clips.storage import (
+    is_local,
+    is_shared,
+    normalize,
+    open_file,
+    storage_settings,
+    use_storage_settings,
+)
+from mediadask.errors import CorruptFrame, InvalidRequest, MediaChanged, UnreadableMedia
+from mediadask.text import printable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -84,7 +93,7 @@ class Clip:
         return f"<Clip {self.name!r}: {len(self)} frames, {size}, {header.codec} in {header.container}>"
 
     def _repr_html_(self) -> str:
-        return f"<div><b>{html.escape(self.name)}</b>{facts_html(self)}</div>"
+        return f"<div><b>{html.escape(printable(self.name))}</b>{facts_html(self)}</div>"
 
     def __reduce__(self) -> tuple[Any, ...]:
         return reopen, (self.url, self.identity)
@@ -139,7 +148,7 @@ class Clip:
 
     def _frames(self, start: int, stop: int, on_corrupt: OnCorrupt, threads: int) -> Iterator[Frame]:
         good: Frame | None = None
-        for frame in self.reader.frames(self, start, stop, threads=threads):
+        for frame in self._read(start, stop, threads):
             if isinstance(frame, Frame):
                 good = frame
                 yield frame
@@ -161,13 +170,27 @@ class Clip:
                         frame.number, header.height, header.width, header.pixel_format, header.color
                     )
 
+    def _read(self, start: int, stop: int, threads: int) -> Iterator[Frame | BadFrame]:
+        """What the reader gives: every frame of the range, in order."""
+        expected = start
+        with reading(self.url):
+            for frame in self.reader.frames(self, start, stop, threads=threads):
+                if frame.number != expected:
+                    break
+                expected += 1
+                yield frame
+        if expected != stop:
+            raise UnreadableMedia(
+                f"its reader gave no frame {expected}", where=self.url, do="copy it again from the source"
+            )
+
     def _last_good(self, before: int, threads: int) -> Frame | None:
         """The last frame before `before` that decodes, looking back a GOP at a time."""
         stop = before
         while stop > 0:
             start = int(self.index.gops[np.searchsorted(self.index.gops, stop) - 1])
             found = None
-            for frame in self.reader.frames(self, start, stop, threads=threads):
+            for frame in self._read(start, stop, threads):
                 found = frame if isinstance(frame, Frame) else found
             if found is not None:
                 return found
@@ -183,7 +206,8 @@ class Clip:
             raise InvalidRequest(
                 f"sound stream {stream} was asked for, the clip has {len(self.header.audio)}", where=self.url
             )
-        return self.reader.audio(self, stream, start, stop)
+        with reading(self.url):
+            return self.reader.audio(self, stream, start, stop)
 
 
 def facts_of(url: str | os.PathLike[str]) -> ClipFacts:
@@ -219,8 +243,9 @@ def _found(
         raise InvalidRequest("a recording of no parts", do="name its files")
     else:
         text = "concat:" + "|".join(normalize(part) for part in url)
-    reader = reader_for(text)
-    files = reader.files(text)
+    with reading(text):
+        reader = reader_for(text)
+        files = reader.files(text)
     return text, reader, files, _identity(reader, text, files)
 
 
@@ -232,10 +257,35 @@ def _recalled(url: str, reader: Reader, files: tuple[FileStamp, ...], identity: 
 def _open(url: str, reader: Reader, files: tuple[FileStamp, ...], identity: str) -> Clip:
     found = cache.load(identity)
     if found is None:
-        found = reader.probe(url, files)
+        found = _probed_apart(reader, url, files)
         header, index = found
         cache.store(identity, header, index, index.missing(sum(file.size_bytes for file in files)))
     return Clip(url, reader, files, *found)
+
+
+_LEAST_SECONDS, _BYTES_A_SECOND = 60, 10 << 20
+"""How long a clip may take to open: most take milliseconds, but of some every byte is read."""
+
+
+def _probed_apart(reader: Reader, url: str, files: tuple[FileStamp, ...]) -> tuple[ClipHeader, FrameIndex]:
+    """Header and index, made in a process apart: nobody knows yet what the file does to its reader."""
+    if url.startswith("concat:") or not is_shared(url):  # a span opens its parts, each apart
+        return _probed(reader, url, files, None)
+    settings = None if is_local(url) else storage_settings()
+    if settings is None:
+        with open_file(files[0].url):  # whether it may be read is known here
+            pass
+    seconds = _LEAST_SECONDS + max(file.size_bytes for file in files) / _BYTES_A_SECOND
+    return apart(_probed, reader, url, files, settings, seconds=seconds, where=url)
+
+
+def _probed(
+    reader: Reader, url: str, files: tuple[FileStamp, ...], settings: dict[str, Any] | None
+) -> tuple[ClipHeader, FrameIndex]:
+    if settings is not None:
+        use_storage_settings(settings)
+    with reading(url):
+        return reader.probe(url, files)
 
 
 def _identity(reader: Reader, url: str, files: tuple[FileStamp, ...]) -> str:

@@ -68,7 +68,7 @@ class ContainerReader:
             with ExitStack() as stack:
                 plain = container_name(container) in ("mkv", "avi")
                 index, sounds = scan(
-                    container, stream, stack.enter_context(open_file(url)) if plain else None
+                    url, container, stream, stack.enter_context(open_file(url)) if plain else None
                 )
             if not len(index):
                 raise UnreadableMedia("holds no pictures", where=url, do="copy it again from the source")

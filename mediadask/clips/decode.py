@@ -27,6 +27,9 @@ Packets: TypeAlias = "Callable[[Clip, int, int], Iterable[tuple[int, Any]]]"
 
 _NEW_EXTRADATA = 1  # AV_PKT_DATA_NEW_EXTRADATA
 
+_PADDING_PIXELS = 1 << 20
+"""More than the whole blocks of a coded picture have beyond those that are shown."""
+
 _thread = threading.local()
 
 _CONCEALING = {"h264", "mpeg1video", "mpeg2video", "mpeg4"}  # these say which pictures they have patched up
@@ -60,7 +63,11 @@ def open_decoder(header: ClipHeader, *, threads: int, reorder: int = 0, lenient:
     context.thread_type = "AUTO"  # FFmpeg's default, slices, does nothing for one-slice pictures
     if reorder:
         context.reorder_depth = reorder  # else H.264's decoder guesses, and drops pictures until it knows
-    context.options = {"err_detect": "crccheck" if lenient else "crccheck+explode"}
+    context.options = {
+        "err_detect": "crccheck" if lenient else "crccheck+explode",
+        # A damaged packet may say that its picture is huge: each thread would ask for the memory.
+        "max_pixels": str(2 * header.width * header.height + _PADDING_PIXELS),
+    }
     return context
 
 
@@ -70,7 +77,8 @@ def decode(
     """Frames ``[start, stop)`` of a clip, each decoded once as long as nothing is wrong.
 
     Where something is, the frames from there to the next key are gone through again with one picture in
-    flight, which names the damaged ones; the outcome depends neither on `threads` nor on `start`.
+    flight, which names the damaged ones; the outcome does not depend on `start`, and on `threads` only so
+    far: with several, FFmpeg may give out a picture of H.264 or MPEG before it notes that it hid damage.
 
     What a decoder does not notice nobody is told. Of 24 packets with 64 bytes of noise each were named: all
     of H.264, CineForm, FFV1 with checksums and HEVC with MD5 hashes, 22 or 23 of ProRes, MJPEG and DNxHR, 18
@@ -101,7 +109,8 @@ class _Pass:
         self._clip, self._strict = clip, strict
         # Lists, since of an intra clip this is often one packet, of whose cost arrays would be a percent.
         wanted = index.shown[start:stop].tolist()
-        self._first, self._last = int(index.decode_start[start]), max(wanted)
+        # Equal or damaged times may place a frame's packet before the one that the first frame needs.
+        self._first, self._last = int(index.decode_start[start:stop].min()), max(wanted)
         self._numbers = {row: number for number, row in enumerate(wanted, start)}
         pts = dict(enumerate(index.pts[self._first : self._last + 1].tolist(), self._first))
         # Leading pictures of the key that decoding begins at lack their reference: they are not fed.

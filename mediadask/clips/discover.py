@@ -182,7 +182,7 @@ def _confirmed(parts: Sequence[str]) -> Iterator[str]:
 def _continues(before: str, after: str) -> bool:
     try:
         return continues(Clip.open(before), Clip.open(after))
-    except MediaError:  # whoever opens the clip will hear of it
+    except Exception:  # whoever opens the clip will hear of it
         return False
 
 

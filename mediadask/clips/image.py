@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import shutil
-import tempfile
-from contextlib import contextmanager
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any, Literal
@@ -14,13 +10,11 @@ import numpy as np
 
 from mediadask.clips.frame import ColorTags, PixelFormat
 from mediadask.clips.header import Tag
-from mediadask.clips.storage import is_local, open_file, stat, storage_errors
+from mediadask.clips.image_file import check_size, complaint, opened_image
 from mediadask.errors import InvalidRequest, UnreadableMedia, UnsupportedMedia
-from mediadask.timecode import Timecode
+from mediadask.timecode import HIGHEST_RATE, Timecode
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     import numpy.typing as npt
 
     _Dtype = Literal["uint8", "uint16", "float16", "float32"]
@@ -48,7 +42,7 @@ _DPX_WORDS = {
     "ITU-R 709-4": "bt709",
     "SMPTE 274M": "bt709",
 }
-_ROTATION = {3: 180, 6: 90, 8: 270}  # TIFF and Exif orientation
+_ROTATION: dict[object, int] = {3: 180, 6: 90, 8: 270}  # TIFF and Exif orientation
 
 
 @dataclass(frozen=True)
@@ -82,16 +76,17 @@ def read_header(url: str, layer: str | None = None) -> ImageFacts:
     InvalidRequest
         If it has no such layer.
     """
-    with _opened(url) as image:
+    with opened_image(url) as image:
         found = _find(image, layer, url)
         spec = image.spec()
-        entries = {entry.name: _clean(entry.value) for entry in spec.extra_attribs}
+        check_size(spec, url)
+        entries = _entries(spec)
         file_type = image.format_name().removeprefix("open")
         rate = _rate(entries)
         tags = [
             Tag(f"{file_type} header", name, _text(value))
             for name, value in entries.items()
-            if not name.startswith("oiio:") and not isinstance(value, np.ndarray | bytes)
+            if not name.startswith("oiio:")
         ]
         if found.others:
             tags.append(Tag(f"{file_type} header", "layers", ", ".join(found.others)))
@@ -112,9 +107,9 @@ def read_header(url: str, layer: str | None = None) -> ImageFacts:
             color=_color(file_type, entries),
             frame_rate=rate,
             timecode=_timecode(entries, rate or Fraction(24)),
-            reel=entries.get("reelName") or entries.get("dpx:InputDevice") or None,
-            pixel_aspect=Fraction(entries.get("PixelAspectRatio", 1.0) or 1.0).limit_denominator(1000),
-            rotation=_ROTATION.get(entries.get("Orientation", 1), 0),
+            reel=_word(entries, "reelName", "dpx:InputDevice"),
+            pixel_aspect=_pixel_aspect(entries),
+            rotation=_ROTATION.get(entries.get("Orientation"), 0),
             tags=tuple(tags),
         )
 
@@ -131,12 +126,13 @@ def read_planes(
     UnreadableMedia
         If the file is damaged, cut short, or not like this.
     """
-    with _opened(url) as image:
+    with opened_image(url) as image:
         try:
             found = _find(image, layer, url)
         except InvalidRequest as error:
             raise UnreadableMedia(error.what, where=url) from error
         spec = image.spec()
+        check_size(spec, url)
         if (spec.full_width, spec.full_height) != size:
             what = f"is {spec.full_width}x{spec.full_height} where the sequence is {size[0]}x{size[1]}"
             raise UnreadableMedia(what, where=url)
@@ -147,7 +143,7 @@ def read_planes(
         pixels = image.read_image(image.current_subimage(), 0, low, high, _oiio_type(format))
         # OpenImageIO gives what it has of a damaged JPEG, and says so on the side.
         if pixels is None or image.has_error:
-            raise UnreadableMedia(_reason(image.geterror()), where=url)
+            raise UnreadableMedia(complaint(image), where=url)
         if format.dtype == "uint16" and format.bits < 16:
             pixels >>= 16 - format.bits  # OpenImageIO repeats the high bits in the low ones
         pixels = _in_display_window(pixels, spec)
@@ -163,59 +159,23 @@ class _Layer:
     """The names of all layers, where there is more than the main one."""
 
 
-@contextmanager
-def _opened(url: str) -> Iterator[Any]:
-    import OpenImageIO as oiio  # only who opens images waits for it
-
-    with _on_disk(url) as path:
-        config = oiio.ImageSpec()
-        config.attribute("oiio:UnassociatedAlpha", 1)  # as stored: PNG's colors are not multiplied by alpha
-        image = oiio.ImageInput.open(path, config)
-        if image is None:
-            reason = _reason(oiio.geterror())
-            stat(url)  # missing, unreadable and empty have words of their own
-            raise UnreadableMedia(reason, where=url)
-        try:
-            yield image
-        finally:
-            image.close()
-
-
-@contextmanager
-def _on_disk(url: str) -> Iterator[str]:
-    """A path to the file: OpenImageIO for Python reads no memory, so that remote files are fetched whole."""
-    if is_local(url):
-        yield url
-        return
-    with tempfile.TemporaryDirectory(prefix="mediadask-") as folder:
-        path = os.path.join(folder, url.rpartition("/")[2])
-        with storage_errors(url), open_file(url) as source, open(path, "wb") as target:
-            shutil.copyfileobj(source, target, 1 << 22)
-        yield path
-
-
-def _reason(text: str) -> str:
-    line = " ".join(text.splitlines()[:1]).strip()
-    return f"does not decode ({line})" if line else "does not decode"
-
-
 def _find(image: Any, wanted: str | None, url: str) -> _Layer:
     """Where the wanted layer is; leaves `image` at its part."""
     found: dict[str, tuple[int, tuple[int, ...]]] = {}
     for part in range(image.spec().get_int_attribute("oiio:subimages", 1)):
         image.seek_subimage(part, 0)
         spec = image.spec()
-        title = spec.get_string_attribute("oiio:subimagename")
-        names = [name.upper() for name in spec.channelnames]
+        title = _clean(spec.get_string_attribute("oiio:subimagename"))
+        names = [_clean(name).upper() for name in spec.channelnames]
         pictured: set[int] = set()
-        for prefix in dict.fromkeys(name.rpartition(".")[0] for name in spec.channelnames):
+        for prefix in dict.fromkeys(name.rpartition(".")[0] for name in map(_clean, spec.channelnames)):
             channels = _picture_channels(names, f"{prefix}.".upper() if prefix else "")
             if channels:
                 pictured.update(channels)
                 found.setdefault(prefix, (part, channels))  # "" is the main layer: the first part's with one
                 if title and not prefix:
                     found.setdefault(title, (part, channels))
-        for at, name in enumerate(spec.channelnames):
+        for at, name in enumerate(map(_clean, spec.channelnames)):
             if at not in pictured:
                 found.setdefault(name, (part, (at,)))
                 if title and spec.nchannels == 1:
@@ -282,7 +242,31 @@ def _in_display_window(pixels: npt.NDArray[Any], spec: Any) -> npt.NDArray[Any]:
     return canvas
 
 
-def _rate(entries: dict[str, Any]) -> Fraction | None:
+_Entry = str | int | float | tuple[float, ...]
+
+
+def _entries(spec: Any) -> dict[str, _Entry]:
+    """A header's entries of the kinds that are read here: text, numbers, and rows of numbers.
+
+    OpenImageIO gives arrays and bytes for types that it does not know, whatever the entry's name.
+    """
+    every = ((_clean(entry.name), _clean(entry.value)) for entry in spec.extra_attribs)
+    return {name: value for name, value in every if isinstance(value, str | int | float | tuple) and name}
+
+
+def _word(entries: dict[str, _Entry], *names: str) -> str | None:
+    """The first of the named entries that is text, and not empty."""
+    return next((value for name in names if isinstance(value := entries.get(name), str) and value), None)
+
+
+def _pixel_aspect(entries: dict[str, _Entry]) -> Fraction:
+    value = entries.get("PixelAspectRatio")
+    if not isinstance(value, float | int) or not 0.01 <= value <= 100:
+        return Fraction(1)
+    return Fraction(value).limit_denominator(1000)
+
+
+def _rate(entries: dict[str, _Entry]) -> Fraction | None:
     """Frames a second; decimals such as 23.976 become the rational they stand for."""
     value = next(
         (
@@ -292,9 +276,10 @@ def _rate(entries: dict[str, Any]) -> Fraction | None:
         ),
         None,
     )
-    if isinstance(value, tuple):
-        return Fraction(*value) if value[1] > 0 and value[0] > 0 else None
-    if not isinstance(value, float | int) or not 0 < value < 1000:
+    if isinstance(value, tuple) and len(value) == 2 and all(isinstance(part, int) for part in value):
+        exact = Fraction(*map(int, value)) if value[1] else Fraction(0)
+        return exact if 0 < exact <= HIGHEST_RATE else None
+    if not isinstance(value, float | int) or not 0 < value <= HIGHEST_RATE:
         return None
     whole = round(value)
     candidates = (Fraction(whole), Fraction(whole * 1000, 1001))
@@ -302,27 +287,27 @@ def _rate(entries: dict[str, Any]) -> Fraction | None:
     return near if abs(float(near) - value) < 0.002 else Fraction(value).limit_denominator(1001)
 
 
-def _timecode(entries: dict[str, Any], rate: Fraction) -> str | None:
+def _timecode(entries: dict[str, _Entry], rate: Fraction) -> str | None:
     packed = entries.get("smpte:TimeCode")
     try:
-        return str(Timecode.unpacked(packed[0], rate)) if isinstance(packed, tuple) else None
+        return str(Timecode.unpacked(int(packed[0]), rate)) if isinstance(packed, tuple) else None
     except InvalidRequest:  # a field left blank, or of another rate: it stays among the tags
         return None
 
 
-def _color(file_type: str, entries: dict[str, Any]) -> ColorTags:
+def _color(file_type: str, entries: dict[str, _Entry]) -> ColorTags:
     """What the header says outright; what a program would assume of the file type is not said."""
     primaries = transfer = None
     if file_type == "exr":
         transfer = "linear"  # by the definition of OpenEXR
         stated = entries.get("chromaticities")
-        if stated is not None:
+        if isinstance(stated, tuple) and len(stated) == 8:
             near = {name: np.abs(np.subtract(stated, of)).max() for name, of in _PRIMARIES.items()}
             best = min(near, key=lambda name: near[name])
             primaries = best if near[best] < 0.002 else None
     elif file_type == "dpx":
-        transfer = _DPX_WORDS.get(entries.get("dpx:Transfer", ""))
-        primaries = _DPX_WORDS.get(entries.get("dpx:Colorimetric", "")) and "bt709"
+        transfer = _DPX_WORDS.get(_word(entries, "dpx:Transfer") or "")
+        primaries = _DPX_WORDS.get(_word(entries, "dpx:Colorimetric") or "") and "bt709"
     words = [_INTEROP.get(word) for word in str(entries.get("colorInteropID", "")).split("_")[:2]]
     if len(words) == 2:
         transfer, primaries = words[0] or transfer, words[1] or primaries

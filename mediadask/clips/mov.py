@@ -66,8 +66,15 @@ def track(moov: memoryview, track_id: int, size_bytes: int) -> Track | None:
     """The tables of one track of a file of so many bytes, in FFmpeg's presentation time.
 
     None where they do not hold the whole story: fragments, compressed tables, several sample descriptions,
-    or edits beyond the usual one.
+    edits beyond the usual one, or boxes that are cut short.
     """
+    try:
+        return _track(moov, track_id, size_bytes)
+    except (struct.error, IndexError, ValueError):
+        return None
+
+
+def _track(moov: memoryview, track_id: int, size_bytes: int) -> Track | None:
     if _find(moov, b"mvex") is not None or _find(moov, b"cmov") is not None:
         return None
     movie = _find(moov, b"mvhd")

@@ -5,6 +5,8 @@ from __future__ import annotations
 import html
 from typing import TYPE_CHECKING
 
+from mediadask.text import printable
+
 if TYPE_CHECKING:
     from mediadask.clips.clip import Clip
 
@@ -23,7 +25,7 @@ def facts_html(clip: Clip) -> str:
         "Sound": ", ".join(f"{stream.channels} × {stream.rate} Hz {stream.codec}" for stream in header.audio),
     }
     rows = "".join(
-        f"<tr><th style='text-align:left'>{name}</th><td>{html.escape(fact)}</td></tr>"
+        f"<tr><th style='text-align:left'>{name}</th><td>{html.escape(printable(fact))}</td></tr>"
         for name, fact in facts.items()
         if fact
     )

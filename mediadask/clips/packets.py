@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from itertools import chain
 from typing import TYPE_CHECKING, Any
 
@@ -21,19 +21,30 @@ if TYPE_CHECKING:
     from mediadask.clips.clip import Clip
     from mediadask.clips.index import FrameIndex
 
-__all__ = ["UNTIMED", "demuxed", "only", "opened", "ranged"]
+__all__ = ["UNTIMED", "damage", "demuxed", "only", "opened", "ranged"]
 
 UNTIMED = int(np.iinfo(np.int64).min)
 """In place of a time that the container does not give."""
 
 _READ_BYTES = 4 << 20  # at most this much ahead of the decoder
 _TRIES = 3
+_FORMATS = (
+    "mov,mp4,matroska,webm,avi,mxf,mpegts,mpeg,gxf,lxf,dv,asf,flv,ogg,nut,rm,wtv,cine,ivf,obu,av1,apv,"
+    "h264,hevc,vvc,mpegvideo,m4v,mjpeg,dnxhd,dirac,yuv4mpegpipe,gif,wav,w64,aiff,caf,flac,mp3,aac"
+)
+"""FFmpeg's readers that keep to the one file. Those of lists (concat, HLS, DASH) open others that the list
+names, here or on the web, and it takes any text for one that begins like it."""
+
+_CONFINED = {"format_whitelist": _FORMATS, "protocol_whitelist": "file"}
+
 _GAP_BYTES = 64 << 10  # sound between pictures: reading over it is cheaper than another request
 
 
 @contextmanager
 def opened(url: str) -> Iterator[Any]:
     """A PyAV container on any URL, closed at the end.
+
+    Only formats are opened that hold what they play: the file can name no other.
 
     Raises
     ------
@@ -44,7 +55,7 @@ def opened(url: str) -> Iterator[Any]:
         file = url if is_local(url) else stack.enter_context(open_file(url))
         with storage_errors(url):
             try:
-                container = av.open(file, metadata_errors="replace")
+                container = av.open(file, metadata_errors="replace", container_options=_CONFINED)
             except (FileNotFoundError, PermissionError):
                 raise
             except (av.FFmpegError, ValueError) as error:
@@ -57,12 +68,32 @@ def opened(url: str) -> Iterator[Any]:
         yield stack.enter_context(container)
 
 
-def only(container: Any, *streams: Any) -> Iterator[Any]:
-    """The packets of these streams that hold data; others are not read where the container can skip them."""
+@contextmanager
+def damage(url: str) -> Iterator[None]:
+    """Say of the file at `url` what FFmpeg raises inside the block, as an `UnreadableMedia`."""
+    try:
+        yield
+    except av.FFmpegError as error:
+        raise UnreadableMedia(
+            f"is damaged ({error.strerror or type(error).__name__})",
+            where=url,
+            do="copy it again from the source",
+        ) from error
+
+
+def only(url: str, container: Any, *streams: Any) -> Iterator[Any]:
+    """The packets of these streams that hold data; others are not read where the container can skip them.
+
+    Raises
+    ------
+    UnreadableMedia
+        Where the file at `url`, which is what the container reads, is damaged.
+    """
     wanted = {stream.index for stream in streams}
     for other in container.streams:
         other.discard = Discard.default if other.index in wanted else Discard.all
-    return (packet for packet in container.demux(*streams) if packet.size)
+    with damage(url):
+        yield from (packet for packet in container.demux(*streams) if packet.size)
 
 
 def ranged(clip: Clip, first: int, last: int) -> Iterator[tuple[int, Any]]:
@@ -99,28 +130,28 @@ def ranged(clip: Clip, first: int, last: int) -> Iterator[tuple[int, Any]]:
 
 
 def demuxed(clip: Clip, first: int, last: int) -> Iterator[tuple[int, Any]]:
-    """Packets `first` to `last`, from the container."""
-    index = clip.index
+    """Packets `first` to `last`, from the container; what lies behind damage is left out."""
     with opened(clip.url) as container:
         stream = container.streams[clip.header.stream]
-        for row, packet in _from(
-            container, stream, index, first, seek_dts=clip.header.container in ("ts", "mpeg")
-        ):
-            if row > last:
-                return
-            yield row, packet
+        with suppress(UnreadableMedia):
+            for row, packet in _from(clip, container, stream, first):
+                if row > last:
+                    return
+                yield row, packet
 
 
-def _from(
-    container: Any, stream: Any, index: FrameIndex, first: int, *, seek_dts: bool
-) -> Iterator[tuple[int, Any]]:
+def _from(clip: Clip, container: Any, stream: Any, first: int) -> Iterator[tuple[int, Any]]:
     """Packets from row `first` on. FFmpeg may land later than asked (trac 11137): then an earlier key is
     asked for, and at last the beginning."""
+    index = clip.index
     keys = np.flatnonzero(index.keyframe[: first + 1])[: -_TRIES - 1 : -1]
-    times = index.dts if seek_dts else index.pts
+    times = index.dts if clip.header.container in ("ts", "mpeg") else index.pts
     for time in [*times[keys].tolist(), int(index.pts.min())]:
-        container.seek(time, stream=stream)
-        packets = (joined(*pair) for pair in frame_packets(only(container, stream), stream))
+        try:
+            container.seek(time, stream=stream)
+        except av.FFmpegError:
+            continue
+        packets = (joined(*pair) for pair in frame_packets(only(clip.url, container, stream), stream))
         row, packet = next(
             ((at, packet) for packet in packets if (at := _row(index, packet)) >= 0), (-1, None)
         )

@@ -11,7 +11,7 @@ from mediadask.clips.frame import ColorTags
 from mediadask.clips.header import AudioStream, ClipHeader, Tag
 from mediadask.clips.planes import pixel_format
 from mediadask.errors import InvalidRequest
-from mediadask.timecode import Timecode
+from mediadask.timecode import HIGHEST_RATE, Timecode
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -105,8 +105,15 @@ def header_of(
 
 
 def _frame_rate(stream: Any, index: FrameIndex) -> Fraction:
-    """Exact where frames come at even steps, a hole or two aside; else what the container says."""
-    said = [rate for rate in (stream.guessed_rate, stream.base_rate, stream.average_rate) if rate]
+    """Exact where frames come at even steps, a hole or two aside; else what the container says; 24 where all
+    of it is impossible."""
+    rate = _told_rate(stream, index)
+    return rate if 0 < rate <= HIGHEST_RATE else Fraction(24)
+
+
+def _told_rate(stream: Any, index: FrameIndex) -> Fraction:
+    rates = (stream.guessed_rate, stream.base_rate, stream.average_rate)
+    said = [rate for rate in rates if rate and 0 < rate <= HIGHEST_RATE]
     steps = np.diff(index.frame_pts)
     if not len(steps):
         return Fraction(said[0]) if said else Fraction(24)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from functools import cache
 from importlib.metadata import entry_points
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
-from mediadask.errors import UnsupportedMedia
+from mediadask.errors import MediaError, UnreadableMedia, UnsupportedMedia
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     from mediadask.clips.index import FrameIndex
     from mediadask.clips.storage import FileStamp
 
-__all__ = ["Reader", "reader_for", "readers"]
+__all__ = ["Reader", "reader_for", "readers", "reading"]
 
 _OURS = ("spans", "sequence", "container")  # the container reader takes whatever is left, so it comes last
 
@@ -66,6 +67,28 @@ class Reader(Protocol):
         clip's first frame; silence outside what was recorded.
         """
         ...
+
+
+@contextmanager
+def reading(url: str) -> Iterator[None]:
+    """What a reader raises inside the block, always as a `MediaError` that names the file.
+
+    A damaged file may make a library raise anything. What is no `MediaError` of the reader's own is told with
+    its kind, since it is also a fault of the reader's.
+    """
+    try:
+        yield
+    except MediaError:
+        raise
+    except MemoryError as error:
+        raise UnreadableMedia("takes more memory than there is", where=url) from error
+    except Exception as error:
+        reason = " ".join(f"{type(error).__name__}: {error}".split())[:200]
+        raise UnreadableMedia(
+            f"cannot be read ({reason})",
+            where=url,
+            do="copy it again; if other programs read it, report this",
+        ) from error
 
 
 @cache

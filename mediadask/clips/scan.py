@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import re
+from contextlib import suppress
 from fractions import Fraction
 from typing import IO, TYPE_CHECKING, Any
 
+import av
 import numpy as np
 
 from mediadask.clips.h264 import frame_packets, joined, recovers
 from mediadask.clips.index import FrameIndex
-from mediadask.clips.packets import UNTIMED, only
+from mediadask.clips.packets import UNTIMED, damage, only
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -22,7 +24,9 @@ _BLOCK_HEAD_BYTES = (
 )
 
 
-def scan(container: Any, stream: Any, file: IO[bytes] | None = None) -> tuple[FrameIndex, dict[int, int]]:
+def scan(
+    url: str, container: Any, stream: Any, file: IO[bytes] | None = None
+) -> tuple[FrameIndex, dict[int, int]]:
     """The index of an open PyAV container's video stream, and how many samples each of its sound streams has.
 
     With the open `file` itself the index also says where packets are, if the file has their very bytes in one
@@ -33,7 +37,7 @@ def scan(container: Any, stream: Any, file: IO[bytes] | None = None) -> tuple[Fr
     """
     rows: list[tuple[int, int, int, bool, bool, int]] = []
     sounds = {sound.index: _Sound(sound) for sound in container.streams.audio if sound.codec_context}
-    packets, seen = only(container, stream, *container.streams.audio), False
+    packets, seen = only(url, container, stream, *container.streams.audio), False
     for packet, second in frame_packets(packets, stream):
         if packet.stream_index == stream.index:
             pts = UNTIMED if packet.pts is None else packet.pts
@@ -54,7 +58,7 @@ def scan(container: Any, stream: Any, file: IO[bytes] | None = None) -> tuple[Fr
     untold = container.format.name == "avi" or (container.format.name == "mxf" and ascending)
     invented = untold and stream.codec_context.has_b_frames and not keyframe.all()
     if invented or (pts == UNTIMED).any():
-        pts = _times_by_decoding(container, stream, dts)
+        pts = _times_by_decoding(url, container, stream, dts)
     shown = np.argsort(pts, kind="stable")
     shown = shown[~discarded[shown] & _decodable(pts, keyframe)[shown]]
     if discarded.any() or (offset < 0).any():
@@ -110,19 +114,24 @@ def _decodable(pts: npt.NDArray[np.int64], keyframe: npt.NDArray[np.bool_]) -> n
     return decodable
 
 
-def _times_by_decoding(container: Any, stream: Any, dts: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+def _times_by_decoding(
+    url: str, container: Any, stream: Any, dts: npt.NDArray[np.int64]
+) -> npt.NDArray[np.int64]:
     """(packets,) presentation times where there are only decode times: the same ones, in the order in which
-    pictures come out of the decoder."""
-    container.seek(int(dts[dts != UNTIMED].min(initial=0)), stream=stream)
+    pictures come out of the decoder. Of a picture that does not come out the decode time stays."""
+    with damage(url):
+        container.seek(int(dts[dts != UNTIMED].min(initial=0)), stream=stream)
     context = stream.codec_context
     context.thread_type = "AUTO"
     context.reorder_depth = 16  # no stream may ask for more: the decoder need not guess, and drops nothing
     order: list[int] = []
-    for row, pair in enumerate(frame_packets(only(container, stream), stream)):
+    for row, pair in enumerate(frame_packets(only(url, container, stream), stream)):
         packet = joined(*pair)
         packet.pts = packet.dts = row
-        order += [frame.pts for frame in context.decode(packet)]
-    order += [frame.pts for frame in context.decode(None)]
+        with suppress(av.FFmpegError):
+            order += [frame.pts for frame in context.decode(packet)]
+    with suppress(av.FFmpegError):
+        order += [frame.pts for frame in context.decode(None)]
     times = np.where(dts == UNTIMED, np.arange(len(dts)), dts)
     pts = times.copy()
     rows = np.array(order, np.int64)

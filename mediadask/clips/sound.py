@@ -34,9 +34,9 @@ def samples(clip: Clip, number: int, start: int, stop: int) -> npt.NDArray[np.fl
     with opened(clip.url) as container:
         stream = container.streams[said.index]
         seconds = float(origin) + first / said.rate - _PREROLL_SECONDS
-        container.seek(max(int(seconds / stream.time_base), stream.start_time or 0), stream=stream)
         try:
-            for frame in (frame for packet in only(container, stream) for frame in packet.decode()):
+            container.seek(max(int(seconds / stream.time_base), stream.start_time or 0), stream=stream)
+            for frame in (frame for packet in only(clip.url, container, stream) for frame in packet.decode()):
                 if frame.pts is None:
                     continue
                 at = round((frame.pts * frame.time_base - origin) * said.rate)

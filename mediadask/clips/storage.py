@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import errno
 import io
 import os
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
-from stat import S_ISDIR
+from stat import S_ISDIR, S_ISREG
 from typing import IO, TYPE_CHECKING, Any
 
 from mediadask.errors import InvalidRequest, MediaError, MissingMedia, UnreadableMedia
@@ -21,13 +22,17 @@ __all__ = [
     "filesystem_of",
     "is_local",
     "is_of_ranges",
+    "is_shared",
     "is_web",
     "listing",
     "normalize",
     "open_file",
     "path_of",
+    "read_document",
     "stat",
     "storage_errors",
+    "storage_settings",
+    "use_storage_settings",
 ]
 
 
@@ -67,6 +72,30 @@ def path_of(url: str) -> str:
 def is_web(url: str) -> bool:
     """Whether a web server is asked for it."""
     return url.startswith(("http://", "https://"))
+
+
+def is_shared(url: str) -> bool:
+    """Whether another process sees the same at the URL: in no memory, by what all have."""
+    if is_local(url):
+        return True
+    from fsspec.registry import known_implementations
+
+    protocol = url.partition("://")[0]
+    return protocol in known_implementations and protocol != "memory"
+
+
+def storage_settings() -> dict[str, Any]:
+    """What fsspec was told in this process of servers, keys and the like: files open elsewhere with it."""
+    import fsspec
+
+    return dict(fsspec.config.conf)
+
+
+def use_storage_settings(settings: dict[str, Any]) -> None:
+    """Have fsspec open files as another process's `storage_settings` say."""
+    import fsspec
+
+    fsspec.config.conf.update(settings)
 
 
 def filesystem_of(url: str) -> tuple[Any, str]:
@@ -144,6 +173,8 @@ def stat(url: str) -> FileStamp:
             info = os.stat(url)
             if S_ISDIR(info.st_mode):
                 raise IsADirectoryError
+            if not S_ISREG(info.st_mode):
+                raise UnreadableMedia("is a pipe or a device, not a file", where=url, do="name a file")
             stamp = FileStamp(url, info.st_size, str(info.st_mtime_ns), info.st_mtime_ns)
         else:
             filesystem, path = filesystem_of(url)
@@ -171,10 +202,15 @@ def listing(folder: str) -> tuple[list[str], list[FileStamp]]:
         if is_local(folder):
             with os.scandir(folder) as entries:
                 for entry in entries:
-                    if entry.is_dir():
-                        folders.append(entry.path)
-                    elif os.path.exists(entry.path):  # a dangling link is not a file
+                    try:
                         info = entry.stat()
+                    except OSError as error:
+                        if error.errno in (errno.ENOENT, errno.ELOOP):  # a link to nothing, or to itself
+                            continue
+                        raise
+                    if S_ISDIR(info.st_mode):
+                        folders.append(entry.path)
+                    elif S_ISREG(info.st_mode):
                         modified = info.st_mtime_ns
                         files.append(FileStamp(entry.path, info.st_size, str(modified), modified))
         else:
@@ -205,6 +241,25 @@ def _modified_ns(details: dict[str, Any]) -> int | None:
     stamps = (details.get(name) for name in ("LastModified", "mtime", "last_modified", "created"))
     found = next((stamp for stamp in stamps if isinstance(stamp, datetime)), None)
     return None if found is None else int(found.timestamp() * 1e9)
+
+
+def read_document(url: str, most_bytes: int) -> bytes:
+    """The content of a file that is read whole: a list, a document, a table.
+
+    Raises
+    ------
+    MissingMedia, UnreadableMedia
+        As `stat`; and if it is larger than any such file is, so that no memory is asked for what is not one.
+    """
+    size = stat(url).size_bytes
+    if size > most_bytes:
+        raise UnreadableMedia(
+            f"has {size >> 20} MB, and {most_bytes >> 20} are the most for a file of its kind",
+            where=url,
+            do="check the file",
+        )
+    with storage_errors(url), open_file(url) as file:
+        return file.read(most_bytes)
 
 
 def open_file(url: str) -> IO[bytes]:

@@ -13,7 +13,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from mediadask.clips.discover import find_clips
 from mediadask.clips.pattern import is_image, split_layer
-from mediadask.clips.storage import FileStamp, check_exists, is_local, listing, normalize, open_file, stat
+from mediadask.clips.storage import FileStamp, check_exists, is_local, listing, normalize, read_document, stat
 from mediadask.delivery import Delivery, Outcome, Report
 from mediadask.errors import MediaError, MediaWarning, MissingMedia, UnreadableMedia
 from mediadask.metadata import ClipMetadata, inspect_each
@@ -28,6 +28,9 @@ Media = str | os.PathLike[str] | Iterable[str | os.PathLike[str]] | Sequence[Cli
 
 Names = Mapping[str, FileStamp] | None
 """The files of a folder by name; None where it does not say what it has."""
+
+_MOST_BYTES = 256 << 20
+"""Of a list: 50,000 clips have 80 MB."""
 
 _LISTED = TypeAdapter(list[ClipMetadata])
 
@@ -150,8 +153,7 @@ def _names(folder: str) -> Names:
 
 
 def _listed(url: str) -> list[ClipMetadata]:
-    with open_file(url) as file:
-        data = file.read()
+    data = read_document(url, _MOST_BYTES)
     try:
         return _LISTED.validate_json(data)
     except ValidationError as error:

@@ -22,12 +22,13 @@ from mediadask.editorial.plates import PlateOptions, plate_order, plate_stem
 from mediadask.editorial.refusals import refuse_unfit
 from mediadask.editorial.summary import read_turnover, turnover_time, write_turnover
 from mediadask.editorial.timeline import Timeline, read_timeline
-from mediadask.errors import InvalidRequest, MediaError, MediaWarning, MissingMedia
+from mediadask.errors import InvalidRequest, MediaWarning, MissingMedia
 from mediadask.render.output import join_url
 from mediadask.render.plan import LazyGroups
-from mediadask.render.plate import plate_segments
 from mediadask.render.plate_folder import PlateOrder, PulledPlate, check_folder, finished_plate
 from mediadask.render.plate_units import finish_plate, render_frames
+from mediadask.render.segment import plate_segments
+from mediadask.render.sources import Sources
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -122,6 +123,10 @@ class PullGroups(LazyGroups):
         self._plan, self._out, self._options, self._made = plan, out, options, made
         self._amfs, self._grades = TurnoverAmfs.read(options.amf), TurnoverGrades.read(options.cdl)
         self._listed: dict[str, list[str]] = {}
+        amfs = (amf.url for amf in (*self._amfs.of_clips, *self._amfs.of_show))
+        documents = (name for name in (*options.fdl, options.cdl, options.lut) if name)
+        clips = (one.url for one in plan.events if one.url)
+        self._sources = Sources((plan.timeline.url, *map(normalize, documents), *amfs, *clips))
 
     def __getstate__(self) -> dict[str, Any]:
         # Whoever runs it plans again: what is there may change.
@@ -139,8 +144,9 @@ class PullGroups(LazyGroups):
             if done is not None:
                 return Group(order.name, (Unit(as_it_is, (done,), name=order.name, kind="done"),))
             earlier = self._former(planned, order)
-            return units_of(replace(check_folder(order, self._standing(order)), earlier=earlier))
-        except MediaError as error:
+            checked = check_folder(order, self._standing(order), self._sources)
+            return units_of(replace(checked, earlier=earlier))
+        except Exception as error:
             return Group.failed(planned.title, error)
 
     def _standing(self, order: PlateOrder) -> list[str]:

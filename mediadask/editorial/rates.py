@@ -6,6 +6,7 @@ from fractions import Fraction
 from functools import lru_cache
 
 from mediadask.errors import InvalidRequest
+from mediadask.timecode import HIGHEST_RATE
 
 __all__ = ["exact_rate", "rate_text"]
 
@@ -23,7 +24,7 @@ def exact_rate(rate: Fraction | float | str, *, where: object = None) -> Fractio
         given = Fraction(rate.strip() if isinstance(rate, str) else rate)
     except (ValueError, ZeroDivisionError, OverflowError):
         given = Fraction(0)
-    if not 1 <= given <= 1000:
+    if not 1 <= given <= HIGHEST_RATE:
         raise InvalidRequest(
             f"{rate!r} is no frame rate", where=where, do="write 24, 25, 23.976 or 24000/1001"
         )

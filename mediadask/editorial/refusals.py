@@ -7,6 +7,7 @@ from dataclasses import replace
 from functools import cache
 from typing import TYPE_CHECKING
 
+from mediadask.delivery import Failure
 from mediadask.editorial.amfs import TurnoverAmfs
 from mediadask.editorial.grades import TurnoverGrades
 from mediadask.editorial.plates import check_amf, framing_choice, plate_grade, plate_stem
@@ -41,8 +42,8 @@ def refuse_unfit(plan: TurnoverPlan, media: Iterable[ClipMetadata], options: Pla
     def unfollowed(amf: str) -> tuple[str, ...]:
         try:
             check_amf(of_url[amf], options)
-        except MediaError as error:
-            return (str(error),)
+        except Exception as error:
+            return (Failure.of(error).error,)
         return ()
 
     @cache
@@ -58,8 +59,8 @@ def refuse_unfit(plan: TurnoverPlan, media: Iterable[ClipMetadata], options: Pla
             found.append(f"{clip.path}: {error.what}; name it with --input-space")
         try:
             framing_choice(clip.path, clip.width, clip.height, options)
-        except MediaError as error:
-            found.append(str(error))
+        except Exception as error:
+            found.append(Failure.of(error).error)
         return tuple(found)
 
     def judged(one: PlannedEvent) -> PlannedEvent:
@@ -71,8 +72,8 @@ def refuse_unfit(plan: TurnoverPlan, media: Iterable[ClipMetadata], options: Pla
             more += problems(_first_file(one.url), amf and amf.url)
             if one.name is not None:
                 plate_grade(one, amf, grades, plate_stem(one.name).rpartition("/")[2])
-        except MediaError as error:
-            more.append(str(error))
+        except Exception as error:
+            more.append(Failure.of(error).error)
         notes = _turned(clips[_first_file(one.url)])
         return replace(one, problems=(*one.problems, *more), notes=(*one.notes, *notes))
 

@@ -15,6 +15,7 @@ from mediadask.delivery import Failure
 from mediadask.errors import InvalidRequest
 from mediadask.render.output import Mark, Output, committed, exists, join_url, output_errors
 from mediadask.render.plate_folder import PulledPlate
+from mediadask.text import printable
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -148,7 +149,7 @@ def summary_html(plan: TurnoverPlan, values: Sequence[PulledPlate | Failure]) ->
     facts = f"{len(plates)} plates, {sum(made.frames for made in plates)} frames"
     facts += f", {failed} not delivered" if failed else ""
     facts += f" · {plan.handles} frames of handles"
-    title = html.escape(plan.timeline.name)
+    title = html.escape(printable(plan.timeline.name))
     heads = "".join(
         f"<th>{head}</th>" for head in ("", "plate", "frames", "cut", "reel", "timecode", "event", "notes")
     )
@@ -184,5 +185,5 @@ def _row(one: PlannedEvent, made: PulledPlate | Failure) -> str:
 
 
 def _cells(texts: list[str], kind: str, first: str = "") -> str:
-    rest = "".join(f"<td>{html.escape(text)}</td>" for text in texts[1:])
+    rest = "".join(f"<td>{html.escape(printable(text))}</td>" for text in texts[1:])
     return f"<tr class='{kind}'><td>{first}</td>{rest}</tr>\n"

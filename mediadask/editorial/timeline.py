@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING, Any
 
 from lxml import etree
 
-from mediadask.clips.storage import normalize, open_file, stat
+from mediadask.apart import apart
+from mediadask.clips.storage import normalize, read_document
 from mediadask.editorial.ale import parse_ale
 from mediadask.editorial.edl import parse_edl
 from mediadask.editorial.rates import exact_rate
@@ -30,6 +31,12 @@ __all__ = ["Timeline", "read_timeline"]
 
 _MOST_BYTES = 256 << 20
 """A feature's EDL of 20,000 events has 4 MB, its XML 100: what is larger is something else."""
+
+_MOST_SECONDS = 120
+"""A feature's XML takes 10."""
+
+_PLAIN = (".edl", ".ale")
+"""What is read here, line by line, in Python alone."""
 
 _COMPOUND_FILE = bytes.fromhex("d0cf11e0a1b11ae1")
 
@@ -87,14 +94,14 @@ def read_timeline(url: str | os.PathLike[str], *, rate: Fraction | float | str |
             where=where,
             do=f"export it as one of {', '.join(_READERS)}",
         )
-    size = stat(where).size_bytes
-    if size > _MOST_BYTES:
-        raise UnreadableMedia(
-            f"has {size >> 20} MB, too much for a timeline", where=where, do="check the file"
-        )
-    with open_file(where) as file:
-        data = file.read()
-    timeline = _READERS[suffix](data, where)
+    data = read_document(where, _MOST_BYTES)
+    read = _READERS[suffix]
+    # OpenTimelineIO's core is native, and overruns its stack or memory on documents that nobody foresaw.
+    timeline = (
+        read(data, where)
+        if suffix in _PLAIN
+        else apart(read, data, where, seconds=_MOST_SECONDS, where=where)
+    )
     if not timeline.events:
         raise UnreadableMedia("holds no picture events", where=where, do="check that it is the whole list")
     if rate is None:

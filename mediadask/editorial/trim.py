@@ -12,12 +12,11 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from mediadask.clips import Clip
-from mediadask.clips.storage import normalize, open_file
+from mediadask.clips.storage import normalize, read_document
 from mediadask.delivery import Delivery, Failure, Outcome, Report, Unit
 from mediadask.editorial.match import match_events
 from mediadask.editorial.media import Media, inspected
 from mediadask.editorial.timeline import Timeline, read_timeline
-from mediadask.errors import MediaError
 from mediadask.render.output import Mark, Output, exists, join_url
 from mediadask.render.plan import clip_stem
 from mediadask.render.trim import Cut, Trimmed, trim_notes, trim_ranges
@@ -26,6 +25,10 @@ if TYPE_CHECKING:
     from mediadask.editorial.plan import PlannedEvent, TurnoverPlan
 
 __all__ = ["noted", "trim", "trim_names", "trim_plan"]
+
+
+_MOST_BYTES = 256 << 20
+"""As of any timeline."""
 
 
 def trim(
@@ -91,8 +94,8 @@ def noted(plan: TurnoverPlan) -> TurnoverPlan:
         url = str(one.url)
         try:
             clip = clips[url] = clips.get(url) or Clip.open(url)
-        except MediaError as error:
-            return replace(one, problems=(*one.problems, str(error)))
+        except Exception as error:
+            return replace(one, problems=(*one.problems, Failure.of(error).error))
         return replace(one, notes=(*one.notes, *trim_notes(clip, one.start, one.stop)))
 
     return replace(plan, events=tuple(note(one) if one.ok else one for one in plan.events))
@@ -157,9 +160,7 @@ def _write(url: str, plan: TurnoverPlan) -> None:
 def _read_mark(url: str) -> Mark | None:
     if not exists(url):
         return None
-    with open_file(url) as file:
-        data = file.read()
     try:
-        return Mark.parse(json.loads(data)["metadata"]["mediadask"])
+        return Mark.parse(json.loads(read_document(url, _MOST_BYTES))["metadata"]["mediadask"])
     except (ValueError, KeyError, TypeError, RecursionError):
         return None

@@ -11,7 +11,6 @@ from mediadask.clips import facts_of, recall
 from mediadask.clips.discover import find_clips
 from mediadask.clips.storage import is_local
 from mediadask.delivery import Delivery, Failure, Group, Outcome, Report, Unit, attempt
-from mediadask.errors import MediaError
 from mediadask.metadata import color, documents, rules
 from mediadask.metadata.model import ClipMetadata
 
@@ -135,7 +134,7 @@ def _remembered(url: str) -> ClipMetadata | None:
     try:
         facts = recall(url)
         return None if facts is None else describe(facts)
-    except MediaError:  # whoever inspects it will hear of it
+    except Exception:  # whoever inspects it will hear of it
         return None
 
 

@@ -8,6 +8,8 @@ from dataclasses import dataclass, field, fields
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
+from mediadask.text import printable
+
 if TYPE_CHECKING:
     from rich.table import Table
 
@@ -116,9 +118,9 @@ class ClipMetadata:
         return {**vars(self), "sources": dict(self.sources)}
 
     def rows(self) -> list[tuple[str, str, str]]:
-        """(field, value, source) for people, of every field that is known."""
+        """(field, value, source) for people, in printable text, of every field that is known."""
         return [
-            (item.name, str(value), self.sources.get(item.name, ""))
+            (item.name, printable(str(value)), printable(self.sources.get(item.name, "")))
             for item in fields(self)
             if item.name != "sources" and (value := getattr(self, item.name)) is not None
         ]
@@ -127,13 +129,13 @@ class ClipMetadata:
         from rich.table import Table
         from rich.text import Text
 
-        table = Table(title=Text(self.path), title_justify="left", box=None, show_header=False)
+        table = Table(title=Text(printable(self.path)), title_justify="left", box=None, show_header=False)
         table.add_column(style="bold")
         table.add_column(overflow="fold")
         table.add_column(style="dim", overflow="fold")
         for row in self.rows():
             # As Text: a reel named "[A]" is not markup.
-            table.add_row(*(Text(ascii(cell) if not cell.isprintable() else cell) for cell in row))
+            table.add_row(*map(Text, row))
         return table
 
     def _repr_html_(self) -> str:

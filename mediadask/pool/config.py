@@ -107,6 +107,13 @@ class Budget(_Settings):
         return f"{figures}; its work {then}{action}" if action else figures
 
 
+class LedgerSettings(_Settings):
+    """How long the ledger keeps what."""
+
+    keep: Seconds | None = None
+    """So long the units of a job stay after its end, before they become sums; None: for good."""
+
+
 class PoolConfig(_Settings):
     """All settings of a pool. Durations are seconds."""
 
@@ -116,6 +123,7 @@ class PoolConfig(_Settings):
     tiers: dict[str, Tier] = Field(min_length=1)
     budgets: dict[str, Budget] = {}
     currency: str = "USD"
+    ledger: LedgerSettings = LedgerSettings()
     retries: int = Field(ge=0)
     window: int = Field(ge=1)
     grace: Seconds
@@ -296,7 +304,8 @@ def _refusal(error: ValidationError) -> InvalidRequest:
     path = [str(step).replace("_", "-") for step in first["loc"]]
     where = ".".join(["mediadask", *path])
     if first["type"] == "extra_forbidden":
-        model = _INNER.get(path[0], PoolConfig) if len(path) > 1 else PoolConfig
+        inner: dict[str, type[_Settings]] = {**_INNER, "ledger": LedgerSettings}
+        model = inner.get(path[0], PoolConfig) if len(path) > 1 else PoolConfig
         names = [name.replace("_", "-") for name in model.model_fields]
         return InvalidRequest("no such setting", where=where, do=_hint(path[-1], names, "known are"))
     message = _SAID.get(first["type"], first["msg"].removeprefix("Value error, "))

@@ -68,7 +68,9 @@ def _archive_group(on_corrupt: OnCorrupt, clip: Clip, url: str) -> Group:
     seconds = (
         header.width * header.height * 14e-9 + int(np.prod(frames.shape[1:])) * frames.dtype.itemsize * 9e-9
     )
-    ranges = segments(clip.index, seconds, grid=store.shard_frames(frames))
+    shard = store.shard_frames(frames)
+    points = np.unique(clip.index.gops[:-1] // shard * shard)
+    ranges = segments([*points.tolist(), len(clip)], seconds)
     units = [
         Unit(
             store.archive_frames,
@@ -80,7 +82,7 @@ def _archive_group(on_corrupt: OnCorrupt, clip: Clip, url: str) -> Group:
         )
         for start, stop in ranges
     ]
-    if header.audio:
-        units.append(Unit(store.archive_sound, (clip, output), name=f"{output.name} sound", kind="sound"))
+    if header.audio:  # first: at the end the pool would wait for it
+        units.insert(0, Unit(store.archive_sound, (clip, output), name=f"{output.name} sound", kind="sound"))
     finish = Unit(store.finish_archive, (clip, output), name=output.name, kind="consolidate")
     return Group(output.name, () if output.is_done(store.read_mark(url)) else tuple(units), finish)

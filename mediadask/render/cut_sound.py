@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import av
 
-from mediadask.clips.packets import only, opened
+from mediadask.clips.packets import damage, only, opened
 from mediadask.clips.spans import parts
 
 if TYPE_CHECKING:
@@ -50,13 +50,15 @@ def sound_packets(
         with opened(piece.url) as container:
             track = container.streams[piece.header.audio[number].index]
             zero = int(piece.index.frame_pts[0]) * piece.index.time_base
-            _seek(container, track, zero + low - start - early - _SEEK_SECONDS)
+            with damage(piece.url):
+                _seek(container, track, zero + low - start - early - _SEEK_SECONDS)
+            packets = (packet for packet in only(piece.url, container, track) if packet.pts is not None)
             size = _sample_bytes(said, track)
             if size:
-                cut = _samples(container, track, said.rate, size, zero, start, (low, high), begin)
+                cut = _samples(packets, said.rate, size, zero, start, (low, high), begin)
             else:
                 opening = low - early if low == begin else low
-                cut = _whole(container, track, zero - start, (opening, high), begin)
+                cut = _whole(packets, zero - start, (opening, high), begin)
             for packet in cut:
                 packet.stream = stream
                 yield packet.pts * packet.time_base, packet
@@ -73,13 +75,8 @@ def _sample_bytes(said: AudioStream, track: Any) -> int:
     return int(bits[1]) * said.channels // 8 if bits and exact else 0
 
 
-def _timed(container: Any, track: Any) -> Iterator[Any]:
-    return (packet for packet in only(container, track) if packet.pts is not None)
-
-
 def _samples(
-    container: Any,
-    track: Any,
+    packets: Iterator[Any],
     rate: int,
     size: int,
     zero: Fraction,
@@ -90,7 +87,7 @@ def _samples(
     """PCM. A part's samples are counted from its own first frame, as `Clip.audio` counts them."""
     moved = round(start * rate)
     first, last = (round(edge * rate) - moved for edge in span)
-    for packet in _timed(container, track):
+    for packet in packets:
         at = round((packet.pts * packet.time_base - zero) * rate)
         if at >= last:
             return
@@ -105,10 +102,10 @@ def _samples(
 
 
 def _whole(
-    container: Any, track: Any, zero: Fraction, span: tuple[Fraction, Fraction], begin: Fraction
+    packets: Iterator[Any], zero: Fraction, span: tuple[Fraction, Fraction], begin: Fraction
 ) -> Iterator[Any]:
     """Packets that begin inside the span."""
-    for packet in _timed(container, track):
+    for packet in packets:
         at = packet.pts * packet.time_base - zero
         if at >= span[1]:
             return

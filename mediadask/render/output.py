@@ -11,6 +11,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
 import shutil
 import tempfile
 import time
@@ -40,6 +41,7 @@ __all__ = [
 ]
 
 _ABANDONED_SECONDS = 7 * 24 * 3600
+_WORKSPACE = re.compile(r".+-[0-9a-f]{20}", re.DOTALL)
 
 
 @dataclass(frozen=True)
@@ -115,8 +117,12 @@ class Output:
         Raises
         ------
         InvalidRequest
-            If something is there that is not an earlier version of this output: it is never overwritten.
+            If something is there that is not an earlier version of this output: it is never overwritten. Or
+            if the folder of unfinished parts is a link: nothing is written, or tidied up, where it leads.
         """
+        hidden = self.workspace.rpartition("/")[0]
+        if is_local(self.url) and os.path.islink(hidden):
+            raise InvalidRequest("is a link", where=hidden, do="remove it, or choose another folder")
         if found is None:
             if exists(self.url):
                 raise InvalidRequest(
@@ -162,8 +168,9 @@ class Output:
             return
         shutil.rmtree(self.workspace, ignore_errors=True)
         with suppress(OSError):
-            for folder in Path(parent).iterdir():
-                if time.time() - folder.stat().st_mtime > _ABANDONED_SECONDS:
+            for folder in () if os.path.islink(parent) else Path(parent).iterdir():
+                abandoned = time.time() - folder.lstat().st_mtime > _ABANDONED_SECONDS
+                if abandoned and _WORKSPACE.fullmatch(folder.name):
                     shutil.rmtree(folder, ignore_errors=True)
             Path(parent).rmdir()  # fails while other outputs are in the making
 

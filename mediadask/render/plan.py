@@ -13,8 +13,9 @@ from mediadask.clips import Clip
 from mediadask.clips.pattern import is_image, pattern_of, split_layer
 from mediadask.clips.storage import is_local, normalize, path_of
 from mediadask.delivery import Group
-from mediadask.errors import InvalidRequest, MediaError, UnreadableMedia
-from mediadask.render.output import join_url
+from mediadask.errors import InvalidRequest, UnreadableMedia
+from mediadask.render.output import Output, join_url
+from mediadask.render.sources import Sources
 
 __all__ = ["LazyGroups", "Plan", "Source", "clip_stem", "output_places", "source_list"]
 
@@ -111,6 +112,16 @@ def clip_stem(source: Source) -> str:
     return name.rpartition(".")[0] or name
 
 
+def _url(source: Source) -> str:
+    return source.url if isinstance(source, Clip) else normalize(source)
+
+
+def output_urls(group: Group) -> list[str]:
+    """Where what a group's units make will stand."""
+    units = (*group.units, *((group.finish,) if group.finish else ()))
+    return [part.url for unit in units for part in unit.args if isinstance(part, Output)]
+
+
 def _first_part(source: Source) -> str:
     """A clip's URL; of a span, its first part's."""
     url = source.url if isinstance(source, Clip) else os.fspath(source)
@@ -152,6 +163,7 @@ class Plan(LazyGroups):
     ) -> None:
         super().__init__(len(sources))
         self._sources, self._places, self._group = sources, places, group
+        self._read = Sources(map(_url, sources))
 
     def plan(self, row: int) -> Group:
         """The group that makes one clip's output."""
@@ -160,6 +172,9 @@ class Plan(LazyGroups):
             clip = source if isinstance(source, Clip) else Clip.open(source)
             if not len(clip):
                 raise UnreadableMedia("has no frames", where=clip.url, do="leave it out")
-            return self._group(clip, self._places[row])
-        except MediaError as error:
+            group = self._group(clip, self._places[row])
+            if group.units:  # it is to be made
+                self._read.refuse(output_urls(group))
+            return group
+        except Exception as error:
             return Group.failed(os.fspath(source) if not isinstance(source, Clip) else source.url, error)

@@ -11,7 +11,6 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from functools import cached_property
-from itertools import pairwise
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
@@ -30,7 +29,7 @@ from mediadask.timecode import Timecode
 if TYPE_CHECKING:
     import numpy.typing as npt
 
-    from mediadask.clips import Frame, FrameIndex
+    from mediadask.clips import Frame
 
 __all__ = [
     "STRIP_ROWS",
@@ -38,16 +37,12 @@ __all__ = [
     "PlateFormat",
     "PlateRecipe",
     "plate_picture",
-    "plate_segments",
     "read_mark",
     "write_frame",
 ]
 
 PlateFormat = Literal["exr", "dpx10", "dpx16", "prores4444"]
 """``exr`` holds scene light; the others hold what cameras record: log, or a display's values."""
-
-UNIT_SECONDS = 1.5
-"""What a unit should take on one core: an urgent pull spreads over the pool, and a lost one is cheap."""
 
 # SMPTE ST 2065-1 and ACES S-2014-004 (AP1), with ACES white.
 _WHITE = (0.32168, 0.33767)
@@ -193,30 +188,6 @@ sees the same ones as in a whole picture."""
 def _rgb(frame: Frame, rows: slice) -> npt.NDArray[Any]:
     rgb = to_rgb(frame, "float32", rows)[..., :3]
     return rgb if rgb.shape[2] == 3 else np.repeat(rgb[..., :1], 3, axis=2)
-
-
-def plate_segments(index: FrameIndex, start: int, stop: int, seconds: float) -> list[tuple[int, int]]:
-    """``[start, stop)`` of a clip as ranges of about `UNIT_SECONDS`.
-
-    Where frames need others to decode, ranges keep to the source's GOPs: short ones are joined, and one that
-    is too long is halved once, which costs half of it again to decode.
-
-    Parameters
-    ----------
-    seconds
-        A frame takes, on one core.
-    """
-    length = max(round(UNIT_SECONDS / seconds), 1)
-    ranges: list[tuple[int, int]] = []
-    for first, last in index.runs(start, stop):
-        if ranges and last - ranges[-1][0] <= length:
-            ranges[-1] = (ranges[-1][0], last)
-            continue
-        part = max(length, -(-(last - first) // 2)) if not index.intra_only else length
-        count = -(-(last - first) // part)
-        edges = [first + (last - first) * at // count for at in range(count + 1)]
-        ranges += pairwise(edges)
-    return ranges
 
 
 def read_mark(url: str) -> Mark | None:

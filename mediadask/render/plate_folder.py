@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import av
 
 from mediadask.clips import ColorTags
-from mediadask.clips.storage import open_file
+from mediadask.clips.storage import open_file, read_document
 from mediadask.errors import InvalidRequest
 from mediadask.pixels import Color
 from mediadask.pixels.color.spaces import video_tags
@@ -39,7 +39,8 @@ from mediadask.render.output import (
 )
 from mediadask.render.plate import Plate, plate_picture, read_mark
 from mediadask.render.proxy import read_mark as read_movie_mark
-from mediadask.render.receipt import Receipt, found, read_receipts, sha256_of
+from mediadask.render.receipt import MOST_BYTES, Receipt, found, read_receipts, sha256_of
+from mediadask.render.sources import Sources
 from mediadask.render.video import ENCODERS, Encoder
 
 if TYPE_CHECKING:
@@ -238,18 +239,20 @@ def finished_plate(order: PlateOrder) -> PulledPlate | None:
     return pulled_plate(order, [known[name] for name in frames], 0) if there else None
 
 
-def check_folder(order: PlateOrder, standing: Sequence[str]) -> PlateOrder:
+def check_folder(order: PlateOrder, standing: Sequence[str], sources: Sources) -> PlateOrder:
     """The order with the `strays` of its folder, once it is certain that nothing else is in its way.
 
     Parameters
     ----------
     standing
         Names of the files in its folder that begin like the plate's.
+    sources
+        All that the turnover reads.
 
     Raises
     ------
     InvalidRequest
-        If something that was not made here, or of another clip, stands in its place.
+        If something that was not made here, or of another clip, or that is a source, stands in its place.
     """
     manifest, plate = order.manifest, order.plate
     folder = manifest.url.rpartition("/")[0]
@@ -265,6 +268,9 @@ def check_folder(order: PlateOrder, standing: Sequence[str]) -> PlateOrder:
             _is_written(url, content, before)
     own = {plate.output(frame).name for frame in range(plate.start, plate.stop)} if plate.is_files else set()
     strays = sorted({name for name in there if _is_frame(plate, name)} - own - set(before))
+    touched = {*own, *strays, *before, manifest.name, *(movie.output.name for movie in order.movies)}
+    touched |= {url.rpartition("/")[2] for url, _ in order.small_files()}
+    sources.refuse(join_url(folder, name) for name in sorted(touched & (there | set(before))))
     for name in strays:
         url = join_url(folder, name)
         replace(manifest, url=url).is_done(read_mark(url))
@@ -283,8 +289,7 @@ def _check_manifest(order: PlateOrder) -> None:
     manifest, clip = order.manifest, order.plate.clip
     found = read_manifest_mark(manifest.url)
     if found is not None and found.source != manifest.mark.source:
-        with open_file(manifest.url) as file:
-            other = json.loads(file.read()).get("clip")
+        other = json.loads(read_document(manifest.url, MOST_BYTES)).get("clip")
         raise InvalidRequest(
             f"is a plate of {other}, not of {clip.url}",
             where=manifest.url,
@@ -335,8 +340,7 @@ def read_manifest_mark(url: str) -> Mark | None:
     """What a manifest says its plate was made from; None where there is none, or somebody else's."""
     if not exists(url):
         return None
-    with open_file(url) as file:
-        return Mark.parse(file.read().decode(errors="replace"))
+    return Mark.parse(read_document(url, MOST_BYTES).decode(errors="replace"))
 
 
 def remove_stale(order: PlateOrder, before: Mapping[str, Receipt], kept: set[str]) -> None:

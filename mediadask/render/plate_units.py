@@ -137,7 +137,7 @@ def _lane(order: PlateOrder, movie: Movie, start: int, stop: int) -> Iterator[Ca
     part = _part(movie, start, stop)
     picture = movie.picture(order)
     shape: dict[str, Any] = {"width": width, "height": height, "pixel_aspect": movie.pixel_aspect}
-    shape |= {"rate": recipe.rate, "color": movie.color}
+    shape |= {"rate": recipe.rate, "gop": movie.encoder.gop(recipe.rate), "color": movie.color}
     deep = order.plate.clip.header.pixel_format.bits > 8
     with (
         output_errors(movie.output.url),

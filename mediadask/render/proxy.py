@@ -10,19 +10,19 @@ from fractions import Fraction
 from functools import partial
 from typing import TYPE_CHECKING
 
-import av
-import av.error
 import numpy as np
 
 from mediadask.checkpoint import checkpoint
 from mediadask.clips import Clip, ColorTags
+from mediadask.clips.packets import opened
 from mediadask.clips.storage import open_file
 from mediadask.delivery import Delivery, Group, Unit
+from mediadask.errors import MediaError
 from mediadask.render.output import Mark, Output, Rendered, exists
 from mediadask.render.picture import proxy_picture
 from mediadask.render.plan import Plan, Source, output_places, source_list
 from mediadask.render.recipe import ProxyRecipe, Size, fitted_size
-from mediadask.render.segment import segments
+from mediadask.render.segment import key_interval, segments
 from mediadask.render.sound import write_sound
 from mediadask.render.video import ENCODERS, Encoder, Part, join, video_writer
 
@@ -94,15 +94,18 @@ def _proxy_group(recipe: ProxyRecipe, clip: Clip, url: str) -> Group:
     seconds = (
         header.width * header.height * 14e-9 + width * height * (encoder.seconds_per_megapixel + 0.02) * 1e-6
     )
+    usual = encoder.gop(header.frame_rate)
+    ranges = segments(clip.index.gops.tolist(), seconds, gop=usual)
+    gop = max(key_interval(stop - start, usual) for start, stop in ranges)
     parts = tuple(
-        Part(output.part(f"{start:08}-{stop:08}.{encoder.container}"), start, stop)
-        for start, stop in segments(clip.index, seconds, group=encoder.gop(header.frame_rate))
+        Part(output.part(f"{start:08}-{stop:08}-g{gop}.{encoder.container}"), start, stop)
+        for start, stop in ranges
     )
     kind = f"proxy {header.codec} {header.width}x{header.height} to {recipe.codec} {width}x{height}"
     units = [
         Unit(
             render_part,
-            (clip, recipe, output, part),
+            (clip, recipe, output, part, gop),
             name=f"{name} frames {part.start}-{part.stop - 1}",
             kind=kind,
             frames=part.stop - part.start,
@@ -110,8 +113,9 @@ def _proxy_group(recipe: ProxyRecipe, clip: Clip, url: str) -> Group:
         )
         for part in parts
     ]
-    if header.audio:
-        units.append(
+    if header.audio:  # first: at the end the pool would wait for it
+        units.insert(
+            0,
             Unit(
                 render_sound,
                 (clip, recipe, output),
@@ -119,7 +123,7 @@ def _proxy_group(recipe: ProxyRecipe, clip: Clip, url: str) -> Group:
                 kind="sound",
                 frames=len(clip),
                 seconds=1 + len(clip) * 2e-4,
-            )
+            ),
         )
     finish = Unit(
         finish_proxy,
@@ -132,7 +136,7 @@ def _proxy_group(recipe: ProxyRecipe, clip: Clip, url: str) -> Group:
     return Group(name, () if output.is_done(read_mark(url)) else tuple(units), finish)
 
 
-def render_part(clip: Clip, recipe: ProxyRecipe, output: Output, part: Part) -> tuple[int, ...]:
+def render_part(clip: Clip, recipe: ProxyRecipe, output: Output, part: Part, gop: int) -> tuple[int, ...]:
     """Encode one segment, unless it is there or the whole output is; the frames that did not decode."""
     notes = f"{part.url}.json"
     if not exists(part.url) and not output.is_done(read_mark(output.url)):
@@ -150,6 +154,7 @@ def render_part(clip: Clip, recipe: ProxyRecipe, output: Output, part: Part) -> 
                     width=width,
                     height=height,
                     rate=clip.header.frame_rate,
+                    gop=gop,
                     color=color,
                     options=recipe.options,
                     later=part.start > 0,
@@ -214,9 +219,9 @@ def read_mark(url: str) -> Mark | None:
     if not exists(url):
         return None
     try:
-        with open_file(url) as file, av.open(file) as container:
+        with opened(url) as container:
             return Mark.parse(container.metadata.get("comment"))
-    except av.error.FFmpegError:
+    except MediaError:
         return None
 
 

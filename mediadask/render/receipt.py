@@ -11,11 +11,17 @@ from contextlib import suppress
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from mediadask.clips.storage import filesystem_of, is_local, open_file, stat
+from pydantic import TypeAdapter
+
+from mediadask.clips.storage import filesystem_of, is_local, open_file, read_document, stat
 from mediadask.errors import MissingMedia, UnreadableMedia
 from mediadask.render.output import Mark, Output, committed, exists
 
-__all__ = ["Receipt", "found", "read_receipts", "receipts_json", "reused", "sha256_of"]
+__all__ = ["MOST_BYTES", "Receipt", "found", "read_receipts", "receipts_json", "reused", "sha256_of"]
+
+
+MOST_BYTES = 256 << 20
+"""Of a manifest or summary: a million frames' have 200 MB."""
 
 
 @dataclass(frozen=True)
@@ -36,6 +42,11 @@ class Receipt:
     stand_in: bool = False
     """Whether its picture stands in for one that did not decode."""
 
+    def __post_init__(self) -> None:
+        if "/" in self.name or self.name in ("", ".", ".."):
+            # Files that receipts name are copied and removed: whoever wrote them, none is outside the folder.
+            raise ValueError(f"{self.name!r} is no file of a folder")
+
     @classmethod
     def of(cls, url: str, made_from: str, sha256: str, *, stand_in: bool = False) -> Receipt:
         """For the file that stands at `url` now."""
@@ -49,6 +60,9 @@ class Receipt:
         except (MissingMedia, UnreadableMedia):
             return False
         return (stamp.size_bytes, stamp.version) == (self.bytes, self.version)
+
+
+_LISTED = TypeAdapter(list[Receipt])
 
 
 def found(
@@ -104,16 +118,11 @@ def read_receipts(url: str, key: str | None = None) -> dict[str, Receipt]:
     if not exists(url):
         return {}
     try:
-        with open_file(url) as file:
-            document = json.loads(file.read())
-        listed = document if key is None else document[key]
-        fields = Receipt.__dataclass_fields__
-        return {
-            entry["name"]: Receipt(**{name: entry[name] for name in fields if name in entry})
-            for entry in listed
-        }
-    except (ValueError, KeyError, TypeError):
+        document = json.loads(read_document(url, MOST_BYTES))
+        listed = _LISTED.validate_python(document if key is None else document[key])
+    except (ValueError, KeyError, TypeError, RecursionError):
         return {}
+    return {receipt.name: receipt for receipt in listed}
 
 
 def reused(receipt: Receipt, source: str, target: str, workspace: str, *, link: bool) -> Receipt | None:

@@ -20,7 +20,7 @@ from mediadask.array.frames import FrameArray
 from mediadask.array.sound import SoundArray
 from mediadask.checkpoint import checkpoint
 from mediadask.clips import Clip
-from mediadask.clips.storage import filesystem_of, is_local, open_file
+from mediadask.clips.storage import filesystem_of, is_local, open_file, read_document
 from mediadask.dataset import open_clip
 from mediadask.pixels import to_rgb
 from mediadask.render.output import Mark, Output, Rendered, exists, join_url, output_errors
@@ -38,6 +38,9 @@ _LARGE = ("frames", "audio")
 
 _MARK = "frames/.mediadask.json"
 """Inside an array, where readers of the hierarchy do not look."""
+
+_MARK_BYTES = 16 << 20
+"""More than one has that names a million stand-ins."""
 
 
 def shard_frames(frames: FrameArray) -> int:
@@ -116,8 +119,7 @@ def read_mark(url: str) -> Mark | None:
     place = join_url(url, _MARK)
     if not exists(place):
         return None
-    with open_file(place) as file:
-        mark = Mark.parse(file.read().decode(errors="replace"))
+    mark = Mark.parse(read_document(place, _MARK_BYTES).decode(errors="replace"))
     return mark if mark is None or _is_whole(url) else replace(mark, made_from="")
 
 

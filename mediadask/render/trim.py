@@ -10,15 +10,13 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING
 
-import av
-import av.error
-
 from mediadask.checkpoint import checkpoint
+from mediadask.clips.packets import opened
 from mediadask.clips.pattern import is_image, pattern_of, split_layer
 from mediadask.clips.probe import container_name
 from mediadask.clips.storage import is_local, open_file, stat
 from mediadask.delivery import Delivery, Group, Unit
-from mediadask.errors import CorruptFrame, InvalidRequest
+from mediadask.errors import CorruptFrame, InvalidRequest, MediaError
 from mediadask.render.output import Mark, Output, Rendered, exists, join_url
 from mediadask.render.plan import Plan, Source, output_places
 from mediadask.render.remux import container_for, kept, left_out, mark_tag, remux
@@ -161,11 +159,11 @@ def read_mark(url: str) -> Mark | None:
     if not exists(url):
         return None
     try:
-        with open_file(url) as file, av.open(file) as container:
+        with opened(url) as container:
             tag = mark_tag(container_name(container))
             said = {name.lower(): value for name, value in container.metadata.items()}
             return Mark.parse(said.get(tag))
-    except av.error.FFmpegError:
+    except MediaError:
         return None
 
 

@@ -58,7 +58,7 @@ class Encoder:
     them, where a quality is asked for."""
 
     def gop(self, rate: Fraction) -> int:
-        """Frames from key to key."""
+        """Frames from key to key, as a rule."""
         return max(round(self.gop_seconds * rate), 1)
 
 
@@ -116,6 +116,7 @@ def video_writer(
     width: int,
     height: int,
     rate: Fraction,
+    gop: int,
     color: ColorTags,
     pixel_aspect: Fraction = Fraction(1),
     options: Iterable[tuple[str, str]] = (),
@@ -129,6 +130,8 @@ def video_writer(
         Open for writing and reading, unbuffered.
     width, height, rate, color, pixel_aspect
         Of the pictures; the last two are written into stream and container.
+    gop
+        Frames from key to key at most. Parts that are joined need the same: x265 writes it into its headers.
     options
         FFmpeg encoder options over the encoder's own.
     later
@@ -150,7 +153,7 @@ def video_writer(
     with av.open(file, "w", format=encoder.container) as container:
         settings = {
             **defaults,
-            "g": str(encoder.gop(rate)),
+            "g": str(gop),
             "color_range": "pc" if color.range == "full" else "tv",
             "colorspace": color.matrix or "bt709",
             "color_primaries": color.primaries or "unspecified",
@@ -270,7 +273,8 @@ def join(
         if reel:
             stream.metadata["reel_name"] = reel
         parameters = bytes(template.codec_context.extradata or b"")
-        lanes = [_video_packets(parts, rate, times, time_base, parameters, stream)]
+        ahead = _ahead(times, template.codec_context.reorder_depth)
+        lanes = [_video_packets(parts, rate, times, time_base, parameters, ahead, stream)]
         if sound:
             source = stack.enter_context(_opened(sound))
             for track in source.streams.audio:
@@ -282,8 +286,8 @@ def join(
 
 
 @contextmanager
-def _opened(url: str) -> Iterator[Any]:
-    with open_file(url) as file, av.open(file) as container:
+def _opened(url: str, **options: str) -> Iterator[Any]:
+    with open_file(url) as file, av.open(file, options=options) as container:
         yield container
 
 
@@ -293,18 +297,19 @@ def _video_packets(
     times: npt.NDArray[np.int64],
     time_base: Fraction,
     parameters: bytes,
+    ahead: int,
     stream: Any,
 ) -> Iterator[tuple[Fraction, Any]]:
-    """Every packet with its time in the whole, and the moment (seconds) it is decoded."""
+    """Every packet with its time in the whole, and the moment it is decoded (seconds), `ahead` before."""
     decoded = 0
     for part in parts:
-        with _opened(part.url) as container:
+        # FFmpeg would decode a frame of each, 12 ms in HD, while all slots but this one are idle.
+        with _opened(part.url, skip_frame="all") as container:
             source = container.streams.video[0]
             if bytes(source.codec_context.extradata or b"") != parameters:
                 raise OutputFailed(
                     "was encoded with other parameters than the parts before", where=part.url, do="run again"
                 )
-            ahead = _ahead(times, source.codec_context.reorder_depth)
             seen = set()
             for packet in container.demux(source):
                 if packet.pts is None:

@@ -133,9 +133,9 @@ def test_a_ledger_that_does_not_open_is_one_line(capsys: pytest.CaptureFixture[s
 
 def test_a_ledger_that_does_not_answer_is_one_line(ledger: str, capsys: pytest.CaptureFixture[str]) -> None:
     with open_database().begin() as connection:
-        connection.exec_driver_sql("ALTER TABLE attempts RENAME COLUMN job TO task")
+        connection.exec_driver_sql("ALTER TABLE jobs RENAME COLUMN show TO film")
     assert run(["costs"]) == 2
     told = capsys.readouterr()
     assert told.out == ""
     assert told.err.count("\n") == 1
-    assert "the ledger does not answer: no such column: attempts.job; try again" in told.err
+    assert "the ledger does not answer: no such column: jobs.show; try again" in told.err

@@ -255,7 +255,7 @@ class TestIndexCases:
         for path in (self.clip(make_clip), self.clip(make_clip, "hevc-open.mov"), edited, late):
             ours = Clip.open(path).index
             with opened(str(path)) as container:
-                scanned, _ = scan(container, container.streams.video[0])
+                scanned, _ = scan(str(path), container, container.streams.video[0])
             assert ours.time_base == scanned.time_base
             np.testing.assert_array_equal(ours.frame_pts, scanned.frame_pts)
             np.testing.assert_array_equal(ours.size[ours.shown], scanned.size[scanned.shown])

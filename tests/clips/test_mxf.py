@@ -78,7 +78,7 @@ def test_the_tables_say_what_a_packet_scan_finds(mxf: Any, name: str) -> None:
     with path.open("rb") as file:
         index = read_index(file, path.stat().st_size)
     with av.open(str(path)) as container:
-        scanned, _ = scan(container, container.streams.video[0])
+        scanned, _ = scan(str(path), container, container.streams.video[0])
     assert index is not None
     assert index.time_base == scanned.time_base
     for table in ("pts", "dts", "keyframe", "shown"):

@@ -233,7 +233,7 @@ def test_the_review_shows_name_reel_timecode_and_number(edl: Path, rushes: Path,
 def test_parts_of_a_review_have_the_bits_of_one_encode(
     edl: Path, rushes: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("mediadask.render.plate.UNIT_SECONDS", 0.02)
+    monkeypatch.setattr("mediadask.render.segment.PLATE_UNIT_SECONDS", 0.02)
     made(edl, rushes, tmp_path / "out", review=True)
     with av.open(str(tmp_path / "out" / f"{ONE}.mp4")) as container:
         first, *later = [packet.size for packet in container.demux(video=0) if packet.is_keyframe]

@@ -198,6 +198,14 @@ def test_what_stands_aside_now_costs_nothing_meanwhile(ledger: Ledger) -> None:
     assert list(first.loc["BEHIND", figures]) == pytest.approx([2, 2, 1, 1], abs=0.01)
 
 
+def test_work_of_next_to_no_time_bears_all_that_its_worker_stood_idle(ledger: Ledger) -> None:
+    worker, job = lease(ledger, hours=10), submit(ledger, "A")
+    attempt(ledger, job, worker, hours=1e-315)
+    ledger.flush()
+    (row,) = costs(ledger.engine, load_config()).to_dict("records")
+    assert (row["show"], row["idle"]) == ("A", pytest.approx(10))
+
+
 def test_a_clock_step_changes_no_figure(ledger: Ledger) -> None:
     worker, job = new_id(), submit(ledger, "A")
     back = START - timedelta(hours=9)

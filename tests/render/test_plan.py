@@ -6,11 +6,15 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from mediadask.delivery import Delivery, Group, Unit
 from mediadask.errors import InvalidRequest
-from mediadask.render.plan import output_places
+from mediadask.render.plan import Plan, output_places
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from mediadask.clips import Clip
+    from tests.conftest import MakeClip
 
 IMAGES = (".jpg", ".png")
 
@@ -60,3 +64,17 @@ def test_a_folder_may_have_any_name_if_it_is_there_and_a_file_is_no_folder(tmp_p
     (tmp_path / "notes").write_text("precious")
     with pytest.raises(InvalidRequest, match="is a file; name a folder"):
         output_places(["A.mov"], tmp_path / "notes", ".mp4")
+
+
+def test_a_clip_that_brings_a_fault_to_light_takes_no_other_with_it(make_clip: MakeClip) -> None:
+    clips = [make_clip(f"{name}.mov", codec="mpeg4", frames=2) for name in "abc"]
+
+    def group(clip: Clip, place: str) -> Group:
+        if clip.name == "b.mov":
+            raise ValueError("not foreseen")
+        return Group(clip.name, (Unit(str.upper, (place,)),))
+
+    report = Delivery("test", Plan(clips, ["x", "y", "z"], group)).compute()
+    assert report.results == ["X", "Z"]
+    (failure,) = report.failures
+    assert failure.failure.error == f"{clips[1]}: ValueError: not foreseen"

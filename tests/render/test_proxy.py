@@ -189,7 +189,7 @@ def test_parts_have_the_bits_that_one_encode_of_the_whole_gives_them(
     clip, tags = Clip.open(camera), ColorTags("bt709", "limited", "bt709", "bt709", "left")
     picture = proxy_picture(clip, (320, 180), None, "yuv420p", tags)
     whole = tmp_path / "whole.mp4"
-    shape: dict[str, Any] = {"width": 320, "height": 180, "rate": RATE, "color": tags}
+    shape: dict[str, Any] = {"width": 320, "height": 180, "rate": RATE, "gop": 48, "color": tags}
     with open(whole, "w+b", buffering=0) as file, video_writer(file, ENCODERS["h264"], **shape) as write:
         for frame in clip.frames():
             write(picture(frame))
@@ -307,7 +307,7 @@ def test_a_scan_s_curve_that_no_video_tag_names_is_left_untold(tmp_path: Path) -
 def test_a_part_of_a_frame_or_two_has_decode_times(tmp_path: Path, codec: Any) -> None:
     path, shape = (
         tmp_path / "part.mp4",
-        {"width": 64, "height": 64, "rate": Fraction(24), "color": ColorTags()},
+        {"width": 64, "height": 64, "rate": Fraction(24), "gop": 48, "color": ColorTags()},
     )
     for frames in (1, 2) * (8 if codec == "hevc" else 1):
         with open(path, "w+b", buffering=0) as file, video_writer(file, ENCODERS[codec], **shape) as write:

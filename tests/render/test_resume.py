@@ -146,7 +146,7 @@ import os, signal, sys
 import mediadask as md
 from mediadask.checkpoint import checkpoints_call
 from mediadask.render import segment
-segment.UNIT_SECONDS = 0.01
+segment.UNIT_SECONDS = 0.001
 for out in sys.argv[2:]:
     if os.fork():
         os.wait()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 import hashlib
 import os
+import shutil
 import tempfile
 from contextlib import contextmanager
 from functools import lru_cache
@@ -12,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import PyOpenColorIO as ocio
 
-from mediadask.clips.storage import is_local, normalize, open_file
+from mediadask.clips.storage import is_local, normalize, open_file, read_document
 from mediadask.errors import InvalidRequest, MediaChanged, UnreadableMedia
 
 if TYPE_CHECKING:
@@ -26,12 +27,17 @@ __all__ = [
     "named_space",
     "nearest",
     "open_config",
+    "read_table",
     "spaces",
     "spaces_by_family",
 ]
 
 CONFIG = "ocio://studio-config-v5.0.0_aces-v2.1_ocio-v2.6"
 """The config used where none is named: in full, so that a recipe means the same next year."""
+
+
+_MOST_BYTES = 256 << 20
+"""A cube of 128 values a side has 60 MB as text."""
 
 
 def config_url(config: str | os.PathLike[str]) -> str:
@@ -44,8 +50,18 @@ def digest_of(url: str) -> str:
     """SHA-256 of a file's content; empty for a built-in config, whose name pins it."""
     if url.startswith("ocio://"):
         return ""
-    with open_file(url) as file:
-        return hashlib.sha256(file.read()).hexdigest()
+    return hashlib.sha256(read_table(url)).hexdigest()
+
+
+def read_table(url: str) -> bytes:
+    """The content of a LUT or config.
+
+    Raises
+    ------
+    MissingMedia, UnreadableMedia
+        If it is not there, or larger than any is.
+    """
+    return read_document(url, _MOST_BYTES)
 
 
 def open_config(url: str, digest: str | None = None) -> ocio.Config:
@@ -106,7 +122,7 @@ def local_file(url: str) -> Iterator[str]:
     with tempfile.TemporaryDirectory() as folder, open_file(url) as file:
         path = os.path.join(folder, url.rpartition("/")[2])
         with open(path, "wb") as copy:
-            copy.write(file.read())
+            shutil.copyfileobj(file, copy, 1 << 20)
         yield path
 
 

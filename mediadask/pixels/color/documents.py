@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from lxml import etree
 
-from mediadask.clips.storage import normalize, open_file
+from mediadask.clips.storage import normalize, read_document
 from mediadask.errors import UnreadableMedia
 
 if TYPE_CHECKING:
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 __all__ = ["child", "children", "local_name", "read_xml", "within"]
 
-_LIMIT_BYTES = 16 << 20
+_MOST_BYTES = 16 << 20
 
 
 def read_xml(url: str | os.PathLike[str]) -> etree._Element:
@@ -29,10 +29,7 @@ def read_xml(url: str | os.PathLike[str]) -> etree._Element:
         If it is not well-formed, larger than 16 MB, or has a document type declaration: nothing here needs
         one, and it is how entities that read files or fill memory come in.
     """
-    with open_file(normalize(url)) as file:
-        data = file.read(_LIMIT_BYTES + 1)
-    if len(data) > _LIMIT_BYTES:
-        raise UnreadableMedia("is larger than any document of its kind", where=url, do="check the file")
+    data = read_document(normalize(url), _MOST_BYTES)
     parser = etree.XMLParser(
         resolve_entities=False, no_network=True, load_dtd=False, remove_comments=True, remove_pis=True
     )

@@ -9,11 +9,11 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
 from urllib.parse import unquote, urlsplit
 
-from mediadask.clips.storage import open_file
+from mediadask.clips.storage import is_local
 from mediadask.errors import InvalidRequest, MissingMedia, UnreadableMedia
 from mediadask.pixels.color.cdl import Cdl
 from mediadask.pixels.color.chain import Color
-from mediadask.pixels.color.config import CONFIG
+from mediadask.pixels.color.config import CONFIG, read_table
 from mediadask.pixels.color.transform_ids import color_of
 
 if TYPE_CHECKING:
@@ -86,25 +86,29 @@ class Transform:
         )
 
     def location(self, beside: str) -> str:
-        """Where its file is.
+        """Where its file is: in the AMF's own folder, or one inside it.
+
+        It comes along with every plate: were it anywhere, an AMF from outside could carry any file that its
+        reader may open to whoever the plates are for.
 
         Raises
         ------
         UnreadableMedia
-            If it is on another machine.
+            If it is elsewhere, or a link that leads there.
         """
-        parts = urlsplit(self.file)
-        if parts.scheme not in ("", "file") or parts.netloc not in ("", "localhost"):
+        parts, folder = urlsplit(self.file), posixpath.dirname(beside)
+        place = posixpath.normpath(posixpath.join(folder, unquote(parts.path)))
+        known = parts.scheme in ("", "file") and parts.netloc in ("", "localhost") and "\0" not in place
+        if not known or not _is_inside(place, folder):
             what = f"names a file elsewhere, {self.file}"
-            raise UnreadableMedia(what, where=beside, do="put it beside the AMF")
-        return posixpath.normpath(posixpath.join(posixpath.dirname(beside), unquote(parts.path)))
+            raise UnreadableMedia(what, where=beside, do="put it beside the AMF, and let the AMF say so")
+        return place
 
     def _checked_file(self, beside: str) -> str:
         url = self.location(beside)
         algorithm = _HASHES.get(self.hash[0]) if self.hash else None
         if self.hash and algorithm:
-            with open_file(url) as file:
-                found = hashlib.new(algorithm, file.read(), usedforsecurity=False)
+            found = hashlib.new(algorithm, read_table(url), usedforsecurity=False)
             # The schema says base64; hexadecimal is found in the wild, in the schema's own examples too.
             said = "".join(self.hash[1].split())
             if said not in (
@@ -116,6 +120,13 @@ class Transform:
                     f"is not the LUT that {beside} was made with", where=url, do="find that one"
                 )
         return url
+
+
+def _is_inside(place: str, folder: str) -> bool:
+    """Whether a file is in a folder or one inside it, wherever links lead."""
+    if is_local(place):
+        place, folder = posixpath.realpath(place), posixpath.realpath(folder or ".")
+    return place.startswith(folder.rstrip("/") + "/")
 
 
 _HASHES = {

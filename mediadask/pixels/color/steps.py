@@ -181,6 +181,12 @@ def _lut(step: Lut) -> ocio.Processor:
         transform = ocio.FileTransform(path, interpolation=ocio.INTERP_BEST)
         try:
             return ocio.Config.CreateRaw().getProcessor(transform, _direction(step))
-        except ocio.Exception as error:
+        except (ocio.Exception, UnicodeDecodeError) as error:
             what = "is no LUT that can be inverted" if step.inverse else "is no LUT OpenColorIO reads"
-            raise UnreadableMedia(f"{what} ({error})", where=step.url) from error
+            raise UnreadableMedia(f"{what} ({_said(error)})", where=step.url) from error
+
+
+def _said(error: Exception) -> str:
+    """OpenColorIO's reason, which cites the file, and so need not be text."""
+    whole = error.object.decode(errors="replace") if isinstance(error, UnicodeDecodeError) else str(error)
+    return " ".join(whole.split())[:300]

@@ -8,10 +8,12 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from fractions import Fraction
-from functools import lru_cache
+from functools import cache, lru_cache
 from typing import TYPE_CHECKING, Any, cast
 
-from mediadask.clips.storage import normalize, open_file
+from pydantic import BaseModel, ValidationError, create_model
+
+from mediadask.clips.storage import normalize, read_document
 from mediadask.errors import InvalidRequest, UnreadableMedia
 from mediadask.pixels.framing.canvas import Area, Layer, Placement, Template, apply_template, crop
 
@@ -23,6 +25,9 @@ __all__ = ["NO_TEMPLATE", "Choice", "choose_by_fdl", "place_by_fdl", "read_fdl"]
 
 NO_TEMPLATE = "none"
 """In a template's place: the framing decision is cropped, nothing is scaled."""
+
+_MOST_BYTES = 64 << 20
+"""Of a document: one with every canvas and template of a year's shows has one."""
 
 _LARGEST = 1e15
 
@@ -52,8 +57,7 @@ def read_fdl(url: str | os.PathLike[str]) -> dict[str, Any]:
         If it is no JSON, or breaks the specification: it says where.
     """
     where = normalize(url)
-    with open_file(where) as file:
-        return _parsed(where, file.read())
+    return _parsed(where, read_document(where, _MOST_BYTES))
 
 
 @lru_cache(maxsize=64)
@@ -61,9 +65,18 @@ def _parsed(where: str, content: bytes) -> dict[str, Any]:
     import fdl  # a compiled library: only who frames waits for it
 
     try:
-        document = json.loads(content, parse_float=_exact)
-        with fdl.FDL.parse(json.dumps(_as_schema_has_it(document), default=float).encode()) as checked:
+        document = json.loads(content, parse_float=_exact, parse_int=_whole)
+        # Types first: the compiled part takes some on trust, and ends the process where they are others.
+        text = json.dumps(_as_schema_has_it(document), default=float).encode()
+        _document().model_validate_json(text)
+        with fdl.FDL.parse(text) as checked:
             checked.validate()
+    except ValidationError as error:  # of types; what they mean is checked behind them
+        first, others = error.errors()[0], error.error_count() - 1
+        place = "".join(f"/{part}" for part in first["loc"])
+        given = f", not {first['input']!r:.40}" if isinstance(first["input"], str | int | float) else ""
+        what = f"{place}: {first['msg']}{given}" + (f", and {others} more" if others else "")
+        raise UnreadableMedia(f"is no valid ASC FDL ({what})", where=where, do="see fdl-validate") from error
     except fdl.FDLError as error:
         problems = str(error).splitlines()[1:] or [str(error)]
         more = f", and {len(problems) - 1} more" if len(problems) > 1 else ""
@@ -75,12 +88,32 @@ def _parsed(where: str, content: bytes) -> dict[str, Any]:
     return cast("dict[str, Any]", document)
 
 
+@cache
+def _document() -> type[BaseModel]:
+    """The types of a document's parts, as asc-fdl generates them from the committee's schema."""
+    from fdl import models
+
+    parts: dict[str, Any] = {
+        "version": (models.VersionModel, ...),
+        "framing_intents": (list[models.FramingIntentModel] | None, None),
+        "contexts": (list[models.ContextModel] | None, None),
+        "canvas_templates": (list[models.CanvasTemplateModel] | None, None),
+    }
+    return create_model("Document", **parts)
+
+
 def _exact(text: str) -> Fraction:
     size = abs(float(text))
     if size > _LARGEST:
         raise ValueError(f"the number {text[:40]} is too large")
     # Below that nothing is meant, and an exponent of a million would be worked out digit by digit.
     return Fraction(text) if size > 1 / _LARGEST else Fraction(0)
+
+
+def _whole(text: str) -> int:
+    if len(text) > 16:
+        raise ValueError(f"the number {text[:40]} is too large")
+    return int(text)
 
 
 def _as_schema_has_it(document: Any) -> Any:

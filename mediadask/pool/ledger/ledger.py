@@ -10,36 +10,32 @@ from __future__ import annotations
 
 import atexit
 import logging
-import socket
+import sqlite3
 import threading
 import time
 from collections import deque
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from sqlalchemy import insert, select, update
+from sqlalchemy import select, update
 from sqlalchemy.exc import DBAPIError, InterfaceError, InternalError, OperationalError, SQLAlchemyError
 
-from mediadask.errors import OutputFailed
-from mediadask.pool.history import Learned, Record, new_id, utc_now
+from mediadask.errors import MediaError, OutputFailed
+from mediadask.pool.history import JobEnded, JobSubmitted, Learned, Record, new_id, utc_now
+from mediadask.pool.ledger.care import Care, open_sound
 from mediadask.pool.ledger.journal import Journal, abandoned
+from mediadask.pool.ledger.memory import Memory
+from mediadask.pool.ledger.names import Names
+from mediadask.pool.ledger.place import Place
+from mediadask.pool.ledger.prune import Pruning
 from mediadask.pool.ledger.rows import statements
-from mediadask.pool.ledger.tables import (
-    attempts,
-    data_folder,
-    displacements,
-    jobs,
-    learned,
-    leases,
-    open_database,
-    sessions,
-)
+from mediadask.pool.ledger.sessions import Session
+from mediadask.pool.ledger.signing import Key
+from mediadask.pool.ledger.tables import data_folder, jobs, learned, sessions
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import datetime
-
-    from sqlalchemy import Connection
 
 __all__ = ["Ledger", "OrphanedJob"]
 
@@ -48,9 +44,9 @@ _logger = logging.getLogger(__name__)
 _TICK_SECONDS = 0.25
 _ATTEMPT_SECONDS = 2.0
 _BEAT_SECONDS = 5.0
-_SILENCE_SECONDS = 30.0
 _BATCH = 5_000
 _BACKLOG_LIMIT = 500_000
+_TRIES = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,16 +72,21 @@ class Ledger:
         the user's data folder. SQLite needs a local disk: its write-ahead log fails on a network share.
     pool
         The name of the pool that writes: a restarted scheduler takes up the jobs of its own name only.
+    keep_seconds
+        Units of jobs that ended longer ago are pruned to sums; None keeps them.
 
     Raises
     ------
     InvalidRequest, OutputFailed
-        The URL is wrong or the database does not open. Later troubles of the database are survived.
+        The URL or the key is wrong, or the database does not open. Later troubles of it are survived.
     """
 
-    def __init__(self, url: str | None = None, *, pool: str = "local") -> None:
+    def __init__(
+        self, url: str | None = None, *, pool: str = "local", keep_seconds: float | None = None
+    ) -> None:
         self.pool = pool
-        self.engine = open_database(url)
+        self._key = Key(data_folder())
+        self.engine, trouble = open_sound(url)
         self.session = new_id()
         self.refused = 0
         """Records that the database refused for good, or that found no room; each is in the log."""
@@ -93,26 +94,30 @@ class Ledger:
         journals = data_folder() / "journals"
         try:
             self._journal = Journal(journals, str(self.engine.url), self.session)
+            place = Place.here(journals)
         except OSError as error:
+            self.engine.dispose()
             raise OutputFailed(
                 f"the ledger cannot keep a journal: {error.strerror}", where=journals, do="set XDG_DATA_HOME"
             ) from None
         self._queue: deque[Record | threading.Event] = deque()
         self._pending: list[Record] = []
         self._flushing: list[threading.Event] = []
-        self._started = time.monotonic()
-        self._beats = 0
         self._next_beat = self._next_attempt = 0.0
         self._away_since: float | None = None
-        self._seen: dict[str, tuple[int, float]] = {}
+        self._away_reason = ""
         self._stop = threading.Event()
         self._wake = threading.Event()
-        with self.engine.begin() as connection:
-            self._introduce(connection)
+        self._names, self._memory = Names(), Memory()
+        self._care = Care(self.engine, self._journal, self._key, self.session, trouble)
+        self._pruning = None if keep_seconds is None else Pruning(self.engine, keep_seconds)
+        self._sessions = Session(self.engine, self.session, pool, self._journal, place)
+        self._is_complete = True
+        self._sessions.introduce()
         for orphan in abandoned(journals, str(self.engine.url)):
             with orphan:
                 self._replay(orphan)
-        self._settle_the_dead()
+        self._sessions.settle_the_dead()
         self._thread = threading.Thread(target=self._run, name="mediadask-ledger", daemon=True)
         self._thread.start()
         atexit.register(self.close)
@@ -139,6 +144,7 @@ class Ledger:
         self._wake.set()
         self._thread.join()
         atexit.unregister(self.close)
+        self._care.close()
         self.engine.dispose()
 
     def __enter__(self) -> Ledger:
@@ -150,7 +156,7 @@ class Ledger:
     @property
     def backlog(self) -> int:
         """How many records wait to be written."""
-        return len(self._queue) + len(self._pending) + self._journal.events
+        return len(self._queue) + len(self._pending) + self._journal.records
 
     @property
     def away_seconds(self) -> float:
@@ -158,25 +164,57 @@ class Ledger:
         since = self._away_since
         return 0.0 if since is None else time.monotonic() - since
 
+    @property
+    def trouble(self) -> str:
+        """What whoever runs the pool should know of the ledger, in one line; empty while all is well."""
+        parts = [self._care.trouble] if self._care.trouble else []
+        if away := self.away_seconds:
+            what = f"the ledger's database has been away for {away:.0f} s ({self._away_reason})"
+            parts.append(f"{what}; records wait in a journal")
+        if self.refused:
+            parts.append(f"{self.refused} records could not be kept; the log names them")
+        return "; ".join(parts)
+
     def learned(self) -> list[Learned]:
         """What units of each kind were seen to take, for `Predictor`."""
         with self.engine.connect() as connection:
             return [Learned(**row._mapping) for row in connection.execute(select(learned))]
 
     def take_over(self) -> list[OrphanedJob]:
-        """The unfinished jobs of this pool's dead schedulers, now ours; nobody gets the same job twice."""
-        self._settle_the_dead()
+        """The unfinished jobs of this pool's dead schedulers, now ours; nobody gets the same job twice.
+
+        What such a job holds is unpickled. One that no pool with our key has kept is not handed on: it has
+        failed, and says why.
+        """
+        self._sessions.settle_the_dead()
         ours = sessions.c.pool == self.pool
         dead = select(sessions.c.session).where(sessions.c.ended.is_not(None), ours)
-        fields = (jobs.c.job, jobs.c.name, jobs.c.show, jobs.c.priority, jobs.c.deadline, jobs.c.submitted)
         with self.engine.begin() as connection:
             taken = connection.execute(
                 update(jobs)
                 .where(jobs.c.status == "running", jobs.c.session.in_(dead))
                 .values(session=self.session)
-                .returning(*fields, jobs.c.payload)
+                .returning(jobs)
+            ).all()
+        orphans = []
+        for row in sorted(taken, key=lambda job: job.submitted):
+            if self._key.has_signed(row.job, row.payload or b"", row.signature):
+                fields = row.job, row.name, row.show, row.priority, row.deadline
+                orphans.append(OrphanedJob(*fields, row.submitted, row.payload))
+                self.record(
+                    JobSubmitted(
+                        job=row.job, name=row.name, show=row.show, kind=row.kind, priority=row.priority,
+                        deadline=row.deadline, groups=row.groups, payload=row.payload, at=row.submitted,
+                    )
+                )  # fmt: skip
+                continue
+            error = f"the ledger's key {self._key.path} has not signed it; submit it again"
+            _logger.error("job %s (%s) is not taken up: %s", row.job, row.name, error)
+            seconds = max(0.0, (utc_now() - row.submitted).total_seconds())
+            self.record(
+                JobEnded(job=row.job, status="failed", seconds=seconds, running_seconds=0.0, error=error)
             )
-            return sorted((OrphanedJob(*row) for row in taken), key=lambda job: job.submitted)
+        return orphans
 
     def _run(self) -> None:
         while not self._stop.is_set():
@@ -184,7 +222,7 @@ class Ledger:
             self._wake.clear()
             self._write_all()
         self._write_all(last=True)
-        self._journal.close(keep=self._journal.events > 0)
+        self._journal.close(keep=self._journal.records > 0)
 
     def _write_all(self, *, last: bool = False) -> None:
         self._drain()
@@ -194,19 +232,21 @@ class Ledger:
             if time.monotonic() < self._next_attempt and not last:
                 return
         try:
-            if self._journal.events:
-                self._replay(self._journal)
-            while self._pending:
-                self._write(self._pending[:_BATCH], pool=self.pool, session=self.session)
-                del self._pending[:_BATCH]
-            self._beat(last=last)
-        except (SQLAlchemyError, OSError) as error:
+            for _ in range(_TRIES):
+                try:
+                    self._write_pending(last=last)
+                    break
+                except DBAPIError as error:
+                    if not self._care.put_right(error):
+                        raise
+                    self._is_complete = False
+        except Exception as error:  # whatever it is, records are kept, and it is tried again
+            self._away_reason = " ".join(str(error.orig if isinstance(error, DBAPIError) else error).split())
             if self._away_since is None:
                 self._away_since = time.monotonic()
-                reason = " ".join(str(error.orig if isinstance(error, DBAPIError) else error).split())
-                _logger.warning(
-                    "the ledger's database is away, events go to %s: %s", self._journal.path, reason
-                )
+                what = "the ledger's database is away, records go to %s: %s"
+                is_expected = isinstance(error, SQLAlchemyError | OSError | sqlite3.Error | MediaError)
+                _logger.warning(what, self._journal.path, self._away_reason, exc_info=not is_expected)
             self._next_attempt = time.monotonic() + _ATTEMPT_SECONDS
             self._put_aside()
         else:
@@ -216,6 +256,33 @@ class Ledger:
             for done in self._flushing:
                 done.set()
             self._flushing.clear()
+
+    def _write_pending(self, *, last: bool) -> None:
+        is_beat = last or time.monotonic() >= self._next_beat
+        if self._care.look(closely=is_beat):
+            self._is_complete = False
+        if not self._is_complete:
+            self._names.forget(all_of_them=True)
+            self._sessions.introduce()
+            again = self._memory.all()
+            for start in range(0, len(again), _BATCH):
+                self._write(again[start : start + _BATCH], pool=self.pool, session=self.session)
+            self._is_complete = True
+        if self._journal.records:
+            self._replay(self._journal)
+        while self._pending:
+            batch = self._pending[:_BATCH]
+            self._write(batch, pool=self.pool, session=self.session)
+            self._memory.keep(batch)
+            del self._pending[:_BATCH]
+        if last:
+            self._sessions.end()
+        elif is_beat:
+            self._next_beat = time.monotonic() + _BEAT_SECONDS
+            self._sessions.beat()
+            self._sessions.settle_the_dead()
+            if self._pruning is not None:
+                self._pruning.go_on()
 
     def _drain(self) -> None:
         while self._queue:
@@ -234,28 +301,40 @@ class Ledger:
             if excess > 0:
                 self.refused += excess
                 del self._pending[:excess]
-                _logger.error("the ledger lost %d events: no database and no journal: %s", excess, full)
+                _logger.error("the ledger lost %d records: no database and no journal: %s", excess, full)
 
     def _replay(self, journal: Journal) -> None:
-        pool = self.pool
-        if journal.session != self.session:
+        pool, is_ours = self.pool, journal.session == self.session
+        if not is_ours:
             with self.engine.connect() as connection:
                 theirs = select(sessions.c.pool).where(sessions.c.session == journal.session)
                 pool = connection.scalar(theirs) or pool
         for batch in journal.batches(_BATCH):
             self._write(batch, pool=pool, session=journal.session)
+            if is_ours:
+                self._memory.keep(batch)
         journal.clear()
 
     def _write(self, batch: Sequence[Record], *, pool: str, session: str) -> None:
         try:
             with self.engine.begin() as connection:
                 for statement, rows in statements(
-                    batch, self.engine.dialect.name, pool=pool, session=session
+                    batch,
+                    self.engine.dialect.name,
+                    pool=pool,
+                    session=session,
+                    sign=self._key.sign,
+                    numbers=lambda names: self._names.numbers(connection, names),
                 ):
                     connection.execute(statement, rows)
+            self._names.keep()
         except (OperationalError, InternalError, InterfaceError):
+            self._names.forget()
             raise
         except Exception as error:
+            self._names.forget()
+            if self._care.is_fault(error):
+                raise
             # Something in it can never be written: all but that must be.
             if len(batch) > 1:
                 self._write(batch[: len(batch) // 2], pool=pool, session=session)
@@ -263,91 +342,3 @@ class Ledger:
             else:
                 self.refused += 1
                 _logger.error("the ledger refuses %r: %s", batch[0], error)
-
-    # Sessions: who is alive. A process that dies leaves leases and attempts without an end.
-
-    def _introduce(self, connection: Connection) -> None:
-        connection.execute(
-            insert(sessions).values(
-                session=self.session,
-                pool=self.pool,
-                host=socket.gethostname(),
-                journal=str(self._journal.path),
-                started=utc_now(),
-                beats=0,
-                seconds=0.0,
-            )
-        )
-
-    def _beat(self, *, last: bool) -> None:
-        now = time.monotonic()
-        if now < self._next_beat and not last:
-            return
-        self._next_beat = now + _BEAT_SECONDS
-        self._beats += 1
-        alive: dict[str, Any] = {"beats": self._beats, "seconds": now - self._started}
-        with self.engine.begin() as connection:
-            connection.execute(update(sessions).where(sessions.c.session == self.session).values(alive))
-            if last:
-                _end_session(connection, self.session, "pool closed")
-        if not last:
-            self._settle_the_dead()
-
-    def _settle_the_dead(self) -> None:
-        """Give an end to what sessions that died left open: the last moment they were seen alive."""
-        with self.engine.begin() as connection:
-            others = connection.execute(
-                select(sessions).where(sessions.c.ended.is_(None), sessions.c.session != self.session)
-            )
-            for other in others.all():
-                if self._is_dead(other):
-                    _end_session(connection, other.session, "pool died")
-
-    def _is_dead(self, other: Any) -> bool:
-        alive = Journal.is_held(other.journal, other.host)
-        if alive is not None:
-            return not alive
-        # From afar only silence tells, timed by our own monotonic clock: theirs may be wrong.
-        beats, since = self._seen.get(other.session, (-1, 0.0))
-        if beats != other.beats:
-            self._seen[other.session] = other.beats, time.monotonic()
-            return False
-        return time.monotonic() - since > _SILENCE_SECONDS
-
-
-def _end_session(connection: Connection, session: str, reason: str) -> None:
-    row = connection.execute(select(sessions).where(sessions.c.session == session)).one()
-    known_seconds: float = row.seconds
-
-    def seconds_since(moment: datetime) -> float:
-        until_then: float = (moment - row.started).total_seconds()
-        return max(0.0, known_seconds - until_then)
-
-    open_leases = connection.execute(
-        select(leases.c.worker, leases.c.joined).where(leases.c.session == session, leases.c.ended.is_(None))
-    ).all()
-    for lease in open_leases:
-        seconds = seconds_since(lease.joined)
-        mine = (leases.c.worker == lease.worker) & (leases.c.session == session)
-        connection.execute(update(leases).where(mine).values(seconds=seconds, ended=utc_now(), reason=reason))
-        running = connection.execute(
-            select(attempts.c.attempt, attempts.c.started).where(
-                attempts.c.worker == lease.worker, attempts.c.outcome.is_(None)
-            )
-        ).all()
-        for attempt in running:
-            aside = connection.execute(
-                select(displacements.c.started, displacements.c.seconds).where(
-                    displacements.c.attempt == attempt.attempt
-                )
-            ).all()
-            spent = seconds_since(attempt.started)
-            paused = sum(seconds_since(at) if seconds is None else seconds for at, seconds in aside)
-            paused = min(paused, spent)
-            figures = {"run_seconds": spent - paused, "paused_seconds": paused}
-            connection.execute(
-                update(attempts)
-                .where(attempts.c.attempt == attempt.attempt)
-                .values(outcome="lost", error=reason, ended=utc_now(), **figures)
-            )
-    connection.execute(update(sessions).where(sessions.c.session == session).values(ended=utc_now()))

@@ -61,7 +61,7 @@ def _dead_sessions(engine: Engine) -> list[str]:
         return [
             each.session
             for each in connection.execute(query)
-            if each.ended or Journal.is_held(each.journal, each.host) is False
+            if each.ended or Journal.is_held(each.journal, each.host, each.place) is False
         ]
 
 
@@ -123,7 +123,7 @@ def delays(engine: Engine, *, since: datetime | None = None) -> pd.DataFrame:
             jobs.c.name,
             front.c.show.label("for_show"),
             front.c.name.label("for_name"),
-            func.count().label("times"),
+            func.sum(displacements.c.times).label("times"),
             func.coalesce(func.sum(displacements.c.seconds), 0.0).label("seconds"),
         )
         .select_from(

@@ -13,7 +13,7 @@ from mediadask.pool import history
 from mediadask.pool.ledger import tables
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
     from sqlalchemy import Executable, Table
 
@@ -45,35 +45,62 @@ _PLACES: dict[type[history.Record], tuple[_Place, ...]] = {
         _Place(tables.jobs, {"at": "submitted"}, {"status": "running"}, ("pool", "session")),
     ),
     history.JobReprioritized: (_Place(tables.jobs), _Place(tables.reprioritizations)),
-    history.JobEnded: (_Place(tables.jobs, {"at": "ended"}, {"payload": None}),),
-    history.AttemptStarted: (_Place(tables.attempts, {"at": "started"}),),
-    history.AttemptFlagged: (_Place(tables.attempts, {"reason": "error"}),),
-    history.AttemptEnded: (_Place(tables.attempts, {"at": "ended"}),),
+    history.JobEnded: (_Place(tables.jobs, {"at": "ended"}, {"payload": None, "signature": None}),),
+    history.AttemptStarted: (_Place(tables.packed_attempts, {"at": "started"}),),
+    history.AttemptFlagged: (_Place(tables.packed_attempts, {"reason": "error"}),),
+    history.AttemptEnded: (_Place(tables.packed_attempts, {"at": "ended"}),),
     history.Displaced: (_Place(tables.displacements, {"at": "started", "ended": "how"}),),
     history.WorkerJoined: (_Place(tables.leases, {"at": "joined"}, owner=("pool", "session")),),
     history.WorkerLeft: (_Place(tables.leases, {"at": "ended"}, owner=("session",)),),
     history.Learned: (_Place(tables.learned),),
 }
 
+_KEYS = {table: [column.name for column in table.primary_key] for table in tables.metadata.tables.values()}
+
 
 def statements(
-    records: Iterable[history.Record], dialect: str, *, pool: str, session: str
+    records: Iterable[history.Record],
+    dialect: str,
+    *,
+    pool: str,
+    session: str,
+    sign: Callable[[str, bytes], bytes],
+    numbers: Callable[[Iterable[str]], Mapping[str, int]],
 ) -> Iterator[tuple[Executable, list[Row]]]:
     """Statements with their rows, in an order that may run as one transaction.
 
     Records of the same thing are merged first: an attempt that started and ended within a batch is one row. A
     row that knows all that its table demands is inserted or completes the one that is there; one that knows
     less, such as a job's end, can only complete.
+
+    Parameters
+    ----------
+    sign
+        The signature of a job's payload.
+    numbers
+        The numbers that stand for names in the database: see `Names`.
     """
     owner = {"pool": pool, "session": session}
     merged: dict[Table, dict[tuple[Any, ...], Row]] = {}
     for record in records:
         for table, row in _rows(record, owner):
-            key = tuple(row[column.name] for column in table.primary_key)
+            key = tuple(row[name] for name in _KEYS[table])
             merged.setdefault(table, {}).setdefault(key, {}).update(row)
+    for row in merged.get(tables.jobs, {}).values():
+        if row.get("payload") is not None:
+            row["signature"] = sign(row["job"], row["payload"])
+    number = numbers(
+        {
+            row[column]
+            for table, columns in tables.NAMED.items()
+            for row in merged.get(table, {}).values()
+            for column in columns
+        }
+    )
     for table, rows in merged.items():
         alike: dict[frozenset[str], list[Row]] = {}
         for row in rows.values():
+            row.update((column, number[row[column]]) for column in tables.NAMED.get(table, ()))
             alike.setdefault(frozenset(row), []).append(row)
         for columns, group in alike.items():
             yield _statement(table, columns, dialect), _renamed(table, columns, group)
@@ -90,7 +117,8 @@ def _rows(record: history.Record, owner: Mapping[str, str]) -> Iterator[tuple[Ta
     if isinstance(record, history.AttemptEnded) and record.shared_with:
         jobs = (record.attempt.job, *record.shared_with)
         for job in jobs:
-            yield tables.shares, {"attempt": record.attempt.id, "job": job, "part": 1 / len(jobs)}
+            share = {"owner": record.attempt.job, "attempt": record.attempt.id, "job": job}
+            yield tables.shares, {**share, "part": 1 / len(jobs)}
 
 
 def _columns(kind: type[history.Record], place: _Place) -> list[tuple[str, tuple[str, ...]]]:
@@ -120,8 +148,7 @@ def _clean(text: str) -> str:
 
 def _statement(table: Table, columns: frozenset[str], dialect: str) -> Executable:
     keys = [column.name for column in table.primary_key]
-    demanded = {column.name for column in table.columns if not column.nullable}
-    if not demanded <= columns:
+    if not _demanded(table) <= columns:
         return (
             update(table)
             .where(*(table.c[key] == bindparam(f"key_{key}") for key in keys))
@@ -132,8 +159,12 @@ def _statement(table: Table, columns: frozenset[str], dialect: str) -> Executabl
     return insert.on_conflict_do_update(index_elements=keys, set_=known)
 
 
+def _demanded(table: Table) -> set[str]:
+    return {column.name for column in table.columns if not (column.nullable or column.server_default)}
+
+
 def _renamed(table: Table, columns: frozenset[str], rows: list[Row]) -> list[Row]:
     keys = {column.name for column in table.primary_key}
-    if {column.name for column in table.columns if not column.nullable} <= columns:
+    if _demanded(table) <= columns:
         return rows
     return [{f"key_{name}" if name in keys else name: value for name, value in row.items()} for row in rows]

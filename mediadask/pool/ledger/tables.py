@@ -1,14 +1,15 @@
 """The ledger's tables, and how its database is found and opened.
 
 One row a job, an attempt, a displacement, a lease. Times are UTC; durations were measured, not subtracted.
+
+There are millions of attempts, so their rows are packed: what repeats is a number of the table `names`. Read
+them through the view `attempts`, which has everything in words; write them through `packed_attempts`.
 """
 
 from __future__ import annotations
 
 import os
-import sqlite3
-import time
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ import platformdirs
 from sqlalchemy import (
     BigInteger,
     Column,
+    Connection,
     DateTime,
     Engine,
     Float,
@@ -26,34 +28,39 @@ from sqlalchemy import (
     String,
     Table,
     create_engine,
-    event,
-    insert,
-    select,
-    text,
 )
 from sqlalchemy.engine import URL, Dialect, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError
 from sqlalchemy.types import TypeDecorator
 
 from mediadask.errors import InvalidRequest, OutputFailed
-from mediadask.pool.private import private, private_folder
+from mediadask.pool.ledger import sqlite_file
 
 __all__ = [
+    "NAMED",
+    "SCHEMA_VERSION",
     "attempts",
+    "create_views",
     "data_folder",
     "displacements",
     "jobs",
     "learned",
     "leases",
     "ledger_url",
+    "metadata",
+    "names",
     "open_database",
+    "packed_attempts",
+    "prepare_tables",
     "reprioritizations",
+    "schema",
     "sessions",
     "shares",
+    "sums",
 ]
 
-SCHEMA_VERSION = 1
-_SQLITE_PATIENCE_SECONDS = 10.0
+SCHEMA_VERSION = 2
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class UTCDateTime(TypeDecorator[datetime]):
@@ -76,6 +83,32 @@ class UTCDateTime(TypeDecorator[datetime]):
         return value.astimezone(UTC) if value.tzinfo else value.replace(tzinfo=UTC)
 
 
+class PackedDateTime(TypeDecorator[datetime]):
+    """The same in 8 bytes: in SQLite microseconds since 1970."""
+
+    impl = BigInteger
+    cache_ok = True
+
+    def load_dialect_impl(self, dialect: Dialect) -> Any:
+        """What the database knows: PostgreSQL's ``timestamptz`` has 8 bytes."""
+        kind = DateTime(timezone=True) if dialect.name == "postgresql" else BigInteger()
+        return dialect.type_descriptor(kind)
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> Any:
+        """To UTC."""
+        if value is None or dialect.name == "postgresql":
+            return value
+        return (value.astimezone(UTC) - _EPOCH) // timedelta(microseconds=1)
+
+    def process_result_value(self, value: Any, dialect: Dialect) -> datetime | None:
+        """Aware again."""
+        if value is None:
+            return None
+        if isinstance(value, datetime):
+            return value.astimezone(UTC)
+        return _EPOCH + timedelta(microseconds=value)
+
+
 metadata = MetaData()
 
 schema = Table("mediadask_schema", metadata, Column("version", Integer, primary_key=True))
@@ -86,13 +119,15 @@ sessions = Table(
     Column("session", String, primary_key=True),
     Column("pool", String, nullable=False),
     Column("host", String, nullable=False),
+    Column("place", String, nullable=False, server_default=""),
     Column("journal", String, nullable=False),
     Column("started", UTCDateTime, nullable=False),
     Column("beats", BigInteger, nullable=False),
     Column("seconds", Float, nullable=False),
     Column("ended", UTCDateTime),
 )
-"""One process that wrote here. `beats` counts while it lives, `seconds` is how long it has."""
+"""One process that wrote here. `beats` counts while it lives, `seconds` is how long it has. `host` is for
+people, `place` says where it ran: see `Place`."""
 
 jobs = Table(
     "jobs",
@@ -108,6 +143,7 @@ jobs = Table(
     Column("groups", BigInteger, nullable=False),
     Column("submitted", UTCDateTime, nullable=False),
     Column("payload", LargeBinary),
+    Column("signature", LargeBinary),
     Column("ended", UTCDateTime),
     Column("status", String, nullable=False),
     Column("seconds", Float),
@@ -128,36 +164,64 @@ reprioritizations = Table(
     Column("reason", String, nullable=False),
 )
 
-# The one table with a row for every unit. Clustered on its key in SQLite, which saves keeping the key twice.
-attempts = Table(
-    "attempts",
+names = Table(
+    "names",
     metadata,
+    Column("id", Integer, primary_key=True),
+    Column("name", String, nullable=False, unique=True),
+)
+"""Jobs, workers and kinds of units, by the number that stands for each in packed rows."""
+
+# In the order of its key in SQLite: an attempt stands with those of its job, and needs no second index.
+packed_attempts = Table(
+    "packed_attempts",
+    metadata,
+    Column("job", Integer, primary_key=True, autoincrement=False),
     Column("attempt", String, primary_key=True),
-    Column("job", String, nullable=False),
     Column("unit", String, nullable=False),
-    Column("kind", String, nullable=False),
+    Column("kind", Integer, nullable=False),
     Column("frames", BigInteger, nullable=False),
-    Column("worker", String, nullable=False),
+    Column("worker", Integer, nullable=False),
     Column("number", Integer, nullable=False),
-    Column("started", UTCDateTime),
-    Column("ended", UTCDateTime),
+    Column("started", PackedDateTime),
+    Column("ended", PackedDateTime),
     Column("outcome", String),
     Column("run_seconds", Float),
     Column("paused_seconds", Float),
     Column("error", String),
-    Index("attempts_job", "job"),
     sqlite_with_rowid=False,
 )
+_still_open = packed_attempts.c.ended.is_(None)
+Index("attempts_open", packed_attempts.c.worker, sqlite_where=_still_open, postgresql_where=_still_open)
 
 shares = Table(
     "shares",
     metadata,
+    Column("owner", Integer, primary_key=True, autoincrement=False),
     Column("attempt", String, primary_key=True),
-    Column("job", String, primary_key=True),
+    Column("job", Integer, primary_key=True, autoincrement=False),
     Column("part", Float, nullable=False),
     sqlite_with_rowid=False,
 )
-"""Who bears what an attempt cost, where that is not its job alone: the parts add up to one."""
+"""Who bears what an attempt of the job `owner` cost, where that is not it alone: the parts add up to one."""
+
+sums = Table(
+    "sums",
+    metadata,
+    Column("job", Integer, primary_key=True, autoincrement=False),
+    Column("worker", Integer, primary_key=True, autoincrement=False),
+    Column("outcome", String, primary_key=True),
+    Column("attempts", BigInteger, nullable=False),
+    Column("run_seconds", Float, nullable=False),
+    Column("paused_seconds", Float, nullable=False),
+    Column("started", PackedDateTime, nullable=False),
+    Column("ended", PackedDateTime, nullable=False),
+    sqlite_with_rowid=False,
+)
+"""What is left of attempts that were pruned, shares applied: from the first beginning to the last end."""
+
+NAMED = {packed_attempts: ("job", "kind", "worker"), shares: ("owner", "job")}
+"""The columns of tables that hold numbers of `names`."""
 
 displacements = Table(
     "displacements",
@@ -171,8 +235,10 @@ displacements = Table(
     Column("started", UTCDateTime, nullable=False),
     Column("seconds", Float),
     Column("how", String, nullable=False),
+    Column("times", Integer, nullable=False, server_default="1"),
     sqlite_with_rowid=False,
 )
+"""`times` is more than 1 where the displacements of a job by another were pruned to their sum."""
 
 leases = Table(
     "leases",
@@ -200,6 +266,25 @@ learned = Table(
     Column("at", UTCDateTime, nullable=False),
 )
 
+attempts = Table(
+    "attempts",
+    MetaData(),  # a view: not among the tables that are created
+    Column("attempt", String, primary_key=True),
+    Column("job", String, nullable=False),
+    Column("unit", String, nullable=False),
+    Column("kind", String, nullable=False),
+    Column("frames", BigInteger, nullable=False),
+    Column("worker", String, nullable=False),
+    Column("number", Integer, nullable=False),
+    Column("started", UTCDateTime),
+    Column("ended", UTCDateTime),
+    Column("outcome", String),
+    Column("run_seconds", Float),
+    Column("paused_seconds", Float),
+    Column("error", String),
+)
+"""`packed_attempts` in words."""
+
 
 def ledger_url(url: str | None = None) -> URL:
     """Where the ledger is: `url`, else ``MEDIADASK_LEDGER``, else a SQLite file in the user's data folder.
@@ -224,7 +309,7 @@ def ledger_url(url: str | None = None) -> URL:
 
 
 def data_folder() -> Path:
-    """Where the default ledger and what could not yet be written to one are kept."""
+    """Where the default ledger, its key and what could not yet be written to a ledger are kept."""
     return Path(platformdirs.user_data_dir("mediadask"))
 
 
@@ -249,40 +334,66 @@ def open_database(url: str | None = None) -> Engine:
     except NoSuchModuleError as error:
         raise InvalidRequest(str(error), where=shown) from None
     try:
-        if where.get_backend_name() == "sqlite":
-            _make_private(Path(str(where.database)))
-        version = _create_tables(engine)
+        prepare_tables(engine)
     except (DBAPIError, OSError) as error:
         engine.dispose()
+        if isinstance(error, DBAPIError) and sqlite_file.is_damage(error):
+            raise sqlite_file.refusal(Path(str(where.database)), str(error.orig)) from None
         reason = str(error.orig if isinstance(error, DBAPIError) else error).strip().splitlines()[0]
         raise OutputFailed(
             f"the ledger does not open: {reason}",
             where=shown,
             do="check the place, or name another in MEDIADASK_LEDGER",
         ) from None
-    if version > SCHEMA_VERSION:
+    except BaseException:
         engine.dispose()
-        raise InvalidRequest(
-            f"the ledger has schema {version}, this version knows {SCHEMA_VERSION}",
-            where=shown,
-            do="upgrade mediadask",
-        )
+        raise
     return engine
 
 
-def _make_private(file: Path) -> None:
-    # SQLite makes its -wal and -shm with the mode that the file has.
-    if file.parent == data_folder():
-        private_folder(file.parent)
-    file.parent.mkdir(parents=True, exist_ok=True)
-    os.close(private(file, os.O_CREAT))
+def prepare_tables(engine: Engine) -> None:
+    """Make the tables where there are none, and bring older ones up to date.
+
+    Raises
+    ------
+    InvalidRequest
+        A newer version of mediadask made them.
+    """
+    from mediadask.pool.ledger.migrations import migrate  # which needs the tables
+
+    if engine.dialect.name == "sqlite":
+        sqlite_file.make(Path(str(engine.url.database)), data_folder())
+    with engine.begin() as connection:
+        # Two first users at once must not both create: a lock in PostgreSQL, the write lock in SQLite.
+        if engine.dialect.name == "postgresql":
+            connection.exec_driver_sql("SELECT pg_advisory_xact_lock(7319)")
+        else:
+            connection.exec_driver_sql("BEGIN IMMEDIATE")
+        migrate(connection)
+
+
+def create_views(connection: Connection) -> None:
+    """Make the view `attempts`."""
+
+    def moment(column: str) -> str:
+        if connection.dialect.name == "postgresql":
+            return f"p.{column}"
+        seconds = f"strftime('%Y-%m-%d %H:%M:%S', p.{column} / 1000000, 'unixepoch')"
+        return f"{seconds} || printf('.%06d', p.{column} % 1000000)"
+
+    connection.exec_driver_sql(f"""
+        CREATE VIEW attempts AS
+        SELECT p.attempt, j.name AS job, p.unit, k.name AS kind, p.frames, w.name AS worker, p.number,
+            {moment("started")} AS started, {moment("ended")} AS ended, p.outcome,
+            p.run_seconds, p.paused_seconds, p.error
+        FROM packed_attempts p
+        JOIN names j ON j.id = p.job JOIN names k ON k.id = p.kind JOIN names w ON w.id = p.worker
+    """)
 
 
 def _engine(url: URL) -> Engine:
     if url.get_backend_name() == "sqlite":
-        engine = create_engine(url, connect_args={"timeout": _SQLITE_PATIENCE_SECONDS})
-        event.listen(engine, "connect", _prepare_sqlite)
-        return engine
+        return create_engine(url, creator=sqlite_file.connector(Path(str(url.database))))
     # A database gone without a word must be noticed within seconds, not after TCP's quarter of an hour.
     return create_engine(
         url,
@@ -295,33 +406,3 @@ def _engine(url: URL) -> Engine:
             "tcp_user_timeout": 10_000,
         },
     )
-
-
-def _prepare_sqlite(connection: sqlite3.Connection, record: Any) -> None:
-    # WAL: reports read while the pool writes. FULL: a commit survives a power cut, at two commits a second.
-    # Of two that switch a new file to WAL at once one is refused without the usual wait for the lock.
-    give_up = time.monotonic() + _SQLITE_PATIENCE_SECONDS
-    while True:
-        try:
-            connection.execute("PRAGMA journal_mode=WAL")
-            break
-        except sqlite3.OperationalError as error:
-            if "locked" not in str(error) or time.monotonic() > give_up:
-                raise
-            time.sleep(0.02)
-    connection.execute("PRAGMA synchronous=FULL")
-
-
-def _create_tables(engine: Engine) -> int:
-    with engine.begin() as connection:
-        # Two first users at once must not both create: a lock in PostgreSQL, the write lock in SQLite.
-        if engine.dialect.name == "postgresql":
-            connection.execute(text("SELECT pg_advisory_xact_lock(7319)"))
-        else:
-            connection.exec_driver_sql("BEGIN IMMEDIATE")
-        metadata.create_all(connection)
-        version = connection.scalar(select(schema.c.version).order_by(schema.c.version.desc()))
-        if version is None:
-            connection.execute(insert(schema).values(version=SCHEMA_VERSION))
-            return SCHEMA_VERSION
-        return int(version)

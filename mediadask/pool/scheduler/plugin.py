@@ -105,7 +105,9 @@ class PoolPlugin(SchedulerPlugin):
         scaling = await asyncio.to_thread(import_module, "mediadask.pool.scheduler.scaler")
         view = await asyncio.to_thread(import_module, "mediadask.pool.view.pool_view")
         metrics = await asyncio.to_thread(import_module, "mediadask.pool.view.metrics")
-        self.ledger = await asyncio.to_thread(bookkeeping.Ledger, pool=config.name or "embedded")
+        self.ledger = await asyncio.to_thread(
+            bookkeeping.Ledger, pool=config.name or "embedded", keep_seconds=config.ledger.keep
+        )
         opened.push_async_callback(asyncio.to_thread, self.ledger.close)
         predictor = predict.Predictor(config.seconds_per_frame, await asyncio.to_thread(self.ledger.learned))
         self.state = PoolState(config, predictor, new_id)

@@ -172,6 +172,7 @@ class Services:
             "trouble": "; ".join(filter(None, (scaler.trouble(), self._watchdog.trouble()))),
             "because": scaler.target.because,
             "ledger_away_seconds": self._ledger.away_seconds,
+            "ledger_trouble": self._ledger.trouble,
             "tiers": [{**tier, "reclaimed": tier["tier"] in scaler.reclaimed} for tier in self._view.tiers()],
             "jobs": [self._described(job) for job in self._view.open_jobs()],
         }

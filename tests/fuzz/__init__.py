@@ -1,0 +1,1 @@
+"""Mutants of real files, thousands of them: each gives the right pictures or one clear line."""

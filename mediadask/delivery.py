@@ -349,6 +349,9 @@ def delivery(
 ) -> Delivery:
     """Any picklable function as a delivery, one unit for each item.
 
+    Equal items are one unit: the function is called once, and its result stands in each place. Give items
+    that differ, such as ``enumerate(items)``, to a function that draws at random, samples, or waits.
+
     Parameters
     ----------
     function

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import sys
 import warnings
@@ -75,6 +76,9 @@ def main() -> None:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, TextIOWrapper):  # names of files may hold bytes that are no text
             stream.reconfigure(errors="backslashreplace")
+    # Dask's client tells with tracebacks of a pool that has died; the command has a line for it.
+    for name in ("distributed.client", "distributed.batched"):
+        logging.getLogger(name).addFilter(lambda record: False)
     sys.exit(run(sys.argv[1:]))
 
 

@@ -14,6 +14,9 @@ if TYPE_CHECKING:
 
 __all__ = ["app"]
 
+_MOST_JOBS = 20
+"""So many are listed for people."""
+
 app = typer.Typer(help="Keep a pool on this machine for other commands and notebooks.", no_args_is_help=True)
 
 WhichOption = Annotated[
@@ -145,16 +148,17 @@ def _print_status(told: dict[str, Any]) -> None:
 
     state = "goes down when its jobs have ended" if told["going_down"] else "is up"
     print(f"pool {told['name']} {state}")
-    for trouble in (told["trouble"], *dict.fromkeys(job["notice"] for job in told["jobs"])):
+    for trouble in dict.fromkeys([told["trouble"], *(job["notice"] for job in told["jobs"])]):
         if trouble:
             print(trouble)
     if told["ledger_trouble"]:
         print(told["ledger_trouble"])
+    jobs = told["jobs"]
     for columns, rows in (
         (["tier", "workers", "requested", "target", "price_per_hour"], told["tiers"]),
         (
             ["name", "show", "priority", "status", "groups_done", "groups", "units_running", "units_paused"],
-            told["jobs"],
+            jobs[:_MOST_JOBS],
         ),
         (
             ["priority", "jobs", "p50_seconds", "p90_seconds", "max_seconds", "target_seconds"],
@@ -165,3 +169,5 @@ def _print_status(told: dict[str, Any]) -> None:
         if rows:
             print()
             print_table(pd.DataFrame(rows, columns=columns))
+        if columns[0] == "name" and len(jobs) > _MOST_JOBS:
+            print(f"and {len(jobs) - _MOST_JOBS} more that are open, less urgent; --json has them all")

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import errno
+import faulthandler
 import fcntl
 import json
 import os
@@ -296,6 +297,7 @@ def _main(name: str) -> None:
     # The first line goes to whoever started this; all that is printed, by workers too, goes to the log.
     starter = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)
+    faulthandler.enable()  # a pool that a signal ends leaves last words in its log
     how = json.load(sys.stdin)
     with _lock_file(name) as lock:
         try:

@@ -243,6 +243,8 @@ class Scaler:
     async def _retire(self, snapshot: Snapshot) -> None:
         """Have workers leave in order: data moved, nothing new sent to them, before their processes end."""
         leaving = {name: address for name, address in self._addresses().items() if name in self.target.stop}
+        for address in leaving.values():  # before anything is awaited: what was idle gets no task meanwhile
+            dask_api.pause_worker(self._scheduler, address)
         busy = {worker.name for worker in snapshot.workers if worker.running}
         if running := [leaving[name] for name in leaving if name in busy]:
             await self._scheduler.retire_workers(workers=running, close_workers=False, remove=False)

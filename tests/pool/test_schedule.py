@@ -30,7 +30,7 @@ from mediadask.pool.ledger.reports import history
 from mediadask.pool.ledger.schedule import schedule
 from mediadask.pool.ledger.tables import open_database
 from tests.pool.test_dashboard import browser
-from tests.pool.waiting import eventually
+from tests.pool.waiting import eventually, see
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -102,6 +102,7 @@ def test_a_real_displacement_is_drawn(tmp_path: Path) -> None:
         eventually((tmp_path / "began 0").exists)
         high = pool.submit(md.delivery(short, range(3), name="high"), show="B", priority="urgent")
         assert high.result().results == [0, 1, 2]
+        see(low, units_running=1)
         (tmp_path / "go").touch()
         assert low.result().results == [0]
     engine = open_database()

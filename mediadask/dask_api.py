@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from distributed import Client, Scheduler, Worker
     from distributed.scheduler import TaskState
+    from tornado.web import Application
 
 __all__ = [
     "NO_WORKER",
@@ -28,6 +29,7 @@ __all__ = [
     "Task",
     "TaskRef",
     "add_dashboard_page",
+    "array_getter",
     "bind_tasks",
     "client_generation",
     "executor_of",
@@ -36,7 +38,10 @@ __all__ = [
     "hear_from_workers",
     "hold_tasks",
     "is_idle",
+    "keep_paused",
     "listen_to_scheduler",
+    "pages",
+    "pages_port",
     "pause_worker",
     "process_memory",
     "queue_on_scheduler",
@@ -61,6 +66,17 @@ NO_WORKER = "mediadask://held"
 """The address of a worker that never comes: tasks bound to it wait."""
 
 STIMULUS = "mediadask"
+
+
+# Graphs of arrays.
+
+
+def array_getter() -> Callable[..., Any]:
+    """Slices a chunk. Dask fuses slices of slices into one where each is a call of this very function."""
+    from dask.array.core import getter
+
+    function: Callable[..., Any] = getter
+    return function
 
 
 # On the scheduler: tasks.
@@ -194,6 +210,23 @@ def unpause_worker(scheduler: Scheduler, worker: str) -> None:
     _set_status(scheduler, worker, "running")
 
 
+def keep_paused(scheduler: Scheduler, is_kept: Callable[[str], bool]) -> None:
+    """Keep workers paused that say themselves that they run, as each new one does after it has joined.
+
+    Parameters
+    ----------
+    is_kept
+        Whether the worker at an address is not to be used yet.
+    """
+
+    def changed(worker: str, status: str, stimulus_id: str) -> None:
+        if status == "running" and is_kept(worker):
+            status = "paused"
+        scheduler.handle_worker_status_change(status, worker, stimulus_id)
+
+    scheduler.stream_handlers["worker-status-change"] = changed
+
+
 def _set_status(scheduler: Scheduler, worker: str, status: str) -> None:
     from distributed import Status
 
@@ -220,6 +253,18 @@ def serve_target(scheduler: Scheduler, target: Callable[..., int]) -> None:
 def hear_from_workers(scheduler: Scheduler, op: str, function: Callable[..., None]) -> None:
     """Call a function with the worker's address and the fields of each message of this kind."""
     scheduler.stream_handlers[op] = function
+
+
+def pages(server: Scheduler | Worker) -> Application:
+    """What serves a scheduler's or a worker's pages and metrics."""
+    application: Application = server.http_application
+    return application
+
+
+def pages_port(scheduler: Scheduler) -> int:
+    """The port of its pages."""
+    port: int = scheduler.http_server.port
+    return port
 
 
 def start_dashboard(scheduler: Scheduler) -> bool:

@@ -9,6 +9,8 @@ from contextlib import AsyncExitStack
 from typing import TYPE_CHECKING, Any
 
 import dask
+import dask.array as da
+import numpy as np
 import pytest
 from distributed import Client, Scheduler, SchedulerPlugin, Worker
 from tornado.httpclient import AsyncHTTPClient
@@ -102,6 +104,8 @@ TOGETHER = {
     "unpause_worker": "pause_worker",
     "tell_scheduler": "hear_from_workers",
     "has_dashboard": "start_dashboard",
+    "pages": "start_dashboard",
+    "pages_port": "start_dashboard",
 }
 """What is tested with another."""
 
@@ -130,6 +134,27 @@ async def test_slot_task(cluster: Cluster) -> None:
     await cluster.see("other 0", "other 1", states=["processing", "processing"])
     gate.set()
     assert await cluster.client.gather([*futures, *others]) == [0, 1, 2, 0, 1]
+
+
+def test_array_getter() -> None:
+    """Of a slice of a chunk only what is in both is asked for."""
+    asked = []
+
+    class Chunk:
+        shape, dtype, ndim = (10,), np.dtype(int), 1
+
+        def __getitem__(self, index: Any) -> np.ndarray:
+            asked.append(index)
+            return np.arange(10)[index]
+
+    graph = {
+        ("x", 0): dask_api.Task(
+            ("x", 0), dask_api.array_getter(), dask_api.DataNode("c", Chunk()), (slice(0, 10),)
+        )
+    }
+    array = da.Array(graph, "x", chunks=((10,),), dtype=int)[2:4]
+    assert array.compute(scheduler="sync").tolist() == [2, 3]
+    assert asked == [(slice(2, 4, None),)]
 
 
 # Tasks on the scheduler.
@@ -277,6 +302,28 @@ async def test_pause_worker(cluster: Cluster) -> None:
 
 
 @on_a_cluster
+async def test_keep_paused(cluster: Cluster) -> None:
+    """A worker registers first, and says a little later that it runs."""
+    kept: list[str] = []
+
+    class Joined(SchedulerPlugin):
+        def add_worker(self, scheduler: Scheduler, worker: str) -> None:
+            kept.append(worker)
+            dask_api.pause_worker(scheduler, worker)
+
+    cluster.scheduler.add_plugin(Joined(), name="joined")
+    dask_api.keep_paused(cluster.scheduler, kept.__contains__)
+    async with Worker(cluster.scheduler.address, nthreads=1, dashboard_address="127.0.0.1:0") as late:
+        dask_api.tell_scheduler(late, {"op": "mediadask-test"})  # after what it says of itself
+        told = asyncio.Event()
+        dask_api.hear_from_workers(cluster.scheduler, "mediadask-test", lambda worker: told.set())
+        await told.wait()
+        assert [each.address for each in cluster.scheduler.running] == [cluster.worker.address]
+        dask_api.unpause_worker(cluster.scheduler, late.address)
+        assert len(cluster.scheduler.running) == 2
+
+
+@on_a_cluster
 async def test_is_idle(cluster: Cluster) -> None:
     address = cluster.worker.address
     assert dask_api.is_idle(cluster.scheduler, address)
@@ -350,7 +397,7 @@ async def test_listen_to_scheduler(cluster: Cluster) -> None:
 
 
 async def page(cluster: Cluster, path: str) -> str:
-    url = f"http://127.0.0.1:{cluster.scheduler.http_server.port}{path}"
+    url = f"http://127.0.0.1:{dask_api.pages_port(cluster.scheduler)}{path}"
     return (await AsyncHTTPClient().fetch(url, request_timeout=60)).body.decode()
 
 
@@ -361,6 +408,8 @@ async def test_start_dashboard(cluster: Cluster) -> None:
     assert dask_api.has_dashboard(cluster.scheduler)
     assert dask_api.start_dashboard(cluster.scheduler), "once more does no harm"
     assert "<title>Dask" in await page(cluster, "/status")
+    assert len(dask_api.pages(cluster.scheduler).applications) == 1
+    assert dask_api.pages(cluster.worker).default_router.rules
 
 
 @on_a_cluster

@@ -27,12 +27,11 @@ from numbers import Integral
 from typing import TYPE_CHECKING, Any, get_args
 
 import numpy as np
-from dask.array.core import getter
 from dask.highlevelgraph import Layer, MaterializedLayer
 
 from mediadask.clips import Clip, Frame
 from mediadask.clips.clip import reopen
-from mediadask.dask_api import DataNode, Task, TaskRef
+from mediadask.dask_api import DataNode, Task, TaskRef, array_getter
 from mediadask.errors import InvalidRequest
 from mediadask.pixels import SampleType, to_rgb
 
@@ -306,7 +305,7 @@ class FrameLayer(Layer):
                 decoded = TaskRef(key) if several else DataNode(key, source)
                 index = (slice(int(self.edges[chunk]), int(self.edges[chunk + 1])), *(slice(None),) * 3)
                 name = (self.name, chunk, 0, 0, 0)
-                tasks[name] = Task(name, getter, decoded, index)
+                tasks[name] = Task(name, array_getter(), decoded, index)
         return tasks
 
     def _decoding_key(self, owner: int) -> tuple[str, int]:

@@ -14,6 +14,8 @@ import dask.config
 from tornado.routing import Matcher, Rule
 from tornado.web import RequestHandler
 
+from mediadask import dask_api
+
 if TYPE_CHECKING:
     from collections.abc import Collection
 
@@ -39,7 +41,7 @@ def guard(application: Application) -> None:
 
 async def dask_setup(worker: Worker) -> None:
     """Called by Dask in each worker that loads this module first."""
-    guard(worker.http_application)
+    guard(dask_api.pages(worker))
 
 
 class _Foreign(Matcher):

@@ -11,6 +11,7 @@ from distributed import Client, LocalCluster, Status
 from distributed.client import ClosedClientError
 from distributed.protocol.pickle import dumps, loads
 
+from mediadask import dask_api
 from mediadask.delivery import Delivery, sendable
 from mediadask.errors import InvalidRequest, MediaError
 from mediadask.pool import standing
@@ -99,7 +100,7 @@ class Pool:
             scheduler_kwargs={"dashboard": False},  # until somebody asks for it: it takes a second to import
             silence_logs="CRITICAL",  # a worker still starting when the pool closes logs a lost heartbeat
         )
-        guard(cluster.scheduler.http_application)
+        guard(dask_api.pages(cluster.scheduler))
         try:
             client = Client(cluster, set_as_default=False)
         except BaseException:

@@ -27,6 +27,7 @@ import dask.config
 import platformdirs
 import yaml
 
+from mediadask import dask_api
 from mediadask.errors import InvalidRequest, MediaError, MissingMedia, OutputFailed
 from mediadask.pool.config import load_config
 from mediadask.pool.guard import guard
@@ -352,14 +353,14 @@ async def _stay(
             raise InvalidRequest("the port is taken", where=port, do="give --port another") from None
         reason = f"cannot listen: {error.__cause__.strerror}"
         raise InvalidRequest(reason, where=host, do="give --host an address of this machine") from None
-    guard(scheduler.http_application)
+    guard(dask_api.pages(scheduler))
     plugin = PoolPlugin(config, local=True, at_once=workers or 0)
     await scheduler.register_scheduler_plugin(plugin, name=plugin.name, idempotent=True)
     closing: list[asyncio.Task[None]] = []
     asyncio.get_running_loop().add_signal_handler(
         signal.SIGTERM, lambda: closing.append(asyncio.create_task(scheduler.close(reason="told to")))
     )
-    dashboard = f"http://127.0.0.1:{scheduler.http_server.port}/mediadask"
+    dashboard = f"http://127.0.0.1:{dask_api.pages_port(scheduler)}/mediadask"
     standing = Standing(name, scheduler.address, dashboard, os.getpid(), log)
     _write(_record(name), json.dumps(asdict(standing)))
     _answer(starter, asdict(standing))

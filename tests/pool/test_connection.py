@@ -8,7 +8,7 @@ import subprocess
 import sys
 import sysconfig
 import threading
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -17,8 +17,9 @@ from urllib.request import urlopen
 
 import dask.config
 import pytest
-from distributed import Client, LocalCluster
+from distributed import Client, LocalCluster, Status
 
+import mediadask as md
 from mediadask.errors import InvalidRequest, MediaError
 from mediadask.pool import Pool
 from mediadask.pool.scheduler import PoolPlugin
@@ -134,25 +135,56 @@ def test_another_mediadask_on_the_other_side(there: str | None, tmp_path: Path) 
     assert str(refused.value) == f"{address}: {said}"
 
 
-class other_python:  # noqa: N801 - used as a function
-    """A scheduler whose Python has all the packages of this one, and another mediadask or none."""
+@pytest.mark.parametrize(("there", "first"), [("0.0.1", True), ("0.0.1", False), (None, True)])
+def test_a_worker_with_another_mediadask_gets_no_work(
+    there: str | None, first: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("mediadask.pool.scheduler.watchdog._READY_SECONDS", 1.0)
+    with (
+        LocalCluster(n_workers=0, threads_per_worker=1, dashboard_address=None) as cluster,
+        ExitStack() as opened,
+    ):
+        address, workers = cluster.scheduler_address, cluster.scheduler.workers
+        other = other_python(tmp_path, there, f"distributed.Worker({address!r}, nthreads=1)")
+        if first:
+            opened.enter_context(other)
+        pool = opened.enter_context(Pool.connect(address))
+        if not first:
+            opened.enter_context(other)
+        job = pool.submit(md.delivery(abs, [-1], name="work"))
+        said = (
+            f"runs mediadask {there}, the scheduler {version('mediadask')}" if there else "has no mediadask"
+        )
+        eventually(lambda: said in job.progress.notice, job)
+        eventually(lambda: [each.status for each in workers.values()] == [Status.paused], "Dask's part")
+        assert job.status == "waiting"
+        cluster.scale(1)
+        assert job.result(WAIT).results == [1]
 
-    def __init__(self, folder: Path, there: str | None) -> None:
+
+_SCHEDULER = "distributed.Scheduler(host='127.0.0.1', port=0, dashboard=False)"
+
+
+class other_python:  # noqa: N801 - used as a function
+    """A Dask server whose Python has all the packages of this one, and another mediadask or none."""
+
+    def __init__(self, folder: Path, there: str | None, server: str = _SCHEDULER) -> None:
         packages = folder / "packages"
         packages.mkdir()
         for each in Path(sysconfig.get_path("purelib")).iterdir():
             if "mediadask" not in each.name:
                 (packages / each.name).symlink_to(each)
         if there is not None:
+            (packages / "mediadask").symlink_to(Path(md.__file__).parent)
             described = packages / f"mediadask-{there}.dist-info"
             described.mkdir()
             (described / "METADATA").write_text(f"Metadata-Version: 2.1\nName: mediadask\nVersion: {there}\n")
         code = (
             "import asyncio, distributed\n"
             "async def serve():\n"
-            "    async with distributed.Scheduler(host='127.0.0.1', port=0, dashboard=False) as scheduler:\n"
-            "        print(scheduler.address, flush=True)\n"
-            "        await scheduler.finished()\n"
+            f"    async with {server} as server:\n"
+            "        print(server.address, flush=True)\n"
+            "        await server.finished()\n"
             "asyncio.run(serve())\n"
         )
         self._process = subprocess.Popen(

@@ -139,6 +139,9 @@ class BatchTable:
         self.deaf: Counter[int] = Counter()
         """How many pausing batches are not counted on, by rank."""
 
+        self._dues: defaultdict[int, Counter[float]] = defaultdict(Counter)
+        """How many batches wait for a slot, by rank and deadline."""
+
         self._touched: dict[str, None] = {}
         self._by_id: dict[str, Batch] = {}
         self._on_worker: dict[str, dict[Batch, None]] = {}
@@ -186,10 +189,13 @@ class BatchTable:
         queued.sort(key=lambda batch: batch.due)
         return [batch.job.id for batch in queued[skip : skip + number]]
 
-    def latest_waiting(self, rank: int, show: str) -> Batch | None:
-        """The batch of a show that came last into Dask's queue, if any waits there."""
-        batches = self._in_state.get(("queued", rank), {})
-        return next((batch for batch in reversed(batches) if batch.job.show == show), None)
+    def latest_waiting(self, rank: int, *, show: str = "", after: float | None = None) -> Batch | None:
+        """The batch of a show, or of the latest deadline after this one, that came last into Dask's queue."""
+        queued = reversed(self._in_state.get(("queued", rank), {}))
+        if after is None:
+            return next((batch for batch in queued if batch.job.show == show), None)
+        due = max(self._dues[rank], default=after)
+        return next((batch for batch in queued if batch.due == due), None) if due > after else None
 
     def waiting(self, rank: int) -> tuple[int, float]:
         """How many batches of this rank and more urgent ones wait for a slot, and their predicted seconds."""
@@ -277,6 +283,9 @@ class BatchTable:
         self.deaf[batch.rank] -= batch.is_deaf
         if batch.state in WAITING:
             self.waiting_seconds[batch.rank] -= batch.seconds
+            self._dues[batch.rank][batch.due] -= 1
+            if not self._dues[batch.rank][batch.due]:
+                del self._dues[batch.rank][batch.due]
         if batch.state == "running":
             del self._running[batch.rank][batch.step][batch]
         else:
@@ -289,6 +298,7 @@ class BatchTable:
         self.deaf[batch.rank] += batch.is_deaf
         if batch.state in WAITING:
             self.waiting_seconds[batch.rank] += batch.seconds
+            self._dues[batch.rank][batch.due] += 1
         if batch.state == "running":
             batch.step = batch.progress_step()
             self._running[batch.rank][batch.step][batch] = None

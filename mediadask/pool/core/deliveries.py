@@ -144,7 +144,7 @@ class Deliveries:
         entered: set[int] = set()
         while (job := self.queue.next(self._in_flight)) is not None:
             # A window is filled again when half of it is gone: entering many at once costs Dask less.
-            if self._is_full(job.rank, 1 if job.rank in entered else 2) and not self._make_room(job, now):
+            if self._is_full(job.rank, job.rank in entered) and not self._make_room(job, now):
                 break
             batch = self._take_batch(job, threads, now)
             if batch is not None:
@@ -152,27 +152,29 @@ class Deliveries:
                 self._slots.enter(batch, now)
             self._update(job)
 
-    def _is_full(self, rank: int, share: int) -> bool:
-        """Whether this part of a class's window is full: a half for 2, all of it for 1."""
+    def _is_full(self, rank: int, is_filling: bool) -> bool:
+        """Whether a class's window is full, or when it is not being filled more than half full."""
         threads = max(self._workers.threads, 1)
+        most, most_seconds = threads * self._config.window, threads * WINDOW_SECONDS
         number, seconds = self._table.waiting(rank)
-        return number >= max(1, threads * self._config.window // share) or (
-            number * share >= threads and seconds * share >= threads * WINDOW_SECONDS
-        )
+        if is_filling:
+            return number >= most or (number >= threads and seconds >= most_seconds)
+        return number > most // 2 or (number > threads // 2 and seconds > most_seconds / 2)
 
     def _make_room(self, job: DeliveryJob, now: Now) -> bool:
-        """Take back the latest batch of the busiest show, if it has more units in flight than this job's.
+        """Take back a batch of the class that should wait behind this job.
 
-        So a show that comes late waits behind few units of others, however long these are.
+        That is one of a later deadline, or the latest of a show with more units in flight than this job's
+        show. So who comes late waits behind few units of others, however long these are.
         """
-        others = {show: units for (rank, show), units in self._in_flight.items() if rank == job.rank}
-        ours = others.pop(job.show, 0)
-        if not others:
-            return False
-        busiest = max(others, key=others.__getitem__)
-        batch = self._table.latest_waiting(job.rank, busiest)
-        if batch is None or batch.due < job.due or others[busiest] - len(batch.units) <= ours:
-            return False
+        batch = self._table.latest_waiting(job.rank, after=job.due)
+        if batch is None:
+            shows = {show: units for (rank, show), units in self._in_flight.items() if rank == job.rank}
+            ours = shows.pop(job.show, 0)
+            busiest = max(shows, key=shows.__getitem__, default=None)
+            batch = self._table.latest_waiting(job.rank, show=busiest) if busiest is not None else None
+            if batch is None or batch.due < job.due or shows[batch.job.show] - len(batch.units) <= ours:
+                return False
         self._slots.recall(batch.units.values(), now)
         while self._slots.outcomes:
             self.settle(self._slots.outcomes.popleft(), now)

@@ -151,7 +151,8 @@ class Slots:
         self._out.append(ReleaseTask(task))
         if batch is not None and batch in self._table and batch.task == task:
             self.evict([batch], now)
-            self._interrupt(batch, "rescheduled", "", now)
+            # A worker that is ended in order gives its tasks back before it is gone.
+            self._take_off(batch, True, now)
 
     def task_failed(self, task: str, error: str, now: Now) -> None:
         """Dask gave the task up."""
@@ -176,17 +177,21 @@ class Slots:
 
     def worker_left(self, worker: str, expected: bool, now: Now) -> None:
         """A worker is gone: what it had begins again elsewhere, and who may have killed it is noted."""
-        there = self._workers.get(worker)
-        excuse = there.replaced_because if there is not None else ""
         for batch in sorted(self._table.on(worker), key=attrgetter("number"), reverse=True):
-            if batch.hangs:
-                self._blame(batch, "replaced", batch.hangs, now)
-            elif excuse or expected:
-                self._interrupt(batch, "rescheduled", excuse, now)
-            elif batch.state in ON_SLOT:
-                self._blame(batch, "lost", _DIED, now)
-            else:
-                self._interrupt(batch, "lost", _DIED, now)
+            self._take_off(batch, expected, now)
+
+    def _take_off(self, batch: Batch, expected: bool, now: Now) -> None:
+        """A batch has lost its worker, or its slot there."""
+        there = self._workers.get(batch.worker)
+        excuse = there.replaced_because if there is not None else ""
+        if batch.hangs:
+            self._blame(batch, "replaced", batch.hangs, now)
+        elif excuse or expected:
+            self._interrupt(batch, "rescheduled", excuse, now)
+        elif batch.state in ON_SLOT:
+            self._blame(batch, "lost", _DIED, now)
+        else:
+            self._interrupt(batch, "lost", _DIED, now)
 
     # What workers report.
 

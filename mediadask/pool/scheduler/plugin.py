@@ -122,9 +122,12 @@ class PoolPlugin(SchedulerPlugin):
         dask_api.hear_from_workers(scheduler, READY, self.ready)
         for worker in list(scheduler.workers):
             self.add_worker(scheduler, worker)
-        await scheduler.register_worker_plugin(
-            None, dumps(UnitRunner()), name=UnitRunner.name, idempotent=False
-        )
+        try:
+            await scheduler.register_worker_plugin(
+                None, dumps(UnitRunner()), name=UnitRunner.name, idempotent=False
+            )
+        except Exception as error:  # the watchdog tells of workers that cannot load it
+            _logger.debug("a worker cannot run units: %s", error)
         self._metrics.register()
         self.services.register()
         if config.name is not None:

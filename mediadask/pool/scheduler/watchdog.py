@@ -36,6 +36,7 @@ class Watchdog:
         self._expected: dict[str, float] = {}
         self._unfit: dict[str, str] = {}
         self._full_since: dict[str, float] = {}
+        dask_api.keep_paused(scheduler, self._is_kept)
 
     def expect(self, worker: str) -> None:
         """A worker has come; it is used when it says that it can run units."""
@@ -60,6 +61,11 @@ class Watchdog:
         """A worker is gone."""
         for of_workers in (self._expected, self._unfit, self._full_since):
             of_workers.pop(worker, None)
+
+    def _is_kept(self, worker: str) -> bool:
+        """Whether a worker that says it is running is not to be used: not ready, or something hangs there."""
+        there = self._driver.state.workers.get(worker)
+        return there is None or there.paused_at is not None
 
     def trouble(self) -> str:
         """Which workers cannot run units, one line; empty where all can."""

@@ -330,6 +330,14 @@ class PlainPool:
         )  # fmt: skip
         return worker
 
+    def close(self, worker: str) -> None:
+        """A worker is told to end its process: it gives its tasks back first."""
+        for task in list(self._slots[worker]):
+            self._forget(task)
+            self.tell(ev.TaskLost(task))
+        self._leaves(worker, expected=False)
+        self.settle()
+
     def kill(self, worker: str) -> None:
         """A worker's process dies."""
         self._leaves(worker, expected=False)

@@ -26,9 +26,9 @@ def replaced(pool: PlainPool) -> list[str]:
 
 
 def replace(pool: PlainPool) -> None:
-    """The nanny ends the process and starts another."""
+    """The nanny has the process end, which gives its tasks back, and starts another."""
     (worker,) = replaced(pool)[-1:]
-    pool.kill(worker)
+    pool.close(worker)
     pool.join()
 
 

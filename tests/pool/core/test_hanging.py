@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from mediadask.pool.core import commands as do
 from mediadask.pool.core import events as ev
 from mediadask.pool.history import AttemptEnded, AttemptFlagged
@@ -25,11 +27,14 @@ def replaced(pool: PlainPool) -> list[str]:
     return [command.worker for command in pool.done(do.ReplaceWorker)]
 
 
-def replace(pool: PlainPool) -> None:
-    """The nanny has the process end, which gives its tasks back, and starts another."""
+def replace(pool: PlainPool, how: str = "close") -> None:
+    """The nanny has the process end, which gives its tasks back, or kills it, and starts another."""
     (worker,) = replaced(pool)[-1:]
-    pool.close(worker)
+    getattr(pool, how)(worker)
     pool.join()
+
+
+either_way = pytest.mark.parametrize("how", ["close", "kill"])
 
 
 def test_a_unit_that_hangs_is_flagged_and_its_worker_replaced() -> None:
@@ -42,12 +47,13 @@ def test_a_unit_that_hangs_is_flagged_and_its_worker_replaced() -> None:
     assert replaced(pool) == ["w1"], "once"
 
 
-def test_it_is_tried_again_and_set_aside_when_it_hangs_twice() -> None:
+@either_way
+def test_it_is_tried_again_and_set_aside_when_it_hangs_twice(how: str) -> None:
     pool = silent()
-    replace(pool)
+    replace(pool, how)
     pool.begin("sticky")
     pool.wait(HANGS)
-    replace(pool)
+    replace(pool, how)
     job = pool.state.job("job")
     assert job.status == "failed"
     assert job.error.startswith("sticky: no checkpoint for 200 s: taken to hang, 2 times; set aside")
@@ -96,7 +102,8 @@ def test_what_runs_beside_it_gives_its_work_back_first() -> None:
     assert replaced(pool) == ["w1"]
 
 
-def test_what_does_not_hear_beside_it_is_excused() -> None:
+@either_way
+def test_what_does_not_hear_beside_it_is_excused(how: str) -> None:
     pool = PlainPool(threads=2)
     job = pool.submit("job", ["sticky", "deaf"], seconds=1.0)
     pool.begin("sticky")
@@ -107,7 +114,7 @@ def test_what_does_not_hear_beside_it_is_excused() -> None:
     for _ in range(25):
         pool.wait(1)
     assert replaced(pool) == ["w1"], "it had twenty seconds"
-    replace(pool)
+    replace(pool, how)
     assert pool.attempts("deaf") == ["rescheduled"]
     assert pool.attempts("sticky") == ["replaced"]
     excused = next(each for each in pool.records(AttemptEnded) if each.attempt.unit == "deaf")

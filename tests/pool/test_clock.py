@@ -43,7 +43,8 @@ class Clock(datetime):
 def test_a_clock_that_steps_moves_labels_and_no_figures(
     step: timedelta, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("mediadask.pool.history.datetime", Clock)
+    for module in ("history", "core.clock"):
+        monkeypatch.setattr(f"mediadask.pool.{module}.datetime", Clock)
     monkeypatch.setattr(Clock, "wrong", timedelta())
     begun = time.monotonic()
     with dask.config.set({"mediadask.tiers.local.price-per-hour": 3600.0}), Pool.local(workers=1) as pool:

@@ -89,6 +89,7 @@ def hold(folder: Path, number: int) -> int:
     while not (folder / "go").exists():
         time.sleep(0.002)
         md.checkpoint()
+    time.sleep(0.05)  # one more frame
     return number
 
 

@@ -172,14 +172,30 @@ def after_round(seen: Onlooker, dask: SimulatedDask) -> None:
     Broken
         One does not.
     """
+    _what_nobody_wants_is_stopped(seen)
     _highest_class_has_the_slots(seen, dask)
     idle = [worker for worker in dask.idle if worker in seen.workers]
     if idle and not seen.entering():
         _no_slot_idles(seen, idle)
 
 
+def _what_nobody_wants_is_stopped(seen: Onlooker) -> None:
+    for batch in seen.batches.values():
+        for position, key in batch.left.items():
+            if position not in batch.cancelled and not seen.wanting(key):
+                raise Broken("what nobody wants is stopped", f"{key} in {batch.id} goes on")
+
+
 def _highest_class_has_the_slots(seen: Onlooker, dask: SimulatedDask) -> None:
-    waiting = sorted(task.rank for task in seen.waiting() if _is_queued(dask, task.key))
+    waiting = sorted(
+        [task.rank for task in seen.waiting() if _is_queued(dask, task.key)]
+        + [
+            seen.jobs[job].rank
+            for job, demand in seen.demand.items()
+            if seen.jobs[job].is_open and not seen.is_held(seen.jobs[job].show)
+            for _ in range(min(demand, len(dask.workers)))
+        ]
+    )
     if not waiting:
         return
     running = {batch.id: seen.rank_of(batch) for batch in seen.batches.values() if _may_pause(seen, batch)}

@@ -46,6 +46,9 @@ class Onlooker:
         self.harm: dict[str, int] = {}
         """How much has happened to units that may excuse that they fail, by key."""
 
+        self.failed: set[tuple[str, int]] = set()
+        """Groups of which a unit failed in a way that another try would repeat, by job and index."""
+
         self.tasks: dict[str, SeenTask] = {}
         self.batches: dict[str, SeenBatch] = {}
         self.on_worker: dict[str, str] = {}
@@ -74,6 +77,8 @@ class Onlooker:
             events.EvictWorkers: self._evicted,
             events.SpendingChanged: self._spending,
             events.GraphChanged: self._graph_changed,
+            events.GraphForgotten: self._graph_gone,
+            events.GraphEnded: self._graph_gone,
         }
         self._commands: dict[type[Any], Callable[[Any], None]] = {
             commands.PlanGroups: self._plan,
@@ -111,8 +116,12 @@ class Onlooker:
         return self.budget_state(show) == "hold"
 
     def wanting(self, key: str) -> list[SeenJob]:
-        """The open jobs that a unit is for."""
-        jobs = (self.jobs[job] for job, _, _ in self.places.get(key, ()) if job in self.jobs)
+        """The open jobs that a unit is for, in groups that have not failed."""
+        jobs = (
+            self.jobs[job]
+            for job, index, _ in self.places.get(key, ())
+            if job in self.jobs and (job, index) not in self.failed
+        )
         return [job for job in jobs if job.is_open]
 
     def rank_of(self, batch: SeenBatch) -> float:
@@ -223,6 +232,9 @@ class Onlooker:
     def _graph_changed(self, event: events.GraphChanged) -> None:
         self.demand[event.job] = event.demand
 
+    def _graph_gone(self, event: events.GraphForgotten | events.GraphEnded) -> None:
+        self.demand.pop(event.job, None)
+
     def _reported(self, event: events.UnitsReported) -> None:
         batch = self.batches.get(event.batch)
         if batch is None or batch.worker != event.worker:
@@ -235,6 +247,8 @@ class Onlooker:
                         self._off(key, batch.id)
                         if outcome == "failed":
                             self._harm([key], 1 if report.transient else 2)
+                            if not report.transient:
+                                self.failed |= {(job, index) for job, index, _ in self.places.get(key, ())}
                     if batch.state in ("yielding", "paused", "resuming"):
                         batch.state = "running"  # it ended while it was paused, and so did its pause
                 case reports.OthersReturned(position):

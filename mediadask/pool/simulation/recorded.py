@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import select
 
-from mediadask.pool.ledger.tables import attempts, jobs, shares
+from mediadask.pool.ledger.tables import attempts, jobs, names, shares
 from mediadask.pool.simulation.model import GroupModel, JobModel, UnitModel
 
 if TYPE_CHECKING:
@@ -46,8 +46,9 @@ def jobs_from_ledger(
         recorded = list(connection.execute(chosen))
         units: dict[str, list[UnitModel]] = defaultdict(list)
         shared: dict[str, list[str]] = defaultdict(list)
-        for share in connection.execute(select(shares.c.attempt, shares.c.job)):
-            shared[share.attempt].append(share.job)
+        sharing = select(shares.c.attempt, names.c.name).join(names, names.c.id == shares.c.job)
+        for share in connection.execute(sharing):
+            shared[share.attempt].append(share.name)
         wanted = {job.job for job in recorded}
         for each in connection.execute(ran):
             unit = UnitModel(each.attempt, each.run_seconds or 0.0, each.kind, each.frames)

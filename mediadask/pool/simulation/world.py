@@ -203,7 +203,8 @@ class World:
             return
         worker = process.worker
         dask = self.pool.dask.workers.get(worker.address)
-        if (worker.seats or (dask and dask.processing)) and self.clock.seconds < until:
+        is_busy = worker.seats or process.to_pool.in_flight or (dask and dask.processing)
+        if is_busy and self.clock.seconds < until:
             self.clock.after(_LOOK_SECONDS, self._leave, process, until)
             return
         self._end(process)

@@ -13,7 +13,7 @@ from concurrent.futures import CancelledError, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import cached_property, partial
 from threading import Event
-from typing import TYPE_CHECKING, Any, overload
+from typing import TYPE_CHECKING, Any, ClassVar, overload
 
 from mediadask.apart import abandon
 from mediadask.checkpoint import checkpoints_call
@@ -202,6 +202,9 @@ class Delivery:
     """
 
     closing: Unit | None = None
+
+    is_graph: ClassVar[bool] = False
+    """Whether it is one Dask graph, computed as it is, rather than groups of units."""
 
     def __init__(
         self,

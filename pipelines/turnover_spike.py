@@ -105,7 +105,7 @@ def _draw(jobs: list[str], path: Path) -> None:
     table = schedule(engine, load_config(), jobs)
     engine.dispose()
     save(schedule_plot(table, known[known["job"] == jobs[0]]), path)
-    aside = table[table["state"] == "aside"]
+    aside = table[table["state"] == "paused"]
     seconds = (aside["ended"] - aside["started"]).dt.total_seconds().sum()
     print(f"{len(aside)} units stood aside, {seconds:.1f} s in all; {path}")
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from mediadask.delivery import Delivery, Group
 from mediadask.errors import MediaError
@@ -15,6 +15,8 @@ __all__ = ["Computation"]
 
 class Computation(Delivery):
     """A Dask collection as a delivery of one output: the computed object."""
+
+    is_graph: ClassVar[bool] = True
 
     def __init__(self, name: str, collection: Any) -> None:
         super().__init__(name, [Group(name, ())], finish=_only)

@@ -155,7 +155,7 @@ class AttemptEnded:
     """On its thread, without the pauses. Of a lost attempt: what the scheduler saw of it."""
 
     paused_seconds: float = 0.0
-    """Stepped aside for a higher class; another unit had the thread."""
+    """Paused for a higher class; another unit had the thread."""
 
     error: str = ""
     shared_with: tuple[str, ...] = ()
@@ -180,7 +180,7 @@ class Displaced:
     """The job whose unit took the place."""
 
     seconds: float | None = None
-    """How long it stood aside, from the pause to the first instruction after it; None while it does."""
+    """How long it was paused, from the pause to the first instruction after it; None while it does."""
 
     ended: Literal["", "resumed", "rescheduled", "lost", "cancelled"] = ""
     at: datetime = field(default_factory=utc_now)

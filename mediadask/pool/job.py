@@ -13,9 +13,12 @@ from distributed.protocol.pickle import loads
 from mediadask.checkpoint import checkpoint
 from mediadask.delivery import Delivery, Failure
 from mediadask.errors import InvalidRequest, MediaError
+from mediadask.pool.descriptions import JobDescription
 from mediadask.pool.history import JobStatus
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     import pandas as pd
 
     from mediadask.pool.pool import Pool
@@ -64,7 +67,7 @@ class Progress:
         parts = [f"{self.groups_done} of {self.groups} done"]
         parts += [f"{self.groups_failed} failed"] if self.groups_failed else []
         parts += [f"{self.units_running} running"] if self.units_running else []
-        parts += [f"{self.units_paused} stepped aside"] if self.units_paused else []
+        parts += [f"{self.units_paused} paused"] if self.units_paused else []
         line = f"{self.status}: {', '.join(parts)}, {self.seconds:.1f} s"
         return f"{line}; {self.notice}" if self.notice else line
 
@@ -72,17 +75,17 @@ class Progress:
 class Job:
     """A delivery that a pool works on, whoever submitted it; it outlives this object and its process."""
 
-    def __init__(self, pool: Pool, described: dict[str, Any], delivery: Delivery | None = None) -> None:
+    def __init__(self, pool: Pool, told: Mapping[str, Any], delivery: Delivery | None = None) -> None:
         self._pool, self._delivery = pool, delivery
-        self._described = described
-        self.id: str = described["id"]
-        self.name: str = described["name"]
-        self.show: str = described["show"]
+        self._description = JobDescription.from_wire(told)
+        self.id = self._description.id
+        self.name = self._description.name
+        self.show = self._description.show
 
     @property
     def priority(self) -> str:
         """Its class."""
-        return str(self._describe()["priority"])
+        return self._describe().priority
 
     @property
     def status(self) -> JobStatus:
@@ -122,8 +125,8 @@ class Job:
             if left < 0:
                 return False
             checkpoint()  # in a unit, which has a slot that what it waits for may need
-            self._described = self._pool.ask("wait", job=self.id, timeout=left)
-            if trouble := self._described["trouble"]:
+            self._description = JobDescription.from_wire(self._pool.ask("wait", job=self.id, timeout=left))
+            if trouble := self._description.trouble:
                 raise MediaError(trouble, where=self.name, do=_WITHOUT_WORKERS)
         return True
 
@@ -139,8 +142,8 @@ class Job:
         """
         if not self.wait(timeout):
             raise TimeoutError(f"{self.name}: still running after {timeout} s; it goes on")
-        if self._described["status"] == "cancelled":
-            raise MediaError(self._described["error"] or "the job was cancelled", where=self.name)
+        if self._description.status == "cancelled":
+            raise MediaError(self._description.error or "the job was cancelled", where=self.name)
         if self._delivery is None:
             self._delivery = loads(self._pool.ask("delivery", job=self.id))
         values: list[Any] = []
@@ -161,15 +164,17 @@ class Job:
             )
         self._pool.ask("reprioritize", job=self.id, priority=priority, deadline=written(deadline))
 
-    def _describe(self) -> dict[str, Any]:
+    def _describe(self) -> JobDescription:
         # Of a cancelled job some units may still be on their way to their next frame.
-        if any(self._described[key] for key in ("units_running", "units_paused")) or self._is_open:
-            (self._described,) = self._pool.ask("describe", jobs=[self.id])
-        return self._described
+        known = self._description
+        if known.units_running or known.units_paused or self._is_open:
+            (told,) = self._pool.ask("describe", jobs=[self.id])
+            self._description = JobDescription.from_wire(told)
+        return self._description
 
     @property
     def _is_open(self) -> bool:
-        return self._described["status"] in ("waiting", "running")
+        return self._description.status in ("waiting", "running")
 
     def _known(self) -> tuple[str, Progress, str]:
         """Its class, how far it is, and that: of a pool that is gone what was known of it last."""
@@ -178,8 +183,8 @@ class Job:
             self._describe()
         except MediaError:
             gone = " when its pool was last seen"
-        progress = _progress(self._described)
-        return str(self._described["priority"]), progress, f"{progress}{gone}"
+        progress = _progress(self._description)
+        return self._description.priority, progress, f"{progress}{gone}"
 
     def __repr__(self) -> str:
         priority, _, line = self._known()
@@ -205,7 +210,7 @@ class Jobs(list[Job]):
         """
         import pandas as pd
 
-        rows = [[job._described[column] for column in _COLUMNS] for job in self]
+        rows = [[getattr(job._description, column) for column in _COLUMNS] for job in self]
         return pd.DataFrame(rows, columns=list(_COLUMNS))
 
     def __repr__(self) -> str:
@@ -232,5 +237,5 @@ def written(deadline: datetime | None) -> str | None:
     return deadline.astimezone().isoformat()
 
 
-def _progress(described: dict[str, Any]) -> Progress:
-    return Progress(**{field.name: described[field.name] for field in fields(Progress)})
+def _progress(described: JobDescription) -> Progress:
+    return Progress(**{field.name: getattr(described, field.name) for field in fields(Progress)})

@@ -210,7 +210,7 @@ class Pool:
     ) -> Job:
         """Have the pool compute a Dask collection: an array, a bag, a delayed value, an xarray object.
 
-        It is a job like any: ordered by class and deadline, units of lower classes step aside for it, and it
+        It is a job like any: ordered by class and deadline, units of lower classes pause for it, and it
         has turnaround and cost. Its own tasks are Dask's: one that runs is not displaced before it ends.
         Tasks that an open job computes already run once for both, in the class and on the account of that
         job. `Job.result` gives the computed object.

@@ -231,7 +231,7 @@ def test_the_page_in_a_browser(tmp_path: Path) -> None:
             await page.goto(f"http://127.0.0.1:{scheduler.http_server.port}/mediadask")
             # Text inside the tables; what others call their jobs is text, not markup.
             await page.get_by_text("dailies <b>42</b>").first.wait_for()
-            await page.get_by_text("2 running, 1 aside").wait_for()
+            await page.get_by_text("2 running, 1 paused").wait_for()
             await page.get_by_text("3 / 8").wait_for()
             await page.get_by_text("turnover 7").wait_for()
             await page.get_by_text("3 workers, target ").wait_for()

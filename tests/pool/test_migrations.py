@@ -103,7 +103,7 @@ def test_all_reports_tell_what_they_told(old: tuple[str, str]) -> None:
     )
     assert spent["total"].sum() == pytest.approx(8) == spent.attrs["leased"]
     stretches = schedule(engine, config, ["j1", "j2", "j3"])
-    assert list(stretches["state"]).count("aside") == 1
+    assert list(stretches["state"]).count("paused") == 1
     assert stretches.loc[stretches["job"] == "j1", "unit"].tolist() == ["pull-1"]
     (first,) = stretches.loc[stretches["job"] == "j1", "ended"]
     assert first.isoformat() == "2026-05-01T10:30:01+00:00"

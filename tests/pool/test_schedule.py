@@ -76,7 +76,7 @@ def test_stretches_lie_on_the_slots_they_ran_on(ledger_url: str) -> None:
     assert table[columns].values.tolist() == [
         ["local-1.1", "ran", "a", 0, 3, "background"],
         ["local-1.2", "ran", "b", 0.5, 9, "background"],
-        ["local-1.1", "aside", "a", 3, 7, "background"],
+        ["local-1.1", "paused", "a", 3, 7, "background"],
         ["local-1.1", "ran", "c", 3, 7, "urgent"],
         ["local-1.1", "ran", "a", 7, 10, "background"],
     ]
@@ -110,7 +110,7 @@ def test_a_real_displacement_is_drawn(tmp_path: Path) -> None:
     table = schedule(engine, load_config(), [low.id, high.id])
     known = history(engine)
     engine.dispose()
-    (aside,) = table[table["state"] == "aside"].itertuples()
+    (aside,) = table[table["state"] == "paused"].itertuples()
     front = table[table["name"] == "high"]
     assert len(front) == 3
     travels = timedelta(seconds=0.2)  # what is told of a moment is told a message later
@@ -126,7 +126,7 @@ def test_a_real_displacement_is_drawn(tmp_path: Path) -> None:
     text = page.read_text()
     assert "high submitted" in text
     assert "high done" in text
-    assert "background stands aside" in text
+    assert "background is paused" in text
 
 
 def test_a_picture_of_a_plot_is_what_a_browser_shows(tmp_path: Path) -> None:

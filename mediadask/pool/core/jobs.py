@@ -11,6 +11,7 @@ from mediadask.delivery import Failure, Unit
 from mediadask.pool.core.batches import ON_SLOT
 from mediadask.pool.core.events import PlannedGroup
 from mediadask.pool.core.units import FINISH, GroupRun, ScheduledUnit, Target
+from mediadask.pool.descriptions import JobDescription
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -145,24 +146,24 @@ class Job(ABC):
 
     @abstractmethod
     def counts(self) -> dict[str, Any]:
-        """How many units are in which state, and how far it is, as plain data."""
+        """How many units are in which state, and how far it is: fields of `JobDescription`."""
 
-    def description(self, now: float) -> dict[str, Any]:
-        """What a client may want to see, as plain data."""
-        return {
-            "id": self.id,
-            "name": self.spec.name,
-            "show": self.show,
-            "priority": self.priority,
-            "deadline": self.deadline.isoformat() if self.deadline else None,
-            "status": self.status,
-            "groups": self.spec.groups,
-            "groups_done": self.groups_done,
-            "groups_failed": self.groups_failed,
+    def description(self, now: float) -> JobDescription:
+        """What a client may want to see."""
+        return JobDescription(
+            id=self.id,
+            name=self.spec.name,
+            show=self.show,
+            priority=self.priority,
+            deadline=self.deadline.isoformat() if self.deadline else None,
+            status=self.status,
+            groups=self.spec.groups,
+            groups_done=self.groups_done,
+            groups_failed=self.groups_failed,
             **self.counts(),
-            "seconds": self.seconds if self.ended else now - self.submitted_at,
-            "error": self.error,
-        }
+            seconds=self.seconds if self.ended else now - self.submitted_at,
+            error=self.error,
+        )
 
 
 @dataclass(eq=False, kw_only=True)
@@ -274,7 +275,7 @@ class DeliveryJob(Job):
         return waiting
 
     def counts(self) -> dict[str, Any]:
-        """How many units are in which state, as plain data."""
+        """How many units are in which state."""
         states = Counter(
             "queued" if unit.batch is None or unit.batch.current is not unit else unit.batch.state
             for unit in self.in_flight
@@ -320,7 +321,7 @@ class GraphJob(Job):
         self.is_entered = self.is_suspended = False
 
     def counts(self) -> dict[str, Any]:
-        """How many tasks are in which state, as plain data."""
+        """How many tasks are in which state."""
         open_fraction = self.tasks_done / self.tasks if self.tasks else 0.0
         return {
             "fraction": open_fraction if self.is_open else 1.0,

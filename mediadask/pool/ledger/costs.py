@@ -4,7 +4,7 @@ A lease costs its measured seconds times its price. Each attempt on it costs its
 thread times the price of one of the lease's threads; several jobs that wanted the same unit bear equal parts
 of it. What is left of a lease is idle: it goes to the jobs
 that used that worker, in proportion to their use, and what nobody used to all jobs in proportion to
-theirs. So the shares of all jobs add up to the leases. A unit that stands aside has no thread and costs
+theirs. So the shares of all jobs add up to the leases. A paused unit has no thread and costs
 nothing: its hours are reported, the money is in what ran instead.
 """
 
@@ -68,7 +68,7 @@ def costs(
 
     One row each: compute (attempts that were of use), retries (those that were not), displaced (begun and
     given up because the worker had to leave), idle (its share of what nobody used), total, all in
-    `config.currency`; compute_hours and idle_hours of threads; displaced_hours that units stood aside.
+    `config.currency`; compute_hours and idle_hours of threads; displaced_hours that units were paused.
     ``attrs`` has ``currency`` and ``leased``, what the leases cost, to which the totals add up.
     """
     window = since or EARLIEST, until or LATEST

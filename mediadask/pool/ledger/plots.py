@@ -92,7 +92,7 @@ def jobs_plot(table: pd.DataFrame) -> Any:
 def schedule_plot(table: pd.DataFrame, marked: pd.DataFrame) -> Any:
     """Who ran when on which slot, from `schedule.schedule`.
 
-    What runs fills a slot's row, in its class's color; what stands aside is the hatched strip under it.
+    What runs fills a slot's row, in its class's color; what is paused is the hatched strip under it.
 
     Parameters
     ----------
@@ -139,7 +139,7 @@ def schedule_plot(table: pd.DataFrame, marked: pd.DataFrame) -> Any:
             fill_color=color,
             line_color="white",
             line_width=0.5,
-            legend_label=f"{priority} {'runs' if ran else 'stands aside'}",
+            legend_label=f"{priority} {'runs' if ran else 'is paused'}",
             **look,
         )
     for job in marked.to_dict("records"):

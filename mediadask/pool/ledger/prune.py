@@ -54,7 +54,7 @@ class Pruning:
 def prune(engine: Engine, before: datetime) -> Pruned:
     """Sum up the units of jobs that ended before then.
 
-    Turnaround, costs and who made way for whom tell the same as before; costs between two moments count a
+    Turnaround, costs and who paused for whom tell the same as before; costs between two moments count a
     pruned job by how much of its time lies between them. Who ran when is known of it no more. Jobs are pruned
     some at a time, so that a pool writes in between; the space is used again for what comes.
     """

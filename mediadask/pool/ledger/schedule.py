@@ -37,7 +37,7 @@ def schedule(engine: Engine, config: PoolConfig, jobs_of: Sequence[str]) -> pd.D
     -------
     pandas.DataFrame
         One row a stretch, in order of time: slot (``local-1``; ``local-1.2`` is the second of a worker of
-        several threads), state (``ran``, or ``aside`` for one that stood aside so that a higher class could
+        several threads), state (``ran``, or ``paused`` for one that paused so that a higher class could
         run), job, name, show, priority (ordered, most urgent first), unit, attempt, started, ended, and
         outcome of the attempt (none while it runs).
     """
@@ -88,7 +88,7 @@ def _stretches(
     for paused, seconds in pauses:
         resumed = end if seconds is None else min(paused + timedelta(seconds=seconds), end)
         yield "ran", start, paused
-        yield "aside", paused, resumed
+        yield "paused", paused, resumed
         start = resumed
     if start < end:
         yield "ran", start, end
@@ -96,7 +96,7 @@ def _stretches(
 
 def _slots(workers: Mapping[str, dict[str, Any]], rows: Sequence[dict[str, Any]]) -> list[str]:
     """For each stretch, in order of time, a slot of its worker: the one free for longest, and for one that
-    stands aside the one it ran on."""
+    is paused the one it ran on."""
     busy_until: dict[str, list[datetime]] = {}
     ran_on: dict[str, int] = {}
     slots = []

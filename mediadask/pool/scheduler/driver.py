@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from distributed.protocol.pickle import dumps
 
@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from distributed import Client, Scheduler
 
     from mediadask.delivery import Delivery
+    from mediadask.pool.computation import Computation
     from mediadask.pool.core import PoolState
     from mediadask.pool.core.commands import Command
     from mediadask.pool.core.events import Event, JobSpec
@@ -198,7 +199,7 @@ class Driver:
                     waiting.set()
             case do.StartGraph(job, priority):
                 if (delivery := self.planner.delivery(job)) is not None:
-                    self.graphs.start(job, delivery, priority)
+                    self.graphs.start(job, cast("Computation", delivery), priority)
             case do.CancelGraph(job):
                 self.graphs.cancel(job)
             case do.ReorderGraph(job, priority):

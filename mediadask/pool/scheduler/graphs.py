@@ -20,7 +20,6 @@ from distributed.protocol.pickle import dumps
 
 from mediadask import dask_api
 from mediadask.delivery import Failure
-from mediadask.pool.computation import Computation
 from mediadask.pool.core.events import (
     GraphChanged,
     GraphEnded,
@@ -37,7 +36,7 @@ if TYPE_CHECKING:
     from distributed import Client, Future, Scheduler
     from distributed.scheduler import TaskState
 
-    from mediadask.delivery import Delivery
+    from mediadask.pool.computation import Computation
     from mediadask.pool.core.events import Event
     from mediadask.pool.history import AttemptOutcome
 
@@ -83,9 +82,8 @@ class DaskGraphs:
         self._scheduler, self._client, self._handle = scheduler, client, handle
         self._graphs: dict[str, _Graph] = {}
 
-    def start(self, job: str, delivery: Delivery, priority: tuple[int, float]) -> None:
+    def start(self, job: str, delivery: Computation, priority: tuple[int, float]) -> None:
         """Enter the graph of a job."""
-        assert isinstance(delivery, Computation)
         graph = self._graphs[job] = _Graph(job, delivery, priority)
         graph.following = asyncio.create_task(self._follow(graph))
 

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 from dask.base import tokenize
 
 from mediadask.delivery import Failure, Group, Unit
-from mediadask.pool.computation import Computation
 from mediadask.pool.core.events import FailJob, GroupsPlanned, JobSpec, PlannedGroup
 
 if TYPE_CHECKING:
@@ -46,7 +45,7 @@ def job_spec(
         groups=len(delivery),
         closing=closing,
         closing_key=f"{closing.key}-{tokenize(id)}" if closing is not None else "",
-        is_graph=isinstance(delivery, Computation),
+        is_graph=delivery.is_graph,
         payload=payload,
         submitted=submitted,
         waited_seconds=waited_seconds,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import suppress
+from dataclasses import replace
 from datetime import datetime
 from importlib import import_module
 from time import monotonic
@@ -15,6 +16,7 @@ from mediadask import dask_api
 from mediadask.errors import InvalidRequest
 from mediadask.pool.core import Now
 from mediadask.pool.core.events import CancelJob, ReprioritizeJob
+from mediadask.pool.descriptions import JobDescription, PoolStatus
 from mediadask.pool.history import new_id, utc_now
 from mediadask.pool.scheduler.planning import job_spec
 
@@ -95,19 +97,19 @@ class Services:
             submitted=utc_now(),
         )
         self._driver.submit(spec, delivery)
-        return self._described(self._state.job(spec.id))
+        return self._description(self._state.job(spec.id)).to_wire()
 
     async def describe(self, jobs: list[str] | None = None) -> list[dict[str, Any]]:
         """What is known of these jobs, or of all, first come first."""
         known = self._state.jobs() if jobs is None else map(self._state.job, jobs)
-        return [self._described(job) for job in known]
+        return [self._description(job).to_wire() for job in known]
 
     async def wait(self, job: str, timeout: float) -> dict[str, Any]:
         """Its description when it has ended, or after `timeout` seconds."""
         known = self._state.job(job)
         with suppress(TimeoutError):
             await asyncio.wait_for(self._driver.ended(job), timeout)
-        return self._described(known)
+        return self._description(known).to_wire()
 
     async def values(self, job: str, start: int) -> bytes:
         """Pickled: groups' values from `start` on, as many as fit a message, each bytes or a `Failure`."""
@@ -138,22 +140,22 @@ class Services:
             )
         )
 
-    def _described(self, job: Job) -> dict[str, Any]:
-        """As plain data. ``held`` says why nothing more of it begins, where that is so."""
+    def _description(self, job: Job) -> JobDescription:
+        """What is known of a job, and what whoever waits for it shall know."""
         described = job.description(Now.read().seconds)
         if not job.is_open:
-            return {**described, "notice": "", "trouble": "", "held": ""}
+            return described
         notices = (
             self._scaler.notice(job.show),
             self._watchdog.trouble(),
             self._driver.graphs.notice(job.id),
         )
-        return {
-            **described,
-            "notice": "; ".join(filter(None, notices)),
-            "trouble": self._scaler.trouble(),
-            "held": self._scaler.held(job.show),
-        }
+        return replace(
+            described,
+            notice="; ".join(filter(None, notices)),
+            trouble=self._scaler.trouble(),
+            held=self._scaler.held(job.show),
+        )
 
     # The pool.
 
@@ -165,17 +167,17 @@ class Services:
         """Tiers with their workers, the jobs that have not ended, what is wrong, and by their ids the jobs
         that end, or would, before the pool goes down."""
         scaler = self._scaler
-        return {
-            "name": self._name,
-            "going_down": self._is_draining,
-            "waits_for": [job.id for job in self._to_end_first()],
-            "trouble": "; ".join(filter(None, (scaler.trouble(), self._watchdog.trouble()))),
-            "because": scaler.target.because,
-            "ledger_away_seconds": self._ledger.away_seconds,
-            "ledger_trouble": self._ledger.trouble,
-            "tiers": [{**tier, "reclaimed": tier["tier"] in scaler.reclaimed} for tier in self._view.tiers()],
-            "jobs": [self._described(job) for job in self._view.open_jobs()],
-        }
+        return PoolStatus(
+            name=self._name,
+            going_down=self._is_draining,
+            waits_for=[job.id for job in self._to_end_first()],
+            trouble="; ".join(filter(None, (scaler.trouble(), self._watchdog.trouble()))),
+            because=scaler.target.because,
+            ledger_away_seconds=self._ledger.away_seconds,
+            ledger_trouble=self._ledger.trouble,
+            tiers=self._view.tiers(),
+            jobs=[self._description(job) for job in self._view.open_jobs()],
+        ).to_wire()
 
     async def report_table(self, report: str, by: str) -> bytes:
         """Pickled: the table `turnaround` or `costs` from the ledger."""

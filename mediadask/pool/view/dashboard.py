@@ -61,7 +61,7 @@ class PoolPage:
             row(self._turnaround_plot, self._tiers_plot, self._spend_plot, sizing_mode="stretch_width"),
             Div(text="<b>Running jobs</b>"),
             self.jobs,
-            Div(text="<b>Who made way for whom</b>"),
+            Div(text="<b>Who paused for whom</b>"),
             self.delays,
             sizing_mode="stretch_width",
         )
@@ -75,19 +75,19 @@ class PoolPage:
             ["job", "show", "class", "progress", "units", "now", "seconds"],
             [
                 [
-                    escape(job["name"]),
-                    escape(job["show"]),
-                    escape(job["priority"]),
-                    f'<progress max="1" value="{job["fraction"]:.4f}"></progress>',
-                    f"{job['units_done']} / {job['units']}{'' if job['fully_planned'] else '+'}",
-                    f"{job['units_running']} running, {job['units_paused']} aside",
-                    f"{job['seconds']:.0f}",
+                    escape(job.name),
+                    escape(job.show),
+                    escape(job.priority),
+                    f'<progress max="1" value="{job.fraction:.4f}"></progress>',
+                    f"{job.units_done} / {job.units}{'' if job.fully_planned else '+'}",
+                    f"{job.units_running} running, {job.units_paused} paused",
+                    f"{job.seconds:.0f}",
                 ]
                 for job in self.view.running()[:_ROWS]
             ],
         )
         self.delays.text = _table(
-            ["job", "made way for", "times", "seconds"],
+            ["job", "paused for", "times", "seconds"],
             [
                 [
                     escape(str(each["name"])),
@@ -99,16 +99,16 @@ class PoolPage:
             ],
         )
         tiers = self.view.tiers()
-        self._tiers_plot.x_range.factors = [each["tier"] for each in tiers]
-        self.tiers.data = {name: [each[name] for each in tiers] for name in self.tiers.column_names}
+        self._tiers_plot.x_range.factors = [each.tier for each in tiers]
+        self.tiers.data = {name: [getattr(each, name) for each in tiers] for name in self.tiers.column_names}
         self._update_spend(self.view.costs)
 
     def _update_headline(self) -> None:
         scaler, ledger = self.view.scaler, self.view.ledger
         parts = [f"{len(self.view.state.workers)} workers, target {scaler.target.total}"]
         parts += [scaler.target.because] if scaler.target.because else []
-        if ledger.away_seconds:
-            parts.append(f"<b>the ledger's database has been away for {ledger.away_seconds:.0f} s</b>")
+        if ledger.trouble:
+            parts.append(f"<b>{escape(ledger.trouble)}</b>")
         self.headline.text = "; ".join(parts)
 
     def _update_turnaround(self, table: list[Row]) -> None:

@@ -67,12 +67,11 @@ class PoolMetrics:
         names = self._view.config.class_names
         jobs, units = Counter[str](), Counter[tuple[str, str]]()
         for job in self._view.running():
-            priority = job["priority"]
-            jobs[priority] += 1
-            units[priority, "running"] += job["units_running"]
-            units[priority, "paused"] += job["units_paused"]
-            done = job["units_done"] + job["units_running"] + job["units_paused"]
-            units[priority, "waiting"] += max(0, job["units"] - done)
+            jobs[job.priority] += 1
+            units[job.priority, "running"] += job.units_running
+            units[job.priority, "paused"] += job.units_paused
+            done = job.units_done + job.units_running + job.units_paused
+            units[job.priority, "waiting"] += max(0, job.units - done)
         metric = GaugeMetricFamily("mediadask_jobs_running", "Jobs that have not ended", labels=["priority"])
         for name in names:
             metric.add_metric([name], jobs[name])
@@ -105,9 +104,13 @@ class PoolMetrics:
         metric = GaugeMetricFamily(
             "mediadask_workers", "Workers there, requested, and the target", labels=["tier", "state"]
         )
-        for row in self._view.tiers():
-            for label, column in (("there", "workers"), ("requested", "requested"), ("target", "target")):
-                metric.add_metric([row["tier"], label], row[column])
+        for tier in self._view.tiers():
+            for label, number in (
+                ("there", tier.workers),
+                ("requested", tier.requested),
+                ("target", tier.target),
+            ):
+                metric.add_metric([tier.tier, label], number)
         yield metric
 
     def _of_shows(self) -> Iterator[Metric]:
@@ -119,7 +122,7 @@ class PoolMetrics:
                 metric.add_metric([str(row["show"]), part], row[part])
         yield metric
         aside = CounterMetricFamily(
-            "mediadask_displaced_seconds", "That units stood aside for higher classes", labels=["show"]
+            "mediadask_displaced_seconds", "That units were paused for higher classes", labels=["show"]
         )
         seconds = Counter[str]()
         for row in self._view.delays:

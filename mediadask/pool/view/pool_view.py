@@ -12,6 +12,7 @@ from sqlalchemy.exc import DBAPIError
 
 from mediadask.errors import OutputFailed
 from mediadask.pool.core import Now
+from mediadask.pool.descriptions import JobDescription, TierStatus
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -51,23 +52,24 @@ class PoolView:
         """The jobs that have not ended, most urgent first."""
         return sorted(self.state.open_jobs(), key=lambda job: job.rank)
 
-    def running(self) -> list[dict[str, Any]]:
+    def running(self) -> list[JobDescription]:
         """Descriptions of the jobs that have not ended, most urgent first."""
         now = Now.read().seconds
         return [job.description(now) for job in self.open_jobs()]
 
-    def tiers(self) -> list[dict[str, Any]]:
-        """By tier: tier, workers that are there, requested, target, price_per_hour."""
+    def tiers(self) -> list[TierStatus]:
+        """What is known of each tier."""
         there = Counter(worker.tier for worker in self.state.workers)
         coming = Counter(self.config.tier_of(name) for name in self.scaler.requested_at)
         return [
-            {
-                "tier": name,
-                "workers": there[name],
-                "requested": coming[name],
-                "target": self.scaler.target.workers.get(name, 0),
-                "price_per_hour": tier.price_per_hour,
-            }
+            TierStatus(
+                tier=name,
+                workers=there[name],
+                requested=coming[name],
+                target=self.scaler.target.workers.get(name, 0),
+                price_per_hour=tier.price_per_hour,
+                reclaimed=name in self.scaler.reclaimed,
+            )
             for name, tier in self.config.tiers.items()
         ]
 

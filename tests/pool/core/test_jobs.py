@@ -394,7 +394,7 @@ def test_running_seconds_are_those_in_which_it_had_a_slot() -> None:
     pool.wait(100)
     record = next(each for each in pool.records(JobEnded) if each.job == "job")
     assert (record.seconds, record.running_seconds) == (12.0, 7.0)
-    assert job.description(0.0)["seconds"] == 12.0
+    assert job.description(0.0).seconds == 12.0
 
 
 def test_it_does_not_run_while_it_is_paused_or_waits_for_another_try() -> None:

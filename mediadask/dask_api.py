@@ -58,6 +58,7 @@ __all__ = [
     "tell_scheduler",
     "unpause_worker",
     "wanted_by",
+    "workers_here",
 ]
 
 _logger = logging.getLogger(__name__)
@@ -338,6 +339,13 @@ def listen_to_scheduler(worker: Worker, op: str, function: Callable[..., None]) 
 def tell_scheduler(worker: Worker, message: dict[str, Any]) -> None:
     """Send a message after those that were sent before, and before what Dask sends later."""
     worker.batched_send(message)
+
+
+def workers_here() -> list[Worker]:
+    """The workers of this process: `get_worker` knows one only in a Dask task's thread, not in a unit's."""
+    from distributed import Worker
+
+    return list(Worker._instances)
 
 
 def executor_of(worker: Worker) -> Any:

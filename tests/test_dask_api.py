@@ -429,6 +429,11 @@ async def test_add_dashboard_page(cluster: Cluster) -> None:
 
 
 @on_a_cluster
+async def test_workers_here(cluster: Cluster) -> None:
+    assert cluster.worker in dask_api.workers_here()
+
+
+@on_a_cluster
 async def test_executor_of(cluster: Cluster) -> None:
     ours = dask_api.executor_of(cluster.worker).submit(threading.get_ident).result(60)
     assert await cluster.client.submit(threading.get_ident) == ours

@@ -32,7 +32,7 @@ DOOR = {"errors", "checkpoint", "delivery", "dask_api", "text"}
 TOP = {"__init__", "cli", "demo"}
 
 POOL = [
-    {"history", "reports", "config", "signals", "computation", "private", "guard"},
+    {"history", "reports", "descriptions", "config", "signals", "computation", "private", "guard"},
     {"ledger", "scaling"},
     {"core"},
     {"worker", "simulation"},
@@ -169,7 +169,8 @@ DOCUMENTED = {
 }  # fmt: skip
 
 UNDOCUMENTED = {
-    "WORKER_SATURATION", "active_threads", "active_threads_lock", "adaptive_target", "batched_send",
+    "WORKER_SATURATION", "_instances",
+    "active_threads", "active_threads_lock", "adaptive_target", "batched_send",
     "executors", "generation", "handle_stimulus", "handle_worker_status_change", "handlers",
     "http_application", "http_server", "memory_manager", "monitor", "queued", "run_spec", "stream_handlers",
     "suspicious", "transitions", "unrunnable", "who_wants", "client_key",

@@ -6,7 +6,9 @@ import ssl
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
-from distributed import Security, Worker
+from distributed import Security
+
+from mediadask import dask_api
 
 if TYPE_CHECKING:
     from collections.abc import MutableMapping
@@ -70,7 +72,7 @@ def security_for(address: str) -> Security:
     """
     if address in pools_here:
         return pools_here[address]
-    for worker in list(Worker._instances):  # `get_worker` knows it only in the thread of a Dask task
+    for worker in dask_api.workers_here():
         if worker.scheduler.address == address:
             security: Security = worker.security
             return security

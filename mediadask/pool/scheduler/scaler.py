@@ -82,6 +82,9 @@ class Scaler:
 
         self._work = WorkLeft(scheduler, driver.state, ours)
         self._asked_at = asked_at
+        self._at_once: dict[str, set[str]] = {}
+        """Workers that were asked for before there was work, by tier."""
+
         self._idle_since: dict[str, float] = {}
         self._next_spent = 0.0
         self._adding_up: asyncio.Task[None] | None = None
@@ -90,8 +93,7 @@ class Scaler:
     async def start(self) -> None:
         """Look at the pool from now on."""
         there = {} if self.actuator is None else await self.actuator.state()
-        for tier, workers in there.items():
-            self.policy.asked_for(tier, len(workers), self._asked_at)
+        self._at_once = {tier: set(workers) for tier, workers in there.items()}
         arrived = {str(worker.name) for worker in self._scheduler.workers.values()}
         names = {name for workers in there.values() for name in workers} - arrived
         self.requested_at |= dict.fromkeys(names, self._asked_at)
@@ -179,6 +181,11 @@ class Scaler:
         if self.config.budgets and self._adding_up is None and monotonic() >= self._next_spent:
             self._adding_up = asyncio.create_task(self._add_up())
         there = {} if self.actuator is None else await self.actuator.state()
+        for tier, names in self._at_once.items():
+            if (
+                names & self.requested_at.keys()
+            ):  # none is taken back before all that were asked for are there
+                self.policy.asked_for(tier, len(names), monotonic())
         snapshot = self.snapshot(there)
         self.target = self.policy.decide(snapshot)
         if self.actuator is None:

@@ -72,16 +72,16 @@ def outputs_at_the_end(out: Path, reference: Mapping[str, str]) -> Iterator[str]
         yield f"{folder.relative_to(out)} is left"
 
 
-def frames(stage: Stage, fault: Fault) -> Iterator[str]:
+def frames(notes: Path, fault: Fault) -> Iterator[str]:
     """None is computed twice in one run of a take, and no take twice unless the fault explains it."""
-    for number, computed in runs(stage.notes).items():
+    for number, computed in runs(notes).items():
         for run in computed:
             if run != list(range(len(run))):
                 yield f"take {number}: a run computed the frames {run}"
         whole = sum(len(run) == FRAMES for run in computed)
-        if len(computed) > 1 and not fault.reruns:
+        if len(computed) > 1 and not (fault.again or fault.dies):
             yield f"take {number}: begun {len(computed)} times"
-        if whole > 1 and not fault.repeats and not stage.cancelled:
+        if whole > 1 and not (fault.again == "done" or fault.dies):
             yield f"take {number}: computed {whole} times"
 
 
@@ -116,9 +116,9 @@ def ledger(stage: Stage, fault: Fault) -> Iterator[str]:
             yield f"{what} has no end"
     done = Counter((each.job, each.unit, each.kind) for each in attempts if each.outcome == "done")
     for (job, unit, _), times in done.items():
-        if times > 1 and not fault.repeats:
+        if times > 1 and not fault.dies:
             yield f"ledger: {names.get(job, job)}, {unit} was done {times} times"
-    if not fault.forgets:
+    if not (fault.forgets or fault.dies):
         known = Counter(each.unit for each in attempts)
         for number, computed in runs(stage.notes).items():
             if len(computed) > (count := known[key_of(stage.notes, number)]):

@@ -8,7 +8,7 @@ import subprocess
 import time
 from contextlib import closing, suppress
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import psutil
 
@@ -67,14 +67,11 @@ class Fault:
 
     happen: Callable[[Stage], None]
     pools: tuple[str, ...] = ("local", "up", "hand")
-    reruns: bool = False
-    """Units may run again, from their beginning."""
+    again: Literal["", "begun", "done"] = ""
+    """Whether takes may be begun again, or even done again: equal ones of two jobs, or after a partition."""
 
-    repeats: bool = False
-    """Units that were done may be done again: the pool had no time to write that they were."""
-
-    gone: bool = False
-    """Whoever waits may be told that the pool is gone."""
+    dies: bool = False
+    """The pool dies: who waits may be told so, and what it had no time to write may be done again."""
 
     fails: bool = False
     """Groups may fail, each with a clear line; submitted again they are made."""
@@ -286,27 +283,25 @@ def ledger_disk_full(stage: Stage) -> None:
 
 FAULTS: dict[str, Fault] = {
     "nothing": Fault(nothing),
-    "kill_worker": Fault(kill_worker, reruns=True),
-    "kill_worker_twice": Fault(kill_worker_twice, reruns=True, fails=True),
-    "kill_all_workers": Fault(kill_all_workers, reruns=True),
+    "kill_worker": Fault(kill_worker, again="begun"),
+    "kill_worker_twice": Fault(kill_worker_twice, again="begun", fails=True),
+    "kill_all_workers": Fault(kill_all_workers, again="begun"),
     "stop_worker": Fault(stop_worker),
-    "partition": Fault(partition, reruns=True, repeats=True),
-    "drop_connection": Fault(drop_connection, reruns=True),
-    "kill_keeper": Fault(kill_keeper, ("hand",), reruns=True),
-    "end_keeper": Fault(end_keeper, ("hand",), reruns=True),
-    "retire_worker": Fault(retire_worker, reruns=True),
-    "reclaim": Fault(reclaim, ("local", "up"), reruns=True),
-    "restart_dask": Fault(restart_dask, reruns=True),
+    "partition": Fault(partition, again="done"),
+    "drop_connection": Fault(drop_connection, again="begun"),
+    "kill_keeper": Fault(kill_keeper, ("hand",), again="begun"),
+    "end_keeper": Fault(end_keeper, ("hand",), again="begun"),
+    "retire_worker": Fault(retire_worker, again="begun"),
+    "reclaim": Fault(reclaim, ("local", "up"), again="begun"),
+    "restart_dask": Fault(restart_dask, again="begun"),
     "stop_pool": Fault(stop_pool, ("up", "hand")),
-    "kill_pool": Fault(kill_pool, ("up", "hand"), reruns=True, repeats=True, gone=True),
-    "kill_pool_and_workers": Fault(
-        kill_pool_and_workers, ("up", "hand"), reruns=True, repeats=True, gone=True
-    ),
-    "end_pool": Fault(end_pool, ("up", "hand"), reruns=True, repeats=True, gone=True),
-    "kill_program": Fault(kill_program, ("local",), reruns=True, repeats=True, by_program=True),
+    "kill_pool": Fault(kill_pool, ("up", "hand"), dies=True),
+    "kill_pool_and_workers": Fault(kill_pool_and_workers, ("up", "hand"), dies=True),
+    "end_pool": Fault(end_pool, ("up", "hand"), dies=True),
+    "kill_program": Fault(kill_program, ("local",), dies=True, by_program=True),
     "kill_client": Fault(kill_program, ("up", "hand"), by_program=True),
-    "submit_twice": Fault(submit_twice),
-    "cancel": Fault(cancel, reruns=True),
+    "submit_twice": Fault(submit_twice, again="done"),
+    "cancel": Fault(cancel, again="done"),
     "displace": Fault(displace),
     "reprioritize": Fault(reprioritize),
     "disk_full": Fault(disk_full, fails=True, tmpfs="out"),

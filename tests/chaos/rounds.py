@@ -162,7 +162,7 @@ class Series:
             yield from _made_again(stage, fault, tell)
         tell("the pool is closed")
         yield from checks.outputs_at_the_end(self.out, reference)
-        yield from checks.frames(stage, fault)
+        yield from checks.frames(stage.notes, fault)
         yield from checks.ledger(stage, fault)
         tell("all is looked at")
 
@@ -233,7 +233,7 @@ def _came_back(waiting: Future[Report], stage: Stage, fault: Fault) -> Iterator[
     except TimeoutError:
         yield "who waited for the takes still waits"
     except (MediaError, CancelledError) as error:
-        if not (fault.gone or stage.cancelled):
+        if not (fault.dies or stage.cancelled):
             yield f"who waited for the takes was told: {error!r}"
 
 

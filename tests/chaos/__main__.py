@@ -22,6 +22,7 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=1, help="of the first; the next has the next")
     parser.add_argument("--fault", choices=FAULTS, help="only this one")
     parser.add_argument("--pool", choices=POOLS, help="only on this kind of pool")
+    parser.add_argument("--story", action="store_true", help="tell of right ones, too, what happened when")
     chosen = parser.parse_args()
     if chosen.fault and chosen.pool and chosen.pool not in FAULTS[chosen.fault].pools:
         parser.error(f"{chosen.fault} does not happen to {chosen.pool}")
@@ -38,12 +39,10 @@ def main() -> int:
             story = series.play(round)
             outcomes["wrong" if story.wrong else "right"] += 1
             print(f"{round}  {story.seconds:5.1f} s  {'WRONG' if story.wrong else 'right'}", flush=True)
+            if story.wrong or chosen.story:
+                for line in (*story.wrong, *story.happened):
+                    print(f"       {line}", flush=True)
             if story.wrong:
-                print(
-                    *(f"       {line}" for line in (*story.wrong, "---", *story.happened)),
-                    sep="\n",
-                    flush=True,
-                )
                 one = f"--rounds 1 --seed {seed} --fault {round.fault} --pool {round.pool}"
                 print(f"       again: python -m tests.chaos {one}", flush=True)
     print(", ".join(f"{count} {what}" for what, count in sorted(outcomes.items())), file=sys.stderr)

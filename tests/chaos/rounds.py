@@ -149,7 +149,7 @@ class Series:
             waiting = None
             if not fault.by_program:
                 waiting = waits.submit(site.connect().job(stage.jobs["takes"]).result, LONGEST_SECONDS)
-            until(lambda: noted(stage.notes) >= round.moment, "the moment of the fault")
+            until(lambda: noted(stage.notes) >= round.moment, "the moment of the fault", LONGEST_SECONDS)
             tell(f"{round.fault}, after {noted(stage.notes)} frames")
             fault.happen(stage)
             tell("the fault has happened")

@@ -161,6 +161,9 @@ class AttemptEnded:
     shared_with: tuple[str, ...] = ()
     """The other jobs that wanted the same unit: each bears an equal part of what it cost."""
 
+    is_left_to_others: bool = False
+    """Its own job was cancelled meanwhile: the others bear all of it."""
+
     started: datetime | None = None
     """When it began, where no `AttemptStarted` said so: of short units only the end is told."""
 

@@ -58,13 +58,14 @@ def one(job: str, worker: str) -> Attempt:
 
 def attempt(ledger: Ledger, job: str, worker: str, hours: float, outcome: str = "done", **more) -> None:
     after, paused, others = more.pop("after", 0.0), more.pop("paused", 0.0), more.pop("others", ())
+    left = more.pop("left", False)
     begun = START + timedelta(hours=after)
     what = one(job, worker)
     ledger.record(AttemptStarted(attempt=what, at=begun))
     ledger.record(
         AttemptEnded(
             attempt=what, outcome=outcome, run_seconds=hours * 3600, paused_seconds=paused * 3600,
-            shared_with=tuple(others), at=begun + timedelta(hours=hours + paused),
+            shared_with=tuple(others), is_left_to_others=left, at=begun + timedelta(hours=hours + paused),
         )
     )  # fmt: skip
 
@@ -120,6 +121,17 @@ def test_a_worker_of_several_threads_costs_its_share_for_each(ledger: Ledger) ->
     ledger.flush()
     (row,) = costs(ledger.engine, load_config()).to_dict("records")
     assert (row["compute"], row["idle"], row["total"]) == (3, 1, 4)
+
+
+def test_what_a_cancelled_job_began_for_others_is_theirs_to_pay(ledger: Ledger) -> None:
+    worker = lease(ledger, hours=4, price=2.0)
+    one, two, three = submit(ledger, "A"), submit(ledger, "B"), submit(ledger, "C")
+    attempt(ledger, one, worker, 4, others=[two, three], left=True)
+    assert ledger.flush()
+    table = costs(ledger.engine, load_config()).set_index("show")
+    assert table["total"].to_dict() == pytest.approx({"A": 0, "B": 4, "C": 4})
+    table = costs(ledger.engine, load_config(), until=START + timedelta(hours=2)).set_index("show")
+    assert table["compute"].to_dict() == pytest.approx({"A": 0, "B": 2, "C": 2})
 
 
 def test_a_worker_nobody_used_is_shared_by_all(ledger: Ledger) -> None:

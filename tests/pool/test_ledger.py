@@ -240,8 +240,11 @@ def test_a_unit_that_stood_aside_to_the_end_has_not_run_meanwhile(ledger_url: st
         ledger.record(replace(PAUSED, displacement="d2", at=hours_ago[1]))
     with Ledger(ledger_url) as ledger:
         (attempt,) = rows(ledger, tables.attempts)
+        aside = {row.displacement: row for row in rows(ledger, tables.displacements)}
     assert attempt.run_seconds == pytest.approx(2 * 3600 - 600)
     assert attempt.paused_seconds >= 3600 + 600
+    assert (aside["d1"].seconds, aside["d1"].how) == (600, "resumed")
+    assert (aside["d2"].seconds, aside["d2"].how) == (pytest.approx(3600, rel=0.1), "lost")
 
 
 def test_a_database_that_is_away_loses_nothing(postgres: Any) -> None:

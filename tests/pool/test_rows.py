@@ -11,6 +11,7 @@ from mediadask.pool.ledger.rows import COLUMNS
 NOT_KEPT = {
     "AttemptFlagged.at": "the error says what is wrong, not when it was seen",
     "AttemptEnded.shared_with": "shares",
+    "AttemptEnded.is_left_to_others": "shares",
     "Displaced.kind": "its attempt has it",
     "Displaced.frames": "its attempt has it",
     "Displaced.number": "its attempt has it",

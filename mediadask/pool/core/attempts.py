@@ -81,13 +81,14 @@ class Attempts:
         attempt = unit.attempt or self._attempt(batch, unit)
         self.keep(
             AttemptEnded(
-                # Whoever pays at the end pays for all of it.
-                attempt=attempt if attempt.job == payers[0] else replace(attempt, job=payers[0]),
+                attempt=attempt,
                 outcome=outcome,
                 run_seconds=batch.run_seconds,
                 paused_seconds=batch.paused_seconds,
                 error=error,
-                shared_with=tuple(payers[1:]),
+                # Whoever pays at the end pays for all of it.
+                shared_with=tuple(job for job in payers if job != attempt.job),
+                is_left_to_others=attempt.job not in payers,
                 started=started,
                 at=ended or now.utc,
             )

@@ -115,10 +115,11 @@ def _rows(record: history.Record, owner: Mapping[str, str]) -> Iterator[tuple[Ta
             del row["started"]  # an earlier record said it
         yield place.table, row
     if isinstance(record, history.AttemptEnded) and record.shared_with:
-        jobs = (record.attempt.job, *record.shared_with)
-        for job in jobs:
-            share = {"owner": record.attempt.job, "attempt": record.attempt.id, "job": job}
-            yield tables.shares, {**share, "part": 1 / len(jobs)}
+        own, others = record.attempt.job, record.shared_with
+        part = 1 / (len(others) + (not record.is_left_to_others))
+        parts = {own: 0.0 if record.is_left_to_others else part, **dict.fromkeys(others, part)}
+        for job, part in parts.items():
+            yield tables.shares, {"owner": own, "attempt": record.attempt.id, "job": job, "part": part}
 
 
 def _columns(kind: type[history.Record], place: _Place) -> list[tuple[str, tuple[str, ...]]]:

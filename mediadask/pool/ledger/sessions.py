@@ -109,13 +109,19 @@ def _end(connection: Connection, session: str, reason: str) -> None:
             .where(names.c.name == lease.worker, a.ended.is_(None))
         ).all()
         for attempt in running:
-            aside = connection.execute(
-                select(displacements.c.started, displacements.c.seconds).where(
-                    displacements.c.attempt == attempt.attempt
-                )
-            ).all()
-            spent = seconds_since(attempt.started)
-            paused = sum(seconds_since(at) if seconds is None else seconds for at, seconds in aside)
+            spent, paused = seconds_since(attempt.started), 0.0
+            d = displacements.c
+            for aside in connection.execute(
+                select(d.displacement, d.started, d.seconds).where(d.attempt == attempt.attempt)
+            ).all():
+                stood_aside: float | None = aside.seconds
+                if stood_aside is None:
+                    stood_aside = seconds_since(aside.started)
+                    it = d.displacement == aside.displacement
+                    connection.execute(
+                        update(displacements).where(it).values(seconds=stood_aside, how="lost")
+                    )
+                paused += stood_aside
             paused = min(paused, spent)
             figures = {"run_seconds": spent - paused, "paused_seconds": paused}
             connection.execute(

@@ -155,7 +155,8 @@ class Bookkeeper:
             raise Broken("an attempt ends exactly once", f"{attempt}")
         if (attempt.id in self._attempts) == (record.started is not None):
             raise Broken("an attempt's beginning is told once", f"{record}")
-        self._attempts.pop(attempt.id, None)
+        if self._attempts.pop(attempt.id, attempt) != attempt:  # the ledger would keep both
+            raise Broken("an attempt ends as what it began", f"{record}")
         self._ended.add(attempt.id)
         if attempt.id in self._displaced.values():
             raise Broken("a displacement ends with its attempt", f"{record}")

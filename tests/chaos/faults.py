@@ -68,8 +68,8 @@ class Fault:
     happen: Callable[[Stage], None]
     pools: tuple[str, ...] = ("local", "up", "hand")
     again: Literal["", "begun", "done"] = ""
-    """Whether takes may be begun again, or even done again: equal ones of two jobs, or ones of whose end a worker
-    that died had no time to tell."""
+    """Whether takes may be begun again, or even done again: equal ones of two jobs, or those of whose end a
+    worker that died had no time to tell."""
 
     dies: bool = False
     """The pool dies: who waits may be told so, and what it had no time to write may be done again."""

@@ -102,6 +102,7 @@ def finish_archive(stand_ins: Sequence[list[int]], clip: Clip, output: Output) -
         with output_errors(output.url):
             for key, value in {**_template(clip), _MARK: str(found).encode()}.items():
                 _put(join_url(_store_url(output), key), value)
+            _drop_unfinished(_store_url(output))
             with warnings.catch_warnings():
                 # Not in the v3 specification yet; others pass over it, and xarray warns where it is missing.
                 warnings.filterwarnings("ignore", "Consolidated metadata")
@@ -183,6 +184,13 @@ def _put(url: str, content: bytes) -> None:
     else:
         filesystem, place = filesystem_of(url)
         filesystem.pipe_file(place, content)
+
+
+def _drop_unfinished(store: str) -> None:
+    """Drop what writes of ours and of Zarr's have left that a kill or a full disk ended."""
+    if is_local(store):
+        for left in Path(store).rglob("*.part*"):
+            left.unlink(missing_ok=True)
 
 
 def _move(store: str, output: Output) -> None:

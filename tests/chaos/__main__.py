@@ -6,6 +6,7 @@ from __future__ import annotations
 import argparse
 import logging
 import os
+import signal
 import sys
 import tempfile
 from collections import Counter
@@ -26,6 +27,7 @@ def main() -> int:
     chosen = parser.parse_args()
     if chosen.fault and chosen.pool and chosen.pool not in FAULTS[chosen.fault].pools:
         parser.error(f"{chosen.fault} does not happen to {chosen.pool}")
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # the pool of the round ends, too
     logging.disable(logging.CRITICAL)  # what the pools in this process say: findings are told
     outcomes = Counter[str]()
     with tempfile.TemporaryDirectory(prefix="mediadask-chaos-") as folder:

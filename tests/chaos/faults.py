@@ -68,7 +68,8 @@ class Fault:
     happen: Callable[[Stage], None]
     pools: tuple[str, ...] = ("local", "up", "hand")
     again: Literal["", "begun", "done"] = ""
-    """Whether takes may be begun again, or even done again: equal ones of two jobs, or after a partition."""
+    """Whether takes may be begun again, or even done again: equal ones of two jobs, or those of whose end a
+    worker that died had no time to tell."""
 
     dies: bool = False
     """The pool dies: who waits may be told so, and what it had no time to write may be done again."""
@@ -283,17 +284,17 @@ def ledger_disk_full(stage: Stage) -> None:
 
 FAULTS: dict[str, Fault] = {
     "nothing": Fault(nothing),
-    "kill_worker": Fault(kill_worker, again="begun"),
-    "kill_worker_twice": Fault(kill_worker_twice, again="begun", fails=True),
-    "kill_all_workers": Fault(kill_all_workers, again="begun"),
+    "kill_worker": Fault(kill_worker, again="done"),
+    "kill_worker_twice": Fault(kill_worker_twice, again="done", fails=True),
+    "kill_all_workers": Fault(kill_all_workers, again="done"),
     "stop_worker": Fault(stop_worker),
     "partition": Fault(partition, again="done"),
-    "drop_connection": Fault(drop_connection, again="begun"),
-    "kill_keeper": Fault(kill_keeper, ("hand",), again="begun"),
+    "drop_connection": Fault(drop_connection, again="done"),
+    "kill_keeper": Fault(kill_keeper, ("hand",), again="done"),
     "end_keeper": Fault(end_keeper, ("hand",), again="begun"),
     "retire_worker": Fault(retire_worker, again="begun"),
     "reclaim": Fault(reclaim, ("local", "up"), again="begun"),
-    "restart_dask": Fault(restart_dask, again="begun"),
+    "restart_dask": Fault(restart_dask, again="done"),
     "stop_pool": Fault(stop_pool, ("up", "hand")),
     "kill_pool": Fault(kill_pool, ("up", "hand"), dies=True),
     "kill_pool_and_workers": Fault(kill_pool_and_workers, ("up", "hand"), dies=True),

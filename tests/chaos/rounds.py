@@ -60,7 +60,8 @@ class Round:
         turn = Random(seed // len(fits)).sample(fits, len(fits))[seed % len(fits)]
         fault = fault or turn
         pools = FAULTS[fault].pools
-        pool = pool if pool in pools else rng.choice(pools)
+        drawn = rng.choice(pools)
+        pool = pool if pool in pools else drawn
         number = rng.randint(4, 10)
         moment = int(rng.uniform(0, 0.8) * number * FRAMES)
         return cls(seed, pool, fault, tuple(rng.sample(MEDIA, rng.randint(1, 2))), number, moment)

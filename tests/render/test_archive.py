@@ -205,12 +205,17 @@ def test_a_kill_leaves_no_store_and_the_next_run_goes_on(make_clip: MakeClip, tm
     assert not store.exists()
     written = {path: path.stat().st_mtime_ns for path in tmp_path.rglob("frames/c/**/*") if path.is_file()}
     assert written
+    (begun,) = tmp_path.rglob("store.zarr")
+    for left in ("0123.part", "frames/c/0/0/0/0.0123.partial"):  # as a write leaves them that does not end
+        (begun / left).parent.mkdir(parents=True, exist_ok=True)
+        (begun / left).write_bytes(b"half")
     group = md.archive(clip, store).groups[0]
     results = [unit() for unit in group.units]
     done = next(iter(sorted(written)))
     assert done.stat().st_mtime_ns == written[done], "finished segments are not written again"
     assert group.finish is not None
     group.finish(results)
+    assert not [*store.rglob("*.part*")]
     same(str(store), clip)
 
 

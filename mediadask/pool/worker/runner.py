@@ -92,6 +92,7 @@ class UnitRunner(WorkerPlugin):
         """The worker leaves: units give their work back at their next checkpoint."""
         self._pulse.cancel()
         for batch in self.batches.values():
+            self._report(batch)  # what has ended is not done again elsewhere
             batch.instruct("evict")
 
     def take(self, batch: str, units: int, payload: bytes) -> None:

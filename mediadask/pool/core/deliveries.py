@@ -327,5 +327,5 @@ class Deliveries:
         if len(job.planned) <= job.plan_units // 4:
             job.is_planning = True
             self._out.append(PlanGroups(job.id, job.next_group, job.plan_units))
-            most = 4 * self._config.window * max(self._workers.threads, 4) * job.batch_units
-            job.plan_units = min(2 * job.plan_units, most)
+            most = 2 * self._config.window * max(self._workers.threads, 2) * job.batch_units
+            job.plan_units = max(job.plan_units, min(2 * job.plan_units, most))

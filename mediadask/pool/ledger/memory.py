@@ -27,6 +27,9 @@ __all__ = ["Memory"]
 _RECENT_SECONDS = 20.0
 """So long may a fault of the database go unnoticed, and records be written to a file that is gone."""
 
+_RECENT_RECORDS = 30_000
+"""No more are held than those of some seconds of the shortest units."""
+
 
 class Memory:
     """Jobs, leases and attempts that have not ended, and all that was written a moment ago.
@@ -37,6 +40,7 @@ class Memory:
     def __init__(self) -> None:
         self._open: dict[tuple[str, str], list[Record]] = {}
         self._recent: deque[tuple[float, Sequence[Record]]] = deque()
+        self._recent_records = 0
 
     def keep(self, records: Sequence[Record]) -> None:
         """These are written."""
@@ -60,8 +64,11 @@ class Memory:
                     self._open.pop(("attempt", record.attempt.id), None)
         now = time.monotonic()
         self._recent.append((now, records))
-        while self._recent and self._recent[0][0] < now - _RECENT_SECONDS:
-            self._recent.popleft()
+        self._recent_records += len(records)
+        while self._recent[0][0] < now - _RECENT_SECONDS or (
+            self._recent_records > _RECENT_RECORDS and len(self._recent) > 1
+        ):
+            self._recent_records -= len(self._recent.popleft()[1])
 
     def all(self) -> list[Record]:
         """In an order in which they may be written again."""

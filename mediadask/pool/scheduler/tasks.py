@@ -57,7 +57,7 @@ class SlotTasks:
         latest = None
         for command in self._entering.values():
             alike = command.priority, command.worker, command.task.partition("-")[0]
-            if alike != latest or command.worker:
+            if alike != latest:
                 graphs.append([])
                 latest = alike
             graphs[-1].append(command)

@@ -316,6 +316,7 @@ def test_shows_of_a_class_share(pool: Pool, tmp_path: Path) -> None:
 def test_cancelling_stops_running_units_at_their_next_frame(pool: Pool, tmp_path: Path) -> None:
     job = pool.submit(md.delivery(partial(noted_after, tmp_path / "never"), range(50), name="endless"))
     see(job, units_running=2)
+    eventually(lambda: sorted(ran(tmp_path)) == [0, 1], job)
     job.cancel()
     assert job.wait(WAIT)
     assert (job.status, job.progress.fraction) == ("cancelled", 0)

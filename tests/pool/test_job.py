@@ -243,7 +243,8 @@ def test_what_was_cancelled_may_be_submitted_again_at_once(pool: Pool, tmp_path:
     see(again, units_running=2)
     gate.touch()
     assert again.result(WAIT).results == [0, 1]
-    assert sorted(ran(tmp_path)) == [0, 0, 1, 1]
+    # Told to stop while it ran, a unit runs again; where it ended before it was told, its result serves.
+    assert sorted(set(ran(tmp_path))) == [0, 1]
 
 
 def test_cancelling_one_of_two_jobs_leaves_the_other_their_units(pool: Pool, tmp_path: Path) -> None:

@@ -98,7 +98,7 @@ class _GoneError(Exception):
 
 
 def _surroundings() -> tuple[int, dict[str, str]]:
-    """Whose rights and which environment this process has now: keys of servers among them."""
+    """Return the user and the environment of this process: what a process apart has to share."""
     return os.geteuid(), dict(os.environ)
 
 

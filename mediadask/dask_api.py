@@ -8,6 +8,7 @@ names are used (`tests/test_house.py` holds it), and each function here has a te
 from __future__ import annotations
 
 import logging
+from itertools import chain, islice
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 # Dask makes graphs of these and documents the form, not the classes. Layers of our own need them.
@@ -149,19 +150,8 @@ def release_tasks(
 def tasks_without_worker(scheduler: Scheduler) -> tuple[list[TaskState], int]:
     """Tasks that wait for a slot or for a worker that fits: the first hundred, and how many there are."""
     unfit = [task for task in scheduler.unrunnable if NO_WORKER not in (task.worker_restrictions or ())]
-    sample: list[TaskState] = []
-    for task in (*unfit, *_first(scheduler.queued, 100)):
-        sample.append(task)
-        if len(sample) == 100:
-            break
+    sample = list(islice(chain(unfit, scheduler.queued), 100))
     return sample, len(scheduler.queued) + len(unfit)
-
-
-def _first(tasks: Iterable[TaskState], number: int) -> Iterator[TaskState]:
-    for position, task in enumerate(tasks):
-        if position == number:
-            return
-        yield task
 
 
 def wanted_by(task: TaskState) -> list[str]:

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from distributed import Future
 
 LIMIT = 10**10
-"""Of the worker's memory, in bytes."""
+"""The limit of the worker's memory, in bytes."""
 
 gate = threading.Event()
 """What tasks wait for: they run in this process."""

@@ -23,10 +23,10 @@ if TYPE_CHECKING:
 __all__ = ["archive_errors", "open_archive"]
 
 _MOST_CHUNK_BYTES = 4 << 30
-"""Of one picture, or of 10 seconds of sound: what is read at once."""
+"""The most bytes of one picture, or of 10 seconds of sound, that are read at once."""
 
 _MOST_COORDINATE_BYTES = 1 << 30
-"""Of a coordinate, which is read when the archive is opened: ten days of frames have 150 MB."""
+"""The most bytes of a coordinate, which is read when an archive is opened. Ten days of frames need 150 MB."""
 
 
 @contextmanager

@@ -94,7 +94,7 @@ def complaint(source: Any) -> str:
 
 
 _MOST_PIXELS = 1 << 29
-"""Of a picture: the largest sensor, 18K, has 317 million."""
+"""The most pixels of a picture. The largest sensor, 18K, has 317 million."""
 
 
 def check_size(spec: Any, url: str) -> None:

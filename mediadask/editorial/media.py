@@ -30,7 +30,7 @@ Names = Mapping[str, FileStamp] | None
 """The files of a folder by name; None where it does not say what it has."""
 
 _MOST_BYTES = 256 << 20
-"""Of a list: 50,000 clips have 80 MB."""
+"""The most bytes of a list. One of 50,000 clips has 80 MB."""
 
 _LISTED = TypeAdapter(list[ClipMetadata])
 

@@ -82,7 +82,7 @@ class TierStatus(_Described):
     """How many there should be."""
 
     price_per_hour: float
-    """Of one worker."""
+    """What one worker costs in an hour."""
 
     reclaimed: bool = False
     """Whether its owner wants all of them back."""

@@ -21,7 +21,7 @@ __all__ = ["MOST_BYTES", "Receipt", "found", "read_receipts", "receipts_json", "
 
 
 MOST_BYTES = 256 << 20
-"""Of a manifest or summary: a million frames' have 200 MB."""
+"""The most bytes of a manifest or summary. One of a million frames has 200 MB."""
 
 
 @dataclass(frozen=True)

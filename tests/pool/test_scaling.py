@@ -111,7 +111,7 @@ def test_workers_come_while_nobody_knows_what_was_spent(tmp_path: Path) -> None:
             with pool.plugin.ledger.engine.begin() as connection:
                 connection.exec_driver_sql("ALTER TABLE leases RENAME TO away")
             await pool.submit(partial(until_exists, tmp_path), 20)
-            await until(lambda: len(pool.scheduler.workers) == 2, 60)
+            await until(lambda: len(pool.scheduler.workers) == 2, 20)
 
     asyncio.run(run())
 

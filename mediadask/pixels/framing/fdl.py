@@ -27,12 +27,12 @@ NO_TEMPLATE = "none"
 """In a template's place: the framing decision is cropped, nothing is scaled."""
 
 _MOST_BYTES = 64 << 20
-"""Of a document: one with every canvas and template of a year's shows has one."""
+"""The most bytes of a document. One with every canvas and template of a year's shows is far smaller."""
 
 _LARGEST = 1e15
 
 _MOST_PIXELS = 1_000_000
-"""Of a canvas's side; what is larger is a slip of the pen, or meant to fill a memory."""
+"""The longest side of a canvas. A larger one is a slip of the pen, or meant to fill a memory."""
 
 _ALIGN = {
     None: Fraction(1, 2),

@@ -70,7 +70,7 @@ class Batch:
     """When its state began, or its current unit, if that was later."""
 
     run_seconds: float = 0.0
-    """Of its current unit on slots, until `since`."""
+    """How long its current unit has had a slot, until `since`."""
 
     paused_seconds: float = 0.0
     paused_at: float = 0.0

@@ -13,7 +13,7 @@ __all__ = ["FinishedJobs"]
 
 KEPT_JOBS = 1000
 KEPT_BYTES = 128 << 20
-"""Of all of them; the latest is kept whatever its size."""
+"""The most bytes of all of them together; the latest is kept whatever its size."""
 
 
 class FinishedJobs:

@@ -43,7 +43,7 @@ class Job(ABC):
 
     priority: str
     rank: int
-    """Of its class; lower goes first."""
+    """The rank of its class; lower goes first."""
 
     deadline: datetime | None
     submitted_at: float
@@ -310,7 +310,7 @@ class GraphJob(Job):
     """Tasks that would take a slot of any worker at once."""
 
     attempts: dict[str, Attempt] = field(default_factory=dict, repr=False)
-    """Of the tasks that are on workers, by task."""
+    """The attempts of the tasks that are on workers, by task."""
 
     is_entered: bool = False
     is_suspended: bool = False

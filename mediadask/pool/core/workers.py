@@ -48,7 +48,7 @@ class Workers:
         self._config, self._out = config, out
         self._workers: dict[str, Worker] = {}
         self.threads = 0
-        """Of all of them."""
+        """How many threads all of them have."""
 
         self.startup_seconds: dict[str, float] = {}
         """What the latest worker of each tier took to arrive."""

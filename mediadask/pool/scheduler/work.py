@@ -77,7 +77,7 @@ class WorkLeft:
         return counted[2]
 
     def _dask_tasks(self) -> dict[str, Work]:
-        """Of each job that is a graph by its id, and of all that are no job's under ""."""
+        """Count the tasks of each graph under its job's id, and those of no job under ""."""
         running = self._by_job(
             task for worker in self._scheduler.workers.values() for task in worker.processing
         )

@@ -30,7 +30,7 @@ class Lease:
     """How long it was there, once it is gone."""
 
     run_seconds: float = 0.0
-    """Of its attempts that have ended."""
+    """The seconds that its attempts which have ended ran."""
 
     unsure: float = 0
     """How many of them ended unseen, so that their seconds are an estimate."""

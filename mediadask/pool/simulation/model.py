@@ -30,7 +30,7 @@ class UnitModel:
     """It makes a checkpoint after each of them."""
 
     endings: tuple[Ending, ...] = ("done",)
-    """Of its tries in order; every further try goes like the last."""
+    """How each of its tries goes, in order; further ones go like the last."""
 
     told_seconds: float | None = None
     """What its delivery predicts."""

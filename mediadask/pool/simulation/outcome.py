@@ -45,7 +45,7 @@ class JobOutcome:
     status: EndedStatus
     turnaround_seconds: float
     waiting_seconds: float
-    """Of these, those in which none of its units ran."""
+    """How long none of its units ran."""
 
     in_time: bool | None
     """Whether it met its deadline; None without one."""
@@ -61,7 +61,7 @@ class TierOutcome:
 
     worker_hours: float
     busy_share: float
-    """Of the hours of its threads, those in which units ran."""
+    """The hours of its threads in which units ran."""
 
     cost: float
     """In the configured currency."""

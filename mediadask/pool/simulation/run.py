@@ -52,7 +52,7 @@ class Ran:
 
     events: int = 0
     seconds: float = 0.0
-    """Of virtual time."""
+    """The moment in virtual time."""
 
 
 def make_state(scenario: Scenario) -> PoolState:

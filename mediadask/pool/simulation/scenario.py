@@ -68,7 +68,7 @@ class Scenario:
     """One simulated world from its start to its end."""
 
     seed: int
-    """Of what is drawn while it runs: delays, and where tasks go."""
+    """The seed of what is drawn while it runs: delays, and where tasks go."""
 
     jobs: tuple[JobModel, ...]
     workers: tuple[WorkerModel, ...]
@@ -81,7 +81,7 @@ class Scenario:
     window: int = 2
     hang_after: float = 4.0
     budgets: tuple[tuple[str, BudgetAction], ...] = ()
-    """Of shows: each has 100 to spend."""
+    """What each show's budget of 100 does when it is spent, by show."""
 
     def config(self) -> PoolConfig:
         """The pool's settings."""

@@ -24,13 +24,13 @@ class SeenJob:
 
     model: JobModel
     rank: int
-    """Of its class, by the records."""
+    """The rank of its class, by the records."""
 
     due: float
     """Its deadline in seconds since the epoch, by the records."""
 
     asked_rank: int
-    """Of the class that a client asked for."""
+    """The rank of the class that a client asked for."""
 
     show: str
     is_open: bool = True

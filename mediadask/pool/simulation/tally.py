@@ -52,7 +52,7 @@ class Lease:
     joined_at: float
     left_at: float | None = None
     run_seconds: float = 0.0
-    """Of the attempts on it, on all its threads."""
+    """The seconds that attempts ran on all its threads."""
 
 
 @dataclass(eq=False)

@@ -35,7 +35,7 @@ _QUICK_SECONDS = 0.001
 """What a unit takes whose output is there already."""
 
 _ALMOST = 1e-9
-"""Of a frame: so near to a checkpoint is at it."""
+"""A unit within this share of a frame of its checkpoint has reached it."""
 
 
 class WorkerOwner(Protocol):

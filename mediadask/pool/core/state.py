@@ -109,6 +109,7 @@ class PoolState:
                 self.workers.leave(event, now)
             case ev.EvictWorkers():
                 for worker in event.workers:
+                    self.workers.dismiss(worker)
                     self._slots.evict(self.batches.on(worker), now)
             case ev.SubmitJob():
                 self._submit(event.spec, now)

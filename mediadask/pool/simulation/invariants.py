@@ -66,6 +66,9 @@ def before_command(seen: Onlooker, event: Event, command: Command) -> None:
             _may_send(seen, event, command)
         case commands.Instruct():
             _may_instruct(seen, event, command)
+        case commands.UnpauseWorker():
+            if seen.workers[command.worker].is_leaving:
+                raise Broken("a worker that must leave is not used again", f"{command}")
         case commands.EnterTask() if command.worker:
             batch = seen.batches.get(command.batch)
             if batch is None or batch.state != "paused" or batch.worker != command.worker:

@@ -73,7 +73,7 @@ class SimulatedGraph:
         """Those of the layer under way that have not ended."""
 
         self._withheld: dict[str, DaskTask] = {}
-        self._began: dict[str, float] = {}
+        self._began: set[str] = set()
         self._layer = 0
         self._done = 0
         self._told: GraphChanged | None = None
@@ -169,7 +169,7 @@ class SimulatedGraph:
     def started(self, task: DaskTask) -> None:
         """A task is sent to a worker."""
         if not self._is_over:
-            self._began[task.key] = self._pool.clock.seconds
+            self._began.add(task.key)
             self._pool.handle(events.GraphTaskStarted(self.job, task.key, "graph", task.worker))
 
     def ended(self, task: DaskTask) -> None:
@@ -200,7 +200,8 @@ class SimulatedGraph:
             self._off(task, "lost")
 
     def _off(self, task: DaskTask, outcome: AttemptOutcome) -> None:
-        began = self._began.pop(task.key, None)
-        if began is not None:
-            seconds = task.seconds if outcome == "done" else self._pool.clock.seconds - began
+        if task.key in self._began:
+            self._began.remove(task.key)
+            # As Dask tells: of one that did not return it knows no seconds, nor whether it had a thread.
+            seconds = task.seconds if outcome == "done" else 0.0
             self._pool.handle(events.GraphTaskEnded(self.job, task.key, outcome, seconds))

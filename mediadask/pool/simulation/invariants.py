@@ -264,7 +264,7 @@ def _ready_in(seen: Onlooker, job: JobModel, index: int) -> str | None:
     group = job.groups[index]
     members = [*group.units, *([group.finish] if group.finish is not None else [])]
     # One that another group has, too, or that has failed, may wait for reasons that are not seen from here.
-    if any(len(seen.places.get(unit.key, ())) != 1 or unit.key in seen.harm for unit in members):
+    if any(len(seen.places.get(unit.key, ())) != 1 or seen.is_suspect(unit.key) for unit in members):
         return None
     missing = [unit.key for unit in group.units if not seen.done.get(unit.key)]
     if not missing and group.finish is not None and not seen.done.get(group.finish.key):
@@ -312,7 +312,7 @@ def values_are_right(seen: Onlooker, job: str, values: list[bytes | Failure | No
 
 
 def _may_fail(seen: Onlooker, key: str) -> bool:
-    return seen.harm.get(key, 0) >= min(2, 1 + seen.config.retries)
+    return key in seen.doomed or seen.failures[key] > seen.config.retries or seen.kills[key] > 1
 
 
 def _always_fails(unit: UnitModel) -> bool:

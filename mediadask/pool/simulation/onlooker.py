@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 from mediadask.pool import history, reports
@@ -9,7 +10,7 @@ from mediadask.pool.core import commands, events
 from mediadask.pool.simulation.seen import CLOSING, FINISH, SeenBatch, SeenJob, SeenTask, SeenWorker
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Mapping
     from datetime import datetime
 
     from mediadask.pool.config import PoolConfig
@@ -22,6 +23,9 @@ if TYPE_CHECKING:
 __all__ = ["Onlooker"]
 
 _NO_DEADLINE = 9e9
+
+_SILENCE = (reports.UnitBegan, reports.OthersReturned)
+"""Reports that tell of no checkpoint."""
 
 
 class Onlooker:
@@ -43,8 +47,14 @@ class Onlooker:
         self.done: dict[str, int] = {}
         """How often the unit of each key was recorded as done."""
 
-        self.harm: dict[str, int] = {}
-        """How much has happened to units that may excuse that they fail, by key."""
+        self.kills: Counter[str] = Counter()
+        """How many workers died under the unit of each key, or were replaced because it was silent."""
+
+        self.failures: Counter[str] = Counter()
+        """How often the unit of each key has failed so that another try may succeed."""
+
+        self.doomed: set[str] = set()
+        """The keys of units of which every try fails."""
 
         self.failed: set[tuple[str, int]] = set()
         """Groups of which a unit failed in a way that another try would repeat, by job and index."""
@@ -89,6 +99,7 @@ class Onlooker:
             commands.CancelUnits: self._cancel,
             commands.PauseWorker: self._pause_worker,
             commands.UnpauseWorker: self._unpause_worker,
+            commands.ReplaceWorker: self._replace,
             commands.EndJob: self._end_job,
             commands.Write: self._write,
         }
@@ -134,6 +145,10 @@ class Onlooker:
         ranks = [job.rank for key in batch.left.values() for job in self.wanting(key)]
         return max(ranks, default=float("inf"))
 
+    def is_suspect(self, key: str) -> bool:
+        """Whether something happened to the unit that may excuse that it waits or fails."""
+        return key in self.doomed or self.failures[key] > 0 or self.kills[key] > 0
+
     def waiting(self) -> list[SeenTask]:
         """The tasks of batches that wait in Dask's queue."""
         return [task for task in self.tasks.values() if task.state == "queued"]
@@ -175,7 +190,7 @@ class Onlooker:
 
     def _refused(self, event: events.BatchRefused) -> None:
         if (batch := self.batches.get(event.batch)) is not None:
-            self._harm([batch.left[position] for position in event.failures], 2)
+            self.doomed.update(batch.left[position] for position in event.failures)
             self._forget(event.batch)
 
     def _queued(self, event: events.TaskQueued) -> None:
@@ -197,14 +212,14 @@ class Onlooker:
 
     def _failed(self, event: events.TaskFailed) -> None:
         if (batch := self._batch_of(event.task)) is not None:
-            self._harm(batch.left.values(), 2)
+            self.doomed.update(batch.left.values())
             self._forget(batch.id)
 
     def _lost(self, event: events.TaskLost) -> None:
         if event.task in self.tasks:
             self.tasks[event.task].state = "lost"
         if (batch := self._batch_of(event.task)) is not None:
-            self._forget(batch.id)
+            self._lose(batch, is_blamed=False)
 
     def _restarted(self, event: events.DaskRestarted) -> None:
         self.tasks.clear()
@@ -215,11 +230,10 @@ class Onlooker:
         self.workers[event.address] = SeenWorker(event.server_id, event.threads, self.now)
 
     def _left(self, event: events.WorkerLeft) -> None:
+        worker = self.workers.pop(event.address, None)
+        is_blamed = not event.expected and worker is not None and not worker.is_replaced
         for batch in [each for each in self.batches.values() if each.worker == event.address]:
-            if not event.expected and batch.state in ("running", "pausing"):
-                self._harm(batch.left.values(), 1)
-            self._forget(batch.id)
-        self.workers.pop(event.address, None)
+            self._lose(batch, is_blamed=is_blamed and batch.state in ("running", "pausing"))
 
     def _evicted(self, event: events.EvictWorkers) -> None:
         for worker in event.workers:
@@ -239,16 +253,18 @@ class Onlooker:
         batch = self.batches.get(event.batch)
         if batch is None or batch.worker != event.worker:
             return
+        batch.is_silent = batch.is_silent and all(isinstance(each, _SILENCE) for each in event.reports)
         for report in event.reports:
             match report:
                 case reports.UnitEnded(position, outcome):
                     if position in batch.left:
                         key = batch.left.pop(position)
                         self._off(key, batch.id)
-                        if outcome == "failed":
-                            self._harm([key], 1 if report.transient else 2)
-                            if not report.transient:
-                                self.failed |= {(job, index) for job, index, _ in self.places.get(key, ())}
+                        if outcome == "failed" and report.transient:
+                            self.failures[key] += 1
+                        elif outcome == "failed":
+                            self.doomed.add(key)
+                            self.failed |= {(job, index) for job, index, _ in self.places.get(key, ())}
                     if batch.state in ("yielding", "paused", "resuming"):
                         batch.state = "running"  # it ended while it was paused, and so did its pause
                 case reports.OthersReturned(position):
@@ -308,6 +324,10 @@ class Onlooker:
         if command.worker in self.workers:
             self.workers[command.worker].is_paused = True
 
+    def _replace(self, command: commands.ReplaceWorker) -> None:
+        if command.worker in self.workers:
+            self.workers[command.worker].is_replaced = True
+
     def _unpause_worker(self, command: commands.UnpauseWorker) -> None:
         if command.worker in self.workers:
             self.workers[command.worker].is_paused = False
@@ -322,6 +342,9 @@ class Onlooker:
                 job.rank, job.due = self.config.classes[record.priority].order, due_of(record.deadline)
             case history.JobEnded() as record:
                 self.jobs[record.job].is_open = False
+            case history.AttemptFlagged() as record:
+                if batch := self.batches.get(self.on_worker.get(record.attempt.unit, "")):
+                    batch.is_silent = True
             case history.AttemptEnded(outcome="done") as record:
                 key = record.attempt.unit
                 self.done[key] = self.done.get(key, 0) + 1
@@ -345,9 +368,10 @@ class Onlooker:
         if self.on_worker.get(key) == batch:
             del self.on_worker[key]
 
-    def _harm(self, keys: Iterable[str], by: int) -> None:
-        for key in keys:
-            self.harm[key] = self.harm.get(key, 0) + by
+    def _lose(self, batch: SeenBatch, *, is_blamed: bool) -> None:
+        if is_blamed or batch.is_silent:
+            self.kills.update(batch.left.values())
+        self._forget(batch.id)
 
 
 def due_of(deadline: datetime | None) -> float:

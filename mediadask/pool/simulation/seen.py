@@ -69,6 +69,9 @@ class SeenBatch:
     hangs: bool = False
     """Whether one of its units may make no checkpoint for ever."""
 
+    is_silent: bool = False
+    """Whether its current unit is taken to hang."""
+
     is_evicted: bool = False
     is_held: bool = False
     """Told to pause while it was resuming."""
@@ -91,3 +94,5 @@ class SeenWorker:
     joined_at: float
     is_paused: bool = False
     is_leaving: bool = False
+    is_replaced: bool = False
+    """Whether the pool has its process ended, so that no unit there is to blame for that."""

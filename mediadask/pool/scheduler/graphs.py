@@ -201,17 +201,9 @@ class DaskGraphs:
                         done=len(graph.done),
                         running=count["processing"],
                         queued=0 if graph.is_suspended else count["queued"] + count["no-worker"],
-                        demand=0 if graph.is_suspended else self._demand(graph),
+                        demand=0 if graph.is_suspended else count["queued"],
                     )
                 )
-
-    def _demand(self, graph: _Graph) -> int:
-        # Tasks that no worker fits would take no slot that is given up: they wait for a worker.
-        # Dask sends tasks that need others' results to a worker at once; there they wait for a thread.
-        tasks = map(self._scheduler.tasks.get, graph.started)
-        workers = {task.processing_on for task in tasks if task is not None and task.processing_on}
-        beyond: int = sum(max(0, len(worker.processing) - worker.nthreads) for worker in workers)
-        return graph.count["queued"] + beyond
 
     def notice(self, job: str) -> str:
         """What the user of a graph shall know: workers are there, and none may run some of its tasks."""

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from mediadask.delivery import Failure
 from mediadask.pool.core import commands, events
-from mediadask.pool.simulation.seat import value_of
+from mediadask.pool.simulation.model import value_of
 from mediadask.pool.simulation.seen import CLOSING, FINISH
 
 if TYPE_CHECKING:

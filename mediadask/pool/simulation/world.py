@@ -245,7 +245,7 @@ class World:
         if pool is self.pool and pool.client.is_open:  # else it went down with its nanny
             self.add_worker(model, address)
 
-    # As of a `WorkerOwner`.
+    # What workers do.
 
     def reported(self, worker: SimulatedWorker, batch: str, reports: tuple[Report, ...]) -> None:
         """A worker sends reports."""

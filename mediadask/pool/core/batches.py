@@ -254,6 +254,7 @@ class BatchTable:
         """A batch was told to pause for long: it is not counted on."""
         batch.is_deaf = True
         self.deaf[batch.rank] += 1
+        self._touched[batch.worker] = None
 
     def progressed(self, batch: Batch) -> None:
         """A batch's current unit has come further."""

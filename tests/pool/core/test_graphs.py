@@ -178,6 +178,27 @@ def test_what_goes_on_where_a_task_has_come_meanwhile_pauses_again() -> None:
     assert pool.running == ["a"]
 
 
+def test_a_task_that_waits_on_its_worker_displaces_when_its_graph_becomes_more_urgent() -> None:
+    pool = PlainPool()
+    pool.submit("job", ["a"])
+    pool.submit_graph("graph")
+    started(pool, "sum-1", pool.worker_of("a"))
+    pool.reprioritize("graph", "urgent")
+    pool.checkpoint()
+    assert pool.paused == ["a"]
+
+
+def test_another_pauses_for_a_task_where_one_does_not_hear() -> None:
+    pool = PlainPool(threads=2)
+    pool.submit("behind", ["deaf", "b"], priority="background")
+    pool.submit_graph("graph", priority="urgent")
+    started(pool, "sum-1")
+    told = [pool.batch_of("deaf")]
+    assert [each.batch for each in pool.done(do.Instruct)] == told
+    pool.wait(1.5)
+    assert [each.batch for each in pool.done(do.Instruct)] == [*told, pool.batch_of("b")]
+
+
 def test_a_task_takes_a_free_thread_before_it_displaces() -> None:
     pool = PlainPool(threads=2)
     pool.submit("behind", ["a"], priority="background")

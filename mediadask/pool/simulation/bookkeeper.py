@@ -105,7 +105,12 @@ class Bookkeeper:
         for worker, lease in self.leases.items():
             if lease.seconds is not None and lease.open:
                 raise Broken("an attempt ends with its worker", f"{self._attempts[next(iter(lease.open))]}")
-            running = [attempt for attempt, displaced in lease.open.items() if not displaced]
+            # A task of a graph may wait on its worker for a thread, or for data: nobody tells.
+            running = [
+                attempt
+                for attempt, displaced in lease.open.items()
+                if not displaced and self._attempts[attempt].kind != "graph"
+            ]
             if len(running) > lease.threads and lease.unsure != inf:
                 units = ", ".join(self._attempts[attempt].unit for attempt in running)
                 raise Broken(

@@ -1,7 +1,8 @@
 """Dask's scheduler as far as a pool meets it: one queue in priority order, a free slot takes the first task.
 
 It does what distributed does with ``worker-saturation: 1.0``. A task that is bound to a worker goes there at
-once, even if its threads are busy, and waits without a worker if that one is gone or paused. The tasks of a
+once, even if its threads are busy, and waits without a worker if that one is gone or paused. So is a task
+that needs others' results, which goes to the worker with the least to do. The tasks of a
 worker that leaves are queued again. A task that is released while it runs frees its slot in Dask's eyes at
 once, though its function goes on.
 """
@@ -56,6 +57,9 @@ class DaskTask:
     seconds: float = 0.0
     """What it takes, if it is a task of a graph."""
 
+    needs_results: bool = False
+    """Whether it is sent to a worker without waiting in the queue, as what needs other tasks' results is."""
+
     is_stranger: bool = False
     """Whether it is no job's."""
 
@@ -102,7 +106,7 @@ class SimulatedDask:
         """Workers with a free slot."""
 
         self._stuck: dict[str, list[DaskTask]] = {}
-        """Tasks without a worker, by the address to which they are bound."""
+        """Tasks without a worker, by the address to which they are bound, or "" for any."""
 
         self._queue: list[tuple[tuple[int, float], int, DaskTask]] = []
         self._entered = 0
@@ -154,7 +158,7 @@ class SimulatedDask:
         """A worker has registered."""
         self.workers[worker.address] = worker
         self._look_at(worker)
-        self._bring_bound(worker)
+        self._bring_stuck(worker)
         self._fill()
 
     def remove_worker(self, address: str, *, expected: bool) -> None:
@@ -187,7 +191,7 @@ class SimulatedDask:
         worker.is_running = is_running
         self._look_at(worker)
         if is_running:
-            self._bring_bound(worker)
+            self._bring_stuck(worker)
             self._fill()
 
     def forget_all(self) -> None:
@@ -203,8 +207,8 @@ class SimulatedDask:
         self.idle.clear()
 
     def _place(self, task: DaskTask) -> None:
-        if task.bound:
-            worker = self.workers.get(task.bound)
+        if task.bound or task.needs_results:
+            worker = self.workers.get(task.bound) if task.bound else self._least_busy()
             if worker is not None and worker.is_running:
                 self._start(task, worker)
             else:
@@ -229,14 +233,18 @@ class SimulatedDask:
             return next(iter(self.idle.values()))
         return list(self.idle.values())[self._choose(len(self.idle))]
 
+    def _least_busy(self) -> DaskWorker | None:
+        running = [worker for worker in self.workers.values() if worker.is_running]
+        return min(running, key=lambda worker: len(worker.processing) / worker.threads, default=None)
+
     def _fill(self) -> None:
         while self.idle and self._queue:
             _, number, task = heappop(self._queue)
             if _waits(number, task):
                 self._start(task, self._free_worker())
 
-    def _bring_bound(self, worker: DaskWorker) -> None:
-        for task in self._stuck.pop(worker.address, ()):
+    def _bring_stuck(self, worker: DaskWorker) -> None:
+        for task in [*self._stuck.pop(worker.address, ()), *self._stuck.pop("", ())]:
             if task.state == "no-worker":
                 self._start(task, worker)
 

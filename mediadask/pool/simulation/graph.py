@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import TYPE_CHECKING
 
 from mediadask.delivery import Failure
@@ -130,10 +131,15 @@ class SimulatedGraph:
 
     def tell(self) -> None:
         """How far it is, if that has changed."""
-        running = sum(task.state == "processing" for task in self._tasks.values())
-        waiting = len(self._tasks) - running
+        count = Counter(task.state for task in self._tasks.values())
+        waiting = len(self._tasks) - count["processing"] + len(self._withheld)
         told = events.GraphChanged(
-            self.job, sum(self.model.layers), self._done, running, waiting + len(self._withheld), waiting
+            self.job,
+            tasks=sum(self.model.layers),
+            done=self._done,
+            running=count["processing"],
+            queued=waiting,
+            demand=count["queued"],
         )
         if told != self._told and not self._is_over:
             self._told = told
@@ -157,7 +163,8 @@ class SimulatedGraph:
 
     def _enter(self, key: str) -> None:
         if not self._is_over:
-            task = DaskTask(key, self, self._priority, seconds=self.model.task_seconds)
+            seconds, needs_results = self.model.task_seconds, self._layer > 1
+            task = DaskTask(key, self, self._priority, seconds=seconds, needs_results=needs_results)
             self._tasks[key] = task
             self._dask.enter(task)
 

@@ -148,7 +148,11 @@ def _may_instruct(seen: Onlooker, event: Event, command: commands.Instruct) -> N
             seen.rank_of(other) < rank for other in seen.batches.values() if other.state == "resuming"
         )
         graphs = any(seen.jobs[job].rank < rank for job, demand in seen.demand.items() if demand)
-        if not (higher or resumed or graphs):
+        there = [other for other in seen.batches.values() if other.worker == batch.worker]
+        there = [other for other in there if other.state in ("running", "pausing")]
+        tasks = seen.tasks_on(batch.worker, rank)
+        crowded = tasks > 0 and tasks + len(there) > seen.workers[batch.worker].threads
+        if not (higher or resumed or graphs or crowded):
             raise Broken("nothing pauses for nobody", f"{command.batch} of rank {rank}")
 
 
@@ -177,6 +181,7 @@ def after_round(seen: Onlooker, dask: SimulatedDask) -> None:
     """
     _what_nobody_wants_is_stopped(seen)
     _highest_class_has_the_slots(seen, dask)
+    _workers_make_room(seen)
     idle = [worker for worker in dask.idle if worker in seen.workers]
     if idle and not seen.entering():
         _no_slot_idles(seen, idle)
@@ -210,7 +215,7 @@ def _highest_class_has_the_slots(seen: Onlooker, dask: SimulatedDask) -> None:
         for batch in seen.batches.values()
         if batch.state == "yielding"
         or batch.is_stopping
-        or (batch.state == "pausing" and seen.now - batch.told_at < _PATIENCE_SECONDS)
+        or (batch.state == "pausing" and not _is_deaf(seen, batch))
     )
     for rank in waiting:
         if serving and serving[-1] > rank:
@@ -222,6 +227,30 @@ def _highest_class_has_the_slots(seen: Onlooker, dask: SimulatedDask) -> None:
                 "no lower class keeps a slot that a higher one could use",
                 f"{kept[0]} of rank {running[kept[0]]} runs while a task of rank {rank} waits",
             )
+
+
+def _workers_make_room(seen: Onlooker) -> None:
+    """What waits for a thread of this very worker gets one that a lower class has there."""
+    for address, worker in seen.workers.items():
+        there = [batch for batch in seen.batches.values() if batch.worker == address]
+        resuming = [seen.lowest_rank_of(batch) for batch in there if batch.state == "resuming"]
+        if not resuming and not worker.graph_tasks:
+            continue
+        busy = [batch for batch in there if batch.state == "running" or _is_deaf(seen, batch)]
+        for batch in there:
+            rank = seen.rank_of(batch)
+            if rank == float("inf") or not _may_pause(seen, batch):
+                continue
+            waiting = seen.tasks_on(address, rank) + sum(other < rank for other in resuming)
+            if waiting and waiting + len(busy) > worker.threads:
+                raise Broken(
+                    "no lower class keeps a thread that what goes on there waits for",
+                    f"{batch.id} of rank {rank} runs on {address}",
+                )
+
+
+def _is_deaf(seen: Onlooker, batch: SeenBatch) -> bool:
+    return batch.state == "pausing" and seen.now - batch.told_at >= _PATIENCE_SECONDS
 
 
 def _is_queued(dask: SimulatedDask, key: str) -> bool:

@@ -86,6 +86,8 @@ class Onlooker:
             events.UnitsReported: self._reported,
             events.EvictWorkers: self._evicted,
             events.SpendingChanged: self._spending,
+            events.GraphTaskStarted: self._graph_task_started,
+            events.GraphTaskEnded: self._graph_task_ended,
             events.GraphChanged: self._graph_changed,
             events.GraphForgotten: self._graph_gone,
             events.GraphEnded: self._graph_gone,
@@ -148,6 +150,11 @@ class Onlooker:
     def is_suspect(self, key: str) -> bool:
         """Whether something happened to the unit that may excuse that it waits or fails."""
         return key in self.doomed or self.failures[key] > 0 or self.kills[key] > 0
+
+    def tasks_on(self, worker: str, before: float) -> int:
+        """How many tasks of graphs of a higher class than this rank a worker has."""
+        there = self.workers[worker].graph_tasks.values() if worker in self.workers else ()
+        return sum(self.jobs[job].rank < before for job in there)
 
     def waiting(self) -> list[SeenTask]:
         """The tasks of batches that wait in Dask's queue."""
@@ -248,6 +255,17 @@ class Onlooker:
 
     def _graph_gone(self, event: events.GraphForgotten | events.GraphEnded) -> None:
         self.demand.pop(event.job, None)
+        for worker in self.workers.values():
+            for task in [task for task, job in worker.graph_tasks.items() if job == event.job]:
+                del worker.graph_tasks[task]
+
+    def _graph_task_started(self, event: events.GraphTaskStarted) -> None:
+        if event.worker in self.workers:
+            self.workers[event.worker].graph_tasks[event.task] = event.job
+
+    def _graph_task_ended(self, event: events.GraphTaskEnded) -> None:
+        for worker in self.workers.values():
+            worker.graph_tasks.pop(event.task, None)
 
     def _reported(self, event: events.UnitsReported) -> None:
         batch = self.batches.get(event.batch)

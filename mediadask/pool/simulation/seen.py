@@ -92,6 +92,9 @@ class SeenWorker:
     server_id: str
     threads: int
     joined_at: float
+    graph_tasks: dict[str, str] = field(default_factory=dict)
+    """The jobs of tasks of graphs that it has, by task. They may have a thread, or wait for one."""
+
     is_paused: bool = False
     is_leaving: bool = False
     is_replaced: bool = False

@@ -8,9 +8,11 @@ import sys
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Protocol
 
+import dask
 import fsspec
 import pytest
 from distributed import LocalCluster
+from distributed.utils import get_mp_context
 from hypothesis import settings
 
 # The hundreds of processes that tests start read the package's bytecode: compiling takes each a second.
@@ -39,6 +41,37 @@ def _own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
         patch.setenv("MEDIADASK_CACHE", str(tmp_path_factory.mktemp("cache")))
         # The ledger of every pool a test opens, unless it says otherwise.
         patch.setenv("XDG_DATA_HOME", str(tmp_path_factory.mktemp("data")))
+        yield
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _forked_workers(_own_cache: None) -> Iterator[None]:
+    """Workers of pools in this process are forked from one that has imported what they need, as in Dask's own tests.
+
+    Each would import for half a second. What users start is started as they start it: commands, scripts and
+    pools that stay run in processes of their own, which know nothing of this setting. Nor do forked workers know
+    of variables that a test sets: those of the session count, and a test that needs others takes `spawned_workers`.
+    """
+    with dask.config.set({"distributed.worker.multiprocessing-method": "forkserver"}):
+        context = get_mp_context()  # which names modules of its own
+        context.set_forkserver_preload(_IMPORTED_BY_WORKERS)
+        yield
+
+
+_IMPORTED_BY_WORKERS = [
+    "distributed",
+    "mediadask.pool.worker",
+    "mediadask.pool.guard",
+    "pytest",
+    "pandas",
+    "sqlalchemy",
+]
+
+
+@pytest.fixture
+def spawned_workers() -> Iterator[None]:
+    """Workers of pools in this process are started as users' are: each with the variables of the moment."""
+    with dask.config.set({"distributed.worker.multiprocessing-method": "spawn"}):
         yield
 
 

@@ -26,6 +26,15 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
+_IMPORTED_BY_WORKERS = (
+    "distributed",
+    "mediadask.pool.worker",
+    "mediadask.pool.guard",
+    "pytest",
+    "pandas",
+    "sqlalchemy",
+)
+
 settings.register_profile("any machine", deadline=None)  # no test asserts on wall-clock time
 settings.load_profile("any machine")
 
@@ -46,26 +55,17 @@ def _own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
 
 @pytest.fixture(autouse=True, scope="session")
 def _forked_workers(_own_cache: None) -> Iterator[None]:
-    """Workers of pools in this process are forked from one that has imported what they need, as in Dask's own tests.
+    """Workers of pools in this process are forked from one that has imported what they need.
 
-    Each would import for half a second. What users start is started as they start it: commands, scripts and
-    pools that stay run in processes of their own, which know nothing of this setting. Nor do forked workers know
-    of variables that a test sets: those of the session count, and a test that needs others takes `spawned_workers`.
+    Dask's own tests do so, too: each worker would import for half a second. What users start is started as
+    they start it: commands, scripts and pools that stay run in processes of their own, which know nothing of
+    this setting. Forked workers have the variables that were set as the first of them started; a test that
+    sets others for them takes `spawned_workers`.
     """
     with dask.config.set({"distributed.worker.multiprocessing-method": "forkserver"}):
         context = get_mp_context()  # which names modules of its own
-        context.set_forkserver_preload(_IMPORTED_BY_WORKERS)
+        context.set_forkserver_preload([*_IMPORTED_BY_WORKERS])
         yield
-
-
-_IMPORTED_BY_WORKERS = [
-    "distributed",
-    "mediadask.pool.worker",
-    "mediadask.pool.guard",
-    "pytest",
-    "pandas",
-    "sqlalchemy",
-]
 
 
 @pytest.fixture

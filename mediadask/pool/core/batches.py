@@ -205,9 +205,13 @@ class BatchTable:
         return number, sum(seconds for other, seconds in self.waiting_seconds.items() if other <= rank)
 
     def take_touched(self) -> dict[str, None]:
-        """The workers on which some batch has changed its state or its rank since the last call."""
+        """The workers on which something has changed since the last call."""
         touched, self._touched = self._touched, {}
         return touched
+
+    def touch(self, worker: str) -> None:
+        """Something else has changed on a worker."""
+        self._touched[worker] = None
 
     def add(self, batch: Batch, now: float) -> None:
         """A batch is on its way into Dask."""

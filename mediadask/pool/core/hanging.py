@@ -131,7 +131,7 @@ class HangWatch:
             worker.paused_at = now.seconds
             self._out.append(PauseWorker(worker.address))
             self._slots.evict([each for each in self._table.on(worker.address) if each not in hanging], now)
-        others = len(self._table.on(worker.address)) - len(hanging) + worker.graph_tasks + foreign
+        others = len(self._table.on(worker.address)) - len(hanging) + worker.graphs.total() + foreign
         if not others or now.seconds - worker.paused_at > OTHERS_SECONDS:
             worker.replaced_because = _EXCUSE
             self._out.append(ReplaceWorker(worker.address, next(iter(hanging)).hangs))

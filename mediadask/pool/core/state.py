@@ -64,7 +64,7 @@ class PoolState:
         attempts = Attempts(predictor, new_id, self._out)
         self._slots = Slots(self.batches, self.workers, attempts, self._out)
         self._deliveries = Deliveries(config, predictor, self.batches, self.workers, self._slots, self._out)
-        self._graphs = Graphs(self.workers, attempts, self._out)
+        self._graphs = Graphs(self.batches, self.workers, attempts, self._out)
         self._runners: dict[type[Job], JobRunner[Any]] = {
             DeliveryJob: self._deliveries,
             GraphJob: self._graphs,

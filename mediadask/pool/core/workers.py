@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections import Counter
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from mediadask.pool import history
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from mediadask.pool.core.clock import Now
     from mediadask.pool.core.commands import Command
     from mediadask.pool.core.events import WorkerJoined, WorkerLeft
+    from mediadask.pool.core.jobs import GraphJob
 
 __all__ = ["Worker", "Workers"]
 
@@ -37,8 +39,8 @@ class Worker:
     paused_at: float | None = None
     """When it got no more work because a unit hangs there."""
 
-    graph_tasks: int = 0
-    """Tasks of jobs' graphs that it has."""
+    graphs: Counter[GraphJob] = field(default_factory=Counter)
+    """The jobs of whose graphs it has tasks, and how many. Those that wait for data have no thread yet."""
 
 
 class Workers:

@@ -22,9 +22,8 @@ from mediadask.errors import MediaError
 from mediadask.pool.config import load_config
 from mediadask.pool.core import Now, PoolState
 from mediadask.pool.core.commands import Write
-from mediadask.pool.core.events import DaskRestarted, UnitsReported, WorkerJoined, WorkerLeft
+from mediadask.pool.core.events import DaskRestarted, WorkerJoined, WorkerLeft
 from mediadask.pool.history import JobEnded, new_id, utc_now
-from mediadask.pool.reports import from_wire
 from mediadask.pool.scaling.local_workers import LocalWorkers
 from mediadask.pool.scheduler.driver import Driver
 from mediadask.pool.scheduler.planning import job_spec
@@ -120,7 +119,9 @@ class PoolPlugin(SchedulerPlugin):
         self._metrics = metrics.PoolMetrics(self.view)
         self.services = Services(scheduler, self.driver, self.scaler, self.watchdog, self.ledger, self.view)
 
-        dask_api.hear_from_workers(scheduler, REPORTS, self.report)
+        scheduler.add_plugin(self.driver, name=self.driver.name)
+        opened.callback(scheduler.remove_plugin, self.driver.name)
+        dask_api.hear_from_workers(scheduler, REPORTS, self.driver.report)
         dask_api.hear_from_workers(scheduler, READY, self.ready)
         for worker in list(scheduler.workers):
             self.add_worker(scheduler, worker)
@@ -185,15 +186,7 @@ class PoolPlugin(SchedulerPlugin):
                 self.ledger.record(command.record)
         await asyncio.to_thread(self.ledger.close)
 
-    # Dask's hooks, and what workers tell.
-
-    def transition(self, key: Any, start: str, finish: str, *args: Any, **kwargs: Any) -> None:
-        """A Dask task has changed its state."""
-        self.driver.transition(key, start, finish, kwargs)
-
-    def report(self, worker: str, batch: str, reports: list[list[Any]]) -> None:
-        """A worker reports what became of units."""
-        self.driver.handle(UnitsReported(worker, batch, from_wire(worker, reports)))
+    # Workers that come and go.
 
     def add_worker(self, scheduler: Scheduler, worker: str) -> None:
         """A worker has come: it gets no task before it has said that it can run units."""

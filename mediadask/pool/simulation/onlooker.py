@@ -123,13 +123,13 @@ class Onlooker:
             case ev.GraphTaskStarted(id, task, _, worker) if worker in self.workers:
                 self.workers[worker].graph_tasks[task] = id
             case ev.GraphTaskEnded(_, task):
-                for worker in self.workers.values():
-                    worker.graph_tasks.pop(task, None)
+                for there in self.workers.values():
+                    there.graph_tasks.pop(task, None)
             case ev.GraphForgotten(id) | ev.GraphEnded(id):
                 self.demand.pop(id, None)
-                for worker in self.workers.values():
-                    there = worker.graph_tasks.items()
-                    worker.graph_tasks = {task: job for task, job in there if job != id}
+                for there in self.workers.values():
+                    tasks = there.graph_tasks.items()
+                    there.graph_tasks = {task: job for task, job in tasks if job != id}
 
     def saw_command(self, command: Command) -> None:
         """The state wants something done."""

@@ -14,7 +14,6 @@ from mediadask.pool.simulation.graph import SimulatedGraph, Strangers
 from mediadask.pool.simulation.model import planned
 
 if TYPE_CHECKING:
-
     from mediadask.pool.core.clock import Now
     from mediadask.pool.core.commands import Command
     from mediadask.pool.core.events import Event, PlannedGroup
@@ -140,11 +139,11 @@ class SimulatedPool:
             case do.ReleaseTask(task):
                 self.client.send(self.dask.release, task)
             case do.Instruct(address, batch, instruction) if address in self.workers:
-                worker, stream = self.workers[address]
-                stream.send(worker.instruct, batch, instruction)
+                there, stream = self.workers[address]
+                stream.send(there.instruct, batch, instruction)
             case do.CancelUnits(address, batch, positions) if address in self.workers:
-                worker, stream = self.workers[address]
-                stream.send(worker.cancel, batch, positions)
+                there, stream = self.workers[address]
+                stream.send(there.cancel, batch, positions)
             case do.PauseWorker(worker):
                 self._paused[worker] = None
                 self.dask.set_running(worker, False)
@@ -155,8 +154,8 @@ class SimulatedPool:
                 self._world.replace_worker(worker, reason)
             case do.PlanGroups():
                 self._plan(command)
-            case do.StartGraph(job, priority):
-                graph = SimulatedGraph(self, job, self.jobs[job].graph, priority, self._graphs_entered)
+            case do.StartGraph(job, priority) if (model := self.jobs[job].graph) is not None:
+                graph = SimulatedGraph(self, job, model, priority, self._graphs_entered)
                 self.graphs[job] = graph
                 self._graphs_entered += 1
                 self.client.send(graph.enter)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from heapq import heappop, heappush
 from math import ceil
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from mediadask.pool.reports import (
     BatchDone,
@@ -396,7 +396,3 @@ class SimulatedWorker:
 
     def _is_current(self, seat: Seat, epoch: int) -> bool:
         return self.is_alive and seat.epoch == epoch
-
-    def running(self) -> list[Any]:
-        """The seats that hold a slot."""
-        return [seat for seat in self.seats.values() if seat.task is not None]

@@ -226,6 +226,7 @@ FORMATS = {"fsspec", "fileseq", "imageio", "PIL", "OpenImageIO", "opentimelineio
     [
         ("cli", ARRAYS | FORMATS | {"numpy", "av", "rich"}),
         ("render.proxy", ARRAYS | {"imageio", "fsspec"}),
+        ("render.store", ARRAYS - {"zarr", "dask"}),
         ("editorial.pull", ARRAYS | FORMATS),
         ("editorial.trim", ARRAYS | FORMATS),
     ],

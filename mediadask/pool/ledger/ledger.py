@@ -199,11 +199,12 @@ class Ledger:
         orphans = []
         for row in sorted(taken, key=lambda job: job.submitted):
             if self._key.has_signed(row.job, row.payload or b"", row.signature):
-                fields = row.job, row.name, row.show, row.priority, row.deadline
+                priority = row.own_priority or row.priority  # whether its budget is spent will be seen again
+                fields = row.job, row.name, row.show, priority, row.deadline
                 orphans.append(OrphanedJob(*fields, row.submitted, row.payload))
                 self.record(
                     JobSubmitted(
-                        job=row.job, name=row.name, show=row.show, kind=row.kind, priority=row.priority,
+                        job=row.job, name=row.name, show=row.show, kind=row.kind, priority=priority,
                         deadline=row.deadline, groups=row.groups, payload=row.payload, at=row.submitted,
                     )
                 )  # fmt: skip

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -263,6 +264,33 @@ def test_a_worker_that_is_retired_hands_its_units_on(pool: Pool, tmp_path: Path)
     pool.client.retire_workers([address])
     (tmp_path / "go").touch()
     assert job.result(WAIT).results == [0, 1]
+
+
+def last_frame(folder: Path, number: int) -> int:
+    """After its last checkpoint: it ends before it hears that its worker leaves."""
+    with (folder / f"pids {number}").open("a") as pids:
+        pids.write(f"{os.getpid()}\n")
+    while not (folder / "go").exists():
+        time.sleep(0.005)
+    return number
+
+
+def test_what_ends_on_a_worker_that_is_retired_is_not_done_again(pool: Pool, tmp_path: Path) -> None:
+    job = pool.submit(md.delivery(partial(last_frame, tmp_path), range(2), name="work"))
+    eventually(lambda: pids(tmp_path, 0) and pids(tmp_path, 1))
+    addresses = list(pool.client.scheduler_info()["workers"])
+    with ThreadPoolExecutor(1) as other:
+        retired = other.submit(pool.client.retire_workers, addresses[:1])
+        eventually(lambda: "closing_gracefully" in statuses(pool).values())
+        (tmp_path / "go").touch()
+        assert [*retired.result(WAIT)] == addresses[:1]
+    assert job.result(WAIT).results == [0, 1]
+    assert [len(pids(tmp_path, number)) for number in range(2)] == [1, 1]
+
+
+def statuses(pool: Pool) -> dict[str, str]:
+    workers = pool.client.scheduler_info()["workers"]
+    return {address: worker["status"] for address, worker in workers.items()}
 
 
 def test_what_stood_aside_or_had_resumed_on_a_retired_worker_is_given_back_not_lost(tmp_path: Path) -> None:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Collection, Hashable, Iterable, Iterator
     from contextlib import AbstractContextManager
 
-    from distributed import Client, Scheduler, Worker
+    from distributed import Client, LocalCluster, Scheduler, Worker
     from distributed.scheduler import TaskState
     from tornado.web import Application
 
@@ -33,6 +33,7 @@ __all__ = [
     "array_getter",
     "bind_tasks",
     "client_generation",
+    "close_cluster",
     "empty_before_retiring",
     "executor_of",
     "give_back_tasks",
@@ -277,6 +278,14 @@ def serve_target(scheduler: Scheduler, target: Callable[..., int]) -> None:
 def hear_from_workers(scheduler: Scheduler, op: str, function: Callable[..., None]) -> None:
     """Call a function with the worker's address and the fields of each message of this kind."""
     scheduler.stream_handlers[op] = function
+
+
+def close_cluster(cluster: LocalCluster) -> None:
+    """Close a cluster of this process. One whose scheduler has ended would look for it half a minute."""
+    if cluster.scheduler.status.name in ("closing", "closed"):
+        cluster.sync(cluster.scheduler.finished)
+        cluster.shutdown_scheduler = False
+    cluster.close()
 
 
 def pages(server: Scheduler | Worker) -> Application:

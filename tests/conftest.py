@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 _IMPORTED_BY_WORKERS = (
     "distributed",
-    "mediadask.pool.worker",
+    "mediadask.pool.worker.runner",
     "mediadask.pool.guard",
     "pytest",
     "pandas",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import operator
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack
 from typing import TYPE_CHECKING, Any
 
@@ -12,7 +13,7 @@ import dask
 import dask.array as da
 import numpy as np
 import pytest
-from distributed import Client, Scheduler, SchedulerPlugin, Worker
+from distributed import Client, LocalCluster, Scheduler, SchedulerPlugin, Status, Worker
 from tornado.httpclient import AsyncHTTPClient
 
 from mediadask import dask_api
@@ -446,6 +447,15 @@ async def test_add_dashboard_page(cluster: Cluster) -> None:
     assert 'href="status"' in await page(cluster, "/ours")
     (document,) = seen
     assert callable(document.add_root)
+
+
+def test_close_cluster() -> None:
+    patience = {"distributed.comm.timeouts.connect": "100s"}
+    with dask.config.set(patience), ThreadPoolExecutor(1) as thread:
+        cluster = LocalCluster(n_workers=0, host="127.0.0.1", dashboard_address="127.0.0.1:0")
+        cluster.sync(cluster.scheduler.close)
+        thread.submit(dask_api.close_cluster, cluster).result(60)
+    assert cluster.status == Status.closed
 
 
 # On a worker.

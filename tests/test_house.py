@@ -28,7 +28,7 @@ MEDIA = [
     {"accessor", "xarray_engine"},
     {"editorial"},
 ]
-DOOR = {"errors", "checkpoint", "delivery", "dask_api", "text"}
+DOOR = {"errors", "checkpoint", "delivery", "dask_api", "lazy", "text"}
 TOP = {"__init__", "cli", "demo"}
 
 POOL = [

@@ -206,9 +206,9 @@ class Displacement:
             self._slots.resume(batch, now)
         # What waits for a slot of this very worker: a lower class that took it makes room.
         going = [(batch.rank, batch.job.id) for batch in batches if batch.state == "resuming"]
-        stay = [each for each in batches if each.state == "running" or each.is_deaf]
+        stay = [each for each in batches if each.state in ("running", "leaving") or each.is_deaf]
         victims = sorted(
-            (each for each in stay if not each.is_deaf), key=lambda each: (-each.rank, each.step)
+            (each for each in stay if each.state == "running"), key=lambda each: (-each.rank, each.step)
         )
         for rank, job in sorted([*going, *tasks])[max(0, threads - len(stay)) :]:
             if victims and victims[0].rank > rank:

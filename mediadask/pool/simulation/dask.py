@@ -16,29 +16,24 @@ from typing import TYPE_CHECKING, Literal, Protocol
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["DaskTask", "DaskWorker", "SimulatedDask", "TaskOwner"]
+__all__ = ["DaskTask", "DaskWorker", "SimulatedDask", "TaskOwner", "TaskState"]
 
 ALLOWED_FAILURES = 3
 """So many workers may die under a task before Dask gives it up, as by its own default."""
 
 
+TaskState = Literal["new", "queued", "processing", "no-worker", "ended", "failed", "lost", "forgotten"]
+
+
 class TaskOwner(Protocol):
     """Who entered tasks, and is told of them as a scheduler's plugin is."""
 
-    def queued(self, task: DaskTask) -> None:
-        """The task waits in the queue."""
+    def transition(self, task: DaskTask, finish: TaskState, error: str = "") -> None:
+        """A task waits in the queue, got a slot, has ended, was given up, or lost its worker.
 
-    def started(self, task: DaskTask) -> None:
-        """The task got a slot; what is sent to its worker now arrives before it."""
-
-    def ended(self, task: DaskTask) -> None:
-        """The task has ended, and its slot is free."""
-
-    def failed(self, task: DaskTask, error: str) -> None:
-        """Dask gave the task up."""
-
-    def lost(self, task: DaskTask) -> None:
-        """The task lost its worker, and is about to be queued again."""
+        What is sent to its worker when it got a slot arrives before it. One that lost its worker is about to
+        be queued again.
+        """
 
 
 @dataclass(eq=False, slots=True)
@@ -66,7 +61,7 @@ class DaskTask:
     number: int = 0
     """In the order of entry."""
 
-    state: Literal["new", "queued", "processing", "no-worker", "ended", "failed", "forgotten"] = "new"
+    state: TaskState = "new"
     worker: str = ""
     deaths: int = 0
 
@@ -148,9 +143,9 @@ class SimulatedDask:
         task.state = "ended"
         if error:
             task.state = "failed"
-            task.owner.failed(task, error)
+            task.owner.transition(task, "failed", error)
         else:
-            task.owner.ended(task)
+            task.owner.transition(task, "ended")
         self._look_at(worker)
         self._fill()
 
@@ -175,9 +170,9 @@ class SimulatedDask:
         for task in tasks:
             if task.deaths > ALLOWED_FAILURES:
                 task.state = "failed"
-                task.owner.failed(task, "KilledWorker")
+                task.owner.transition(task, "failed", "KilledWorker")
             else:
-                task.owner.lost(task)
+                task.owner.transition(task, "lost")
                 self._place(task)
         for task in ended:
             task.worker = ""
@@ -199,7 +194,7 @@ class SimulatedDask:
         for task in list(self.tasks.values()):
             if task.state == "processing":
                 del self.workers[task.worker].processing[task.key]
-                task.owner.lost(task)
+                task.owner.transition(task, "lost")
             task.state = "forgotten"
         self.tasks.clear()
         self._queue.clear()
@@ -219,13 +214,13 @@ class SimulatedDask:
         else:
             task.state = "queued"
             heappush(self._queue, (task.priority, task.number, task))
-            task.owner.queued(task)
+            task.owner.transition(task, "queued")
 
     def _start(self, task: DaskTask, worker: DaskWorker) -> None:
         task.state, task.worker = "processing", worker.address
         worker.processing[task.key] = task
         self._look_at(worker)
-        task.owner.started(task)
+        task.owner.transition(task, "processing")
         worker.compute(task)
 
     def _free_worker(self) -> DaskWorker:

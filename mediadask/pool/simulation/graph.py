@@ -6,13 +6,13 @@ from collections import Counter
 from typing import TYPE_CHECKING
 
 from mediadask.delivery import Failure
-from mediadask.pool.core import events
+from mediadask.pool.core import events as ev
 from mediadask.pool.simulation.dask import DaskTask
 
 if TYPE_CHECKING:
     from mediadask.pool.core.events import GraphChanged
     from mediadask.pool.history import AttemptOutcome
-    from mediadask.pool.simulation.dask import SimulatedDask
+    from mediadask.pool.simulation.dask import SimulatedDask, TaskState
     from mediadask.pool.simulation.model import GraphModel
     from mediadask.pool.simulation.pool import SimulatedPool
 
@@ -41,18 +41,10 @@ class Strangers:
         there = self._dask.workers.get(worker)
         return 0 if there is None else sum(task.owner is self for task in there.processing.values())
 
-    def ended(self, task: DaskTask) -> None:
-        """As of a `TaskOwner`: nobody keeps its result."""
-        self._dask.release(task.key)
-
-    def failed(self, task: DaskTask, error: str) -> None:
-        """As of a `TaskOwner`: nobody asks why."""
-        self._dask.release(task.key)
-
-    def queued(self, task: DaskTask) -> None:
-        """As of a `TaskOwner`: nobody is told."""
-
-    started = lost = queued
+    def transition(self, task: DaskTask, finish: TaskState, error: str = "") -> None:
+        """As of a `TaskOwner`: nobody keeps a result, or asks why there is none."""
+        if finish in ("ended", "failed"):
+            self._dask.release(task.key)
 
 
 class SimulatedGraph:
@@ -127,13 +119,13 @@ class SimulatedGraph:
         """Dask knows nothing of it any more."""
         if not self._is_over:
             self._is_over = True
-            self._pool.handle(events.GraphForgotten(self.job))
+            self._pool.handle(ev.GraphForgotten(self.job))
 
     def tell(self) -> None:
         """How far it is, if that has changed."""
         count = Counter(task.state for task in self._tasks.values())
         waiting = len(self._tasks) - count["processing"] + len(self._withheld)
-        told = events.GraphChanged(
+        told = ev.GraphChanged(
             self.job,
             tasks=sum(self.model.layers),
             done=self._done,
@@ -149,9 +141,7 @@ class SimulatedGraph:
         if self._is_over:
             return
         if self._layer == len(self.model.layers):
-            self._is_over = True
-            self._pool.graphs.pop(self.job, None)
-            self._pool.handle(events.GraphEnded(self.job, b"graph"))
+            self._end(b"graph")
             return
         self._layer += 1
         for number in range(self.model.layers[self._layer - 1]):
@@ -168,47 +158,37 @@ class SimulatedGraph:
             self._tasks[key] = task
             self._dask.enter(task)
 
-    # As of a `TaskOwner`.
+    def transition(self, task: DaskTask, finish: TaskState, error: str = "") -> None:
+        """As of a `TaskOwner`."""
+        match finish:
+            case _ if self._is_over:
+                pass
+            case "processing":
+                self._began.add(task.key)
+                self._pool.handle(ev.GraphTaskStarted(self.job, task.key, "graph", task.worker))
+            case "ended":
+                self._off(task, "done")
+                del self._tasks[task.key]
+                self._done += 1
+                self._dask.release(task.key)
+                if not self._tasks and not self._withheld:
+                    self._next_layer()
+            case "lost":
+                self._off(task, "lost")
+            case "failed":
+                self._off(task, "failed")
+                for key in list(self._tasks):
+                    self._pool.clock.after(0.0, self._dask.release, key)
+                self._end(Failure(error, "KilledWorker"))
 
-    def queued(self, task: DaskTask) -> None:
-        """Nobody is told before the next round."""
-
-    def started(self, task: DaskTask) -> None:
-        """A task is sent to a worker."""
-        if not self._is_over:
-            self._began.add(task.key)
-            self._pool.handle(events.GraphTaskStarted(self.job, task.key, "graph", task.worker))
-
-    def ended(self, task: DaskTask) -> None:
-        """A task has ended."""
-        if self._is_over:
-            return
-        self._off(task, "done")
-        del self._tasks[task.key]
-        self._done += 1
-        self._dask.release(task.key)
-        if not self._tasks and not self._withheld:
-            self._next_layer()
-
-    def failed(self, task: DaskTask, error: str) -> None:
-        """A task was given up, and with it the graph."""
-        if self._is_over:
-            return
-        self._off(task, "failed")
+    def _end(self, value: bytes | Failure) -> None:
         self._is_over = True
         self._pool.graphs.pop(self.job, None)
-        for key in list(self._tasks):
-            self._pool.clock.after(0.0, self._dask.release, key)
-        self._pool.handle(events.GraphEnded(self.job, Failure(error, "KilledWorker")))
-
-    def lost(self, task: DaskTask) -> None:
-        """A task lost its worker."""
-        if not self._is_over:
-            self._off(task, "lost")
+        self._pool.handle(ev.GraphEnded(self.job, value))
 
     def _off(self, task: DaskTask, outcome: AttemptOutcome) -> None:
         if task.key in self._began:
             self._began.remove(task.key)
             # As Dask tells: of one that did not return it knows no seconds, nor whether it had a thread.
             seconds = task.seconds if outcome == "done" else 0.0
-            self._pool.handle(events.GraphTaskEnded(self.job, task.key, outcome, seconds))
+            self._pool.handle(ev.GraphTaskEnded(self.job, task.key, outcome, seconds))

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from mediadask.delivery import Failure
 from mediadask.pool.core import commands as do
-from mediadask.pool.core import events
+from mediadask.pool.core import events as ev
 from mediadask.pool.core.events import Round
 from mediadask.pool.simulation.clock import Stream
 from mediadask.pool.simulation.dask import DaskTask, SimulatedDask
@@ -14,14 +14,12 @@ from mediadask.pool.simulation.graph import SimulatedGraph, Strangers
 from mediadask.pool.simulation.model import planned
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from mediadask.pool.core.clock import Now
     from mediadask.pool.core.commands import Command
     from mediadask.pool.core.events import Event, PlannedGroup
-    from mediadask.pool.simulation.clock import Clock
-    from mediadask.pool.simulation.model import JobModel, Timing
+    from mediadask.pool.simulation.dask import TaskState
     from mediadask.pool.simulation.worker import SimulatedWorker
+    from mediadask.pool.simulation.world import World
 
 __all__ = ["Handles", "Observer", "SimulatedPool"]
 
@@ -44,36 +42,13 @@ class Observer(Protocol):
 
 
 class SimulatedPool:
-    """One process of a scheduler, from its start to its end.
+    """One process of a scheduler, from its start to its end."""
 
-    Parameters
-    ----------
-    jobs
-        What may be submitted, by id.
-    delay_seconds
-        Draws what a message takes.
-    replace_worker
-        Ends a worker's process.
-    choose
-        As of `SimulatedDask`.
-    """
-
-    def __init__(
-        self,
-        state: Handles,
-        clock: Clock,
-        timing: Timing,
-        jobs: dict[str, JobModel],
-        observer: Observer | None,
-        *,
-        delay_seconds: Callable[[], float],
-        replace_worker: Callable[[str, str], None],
-        choose: Callable[[int], int] | None = None,
-    ) -> None:
-        self.state, self.clock, self.jobs = state, clock, jobs
-        self._timing, self._observer, self._replace_worker = timing, observer, replace_worker
-        self.dask = SimulatedDask(choose)
-        self.client = Stream(clock, delay_seconds)
+    def __init__(self, state: Handles, world: World) -> None:
+        self.state, self.clock, self.jobs = state, world.clock, world.jobs
+        self._world = world
+        self.dask = SimulatedDask(world.choose)
+        self.client = Stream(world.clock, world.delay)
         """By which tasks enter and are released."""
 
         self.workers: dict[str, tuple[SimulatedWorker, Stream]] = {}
@@ -90,7 +65,7 @@ class SimulatedPool:
 
         self._round = 0
         self._round_at = float("inf")
-        self._wake(timing.round_seconds)
+        self._wake(world.timing.round_seconds)
 
     def handle(self, event: Event) -> None:
         """Something has happened."""
@@ -98,8 +73,8 @@ class SimulatedPool:
             return
         now = self.clock.now()
         told = self.state.handle(event, now)
-        if self._observer is not None:
-            self._observer.saw(event, told, now)
+        if self._world.observer is not None:
+            self._world.observer.saw(event, told, now)
         for command in told:
             if isinstance(command, do.SendUnits):
                 self._send(command)
@@ -115,7 +90,7 @@ class SimulatedPool:
         """A client restarts the cluster."""
         self.dask.forget_all()
         graphs, self.graphs = list(self.graphs.values()), {}
-        self.handle(events.DaskRestarted())
+        self.handle(ev.DaskRestarted())
         for graph in graphs:
             graph.forget()
 
@@ -139,29 +114,21 @@ class SimulatedPool:
         for command in told:
             self._carry_out(command)
         self._round_at = float("inf")
-        self._wake(self._timing.round_seconds)
+        self._wake(self._world.timing.round_seconds)
 
-    # Tasks of batches: what Dask tells of them.
-
-    def queued(self, task: DaskTask) -> None:
-        """As of a `TaskOwner`."""
-        self.handle(events.TaskQueued(task.key))
-
-    def started(self, task: DaskTask) -> None:
-        """As of a `TaskOwner`."""
-        self.handle(events.TaskStarted(task.key, task.worker))
-
-    def ended(self, task: DaskTask) -> None:
-        """As of a `TaskOwner`."""
-        self.handle(events.TaskEnded(task.key))
-
-    def failed(self, task: DaskTask, error: str) -> None:
-        """As of a `TaskOwner`."""
-        self.handle(events.TaskFailed(task.key, error))
-
-    def lost(self, task: DaskTask) -> None:
-        """As of a `TaskOwner`."""
-        self.handle(events.TaskLost(task.key))
+    def transition(self, task: DaskTask, finish: TaskState, error: str = "") -> None:
+        """As of a `TaskOwner`: a task by which a batch takes a slot."""
+        match finish:
+            case "queued":
+                self.handle(ev.TaskQueued(task.key))
+            case "processing":
+                self.handle(ev.TaskStarted(task.key, task.worker))
+            case "ended":
+                self.handle(ev.TaskEnded(task.key))
+            case "failed":
+                self.handle(ev.TaskFailed(task.key, error))
+            case "lost":
+                self.handle(ev.TaskLost(task.key))
 
     # Commands.
 
@@ -172,11 +139,11 @@ class SimulatedPool:
             case do.ReleaseTask(task):
                 self.client.send(self.dask.release, task)
             case do.Instruct(address, batch, instruction) if address in self.workers:
-                worker, stream = self.workers[address]
-                stream.send(worker.instruct, batch, instruction)
+                there, stream = self.workers[address]
+                stream.send(there.instruct, batch, instruction)
             case do.CancelUnits(address, batch, positions) if address in self.workers:
-                worker, stream = self.workers[address]
-                stream.send(worker.cancel, batch, positions)
+                there, stream = self.workers[address]
+                stream.send(there.cancel, batch, positions)
             case do.PauseWorker(worker):
                 self._paused[worker] = None
                 self.dask.set_running(worker, False)
@@ -184,11 +151,11 @@ class SimulatedPool:
                 self._paused.pop(worker, None)
                 self.dask.set_running(worker, True)
             case do.ReplaceWorker(worker, reason):
-                self._replace_worker(worker, reason)
+                self._world.replace_worker(worker, reason)
             case do.PlanGroups():
                 self._plan(command)
-            case do.StartGraph(job, priority):
-                graph = SimulatedGraph(self, job, self.jobs[job].graph, priority, self._graphs_entered)
+            case do.StartGraph(job, priority) if (model := self.jobs[job].graph) is not None:
+                graph = SimulatedGraph(self, job, model, priority, self._graphs_entered)
                 self.graphs[job] = graph
                 self._graphs_entered += 1
                 self.client.send(graph.enter)
@@ -208,7 +175,7 @@ class SimulatedPool:
             if call.unit.args and call.unit.args[0].endings[0] == "unsendable"
         }
         if stuck:
-            self.handle(events.BatchRefused(command.batch, stuck))
+            self.handle(ev.BatchRefused(command.batch, stuck))
         elif command.worker in self.workers:
             worker, stream = self.workers[command.worker]
             stream.send(worker.keep, command.batch, command.calls)
@@ -226,8 +193,8 @@ class SimulatedPool:
             units += len(group.units)
         fails = job.unplannable_after is not None and command.start + len(groups) > job.unplannable_after
         answer: Event = (
-            events.FailJob(job.id, Failure(f"{job.id} cannot be planned", "ValueError"))
+            ev.FailJob(job.id, Failure(f"{job.id} cannot be planned", "ValueError"))
             if fails
-            else events.GroupsPlanned(job.id, tuple(groups))
+            else ev.GroupsPlanned(job.id, tuple(groups))
         )
         self.clock.after(job.planning_seconds, self.handle, answer)

@@ -89,9 +89,7 @@ class SeenBatch:
 class SeenWorker:
     """A worker that is there."""
 
-    server_id: str
     threads: int
-    joined_at: float
     graph_tasks: dict[str, str] = field(default_factory=dict)
     """The jobs of tasks of graphs that it has, by task. They may have a thread, or wait for one."""
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from heapq import heappop, heappush
 from math import ceil
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from mediadask.pool.reports import (
     BatchDone,
@@ -26,9 +26,8 @@ if TYPE_CHECKING:
 
     from mediadask.pool.core.commands import BatchCall, Instruction
     from mediadask.pool.history import AttemptOutcome
-    from mediadask.pool.simulation.clock import Clock
     from mediadask.pool.simulation.dask import DaskTask
-    from mediadask.pool.simulation.model import Ending, Timing, UnitModel
+    from mediadask.pool.simulation.model import Ending, UnitModel
     from mediadask.pool.simulation.world import World
 
 __all__ = ["SimulatedWorker"]
@@ -95,11 +94,9 @@ class SimulatedWorker:
         Whether it gives a unit back rather than pause it; may change.
     """
 
-    def __init__(
-        self, address: str, server_id: str, threads: int, clock: Clock, timing: Timing, world: World
-    ) -> None:
+    def __init__(self, address: str, server_id: str, threads: int, world: World) -> None:
         self.address, self.server_id, self.threads = address, server_id, threads
-        self._clock, self._timing, self._world = clock, timing, world
+        self._clock, self._timing, self._world = world.clock, world.timing, world
         self.is_alive = True
         self.is_short_of_memory = False
         self.seats: dict[str, Seat] = {}
@@ -399,7 +396,3 @@ class SimulatedWorker:
 
     def _is_current(self, seat: Seat, epoch: int) -> bool:
         return self.is_alive and seat.epoch == epoch
-
-    def running(self) -> list[Any]:
-        """The seats that hold a slot."""
-        return [seat for seat in self.seats.values() if seat.task is not None]

@@ -199,6 +199,22 @@ def test_another_pauses_for_a_task_where_one_does_not_hear() -> None:
     assert [each.batch for each in pool.done(do.Instruct)] == [*told, pool.batch_of("b")]
 
 
+def test_another_pauses_for_a_task_where_one_is_still_to_leave() -> None:
+    """It was told so beside a unit that was taken to hang, and has made no checkpoint since."""
+    pool = PlainPool(threads=2)
+    pool.submit("behind", ["slow", "leaves"], priority="background", seconds=1.0)
+    pool.begin("slow")
+    pool.begin("leaves")
+    pool.wait(40)
+    pool.frames("leaves", 1)
+    pool.wait(40)
+    pool.frames("slow", 1)
+    pool.submit_graph("graph", priority="urgent")
+    started(pool, "sum-1")
+    told = [(each.batch, each.instruction) for each in pool.done(do.Instruct)]
+    assert told == [(pool.batch_of("leaves"), "evict"), (pool.batch_of("slow"), "pause")]
+
+
 def test_a_task_takes_a_free_thread_before_it_displaces() -> None:
     pool = PlainPool(threads=2)
     pool.submit("behind", ["a"], priority="background")

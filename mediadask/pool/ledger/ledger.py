@@ -217,6 +217,14 @@ class Ledger:
             )
         return orphans
 
+    def has_others(self) -> bool:
+        """Whether another scheduler of this pool's name may live: it may die, and leave us its jobs."""
+        others = select(sessions.c.session).where(
+            sessions.c.pool == self.pool, sessions.c.session != self.session, sessions.c.ended.is_(None)
+        )
+        with self.engine.connect() as connection:
+            return connection.execute(others.limit(1)).first() is not None
+
     def _run(self) -> None:
         while not self._stop.is_set():
             self._wake.wait(_TICK_SECONDS)

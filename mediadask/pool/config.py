@@ -19,7 +19,15 @@ from mediadask.errors import InvalidRequest
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["Budget", "BudgetAction", "PoolConfig", "PriorityClass", "Tier", "load_config"]
+__all__ = [
+    "Budget",
+    "BudgetAction",
+    "KubernetesSettings",
+    "PoolConfig",
+    "PriorityClass",
+    "Tier",
+    "load_config",
+]
 
 BudgetAction = Literal["warn", "background", "hold"]
 """What happens when a show's budget is spent: nothing but a warning; its work goes behind everyone else's;
@@ -114,6 +122,14 @@ class LedgerSettings(_Settings):
     """So long the units of a job stay after its end, before they become sums; None: for good."""
 
 
+class KubernetesSettings(_Settings):
+    """Where the scheduler's own pod is, which `mediadask pool up` writes: there it brings its workers itself."""
+
+    namespace: str
+    cluster: str
+    """Of the DaskCluster, whose worker groups ``<cluster>-<tier>`` say what workers of a tier look like."""
+
+
 class PoolConfig(_Settings):
     """All settings of a pool. Durations are seconds."""
 
@@ -124,6 +140,7 @@ class PoolConfig(_Settings):
     budgets: dict[str, Budget] = {}
     currency: str = "USD"
     ledger: LedgerSettings = LedgerSettings()
+    kubernetes: KubernetesSettings | None = None
     retries: int = Field(ge=0)
     window: int = Field(ge=1)
     grace: Seconds
@@ -304,7 +321,11 @@ def _refusal(error: ValidationError) -> InvalidRequest:
     path = [str(step).replace("_", "-") for step in first["loc"]]
     where = ".".join(["mediadask", *path])
     if first["type"] == "extra_forbidden":
-        inner: dict[str, type[_Settings]] = {**_INNER, "ledger": LedgerSettings}
+        inner: dict[str, type[_Settings]] = {
+            **_INNER,
+            "ledger": LedgerSettings,
+            "kubernetes": KubernetesSettings,
+        }
         model = inner.get(path[0], PoolConfig) if len(path) > 1 else PoolConfig
         names = [name.replace("_", "-") for name in model.model_fields]
         return InvalidRequest("no such setting", where=where, do=_hint(path[-1], names, "known are"))

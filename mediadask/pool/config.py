@@ -25,6 +25,7 @@ __all__ = [
     "PoolConfig",
     "PriorityClass",
     "Tier",
+    "config_elsewhere",
     "load_config",
 ]
 
@@ -259,8 +260,24 @@ def load_config(overrides: Mapping[str, Any] | None = None) -> PoolConfig:
     section = dask.config.get("mediadask")
     if not isinstance(section, dict):
         raise InvalidRequest("is no section of settings", where="mediadask", do=f"it is {section!r}")
-    if overrides:
-        section = dask.config.merge(section, dict(overrides))
+    return _read(dask.config.merge(section, dict(overrides or {})))
+
+
+def config_elsewhere(section: Mapping[str, Any]) -> PoolConfig:
+    """What a pool on other machines makes of `section`: the defaults below it, and its own tiers alone.
+
+    What `dask.config` says here is of this machine, and does not count.
+
+    Raises
+    ------
+    InvalidRequest
+        As `load_config`.
+    """
+    defaults = copy.deepcopy(_defaults["mediadask"]) | {"tiers": {}}
+    return _read(dask.config.merge(defaults, dict(section)))
+
+
+def _read(section: Mapping[str, Any]) -> PoolConfig:
     try:
         return PoolConfig.model_validate(_dashed(section))
     except ValidationError as error:

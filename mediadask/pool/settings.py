@@ -16,10 +16,10 @@ if TYPE_CHECKING:
 
     from pydantic import ValidationError
 
-__all__ = ["Seconds", "Settings", "hint", "refusal"]
+__all__ = ["Seconds", "Settings", "hint", "refusal", "seconds"]
 
 
-def _seconds(value: object) -> object:
+def seconds(value: object) -> object:
     """``90s``, ``2 hours`` and the like as `dask` reads them, and ``15min``, which it does not know."""
     if not isinstance(value, str):
         return value
@@ -29,7 +29,7 @@ def _seconds(value: object) -> object:
         raise ValueError(f"{value!r} is not a duration such as 90s, 15min or 2h") from None
 
 
-Seconds = Annotated[float, BeforeValidator(_seconds), Field(ge=0, allow_inf_nan=False)]
+Seconds = Annotated[float, BeforeValidator(seconds), Field(ge=0, allow_inf_nan=False)]
 
 
 class Settings(BaseModel):

@@ -44,7 +44,7 @@ class PriorityClass(Settings):
 class Tier(Settings):
     """A group of workers with one price and one limit."""
 
-    kind: Literal["reserved", "on-demand", "local"]
+    kind: Literal["reserved", "on-demand", "spot", "joins", "local"]
     price_per_hour: float = Field(ge=0, allow_inf_nan=False)
     minimum: int = Field(default=0, ge=0)
     maximum: int | None = Field(default=None, ge=0)

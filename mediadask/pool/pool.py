@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import html
 import warnings
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
+import dask.config
 from dask.base import is_dask_collection
 from distributed import Client, LocalCluster, Status
 from distributed.client import ClosedClientError
@@ -25,11 +27,13 @@ from mediadask.pool.scheduler.plugin import PoolPlugin
 from mediadask.pool.signals import leave_unless_main, workers_without_interrupts
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from datetime import datetime
     from types import TracebackType
 
     import pandas as pd
 
+    from mediadask.pool.kubernetes.reach import Reached
     from mediadask.pool.ledger.costs import CostsBy
     from mediadask.pool.ledger.reports import TurnaroundBy
 
@@ -40,13 +44,17 @@ class Pool:
     """A Dask cluster whose workers the jobs of all shows share. Close it, or use it in a ``with`` block."""
 
     def __init__(
-        self, client: Client, cluster: LocalCluster | None = None, plugin: PoolPlugin | None = None
+        self,
+        client: Client,
+        cluster: LocalCluster | None = None,
+        plugin: PoolPlugin | None = None,
+        reached: Reached | None = None,
     ) -> None:
         self.client = client
         """An ordinary Dask client of the same scheduler."""
 
-        self._cluster, self._is_closed = cluster, False
-        self._address = str(client.scheduler.address)
+        self._cluster, self._reached, self._is_closed = cluster, reached, False
+        self._address = str(client.scheduler.address if reached is None else reached.place)
         try:
             client.register_plugin(plugin or PoolPlugin())
         except BaseException:
@@ -110,9 +118,34 @@ class Pool:
         return cls(client, cluster, PoolPlugin(config, local=True, at_once=workers or 0))
 
     @classmethod
-    def connect(cls, address: str) -> Self:
+    def kubernetes(cls, spec: str | Path | Mapping[str, Any]) -> Self:
+        """The pool on Kubernetes that `spec` describes, brought up or changed to be as it says.
+
+        It stays when it is closed here: `mediadask pool down` ends it. While it has no work, its scheduler's
+        pod alone runs.
+
+        Parameters
+        ----------
+        spec
+            A file such as ``clusters/kubernetes.yaml``, or the same as plain data.
+
+        Raises
+        ------
+        MediaError
+            The spec is wrong, or this cluster cannot bring it up.
+        """
+        from mediadask.pool.kubernetes.reach import Place
+        from mediadask.pool.kubernetes.spec import read_spec
+        from mediadask.pool.kubernetes.up import up
+
+        there = up(read_spec(Path(spec) if isinstance(spec, str) else spec))
+        return cls.connect(str(Place(there.namespace, there.name)))
+
+    @classmethod
+    def connect(cls, address: str | None = None) -> Self:
         """The pool on the scheduler at `address`, such as ``tcp://10.0.0.4:8786``, or the one of this name
-        that `mediadask pool up` keeps on this machine.
+        that `mediadask pool up` keeps on this machine, or ``kubernetes:NAME`` in the cluster that kubectl
+        uses here. Without an address it is that of Dask's setting ``scheduler-address``, which pods have.
 
         A scheduler becomes a pool when the first connects. Its workers are whoever starts ``dask worker``
         with its address; where there is none, jobs wait for one and say so.
@@ -129,16 +162,33 @@ class Pool:
         OutputFailed
             The ledger does not open where the scheduler runs.
         """
-        if ":" in address:
-            security = standing.security_at(address) or security_for(address)
+        if address is None:
+            address = _address_here()
+        reached = None
+        if address.startswith("kubernetes:"):
+            # Imported here: who has no cluster does not wait for it.
+            from mediadask.pool.kubernetes.reach import reach
+
+            reached = reach(address)
+            at, security = reached.address, reached.security
+        elif ":" in address:
+            at, security = address, standing.security_at(address) or security_for(address)
         else:
             found = standing.find(address)
-            address, security = found.address, found.security
-        client = connected(address, security)
+            at, security = found.address, found.security
         try:
-            return cls(client)
-        except MediaError as error:  # of the scheduler's settings or its ledger, not of those here
-            raise type(error)(str(error), where=address) from None
+            client = connected(at, security)
+            try:
+                return cls(client, reached=reached)
+            except MediaError as error:  # of the scheduler's settings or its ledger, not of those here
+                raise type(error)(str(error), where=at) from None
+        except BaseException as error:
+            if reached is None:
+                raise
+            reached.close()
+            if isinstance(error, InvalidRequest):  # its address here means nothing to anybody
+                raise InvalidRequest(error.what, where=reached.place, do=error.do) from None
+            raise
 
     @property
     def address(self) -> str:
@@ -149,6 +199,8 @@ class Pool:
     def dashboard(self) -> str:
         """The address of Dask's dashboard, served from now on; ``/mediadask`` there is the pool's page."""
         self.ask("dashboard")
+        if self._reached is not None:
+            return self._reached.dashboard
         return str(self.client.dashboard_link)
 
     def submit(
@@ -314,6 +366,8 @@ class Pool:
         """
         self._is_closed = True
         self.client.close()
+        if self._reached is not None:
+            self._reached.close()
         if self._cluster is not None:
             pools_here.pop(self._address, None)
             self._cluster.close()
@@ -350,3 +404,11 @@ class Pool:
         jobs = "".join(Job(self, described)._repr_html_() for described in told["jobs"])
         title = html.escape(" · ".join((self.address, *tiers)))
         return f"<div><b>Pool</b> {title}{jobs or '<br>no job is open'}</div>"
+
+
+def _address_here() -> str:
+    address = dask.config.get("scheduler-address", None)
+    if not address:
+        do = "give an address, or the name of a pool; in pods DASK_SCHEDULER_ADDRESS holds one"
+        raise InvalidRequest("no scheduler is named here", where="scheduler-address", do=do)
+    return str(address)

@@ -1,8 +1,8 @@
-"""The spec of a pool on Kubernetes, such as ``clusters/kubernetes.yaml``: read, and checked without a cluster.
+"""The spec of a pool on Kubernetes, such as ``clusters/kubernetes.yaml``, checked without a cluster.
 
-It has two sections: ``kubernetes`` says where and how the pool's pods run, ``mediadask`` holds the pool's settings
-as everywhere. A tier whose workers are pods has a section ``pods`` of its own there. Further sections, such as
-``distributed``, are Dask's, for scheduler and workers.
+It has two sections: ``kubernetes`` says where and how the pool's pods run, ``mediadask`` holds the pool's
+settings as everywhere. A tier whose workers are pods has a section ``pods`` of its own there. Further
+sections, such as ``distributed``, are Dask's, for scheduler and workers.
 """
 
 from __future__ import annotations
@@ -54,9 +54,8 @@ Quantity = Annotated[str, BeforeValidator(_quantity)]
 
 Label = Annotated[str, BeforeValidator(_label)]
 
-Words = dict[
-    str, Annotated[str, BeforeValidator(lambda value: value if isinstance(value, str) else f"{value}")]
-]
+Text = Annotated[str, BeforeValidator(lambda it: str(it) if type(it) in (int, float) else it)]
+"""YAML reads numbers where Kubernetes wants text."""
 
 
 class Placement(Settings):
@@ -69,7 +68,7 @@ class Placement(Settings):
     scratch: Quantity | None = None
     """At most so much in its folder for temporary files."""
 
-    node_selector: Words = Field(default_factory=dict)
+    node_selector: dict[str, Text] = Field(default_factory=dict)
     tolerations: tuple[dict[str, Any], ...] = ()
     affinity: dict[str, Any] | None = None
     priority_class: Label | None = None
@@ -88,7 +87,7 @@ class Pods(Placement):
     """The workers of a tier."""
 
     image: str | None = None
-    environment: Words = Field(default_factory=dict)
+    environment: dict[str, Text] = Field(default_factory=dict)
 
 
 class Ledger(Settings):
@@ -120,9 +119,7 @@ class Ledger(Settings):
         if not found:
             raise ValueError(f"{address!r} is no address such as postgresql://user@host/database")
         if ":" in (found[2] or ""):
-            raise ValueError(
-                "a password belongs in a secret: give `secret` the name of one with a `password`"
-            )
+            raise ValueError("a password belongs in a Secret, as its `password`: name that in `secret`")
         return address
 
 
@@ -162,7 +159,7 @@ class Kubernetes(Settings):
     secrets: tuple[Label, ...] = ()
     """Their entries are environment variables of scheduler and workers."""
 
-    environment: Words = Field(default_factory=dict)
+    environment: dict[str, Text] = Field(default_factory=dict)
     run_as: User = User()
     service: Literal["ClusterIP", "NodePort", "LoadBalancer"] = "ClusterIP"
     """How workers and clients outside the cluster reach the scheduler, if they do."""

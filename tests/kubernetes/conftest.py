@@ -12,6 +12,7 @@ import json
 import os
 import subprocess
 import sys
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
@@ -53,20 +54,24 @@ def _cluster() -> None:
 @pytest.fixture
 def namespace() -> Iterator[str]:
     """A new namespace."""
+    with make_namespace() as name:
+        yield name
+
+
+@contextmanager
+def make_namespace() -> Iterator[str]:
+    """One in which only restricted pods run."""
     name = f"{os.environ.get('MEDIADASK_TEST_PREFIX', 'mediadask')}-{uuid4().hex[:8]}"
-    enforced = {"pod-security.kubernetes.io/enforce": "restricted"}
-    kubectl(
-        "apply",
-        "-f",
-        "-",
-        given={"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name, "labels": enforced}},
-    )
+    meta = {"name": name, "labels": {"pod-security.kubernetes.io/enforce": "restricted"}}
+    kubectl("apply", "-f", "-", given={"apiVersion": "v1", "kind": "Namespace", "metadata": meta})
     if IMAGE is None:
         kubectl("apply", "-f", "-", given={"apiVersion": "v1", "kind": "List", "items": _volumes(name)})
-    yield name
-    kubectl("delete", "namespace", name, "--wait=true", "--timeout=90s")
-    if IMAGE is None:
-        kubectl("delete", "persistentvolume", "-l", f"namespace={name}", "--wait=false")
+    try:
+        yield name
+    finally:
+        kubectl("delete", "namespace", name, "--wait=true", "--timeout=90s")
+        if IMAGE is None:
+            kubectl("delete", "persistentvolume", "-l", f"namespace={name}", "--wait=false")
 
 
 def _volumes(namespace: str) -> list[dict[str, Any]]:

@@ -9,12 +9,15 @@ import asyncio
 import json
 import warnings
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import asynccontextmanager
+from pathlib import Path
+from tempfile import gettempdir
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from mediadask.errors import InvalidRequest, MediaError, OutputFailed
 
 if TYPE_CHECKING:
-    from collections.abc import Coroutine, Mapping
+    from collections.abc import AsyncIterator, Coroutine, Mapping
 
 __all__ = ["Api", "Object", "Refused", "connect", "run"]
 
@@ -72,7 +75,8 @@ def run(work: Coroutine[Any, Any, _Result]) -> _Result:
         return thread.submit(asyncio.run, work).result()
 
 
-async def connect() -> Api:
+@asynccontextmanager
+async def connect() -> AsyncIterator[Api]:
     """The API of the cluster that ``KUBECONFIG`` or ``~/.kube/config`` names, or whose pod this is.
 
     Raises
@@ -98,7 +102,21 @@ async def connect() -> Api:
             do="`kubectl cluster-info` must work here: set KUBECONFIG, or choose a context with kubectl",
         ) from None
     client.timeout = _CALL_SECONDS
-    return Api(client)
+    try:
+        yield Api(client)
+    finally:
+        await _close(client)
+
+
+async def _close(client: Any) -> None:
+    """Close what kr8s leaves open: its connections, and copies of keys in the folder for temporary files."""
+    if client._session is not None:
+        await client._session.aclose()
+    auth = client.auth
+    for copy in filter(None, (auth.client_cert_file, auth.client_key_file, auth.server_ca_file)):
+        path = Path(str(copy))
+        if path.parent == Path(gettempdir()) and path.name.startswith("tmp"):
+            path.unlink(missing_ok=True)
 
 
 class Api:

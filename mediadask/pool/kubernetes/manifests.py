@@ -34,8 +34,8 @@ def manifests(spec: Spec) -> list[Object]:
     """In the order in which they are to be applied."""
     settings = {"scheduler.yaml": scheduler_settings(spec), "worker.yaml": worker_settings(spec)}
     return [
-        *account(spec),
         {"apiVersion": "v1", "kind": "ConfigMap", "metadata": _meta(spec, "settings"), "data": settings},
+        *account(spec),
         *_certificate(spec),
         *network_policies(spec),
         *_disruption_budget(spec),

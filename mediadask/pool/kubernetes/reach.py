@@ -15,6 +15,8 @@ from mediadask.pool.kubernetes.secrets import security_in
 if TYPE_CHECKING:
     from distributed import Security
 
+    from mediadask.pool.kubernetes.api import Api, Object
+
 __all__ = ["Forward", "Place", "Reached", "find", "is_on_kubernetes", "reach"]
 
 _PREFIX = "kubernetes:"
@@ -51,19 +53,13 @@ async def _find(where: str) -> Place:
     namespace, _, name = where.removeprefix(_PREFIX).rpartition("/")
     if not name:
         raise InvalidRequest("names no pool", where=where, do="say kubernetes:NAME")
-    api = await connect()
-    ours = selector(labels(name))
-    try:
-        found = await api.list("DaskCluster", namespace or None, ours)
-    except Refused as refused:
-        if refused.status == 404:
-            do = "see `kubectl config current-context`"
-            reason = "this cluster knows no DaskCluster, and so has no pool"
-            raise InvalidRequest(reason, where=where, do=do) from None
-        if namespace:
-            raise
-        found = await api.list("DaskCluster", api.namespace, ours)  # all that we may see
-    places = [Place(each["metadata"]["namespace"], name) for each in found]
+    async with connect() as api:
+        found = await _labeled(api, "DaskCluster", name, namespace)
+        # The settings are what `pool up` makes first: of a pool that is half made they are there.
+        found = found or await _labeled(api, "ConfigMap", name, namespace)
+    places = [
+        Place(namespace, name) for namespace in sorted({each["metadata"]["namespace"] for each in found})
+    ]
     if not places:
         do = "bring it up with `mediadask pool up --spec FILE`, or choose another context with kubectl"
         raise InvalidRequest("no pool of this name is up in the cluster", where=where, do=do)
@@ -75,11 +71,25 @@ async def _find(where: str) -> Place:
 
 
 async def _security(place: Place) -> Security:
-    secret = await (await connect()).get("Secret", f"{place.name}-tls", place.namespace)
+    async with connect() as api:
+        secret = await api.get("Secret", f"{place.name}-tls", place.namespace)
     if secret is None:
         reason = f"its certificates, the Secret {place.name}-tls, are not there"
         raise InvalidRequest(reason, where=place, do="`mediadask pool up` makes them again")
     return security_in(secret)
+
+
+async def _labeled(api: Api, kind: str, name: str, namespace: str) -> list[Object]:
+    """The pool's objects of a kind: in all namespaces, or in the one that we may see."""
+    ours = selector(labels(name))
+    try:
+        return await api.list(kind, namespace or None, ours)
+    except Refused as refused:
+        if refused.status == 404:  # no such kind here
+            return []
+        if namespace or refused.status != 403:
+            raise
+        return await api.list(kind, api.namespace, ours)
 
 
 class Forward:
@@ -128,14 +138,20 @@ class Forward:
         from kr8s.asyncio.objects import Service
         from kr8s.asyncio.portforward import PortForward
 
-        api = await connect()
-        name = scheduler_of(self._place.name)
-        service: Any = await Service.get(name, namespace=self._place.namespace, api=api.client)
-        async with PortForward(service, self._there, "auto") as self.port:
-            self._opened.set()
-            await self._closing.wait()
-        for task in asyncio.all_tasks() - {asyncio.current_task()}:
-            task.cancel()
+        name, namespace = scheduler_of(self._place.name), self._place.namespace
+        async with connect() as api:
+            if await api.get("Service", name, namespace) is None:
+                what = "the pool is half made: its scheduler is not there"
+                do = "`mediadask pool up` makes it whole, `mediadask pool down` removes it"
+                raise InvalidRequest(what, where=self._place, do=do)
+            service: Any = await Service.get(name, namespace=namespace, api=api.client)
+            async with PortForward(service, self._there, "auto") as self.port:
+                self._opened.set()
+                await self._closing.wait()
+                connections = asyncio.all_tasks() - {asyncio.current_task()}
+                for connection in connections:
+                    connection.cancel()
+                await asyncio.gather(*connections, return_exceptions=True)
 
 
 class Reached:

@@ -83,7 +83,7 @@ def up(spec: Spec, *, rotate: bool = False) -> Up:
     InvalidRequest, OutputFailed
         The cluster cannot bring it up. Of a pool that was not there before nothing is left.
     """
-    return run(_up(spec, rotate=rotate))
+    return run(_connected(spec, rotate=rotate))
 
 
 def down(name: str, namespace: str) -> list[str]:
@@ -108,21 +108,28 @@ def has_scheduler(name: str, namespace: str) -> bool:
 
 
 async def _has_scheduler(name: str, namespace: str) -> bool:
-    deployment = await (await connect()).get("Deployment", scheduler_of(name), namespace)
+    async with connect() as api:
+        deployment = await api.get("Deployment", scheduler_of(name), namespace)
     return deployment is not None and bool(deployment.get("status", {}).get("readyReplicas"))
 
 
-async def _up(spec: Spec, *, rotate: bool) -> Up:
-    api = await connect()
+async def _connected(spec: Spec, *, rotate: bool) -> Up:
+    async with connect() as api:
+        return await _up(api, spec, rotate=rotate)
+
+
+async def _up(api: Api, spec: Spec, *, rotate: bool) -> Up:
     await check(api, spec)
     before = await api.get("DaskCluster", spec.name, spec.namespace)
     if before is None and rotate:
         raise InvalidRequest("there is no such pool to give new certificates", where=spec.name)
     had_key = await api.get("Secret", f"{spec.name}-key", spec.namespace) is not None
     try:
+        settings, *others = manifests(spec)
+        await api.apply(settings)  # by which a pool that is half made is found
         await _make_secrets(api, spec, rotate=rotate)
         cluster: Object = {}
-        for it in manifests(spec):
+        for it in others:
             made = await api.apply(await _with_replicas(api, it))
             cluster = made if it["kind"] == "DaskCluster" else cluster
         await _give_to(api, cluster)
@@ -289,8 +296,8 @@ def _last_words(log: str) -> str:
 
 
 async def _down(name: str, namespace: str) -> list[str]:
-    api = await connect()
-    return await _remove(api, name, namespace, keep=True)
+    async with connect() as api:
+        return await _remove(api, name, namespace, keep=True)
 
 
 async def _remove(api: Api, name: str, namespace: str, *, keep: bool) -> list[str]:

@@ -71,9 +71,9 @@ class _Foreign(Matcher):
         return host in self._named or (urlsplit(f"//{host}").hostname or "") in self._named
 
 
-def _is_loopback(address: str) -> bool:
+def _is_loopback(address: str | None) -> bool:
     try:
-        here = ip_address(address)
+        here = ip_address(address or "")
     except ValueError:  # a socket that is a file
         return True
     return here.is_loopback or bool(

@@ -134,13 +134,14 @@ class Api:
     async def get(self, kind: str, name: str, namespace: str | None = None) -> Object | None:
         """The object of this name, or None."""
         try:
-            return await self._call("GET", kind, namespace, name)
+            there: Object = await self._call("GET", kind, namespace, name)
         except Refused as refused:
             if refused.status == 404:
                 return None
             raise
+        return there
 
-    async def list(self, kind: str, namespace: str | None = None, selector: str = "") -> list[Object]:
+    async def find(self, kind: str, namespace: str | None = None, selector: str = "") -> list[Object]:
         """The objects with these labels, in one namespace or in all."""
         params = {"labelSelector": selector} if selector else {}
         found: list[Object] = (await self._call("GET", kind, namespace, params=params))["items"]
@@ -164,7 +165,8 @@ class Api:
         how = "json-patch" if isinstance(patch, list) else "merge-patch"
         headers = {"Content-Type": f"application/{how}+json"}
         body = json.dumps(patch)
-        return await self._call("PATCH", kind, namespace, name, content=body, headers=headers)
+        made: Object = await self._call("PATCH", kind, namespace, name, content=body, headers=headers)
+        return made
 
     async def delete(self, kind: str, name: str, namespace: str, grace_seconds: int | None = None) -> None:
         """Delete an object and, in the background, what it owns; nothing where there is none."""
@@ -182,7 +184,7 @@ class Api:
     ) -> None:
         """Delete all objects with these labels; nothing where there is no such kind."""
         try:
-            found = await self.list(kind, namespace, selector)
+            found = await self.find(kind, namespace, selector)
         except Refused as refused:
             if refused.status == 404:
                 return
@@ -211,16 +213,9 @@ class Api:
     async def _change(self, method: str, it: Object, params: Mapping[str, str], form: str) -> Object:
         meta = it["metadata"]
         name = meta["name"] if method == "PATCH" else ""
-        headers = {"Content-Type": form}
-        return await self._call(
-            method,
-            it["kind"],
-            meta["namespace"],
-            name,
-            params=params,
-            content=json.dumps(it),
-            headers=headers,
-        )
+        request = {"params": params, "content": json.dumps(it), "headers": {"Content-Type": form}}
+        made: Object = await self._call(method, it["kind"], meta["namespace"], name, **request)
+        return made
 
     async def _call(
         self, method: str, kind: str, namespace: str | None, name: str = "", **request: Any

@@ -145,7 +145,7 @@ async def _check_nodes(api: Api, spec: Spec) -> None:
     is told nothing.
     """
     try:
-        nodes = await api.list("Node")
+        nodes = await api.find("Node")
     except Refused:
         return
     places: dict[str, Placement] = {"kubernetes.scheduler": spec.kubernetes.scheduler}

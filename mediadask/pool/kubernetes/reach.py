@@ -83,13 +83,13 @@ async def _labeled(api: Api, kind: str, name: str, namespace: str) -> list[Objec
     """The pool's objects of a kind: in all namespaces, or in the one that we may see."""
     ours = selector(labels(name))
     try:
-        return await api.list(kind, namespace or None, ours)
+        return await api.find(kind, namespace or None, ours)
     except Refused as refused:
         if refused.status == 404:  # no such kind here
             return []
         if namespace or refused.status != 403:
             raise
-        return await api.list(kind, api.namespace, ours)
+        return await api.find(kind, api.namespace, ours)
 
 
 class Forward:

@@ -181,7 +181,7 @@ async def _give_to(api: Api, cluster: Object) -> None:
         if kind in ("Deployment", "Service", "DaskWorkerGroup"):
             continue  # the operator does it
         try:
-            found = await api.list(kind, meta["namespace"], ours)
+            found = await api.find(kind, meta["namespace"], ours)
         except Refused:  # no such kind here
             continue
         for it in found:
@@ -267,7 +267,7 @@ async def _why_not(api: Api, spec: Spec, deployment: Object) -> str:
         if each["type"] == "ReplicaFailure":
             raise OutputFailed(f"its scheduler cannot start: {each['message']}", where=spec.name)
     why = ""
-    for pod in await api.list("Pod", spec.namespace, selector({CLUSTER: spec.name, COMPONENT: "scheduler"})):
+    for pod in await api.find("Pod", spec.namespace, selector({CLUSTER: spec.name, COMPONENT: "scheduler"})):
         if "deletionTimestamp" in pod["metadata"]:
             continue
         status = pod["status"]
@@ -306,7 +306,7 @@ async def _remove(api: Api, name: str, namespace: str, *, keep: bool) -> list[st
     kept = []
     for kind in _OURS:
         try:
-            found = await api.list(kind, namespace, ours)
+            found = await api.find(kind, namespace, ours)
         except Refused as refused:
             if refused.status == 404:  # no such kind here
                 continue
@@ -323,7 +323,7 @@ async def _remove(api: Api, name: str, namespace: str, *, keep: bool) -> list[st
 async def _until_gone(api: Api, name: str, namespace: str) -> None:
     began = monotonic()
     while monotonic() - began < _GONE_SECONDS:
-        left = await api.list("Pod", namespace, selector({CLUSTER: name}))
+        left = await api.find("Pod", namespace, selector({CLUSTER: name}))
         if left and all(each["metadata"]["labels"][COMPONENT] == "worker" for each in left):
             # Nobody is left who would have their work, or make others.
             await api.delete_all("Pod", namespace, selector({CLUSTER: name}), _GRACE_SECONDS)

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import copy
 import difflib
+import re
+from dataclasses import dataclass
+from math import inf
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
@@ -12,7 +15,15 @@ import distributed.config  # noqa: F401 - its defaults come first, so that ours 
 import yaml
 from dask.system import CPU_COUNT
 from dask.utils import parse_timedelta
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PlainValidator,
+    ValidationError,
+    model_validator,
+)
 
 from mediadask.errors import InvalidRequest
 
@@ -26,6 +37,7 @@ __all__ = [
     "PoolConfig",
     "PriorityClass",
     "Tier",
+    "Warm",
     "load_config",
 ]
 
@@ -63,20 +75,45 @@ class PriorityClass(_Settings):
     target_turnaround: Seconds = Field(gt=0)
 
 
+@dataclass(frozen=True, slots=True)
+class Warm:
+    """Workers that stay for a while after a burst, since the next one may come soon."""
+
+    workers: int
+    seconds: float
+
+
+_WARM = re.compile(r"([1-9]\d*) for (\S.*)")
+
+
+def _warm(value: object) -> object:
+    if value is None or isinstance(value, Warm):
+        return value
+    if not isinstance(value, str) or not (found := _WARM.fullmatch(value.strip())):
+        raise ValueError(f"{value!r} is not of the form `4 for 10min`")
+    seconds = _seconds(found[2])
+    if not isinstance(seconds, int | float) or not 0 < seconds < inf:
+        raise ValueError(f"{found[2]!r} is not a duration such as 90s, 15min or 2h")
+    return Warm(int(found[1]), float(seconds))
+
+
 class Tier(_Settings):
     """A group of workers with one price and one limit."""
 
-    kind: Literal["reserved", "on-demand", "local"]
+    kind: Literal["reserved", "on-demand", "spot", "joins", "local"]
     price_per_hour: float = Field(ge=0, allow_inf_nan=False)
     minimum: int = Field(default=0, ge=0)
     maximum: int | None = Field(default=None, ge=0)
     threads: int = Field(default=1, ge=1)
     startup: Seconds = 60.0
+    warm: Annotated[Warm | None, PlainValidator(_warm)] = None
 
     @model_validator(mode="after")
     def _ordered(self) -> Self:
         if self.maximum is not None and self.minimum > self.maximum:
             raise ValueError(f"minimum {self.minimum} is above maximum {self.maximum}")
+        if self.kind == "joins" and (self.minimum or self.warm):
+            raise ValueError("nobody keeps workers that join by themselves: leave out minimum and warm")
         return self
 
     @property
@@ -123,7 +160,7 @@ class LedgerSettings(_Settings):
 
 
 class KubernetesSettings(_Settings):
-    """Where the scheduler's own pod is, which `mediadask pool up` writes: there it brings its workers itself."""
+    """Where the scheduler's own pod is, which `mediadask pool up` writes: it brings workers there."""
 
     namespace: str
     cluster: str

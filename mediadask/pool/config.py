@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import copy
+import re
+from dataclasses import dataclass
+from math import inf
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
@@ -10,10 +13,11 @@ import dask.config
 import distributed.config  # noqa: F401 - its defaults come first, so that ours take their place
 import yaml
 from dask.system import CPU_COUNT
-from pydantic import Field, ValidationError, model_validator
+from pydantic import Field, PlainValidator, ValidationError, model_validator
 
 from mediadask.errors import InvalidRequest
 from mediadask.pool.settings import Seconds, Settings, hint, refusal
+from mediadask.pool.settings import seconds as read_seconds
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -25,6 +29,7 @@ __all__ = [
     "PoolConfig",
     "PriorityClass",
     "Tier",
+    "Warm",
     "config_elsewhere",
     "load_config",
 ]
@@ -41,6 +46,28 @@ class PriorityClass(Settings):
     target_turnaround: Seconds = Field(gt=0)
 
 
+@dataclass(frozen=True, slots=True)
+class Warm:
+    """Workers that stay for a while after a burst, since the next one may come soon."""
+
+    workers: int
+    seconds: float
+
+
+_WARM = re.compile(r"([1-9]\d*) for (\S.*)")
+
+
+def _warm(value: object) -> object:
+    if value is None or isinstance(value, Warm):
+        return value
+    if not isinstance(value, str) or not (found := _WARM.fullmatch(value.strip())):
+        raise ValueError(f"{value!r} is not of the form `4 for 10min`")
+    seconds = read_seconds(found[2])
+    if not isinstance(seconds, int | float) or not 0 < seconds < inf:
+        raise ValueError(f"{found[2]!r} is not a duration such as 90s, 15min or 2h")
+    return Warm(int(found[1]), float(seconds))
+
+
 class Tier(Settings):
     """A group of workers with one price and one limit."""
 
@@ -50,11 +77,14 @@ class Tier(Settings):
     maximum: int | None = Field(default=None, ge=0)
     threads: int = Field(default=1, ge=1)
     startup: Seconds = 60.0
+    warm: Annotated[Warm | None, PlainValidator(_warm)] = None
 
     @model_validator(mode="after")
     def _ordered(self) -> Self:
         if self.maximum is not None and self.minimum > self.maximum:
             raise ValueError(f"minimum {self.minimum} is above maximum {self.maximum}")
+        if self.kind == "joins" and (self.minimum or self.warm):
+            raise ValueError("nobody keeps workers that join by themselves: leave out minimum and warm")
         return self
 
     @property

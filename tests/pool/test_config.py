@@ -97,7 +97,7 @@ def test_dask_config_adds_tiers_classes_and_budgets():
             {"budgets": {"S": {"amount": -1}}},
             "mediadask.budgets.S.amount: input should be greater than or equal to 0; it is -1",
         ),
-        ({"tiers": {"x": {"kind": "spot"}}}, "mediadask.tiers.x.kind: input should be 'reserved', "),
+        ({"tiers": {"x": {"kind": "rented"}}}, "mediadask.tiers.x.kind: input should be 'reserved', "),
         ({"tiers": {"local": {"minimum": 4, "maximum": 2}}}, "minimum 4 is above maximum 2"),
         ({"default-class": "urgnt"}, "default-class 'urgnt' is not one of"),
         ({"classes": {"rush": {"order": 0, "target-turnaround": 60}}}, "two classes have the same order"),

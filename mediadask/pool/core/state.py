@@ -107,6 +107,8 @@ class PoolState:
             case ev.WorkerLeft():
                 self._slots.worker_left(event.address, event.expected, now)
                 self.workers.leave(event, now)
+            case ev.WorkerExplained():
+                self.workers.explain(event)
             case ev.EvictWorkers():
                 for worker in event.workers:
                     self._slots.evict(self.batches.on(worker), now)

@@ -171,7 +171,7 @@ class Services:
             name=self._name,
             going_down=self._is_draining,
             waits_for=[job.id for job in self._to_end_first()],
-            trouble="; ".join(filter(None, (scaler.trouble(), self._watchdog.trouble()))),
+            trouble="; ".join(filter(None, (scaler.missing(), self._watchdog.trouble()))),
             because=scaler.target.because,
             ledger_away_seconds=self._ledger.away_seconds,
             ledger_trouble=self._ledger.trouble,

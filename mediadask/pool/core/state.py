@@ -61,7 +61,7 @@ class PoolState:
         self._out: list[Command] = []
         self.workers = Workers(config, self._out)
         self.batches = BatchTable()
-        attempts = Attempts(predictor, new_id, self._out)
+        attempts = self.attempts = Attempts(predictor, new_id, self._out)
         self._slots = Slots(self.batches, self.workers, attempts, self._out)
         self._deliveries = Deliveries(config, predictor, self.batches, self.workers, self._slots, self._out)
         self._graphs = Graphs(self.workers, attempts, self._out)

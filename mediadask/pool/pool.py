@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import html
+import time
 import warnings
+from math import inf
 from pathlib import Path
+from time import monotonic
 from typing import TYPE_CHECKING, Any, Self
 
 import dask.config
@@ -15,12 +18,14 @@ from distributed.protocol.pickle import dumps, loads
 
 from mediadask import dask_api
 from mediadask.delivery import Delivery, sendable
-from mediadask.errors import InvalidRequest, MediaError
+from mediadask.errors import InvalidRequest, MediaError, MediaWarning
 from mediadask.pool import standing
 from mediadask.pool.computation import Computation
 from mediadask.pool.config import load_config
 from mediadask.pool.connection import connected
+from mediadask.pool.descriptions import UnknownJob
 from mediadask.pool.guard import guard
+from mediadask.pool.history import new_id
 from mediadask.pool.job import Job, Jobs, written
 from mediadask.pool.keys import new_keys, pools_here, security_for, security_with
 from mediadask.pool.scheduler.plugin import PoolPlugin
@@ -39,6 +44,15 @@ if TYPE_CHECKING:
 
 __all__ = ["Pool"]
 
+_AGAIN_SECONDS = 1.0
+_PATIENCE_SECONDS = 900.0
+"""A node may have to be made for a scheduler on Kubernetes."""
+
+_TAKE_UP_SECONDS = 120.0
+"""A new scheduler takes up jobs when it is sure that the one before is dead."""
+
+_WITHOUT_ANSWER = {"cancel", "reprioritize", "reclaim", "dashboard"}
+
 
 class Pool:
     """A Dask cluster whose workers the jobs of all shows share. Close it, or use it in a ``with`` block."""
@@ -54,6 +68,7 @@ class Pool:
         """An ordinary Dask client of the same scheduler."""
 
         self._cluster, self._reached, self._is_closed = cluster, reached, False
+        self._returned_at = -inf
         self._address = str(client.scheduler.address if reached is None else reached.place)
         try:
             client.register_plugin(plugin or PoolPlugin())
@@ -243,6 +258,7 @@ class Pool:
             ) from error
         described = self.ask(
             "submit",
+            job=new_id(),  # ours, so that asking again makes no second one
             name=name if name is not None else delivery.name,
             show=show,
             priority=priority,
@@ -346,12 +362,46 @@ class Pool:
         if self._cluster is not None and self._cluster.scheduler.status in (Status.closing, Status.closed):
             raise self._gone()  # at once: a client looks for its scheduler for half a minute
         arguments = {name: sendable(it) if isinstance(it, str) else it for name, it in arguments.items()}
-        try:
-            return self.client.sync(getattr(self.client.scheduler, f"mediadask_{what}"), **arguments)
-        except MediaError:
-            raise
-        except (OSError, ClosedClientError, AttributeError) as error:
-            raise self._gone() from error
+        while True:
+            try:
+                answer = self.client.sync(getattr(self.client.scheduler, f"mediadask_{what}"), **arguments)
+            except MediaError as error:
+                if not self._may_come_back(error):
+                    raise
+                time.sleep(_AGAIN_SECONDS)
+            except (OSError, ClosedClientError, AttributeError) as error:
+                if self._reached is None or self._is_closed:
+                    raise self._gone() from error
+                self._wait_for_scheduler()
+            else:
+                if answer is not None or what in _WITHOUT_ANSWER or self._reached is None:
+                    return answer
+                # Dask's client found the new scheduler before there was a pool on it.
+                self._wait_for_scheduler()
+
+    def _wait_for_scheduler(self) -> None:
+        """A scheduler's pod has ended, and Kubernetes starts another: use that."""
+        assert self._reached is not None
+        line = f"{self.address}: its scheduler is away; waiting until it is back, with its jobs"
+        warnings.warn(MediaWarning(line), stacklevel=4)
+        give_up = monotonic() + _PATIENCE_SECONDS
+        self.client.close()
+        while True:
+            try:
+                self._reached.renew()
+                client = connected(self._reached.address, self._reached.security)
+                break
+            except MediaError as error:
+                if monotonic() > give_up:
+                    raise self._gone() from error
+                time.sleep(_AGAIN_SECONDS)
+        self.client, self._returned_at = client, monotonic()
+        client.register_plugin(PoolPlugin())
+
+    def _may_come_back(self, error: MediaError) -> bool:
+        """Whether a job is not known only since the new scheduler has not taken it up yet."""
+        is_new = self._reached is not None and monotonic() - self._returned_at < _TAKE_UP_SECONDS
+        return is_new and isinstance(error, UnknownJob)
 
     def _gone(self) -> MediaError:
         if self._is_closed:

@@ -118,23 +118,17 @@ def test_a_tier_whose_nodes_are_still_to_be_made_is_warned_of(namespace: str) ->
 
 
 def test_a_name_that_somebody_else_uses(namespace: str) -> None:
-    other = {
-        "apiVersion": "apps/v1",
-        "kind": "Deployment",
-        "metadata": {"name": "studio-scheduler", "namespace": namespace},
-        "spec": {
-            "replicas": 0,
-            "selector": {"matchLabels": {"app": "x"}},
-            "template": {
-                "metadata": {"labels": {"app": "x"}},
-                "spec": {"containers": [{"name": "x", "image": "x:1"}]},
-            },
-        },
-    }
-    kubectl("apply", "-f", "-", given=other)
+    meta = {"name": "studio-scheduler", "namespace": namespace}
+    ports = [{"port": 80}]
+    kubectl(
+        "apply",
+        "-f",
+        "-",
+        given={"apiVersion": "v1", "kind": "Service", "metadata": meta, "spec": {"ports": ports}},
+    )
     told = refused(small_spec(namespace))
-    assert f"mediadask.name: there is a Deployment studio-scheduler in {namespace} that belongs to no" in told
-    assert left_in(namespace) == {"deployment.apps/studio-scheduler"}
+    assert f"mediadask.name: there is a Service studio-scheduler in {namespace} that belongs to no" in told
+    assert left_in(namespace) == {"service/studio-scheduler"}
 
 
 def test_two_pools_of_one_name_in_two_namespaces_are_told_apart(
@@ -200,9 +194,10 @@ class _Without(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         code, answer = 404, {"kind": "Status", "apiVersion": "v1", "code": 404, "message": "not found"}
-        if self.path == "/version":
+        path = self.path.rstrip("/")
+        if path == "/version":
             code, answer = 200, {"major": "1", "minor": "34", "gitVersion": "v1.34.4"}
-        elif self.path == "/apis/kubernetes.dask.org" and self.versions:
+        elif path == "/apis/kubernetes.dask.org" and self.versions:
             versions = [
                 {"groupVersion": f"kubernetes.dask.org/{each}", "version": each} for each in self.versions
             ]

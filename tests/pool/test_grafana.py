@@ -1,4 +1,4 @@
-"""Grafana's dashboard against a real Prometheus that scrapes a real pool: each of its queries finds something."""
+"""Grafana's dashboard against a real Prometheus that scrapes a real pool: its queries find something."""
 
 from __future__ import annotations
 

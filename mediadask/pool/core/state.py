@@ -10,7 +10,6 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING, Any, Literal
 
-from mediadask.errors import MediaError
 from mediadask.pool import history
 from mediadask.pool.core import events as ev
 from mediadask.pool.core.attempts import Attempts
@@ -24,6 +23,7 @@ from mediadask.pool.core.hanging import HangWatch
 from mediadask.pool.core.jobs import DeliveryJob, GraphJob, Job
 from mediadask.pool.core.slots import Slots
 from mediadask.pool.core.workers import Workers
+from mediadask.pool.descriptions import UnknownJob
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -163,12 +163,12 @@ class PoolState:
 
         Raises
         ------
-        MediaError
+        UnknownJob
             It is not known, or not any more.
         """
         job = self._open.get(id) or self._finished.get(id)
         if job is None:
-            raise MediaError(
+            raise UnknownJob(
                 "the pool no longer keeps this job", where=id, do="`mediadask jobs` tells its end"
             )
         return job

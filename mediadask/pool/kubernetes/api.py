@@ -14,7 +14,7 @@ from pathlib import Path
 from tempfile import gettempdir
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from mediadask.errors import InvalidRequest, MediaError, OutputFailed
+from mediadask.errors import InvalidRequest, OutputFailed
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Coroutine, Mapping
@@ -236,15 +236,19 @@ class Api:
             ) as response:
                 return response.text if text else response.json()
         except kr8s.ServerError as error:
-            code = error.response.status_code if error.response is not None else 500
-            raise _refused(what, code, str(error)) from None
+            raise _refused(what, error) from None
         except (kr8s.APITimeoutError, httpx.HTTPError, OSError) as error:
             reason = str(error) or type(error).__name__
             raise OutputFailed(f"the Kubernetes API does not answer ({reason})", where=what) from None
 
 
-def _refused(what: str, status: int, message: str) -> MediaError:
-    line = " ".join(message.split())
+def _refused(what: str, error: Any) -> Refused:
+    status = error.response.status_code
+    try:
+        line = error.response.json()["message"]
+    except (ValueError, KeyError, TypeError):  # the answer is no object of Kubernetes
+        line = error.response.text
+    line = " ".join(line.split()) or str(error)
     if status == 403 and "cannot" in line:
         who_and_what = line.partition("forbidden: ")[2] or line
         do = "have an administrator grant it: docs/kubernetes.md lists the rights that are needed"

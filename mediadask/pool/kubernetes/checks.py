@@ -83,12 +83,12 @@ async def _pretend(api: Api, it: Object) -> None:
     try:
         await api.apply(it, dry_run=True)
     except Refused as refused:
-        if it["kind"] == "Certificate" and refused.status == 404 and "could not find" in refused.what:
+        if it["kind"] == "Certificate" and refused.status == 404 and "namespace" not in refused.what:
             reason = "names an issuer, and cert-manager is not installed in this cluster"
             raise InvalidRequest(
                 reason, where="kubernetes.tls.issuer", do="leave it out, or install it"
             ) from None
-        if "unknown field" in refused.what:
+        if "field not declared in schema" in refused.what or "unknown field" in refused.what:
             raise InvalidRequest(
                 f"this cluster's kinds lack a field ({refused.what})",
                 where=refused.where,

@@ -67,7 +67,8 @@ def _file(settings: Mapping[str, Any]) -> str:
     }
     distributed = dict(settings.get("distributed") or {})
     distributed["comm"] = {**(distributed.get("comm") or {}), "require-encryption": True, "tls": tls}
-    return plain_yaml({**settings, "distributed": distributed})
+    logging = {"distributed": "info", "mediadask": "info", **(settings.get("logging") or {})}
+    return plain_yaml({**settings, "distributed": distributed, "logging": logging})
 
 
 def scheduler_pod(spec: Spec) -> Object:

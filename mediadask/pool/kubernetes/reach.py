@@ -174,6 +174,10 @@ class Reached:
         self._pages = self._pages or Forward(self.place, PAGES_PORT)
         return f"http://127.0.0.1:{self._pages.port}/mediadask"
 
+    def renew(self) -> None:
+        """Use the certificates of now."""
+        self.security = run(_security(self.place))
+
     def close(self) -> None:
         """Let go."""
         for forward in filter(None, (self._work, self._pages)):

@@ -289,8 +289,8 @@ async def _why_not(api: Api, spec: Spec, deployment: Object) -> str:
 
 
 def _last_words(log: str) -> str:
-    """The line of a log that says what went wrong."""
-    lines = [line for line in log.splitlines() if line.strip()]
+    """The line of a log that says what went wrong: the last error, else what a program printed as it died."""
+    lines = [line for line in log.splitlines() if line.strip() and " - INFO - " not in line]
     errors = [line.partition(" - ERROR - ")[2] for line in lines if " - ERROR - " in line]
     return errors[-1] if errors else lines[-1] if lines else ""
 

@@ -25,7 +25,7 @@ IMAGE = os.environ.get("MEDIADASK_TEST_IMAGE")
 _PATHS = list(
     dict.fromkeys(str(path) for path in ("/usr", Path(sys.base_prefix).resolve(), sys.prefix, ROOT))
 )
-WORKER = ["dask", "worker", "--name", "$(DASK_WORKER_NAME)", "--no-nanny", "--no-dashboard"]
+WORKER = ["dask", "worker", "--name", "$(DASK_WORKER_NAME)", "--no-nanny", "--no-dashboard", "--nthreads"]
 
 
 def kubectl(*arguments: str, given: Any = None, fails: bool = False) -> str:
@@ -144,7 +144,7 @@ def pool(name: str, tiers: dict[str, dict[str, Any]], settings: dict[str, Any], 
         {"name": "http-dashboard", "containerPort": 8787},
     ]
     mounts = [{"name": "settings", "mountPath": "/etc/mediadask"}, {"name": "ledger", "mountPath": "/ledger"}]
-    ready = {"tcpSocket": {"port": 8786}, "periodSeconds": 1}
+    ready = {"tcpSocket": {"port": "tcp-comm"}, "periodSeconds": 1}
     env = {
         "DASK_CONFIG": "/etc/mediadask",
         "MEDIADASK_LEDGER": "/ledger/ledger.sqlite",

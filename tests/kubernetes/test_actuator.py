@@ -48,7 +48,7 @@ class TestKubernetesWorkers(ActuatorConformance):
                         dask_cluster("suite"),
                         *(
                             worker_group(
-                                "suite", tier, pod_spec(container([*WORKER, "--nthreads", str(threads)]))
+                                "suite", tier, pod_spec(container([*WORKER, str(threads)]))
                             )
                             for tier, threads in (("one", 1), ("two", 2))
                         ),

@@ -29,6 +29,7 @@ from mediadask.pool.core.events import (
     TaskStarted,
 )
 from mediadask.pool.scheduler.graphs import DaskGraphs
+from mediadask.pool.scheduler.log import log
 from mediadask.pool.scheduler.messages import Messages
 from mediadask.pool.scheduler.planning import Planner
 from mediadask.pool.scheduler.tasks import SlotTasks
@@ -87,6 +88,7 @@ class Driver:
             match command:
                 case do.Write():
                     self._ledger.record(command.record)
+                    log(command.record)
                 case do.SendUnits():
                     self._send_units(command)
                 case _:

@@ -78,7 +78,9 @@ def frames(seconds: float, number: int) -> int:
 
 def test_pods_come_with_the_work_and_go_and_kubectl_tells_the_truth(namespace: str) -> None:
     with Pool.connect(bring_up(namespace)) as found:
-        job = found.submit(md.delivery(partial(frames, 3.0), range(2), name="two", seconds=600), priority="urgent")
+        job = found.submit(
+            md.delivery(partial(frames, 3.0), range(2), name="two", seconds=600), priority="urgent"
+        )
         eventually(lambda: job.progress.units_running == 2, "both run")
         assert len(workers(namespace)) == 2
         told = {"studio": 2, "studio-default": 0, "studio-cloud": 2}

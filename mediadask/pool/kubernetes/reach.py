@@ -159,9 +159,13 @@ class Reached:
 
     def __init__(self, place: Place) -> None:
         self.place = place
-        self.security = run(_security(place))
         self._work = Forward(place)
         self._pages: Forward | None = None
+        try:
+            self.renew()
+        except BaseException:
+            self.close()
+            raise
 
     @property
     def address(self) -> str:
@@ -176,7 +180,7 @@ class Reached:
 
     def renew(self) -> None:
         """Use the certificates of now."""
-        self.security = run(_security(self.place))
+        self.security: Security = run(_security(self.place))
 
     def close(self) -> None:
         """Let go."""

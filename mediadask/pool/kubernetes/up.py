@@ -24,6 +24,8 @@ from mediadask.pool.kubernetes.names import (
 from mediadask.pool.kubernetes.secrets import new_key, new_tls
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     from mediadask.pool.kubernetes.api import Api, Object
     from mediadask.pool.kubernetes.spec import Spec
 
@@ -133,8 +135,9 @@ async def _up(api: Api, spec: Spec, *, rotate: bool) -> Up:
             made = await api.apply(await _with_replicas(api, it))
             cluster = made if it["kind"] == "DaskCluster" else cluster
         await _give_to(api, cluster)
+        gone = await _scheduler_pods(api, spec) if rotate else []
         changed = await _renew(api, cluster, rotate=rotate)
-        await _until_ready(api, spec)
+        await _until_ready(api, spec, {pod["metadata"]["uid"] for pod in gone})
     except BaseException:
         if before is None:
             with suppress(Refused, OutputFailed):  # the first error counts
@@ -229,7 +232,13 @@ async def _renew(api: Api, cluster: Object, *, rotate: bool) -> bool:
     return is_other or rotate
 
 
-async def _until_ready(api: Api, spec: Spec) -> None:
+async def _scheduler_pods(api: Api, spec: Spec) -> list[Object]:
+    pods = await api.find("Pod", spec.namespace, selector({CLUSTER: spec.name, COMPONENT: "scheduler"}))
+    return [pod for pod in pods if "deletionTimestamp" not in pod["metadata"]]
+
+
+async def _until_ready(api: Api, spec: Spec, gone: Collection[str] = ()) -> None:
+    """Wait for a scheduler that is none of the pods with these uids."""
     began, why = monotonic(), ""
     while monotonic() - began < _READY_SECONDS:
         deployment = await api.get("Deployment", scheduler_of(spec.name), spec.namespace)
@@ -241,7 +250,9 @@ async def _until_ready(api: Api, spec: Spec) -> None:
                     do="see whether it runs, and whether it looks at this namespace",
                 )
         elif _is_ready(deployment):
-            return
+            pods = await _scheduler_pods(api, spec)
+            if pods and not any(pod["metadata"]["uid"] in gone for pod in pods):
+                return
         else:
             why = await _why_not(api, spec, deployment)
         await asyncio.sleep(_LOOK_SECONDS)

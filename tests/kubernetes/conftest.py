@@ -76,18 +76,30 @@ def make_namespace() -> Iterator[str]:
 
 def _volumes(namespace: str) -> list[dict[str, Any]]:
     """Folders of this machine as volume claims, which restricted pods may mount."""
-    made: list[dict[str, Any]] = []
+    return [it for number, path in enumerate(_PATHS) for it in volume(namespace, f"host{number}", path)]
+
+
+def volume(namespace: str, claim: str, path: str | Path) -> list[dict[str, Any]]:
+    """A claim, and the volume for it that is a folder of this machine."""
+    name = f"{namespace}-{claim}"
     common = {"accessModes": ["ReadWriteMany"], "storageClassName": ""}
-    for number, path in enumerate(_PATHS):
-        claim, name = f"host{number}", f"{namespace}-host{number}"
-        spec = {"hostPath": {"path": path}, "capacity": {"storage": "1Gi"}, **common}
-        spec["claimRef"] = {"namespace": namespace, "name": claim}
-        meta = {"name": name, "labels": {"namespace": namespace}}
-        made.append({"apiVersion": "v1", "kind": "PersistentVolume", "metadata": meta, "spec": spec})
-        asked = {"volumeName": name, "resources": {"requests": {"storage": "1Gi"}}, **common}
-        meta = {"name": claim, "namespace": namespace}
-        made.append({"apiVersion": "v1", "kind": "PersistentVolumeClaim", "metadata": meta, "spec": asked})
-    return made
+    there = {"hostPath": {"path": str(path)}, "capacity": {"storage": "1Gi"}, **common}
+    there["claimRef"] = {"namespace": namespace, "name": claim}
+    asked = {"volumeName": name, "resources": {"requests": {"storage": "1Gi"}}, **common}
+    return [
+        {
+            "apiVersion": "v1",
+            "kind": "PersistentVolume",
+            "metadata": {"name": name, "labels": {"namespace": namespace}},
+            "spec": there,
+        },
+        {
+            "apiVersion": "v1",
+            "kind": "PersistentVolumeClaim",
+            "metadata": {"name": claim, "namespace": namespace},
+            "spec": asked,
+        },
+    ]
 
 
 def small_spec(namespace: str, name: str = "studio", **more: Any) -> dict[str, Any]:

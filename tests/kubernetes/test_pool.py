@@ -14,12 +14,12 @@ import pytest
 import yaml
 
 import mediadask as md
-from mediadask.errors import InvalidRequest
+from mediadask.errors import InvalidRequest, MediaWarning
 from mediadask.pool.kubernetes.plain import plain_yaml
 from mediadask.pool.kubernetes.reach import find
 from mediadask.pool.kubernetes.spec import read_spec
 from mediadask.pool.kubernetes.up import down, up
-from tests.kubernetes.conftest import kubectl, small_spec
+from tests.kubernetes.conftest import IMAGE, kubectl, small_spec, volume
 
 KINDS = (
     "all,configmaps,secrets,serviceaccounts,roles,rolebindings,networkpolicies,poddisruptionbudgets,"
@@ -197,18 +197,51 @@ def test_a_half_made_pool_is_removed(namespace: str) -> None:
     assert left_in(namespace) == set()
 
 
+def slowly(number: int) -> int:
+    import time
+
+    time.sleep(0.5)  # work, as far as the pool can see
+    return number
+
+
+def test_a_client_waits_for_a_scheduler_that_comes_back_and_its_job_goes_on(
+    namespace: str, tmp_path: Path
+) -> None:
+    spec = small_spec(namespace)
+    spec["kubernetes"]["ledger"] = {"claim": ledger_claim(namespace, tmp_path)}
+    up(read_spec(spec))
+    with md.Pool.connect(f"kubernetes:{namespace}/studio") as pool:
+        job = pool.submit(md.delivery(slowly, list(range(24)), name="long"))
+        while job.progress.units_done < 4:
+            job.wait(0.1)
+        kubectl("-n", namespace, "delete", "pod", "-l", "dask.org/component=scheduler", "--wait=false")
+        with pytest.warns(
+            MediaWarning, match="its scheduler is away; waiting until it is back, with its jobs"
+        ):
+            assert job.result().results == list(range(24))
+        assert [each.id for each in pool.jobs()] == [job.id]
+
+
+def ledger_claim(namespace: str, folder: Path) -> str:
+    """The name of a claim whose volume is a folder of this machine that all may write to."""
+    if IMAGE is not None:
+        pytest.skip("NO VOLUME: this test's claim is a folder of this machine")
+    folder.chmod(0o777)
+    for parent in folder.parents:
+        if parent.name.startswith("pytest-"):
+            parent.chmod(0o755)
+    kubectl(
+        "apply",
+        "-f",
+        "-",
+        given={"apiVersion": "v1", "kind": "List", "items": volume(namespace, "ledger", folder)},
+    )
+    return "ledger"
+
+
 def test_the_key_of_a_ledger_that_stays_stays(namespace: str) -> None:
     spec = small_spec(namespace)
-    if "ledger" not in spec["kubernetes"]:
-        claim = {"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": "1Gi"}}}
-        meta = {"name": "ledger", "namespace": namespace}
-        kubectl(
-            "apply",
-            "-f",
-            "-",
-            given={"apiVersion": "v1", "kind": "PersistentVolumeClaim", "metadata": meta, "spec": claim},
-        )
-        spec["kubernetes"]["ledger"] = {"claim": "ledger"}
+    spec["kubernetes"]["ledger"] = {"address": "postgresql://me@database/ledger"}
     from mediadask.pool.kubernetes.secrets import new_key
 
     parsed = read_spec(spec)

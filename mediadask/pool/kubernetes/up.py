@@ -278,9 +278,7 @@ async def _why_not(api: Api, spec: Spec, deployment: Object) -> str:
         if each["type"] == "ReplicaFailure":
             raise OutputFailed(f"its scheduler cannot start: {each['message']}", where=spec.name)
     why = ""
-    for pod in await api.find("Pod", spec.namespace, selector({CLUSTER: spec.name, COMPONENT: "scheduler"})):
-        if "deletionTimestamp" in pod["metadata"]:
-            continue
+    for pod in await _scheduler_pods(api, spec):
         status = pod["status"]
         for each in status.get("conditions", ()):
             if each["type"] == "PodScheduled" and each["status"] == "False":

@@ -186,3 +186,15 @@ def test_this_machine_s_settings_are_not_sent_along() -> None:
     """`dask.config` here is of this machine's pools."""
     assert load_config().tiers.keys() == {"local"}
     assert "local: null" in made()["ConfigMap", "studio-settings"]["data"]["scheduler.yaml"]
+
+
+def test_without_the_packages_for_it_a_line_says_what_to_install() -> None:
+    line = (
+        "import sys; sys.modules['kr8s'] = sys.modules['kr8s.asyncio'] = None\n"
+        "from mediadask.cli import main; main()"
+    )
+    command = [sys.executable, "-c", line, "pool", "status", "--pool", "kubernetes:studio"]
+    told = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert told.returncode == 2
+    do = "pip install 'mediadask[kubernetes]'"
+    assert told.stderr == f"mediadask: Kubernetes needs packages that are not installed; {do}\n"

@@ -47,9 +47,7 @@ class TestKubernetesWorkers(ActuatorConformance):
                     for each in (
                         dask_cluster("suite"),
                         *(
-                            worker_group(
-                                "suite", tier, pod_spec(container([*WORKER, str(threads)]))
-                            )
+                            worker_group("suite", tier, pod_spec(container([*WORKER, str(threads)])))
                             for tier, threads in (("one", 1), ("two", 2))
                         ),
                     )

@@ -75,6 +75,10 @@ def before_command(seen: Onlooker, event: Event, command: Command) -> None:
                 raise Broken("only a paused batch is resumed, where it is", f"{command}")
             if seen.workers[command.worker].is_leaving:
                 raise Broken("nothing goes on where it must leave", f"{command}")
+            rank = seen.rank_of(batch)
+            waiting = [task for task in seen.tasks.values() if task.state in ("entering", "queued")]
+            if any(task.rank < rank and not task.bound for task in waiting):
+                raise Broken("nothing goes on before a higher class that waits", f"{command}")
         case commands.EnterTask():
             if command.task in seen.tasks:
                 raise Broken("a task is entered once", command.task)
@@ -181,7 +185,7 @@ def after_round(seen: Onlooker, dask: SimulatedDask) -> None:
     Broken
         One does not.
     """
-    _what_nobody_wants_is_stopped(seen)
+    _what_should_not_go_on_is_told(seen)
     _highest_class_has_the_slots(seen, dask)
     _workers_make_room(seen)
     idle = [worker for worker in dask.idle if worker in seen.workers]
@@ -189,11 +193,14 @@ def after_round(seen: Onlooker, dask: SimulatedDask) -> None:
         _no_slot_idles(seen, idle)
 
 
-def _what_nobody_wants_is_stopped(seen: Onlooker) -> None:
+def _what_should_not_go_on_is_told(seen: Onlooker) -> None:
     for batch in seen.batches.values():
         for position, key in batch.left.items():
             if position not in batch.cancelled and not seen.wanting(key):
                 raise Broken("what nobody wants is stopped", f"{key} in {batch.id} goes on")
+        is_emptied = batch.worker in seen.workers and seen.workers[batch.worker].is_paused
+        if is_emptied and not (batch.was_silent or batch.is_evicted):
+            raise Broken("what runs beside a unit that hangs is told to leave", f"{batch.id} goes on")
 
 
 def _highest_class_has_the_slots(seen: Onlooker, dask: SimulatedDask) -> None:

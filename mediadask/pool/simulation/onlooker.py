@@ -324,7 +324,7 @@ class Onlooker:
                 self.jobs[record.job].is_open = False
             case history.AttemptFlagged():
                 if batch := self.batches.get(self.on_worker.get(record.attempt.unit, "")):
-                    batch.is_silent = True
+                    batch.is_silent = batch.was_silent = True
             case history.AttemptEnded(outcome="done"):
                 key = record.attempt.unit
                 self.done[key] = self.done.get(key, 0) + 1

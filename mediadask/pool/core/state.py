@@ -243,7 +243,12 @@ class PoolState:
         self._out.append(
             Write(
                 history.JobReprioritized(
-                    job=job.id, priority=priority, deadline=deadline, reason=reason, at=now.utc
+                    job=job.id,
+                    priority=priority,
+                    own_priority=job.own_priority,
+                    deadline=deadline,
+                    reason=reason,
+                    at=now.utc,
                 )
             )
         )

@@ -154,8 +154,7 @@ def _may_instruct(seen: Onlooker, event: Event, command: commands.Instruct) -> N
             seen.rank_of(other) < rank for other in seen.batches.values() if other.state == "resuming"
         )
         graphs = any(seen.jobs[job].rank < rank for job, demand in seen.demand.items() if demand)
-        there = [other for other in seen.batches.values() if other.worker == batch.worker]
-        there = [other for other in there if other.state in ("running", "pausing")]
+        there = [other for other in seen.batches_on(batch.worker) if other.state in ("running", "pausing")]
         tasks = seen.tasks_on(batch.worker, rank)
         crowded = tasks > 0 and tasks + len(there) > seen.workers[batch.worker].threads
         if not (higher or resumed or graphs or crowded):
@@ -240,22 +239,23 @@ def _highest_class_has_the_slots(seen: Onlooker, dask: SimulatedDask) -> None:
 
 def _workers_make_room(seen: Onlooker) -> None:
     """What waits for a thread of this very worker gets one that a lower class has there."""
-    for address, worker in seen.workers.items():
-        there = [batch for batch in seen.batches.values() if batch.worker == address]
-        resuming = [seen.lowest_rank_of(batch) for batch in there if batch.state == "resuming"]
-        if not resuming and not worker.graph_tasks:
+    resuming = [batch for batch in seen.batches.values() if batch.state == "resuming"]
+    waits = {batch.worker for batch in resuming}
+    waits.update(address for address, worker in seen.workers.items() if worker.graph_tasks)
+    for batch in seen.batches.values() if waits else ():
+        if batch.worker not in waits or not _may_pause(seen, batch):
             continue
-        busy = [batch for batch in there if batch.state == "running" or _is_deaf(seen, batch)]
-        for batch in there:
-            rank = seen.rank_of(batch)
-            if rank == float("inf") or not _may_pause(seen, batch):
-                continue
-            waiting = seen.tasks_on(address, rank) + sum(other < rank for other in resuming)
-            if waiting and waiting + len(busy) > worker.threads:
-                raise Broken(
-                    "no lower class keeps a thread that what goes on there waits for",
-                    f"{batch.id} of rank {rank} runs on {address}",
-                )
+        rank, there = seen.rank_of(batch), seen.batches_on(batch.worker)
+        if rank == float("inf"):
+            continue
+        waiting = seen.tasks_on(batch.worker, rank)
+        waiting += sum(each in resuming and seen.lowest_rank_of(each) < rank for each in there)
+        busy = sum(each.state == "running" or _is_deaf(seen, each) for each in there)
+        if waiting and waiting + busy > seen.workers[batch.worker].threads:
+            raise Broken(
+                "no lower class keeps a thread that what goes on there waits for",
+                f"{batch.id} of rank {rank} runs on {batch.worker}",
+            )
 
 
 def _is_deaf(seen: Onlooker, batch: SeenBatch) -> bool:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from dask._task_spec import DataNode, Task, TaskRef
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Hashable, Iterable, Iterator
+    from collections.abc import Awaitable, Callable, Collection, Hashable, Iterable, Iterator
     from contextlib import AbstractContextManager
 
     from distributed import Client, LocalCluster, Scheduler, Worker
@@ -34,6 +34,7 @@ __all__ = [
     "bind_tasks",
     "client_generation",
     "close_cluster",
+    "empty_before_retiring",
     "executor_of",
     "give_back_tasks",
     "has_dashboard",
@@ -223,6 +224,38 @@ def _set_status(scheduler: Scheduler, worker: str, status: str) -> None:
     from distributed import Status
 
     scheduler.handle_worker_status_change(Status[status], worker, STIMULUS)
+
+
+def empty_before_retiring(scheduler: Scheduler, empty: Callable[[list[str]], Awaitable[None]]) -> None:
+    """Wait for `empty` before a worker is removed that a client, a tool of Dask or the worker itself retires.
+
+    Dask moves data away first, but does not wait for what the worker runs, and tells plugins when it is gone.
+    """
+    retire = scheduler.retire_workers
+
+    async def retire_empty(
+        workers: list[str] | None = None,
+        *,
+        names: list[Any] | None = None,
+        close_workers: bool = False,
+        remove: bool = True,
+        **how: Any,
+    ) -> dict[str, Any]:
+        leaving: dict[str, Any] = {}
+        if remove and (workers is not None or names is not None):  # those that Dask picks itself run nothing
+            leaving = await retire(workers, names=names, close_workers=False, remove=False)
+            await empty(list(leaving))
+        gone: dict[str, Any] = await retire(
+            workers, names=names, close_workers=close_workers, remove=remove, **how
+        )
+        for kept in (
+            leaving.keys() - gone.keys()
+        ) & scheduler.stream_comms.keys():  # its results have no place
+            change = {"op": "worker-status-change", "status": "running", "stimulus_id": STIMULUS}
+            scheduler.stream_comms[kept].send(change)
+        return gone
+
+    scheduler.handlers["retire_workers"] = retire_empty
 
 
 def is_idle(scheduler: Scheduler, worker: str) -> bool:

@@ -325,6 +325,29 @@ async def test_keep_paused(cluster: Cluster) -> None:
 
 
 @on_a_cluster
+async def test_empty_before_retiring(cluster: Cluster) -> None:
+    """What Dask retires is emptied first, and gets no task meanwhile; it goes on where it cannot leave."""
+    emptied: list[str] = []
+
+    async def empty(workers: list[str]) -> None:
+        emptied.extend(workers)
+        assert not cluster.scheduler.running
+        gate.set()
+        await until(lambda: cluster.states("running") != ["processing"])
+
+    dask_api.empty_before_retiring(cluster.scheduler, empty)
+    running = cluster.client.submit(wait, 1, key="running")
+    await cluster.see("running", states=["processing"])
+    assert not await cluster.client.retire_workers([cluster.worker.address])  # it alone has the result
+    assert emptied == [cluster.worker.address]
+    await until(lambda: cluster.scheduler.running)
+    del running
+    await until(lambda: not cluster.scheduler.tasks)
+    assert await cluster.client.retire_workers([cluster.worker.address])
+    await until(lambda: not cluster.scheduler.workers)
+
+
+@on_a_cluster
 async def test_is_idle(cluster: Cluster) -> None:
     address = cluster.worker.address
     assert dask_api.is_idle(cluster.scheduler, address)

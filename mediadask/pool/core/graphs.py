@@ -43,6 +43,8 @@ class Graphs:
         """A graph's class or deadline has changed."""
         if job.is_entered:
             self._out.append(ReorderGraph(job.id, (job.rank, job.due)))
+            for attempt in job.attempts.values():
+                self._table.touch(self._server[attempt.worker])
 
     def suspend(self, job: GraphJob, now: Now) -> None:
         """Nothing more of a graph begins."""

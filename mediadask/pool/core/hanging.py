@@ -82,8 +82,9 @@ class HangWatch:
             if not batches or worker is None:
                 del self._emptied[address]
                 if worker is not None and worker.paused_at is not None and not worker.replaced_because:
-                    worker.paused_at = None
-                    self._out.append(UnpauseWorker(address))  # what hung went on after all
+                    worker.paused_at = None  # what hung went on after all
+                    if not worker.must_leave:
+                        self._out.append(UnpauseWorker(address))
             else:
                 self._empty(worker, batches, foreign_tasks.get(address, 0), now)
 

@@ -109,6 +109,7 @@ class PoolState:
                 self.workers.leave(event, now)
             case ev.EvictWorkers():
                 for worker in event.workers:
+                    self.workers.dismiss(worker)
                     self._slots.evict(self.batches.on(worker), now)
             case ev.SubmitJob():
                 self._submit(event.spec, now)
@@ -242,7 +243,12 @@ class PoolState:
         self._out.append(
             Write(
                 history.JobReprioritized(
-                    job=job.id, priority=priority, deadline=deadline, reason=reason, at=now.utc
+                    job=job.id,
+                    priority=priority,
+                    own_priority=job.own_priority,
+                    deadline=deadline,
+                    reason=reason,
+                    at=now.utc,
                 )
             )
         )

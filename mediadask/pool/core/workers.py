@@ -39,6 +39,9 @@ class Worker:
     paused_at: float | None = None
     """When it got no more work because a unit hangs there."""
 
+    must_leave: bool = False
+    """Whether it is to leave: it is never used again."""
+
     graphs: Counter[GraphJob] = field(default_factory=Counter)
     """The jobs of whose graphs it has tasks, and how many. Those that wait for data have no thread yet."""
 
@@ -93,6 +96,11 @@ class Workers:
             )
         )
         return worker
+
+    def dismiss(self, address: str) -> None:
+        """A worker is to leave."""
+        if (worker := self._workers.get(address)) is not None:
+            worker.must_leave = True
 
     def leave(self, event: WorkerLeft, now: Now) -> None:
         """A worker is gone: its lease ends."""

@@ -40,6 +40,8 @@ if TYPE_CHECKING:
 __all__ = ["PoolPlugin", "dask_setup"]
 
 _logger = logging.getLogger(__name__)
+_TAKE_OVER_SECONDS = 5.0
+"""So often a pool says in the ledger that it lives."""
 
 
 class PoolPlugin(SchedulerPlugin):
@@ -134,12 +136,31 @@ class PoolPlugin(SchedulerPlugin):
         self._metrics.register()
         self.services.register()
         if config.name is not None:
-            for orphan in await asyncio.to_thread(self.ledger.take_over):
-                await self._take_up(orphan)
+            await self._take_over()
         await self.scaler.start()
         self._beating = [
-            asyncio.create_task(each) for each in (self.driver.look_again(), self.watchdog.run())
+            asyncio.create_task(each)
+            for each in (self.driver.look_again(), self.watchdog.run(), self._take_over_later())
         ]
+
+    async def _take_over(self) -> None:
+        """Go on with the jobs of pools of this name that are dead."""
+        for orphan in await asyncio.to_thread(self.ledger.take_over):
+            await self._take_up(orphan)
+
+    async def _take_over_later(self) -> None:
+        """Do so again while one may live: of one on another machine only silence tells that it is dead."""
+        from sqlalchemy.exc import SQLAlchemyError  # workers import this package, too
+
+        while self.config.name is not None:
+            try:
+                if not await asyncio.to_thread(self.ledger.has_others):
+                    return
+                await asyncio.sleep(_TAKE_OVER_SECONDS)
+                await self._take_over()
+            except SQLAlchemyError as error:  # the ledger itself says in the log that it is away
+                _logger.debug("it is not known whether another pool of this name lives: %s", error)
+                await asyncio.sleep(_TAKE_OVER_SECONDS)
 
     async def _take_up(self, orphan: OrphanedJob) -> None:
         """Go on with a job that a pool of this name left unfinished. What it has committed is found again."""

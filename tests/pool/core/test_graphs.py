@@ -178,6 +178,43 @@ def test_what_goes_on_where_a_task_has_come_meanwhile_pauses_again() -> None:
     assert pool.running == ["a"]
 
 
+def test_a_task_that_waits_on_its_worker_displaces_when_its_graph_becomes_more_urgent() -> None:
+    pool = PlainPool()
+    pool.submit("job", ["a"])
+    pool.submit_graph("graph")
+    started(pool, "sum-1", pool.worker_of("a"))
+    pool.reprioritize("graph", "urgent")
+    pool.checkpoint()
+    assert pool.paused == ["a"]
+
+
+def test_another_pauses_for_a_task_where_one_does_not_hear() -> None:
+    pool = PlainPool(threads=2)
+    pool.submit("behind", ["deaf", "b"], priority="background")
+    pool.submit_graph("graph", priority="urgent")
+    started(pool, "sum-1")
+    told = [pool.batch_of("deaf")]
+    assert [each.batch for each in pool.done(do.Instruct)] == told
+    pool.wait(1.5)
+    assert [each.batch for each in pool.done(do.Instruct)] == [*told, pool.batch_of("b")]
+
+
+def test_another_pauses_for_a_task_where_one_is_still_to_leave() -> None:
+    """It was told so beside a unit that was taken to hang, and has made no checkpoint since."""
+    pool = PlainPool(threads=2)
+    pool.submit("behind", ["slow", "leaves"], priority="background", seconds=1.0)
+    pool.begin("slow")
+    pool.begin("leaves")
+    pool.wait(40)
+    pool.frames("leaves", 1)
+    pool.wait(40)
+    pool.frames("slow", 1)
+    pool.submit_graph("graph", priority="urgent")
+    started(pool, "sum-1")
+    told = [(each.batch, each.instruction) for each in pool.done(do.Instruct)]
+    assert told == [(pool.batch_of("leaves"), "evict"), (pool.batch_of("slow"), "pause")]
+
+
 def test_a_task_takes_a_free_thread_before_it_displaces() -> None:
     pool = PlainPool(threads=2)
     pool.submit("behind", ["a"], priority="background")

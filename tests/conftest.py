@@ -40,6 +40,20 @@ settings.register_profile("any machine", deadline=None)  # no test asserts on wa
 settings.load_profile("any machine")
 
 
+LONGEST = ("tests/chaos/", "tests/pool/simulation/", "tests/pool/test_", "tests/pipelines/")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Those that take longest go first, so that no process is left with one while the others have ended."""
+    items.sort(key=lambda item: not item.nodeid.startswith(LONGEST))
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_auto_num_workers() -> int:
+    """One more than there are cores: every other test waits for processes of its own."""
+    return (os.cpu_count() or 1) + 1
+
+
 class MakeClip(Protocol):
     def __call__(self, name: str, **how: Any) -> Path: ...
 

@@ -7,7 +7,7 @@ the results of others are sent there at once.
 
 from __future__ import annotations
 
-from collections import Counter, deque
+from collections import Counter
 from typing import TYPE_CHECKING, NamedTuple
 
 from mediadask.pool.core.batches import ON_SLOT
@@ -105,7 +105,6 @@ class Displacement:
 
     def __init__(self, table: BatchTable, workers: Workers, slots: Slots, out: list[Command]) -> None:
         self._table, self._workers, self._slots, self._out = table, workers, slots, out
-        self._told: deque[tuple[float, Batch]] = deque()
         self._most_urgent: float = float("-inf")
 
     def displace(self, next_rank: float, demands: Sequence[Demand], now: Now) -> None:
@@ -120,7 +119,7 @@ class Displacement:
         """
         ranks = self._table.ranks()
         count = self._table.count
-        self._give_up_on_the_deaf(now)
+        self._table.give_up_on(now.seconds - _PATIENCE_SECONDS)
         waiting = Counter({rank: count["queued", rank] for rank in ranks})
         for demand in demands:
             waiting[demand.rank] += demand.tasks
@@ -138,12 +137,6 @@ class Displacement:
             if (worker := self._workers.get(address)) is not None:
                 self._settle(worker, most_urgent, now)
         self._most_urgent = most_urgent
-
-    def _give_up_on_the_deaf(self, now: Now) -> None:
-        while self._told and self._told[0][0] <= now.seconds - _PATIENCE_SECONDS:
-            told_at, batch = self._told.popleft()
-            if batch.state == "pausing" and batch.since == told_at and not batch.is_deaf:
-                self._table.give_up_on(batch)
 
     def _ask(self, waiting: Counter[int], ranks: list[int], demands: Sequence[Demand], now: Now) -> None:
         count = self._table.count
@@ -218,7 +211,6 @@ class Displacement:
 
     def _pause(self, batch: Batch, now: Now) -> None:
         self._table.move(batch, "pausing", now.seconds)
-        self._told.append((now.seconds, batch))
         self._tell(batch, "pause")
 
     def _tell(self, batch: Batch, instruction: str) -> None:

@@ -108,6 +108,8 @@ def _may_send(seen: Onlooker, event: Event, command: commands.SendUnits) -> None
         places = seen.places[model.key]
         if seen.done.get(model.key, 0) >= len(places):
             raise Broken("each unit ends exactly once", f"{model.key} was done and is sent again")
+        if len(places) == 1 and seen.has_failed(model.key):
+            raise Broken("what has failed for good is not tried again", model.key)
         _is_called_right(seen, call, model)
 
 
@@ -336,12 +338,8 @@ def values_are_right(seen: Onlooker, job: str, values: list[bytes | Failure | No
             continue
         keys = [unit.key for unit in group.units]
         keys += [group.finish.key] if group.finish is not None else [f"join({','.join(keys)})"]
-        if model.unplannable_after is None and not any(_may_fail(seen, key) for key in keys):
+        if model.unplannable_after is None and not any(seen.may_have_failed(key) for key in keys):
             raise Broken("a group fails for a reason", f"{job}, group {index}: {value.error}")
-
-
-def _may_fail(seen: Onlooker, key: str) -> bool:
-    return key in seen.doomed or seen.failures[key] > seen.config.retries or seen.kills[key] > 1
 
 
 def _always_fails(unit: UnitModel) -> bool:

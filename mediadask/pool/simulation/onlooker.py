@@ -48,8 +48,11 @@ class Onlooker:
         self.done: dict[str, int] = {}
         """How often the unit of each key was recorded as done."""
 
-        self.kills: Counter[str] = Counter()
-        """How many workers died under the unit of each key, or were replaced because it was silent."""
+        self.deaths: Counter[str] = Counter()
+        """How many workers died under the unit of each key."""
+
+        self.silences: Counter[str] = Counter()
+        """How often the unit of each key may have been taken to hang until its worker was gone."""
 
         self.failures: Counter[str] = Counter()
         """How often the unit of each key has failed so that another try may succeed."""
@@ -190,8 +193,20 @@ class Onlooker:
         return max(ranks, default=float("inf"))
 
     def is_suspect(self, key: str) -> bool:
-        """Whether something happened to the unit that may excuse that it waits or fails."""
-        return key in self.doomed or self.failures[key] > 0 or self.kills[key] > 0
+        """Whether something happened to the unit that may excuse that it waits."""
+        happened = (self.failures, self.deaths, self.silences)
+        return key in self.doomed or any(key in each for each in happened)
+
+    def has_failed(self, key: str) -> bool:
+        """Whether the unit is surely not to be tried again."""
+        return key in self.doomed or self.failures[key] > self.config.retries or self.deaths[key] > 1
+
+    def may_have_failed(self, key: str) -> bool:
+        """Whether something happened to the unit that may excuse that it is not tried again.
+
+        One that is taken to hang may be taken for slow later, when others of its kind took as long.
+        """
+        return self.has_failed(key) or self.deaths[key] + self.silences[key] > 1
 
     def tasks_on(self, worker: str, before: float) -> int:
         """How many tasks of graphs of a higher class than this rank a worker has."""
@@ -329,8 +344,10 @@ class Onlooker:
             del self.on_worker[key]
 
     def _lose(self, batch: SeenBatch, *, is_blamed: bool) -> None:
-        if is_blamed or batch.is_silent:
-            self.kills.update(batch.left.values())
+        if batch.is_silent:
+            self.silences.update(batch.left.values())
+        elif is_blamed:
+            self.deaths.update(batch.left.values())
         self._forget(batch.id)
 
 

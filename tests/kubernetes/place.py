@@ -197,7 +197,12 @@ def pool(name: str, tiers: dict[str, dict[str, Any]], settings: dict[str, Any], 
         *(
             each | {"metadata": {**each["metadata"], "namespace": namespace}}
             for each in (
-                dask_cluster(name, pod_spec(made, volumes, serviceAccountName=account["name"])),
+                dask_cluster(
+                    name,
+                    pod_spec(
+                        made, volumes, serviceAccountName=account["name"], terminationGracePeriodSeconds=5
+                    ),
+                ),
                 *(worker_group(name, tier, spec) for tier, spec in tiers.items()),
             )
         ),

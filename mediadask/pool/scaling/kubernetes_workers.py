@@ -336,14 +336,14 @@ class KubernetesWorkers:
         """Tell the worker groups how many there are, and ask about pods that take long."""
         while True:
             await asyncio.sleep(_LOOK_SECONDS)
-            try:
-                self._replace_stuck()
-                await self._tell()
-                await self._ask_about_slow_pods()
-            except (Refused, Away) as error:  # nothing of it is needed to go on
-                _logger.debug("worker groups and events: %s", error)
-            except Exception:
-                _logger.exception("worker groups and events")
+            self._replace_stuck()
+            for step in (self._ask_about_slow_pods, self._tell):
+                try:
+                    await step()
+                except (Refused, Away) as error:  # nothing of it is needed to go on
+                    _logger.debug("%s: %s", step.__name__, error)
+                except Exception:
+                    _logger.exception("worker groups and events")
 
     async def _tell(self) -> None:
         """Have ``kubectl get daskclusters,daskworkergroups`` show the workers that there are.
@@ -357,8 +357,9 @@ class KubernetesWorkers:
         if not changed:
             return
         for tier, count in changed.items():
-            if await self._set_replicas("daskworkergroups", f"{self._cluster}-{tier}", count):
-                self._tiers[tier].told = count
+            with suppress(Refused):  # a group that is not there is told of when a worker is wanted
+                if await self._set_replicas("daskworkergroups", f"{self._cluster}-{tier}", count):
+                    self._tiers[tier].told = count
         total = sum(len(names) for names in there.values())
         await self._set_replicas("daskclusters", self._cluster, total)
 

@@ -17,10 +17,9 @@ CLUSTER_LABEL = "dask.org/cluster-name"
 TIER_LABEL = "mediadask.org/tier"
 """Only pods that the pool made have it beside the cluster's name."""
 
-_EVACUATION_SECONDS = 20
-"""So long a pod that is taken away waits with its end, for its units to give their work back."""
-
-_GRACE_SECONDS = _EVACUATION_SECONDS + 10
+_GRACE_SECONDS = 30
+_EVACUATION_SHARE = 2 / 3
+"""So much of its grace a pod that is taken away waits with its end, for its units to give their work back."""
 
 Phase = Literal["unscheduled", "starting", "running", "leaving", "ended"]
 
@@ -64,11 +63,14 @@ def worker_pod(
     worker = group["spec"]["worker"]
     spec = copy.deepcopy(worker["spec"])
     spec.setdefault("automountServiceAccountToken", False)
-    spec.setdefault("terminationGracePeriodSeconds", _GRACE_SECONDS)
+    grace = spec.setdefault("terminationGracePeriodSeconds", _GRACE_SECONDS)
     spec["restartPolicy"] = "Never"  # the policy says how many there are
     container = spec["containers"][0]
-    # Dask's worker leaves when it is told to end, and takes no time to give its work back.
-    container.setdefault("lifecycle", {"preStop": {"sleep": {"seconds": _EVACUATION_SECONDS}}})
+    # Dask's worker leaves at once when it is told to end. A process in the container that sleeps keeps that
+    # from it until the scheduler has had its work given back, and ends with it. (Kubernetes' own `sleep` does
+    # not: the pod of a worker that has closed stays until it is over.)
+    if evacuation := int(grace * _EVACUATION_SHARE):
+        container.setdefault("lifecycle", {"preStop": {"exec": {"command": ["sleep", str(evacuation)]}}})
     container.setdefault("terminationMessagePolicy", "FallbackToLogsOnError")
     given = container.get("env", [])
     named = {each["name"] for each in given}

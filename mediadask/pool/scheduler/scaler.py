@@ -324,7 +324,7 @@ class Scaler:
         try:
             dask_api.pause_worker(self._scheduler, address)
             await self._evict([address])
-            await self._scheduler.retire_workers(workers=[address], close_workers=False)
+            await self._scheduler.retire_workers(workers=[address], close_workers=True)
             await self.actuator.stop([name])
         except Exception:
             _logger.exception("worker %s is taken as it is", name)

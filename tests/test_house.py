@@ -28,7 +28,7 @@ MEDIA = [
     {"accessor", "xarray_engine"},
     {"editorial"},
 ]
-DOOR = {"errors", "checkpoint", "delivery", "dask_api", "text"}
+DOOR = {"errors", "checkpoint", "delivery", "dask_api", "lazy", "text"}
 TOP = {"__init__", "cli", "demo"}
 
 POOL = [
@@ -236,6 +236,7 @@ FORMATS = {"fsspec", "fileseq", "imageio", "PIL", "OpenImageIO", "opentimelineio
     [
         ("cli", ARRAYS | FORMATS | {"numpy", "av", "rich"}),
         ("render.proxy", ARRAYS | {"imageio", "fsspec"}),
+        ("render.store", ARRAYS - {"zarr", "dask"}),
         ("editorial.pull", ARRAYS | FORMATS),
         ("editorial.trim", ARRAYS | FORMATS),
     ],

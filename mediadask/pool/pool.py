@@ -426,7 +426,7 @@ class Pool:
             self._reached.close()
         if self._cluster is not None:
             pools_here.pop(self._address, None)
-            self._cluster.close()
+            dask_api.close_cluster(self._cluster)
 
     def __enter__(self) -> Self:
         return self

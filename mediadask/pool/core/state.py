@@ -64,7 +64,7 @@ class PoolState:
         attempts = self.attempts = Attempts(predictor, new_id, self._out)
         self._slots = Slots(self.batches, self.workers, attempts, self._out)
         self._deliveries = Deliveries(config, predictor, self.batches, self.workers, self._slots, self._out)
-        self._graphs = Graphs(self.workers, attempts, self._out)
+        self._graphs = Graphs(self.batches, self.workers, attempts, self._out)
         self._runners: dict[type[Job], JobRunner[Any]] = {
             DeliveryJob: self._deliveries,
             GraphJob: self._graphs,
@@ -111,6 +111,7 @@ class PoolState:
                 self.workers.explain(event)
             case ev.EvictWorkers():
                 for worker in event.workers:
+                    self.workers.dismiss(worker)
                     self._slots.evict(self.batches.on(worker), now)
             case ev.SubmitJob():
                 self._submit(event.spec, now)
@@ -244,7 +245,12 @@ class PoolState:
         self._out.append(
             Write(
                 history.JobReprioritized(
-                    job=job.id, priority=priority, deadline=deadline, reason=reason, at=now.utc
+                    job=job.id,
+                    priority=priority,
+                    own_priority=job.own_priority,
+                    deadline=deadline,
+                    reason=reason,
+                    at=now.utc,
                 )
             )
         )

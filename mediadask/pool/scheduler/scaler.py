@@ -108,6 +108,7 @@ class Scaler:
         names = {name for workers in there.values() for name in workers} - arrived
         self.requested_at |= dict.fromkeys(names, self._asked_at)
         dask_api.serve_target(self._scheduler, self.adaptive_target)
+        dask_api.empty_before_retiring(self._scheduler, self._evict)
         self._task = asyncio.create_task(self._run())
 
     def arrived(self, name: str) -> float | None:

@@ -66,7 +66,8 @@ def _synthetic(quick: bool, rounds: int, threads: int) -> Iterator[Row]:
     with Pool.local(workers=2, threads=threads) as pool:
         _turnaround(_submit(pool, None, 1, 8 * slots, "normal"))
         for _ in range(rounds):
-            alone.append(_turnaround(_submit(pool, None, frames, clips, "background")))
+            with tempfile.TemporaryDirectory() as folder:  # the same work as below: it notes every frame
+                alone.append(_turnaround(_submit(pool, Path(folder), frames, clips, "background")))
             idle.append(_turnaround(_submit(pool, None, 1, units, "urgent")))
             with tempfile.TemporaryDirectory() as folder:
                 background = _submit(pool, Path(folder), frames, clips, "background")

@@ -20,8 +20,7 @@ from mediadask.pool.config import load_config
 from mediadask.pool.core import PoolState
 from mediadask.pool.core.events import SubmitJob
 from mediadask.pool.scaling.predict import Predictor
-from mediadask.pool.simulation.model import GroupModel, JobModel, Timing, UnitModel, WorkerModel
-from mediadask.pool.simulation.pool import spec_of
+from mediadask.pool.simulation.model import GroupModel, JobModel, Timing, UnitModel, WorkerModel, spec_of
 from mediadask.pool.simulation.world import World
 
 if TYPE_CHECKING:

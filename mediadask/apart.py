@@ -32,6 +32,9 @@ MEMORY_BYTES = 4 << 30
 _IDLE_SECONDS = 10.0
 """A process that nobody asks for so long ends: it holds some 100 MB."""
 
+_ONE_THREAD = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
+"""A thread a core in every library would cost more than a header takes to read."""
+
 _START = "import sys; sys.path[:] = {path!r}; from mediadask.apart import serve; serve({handle})"
 
 Result = TypeVar("Result")
@@ -41,14 +44,14 @@ class _Process:
     """One process apart, and the line to it. Serves one call at a time."""
 
     def __init__(self) -> None:
-        self.surroundings = _surroundings()
+        self.user = os.geteuid()
         self.is_abandoned = False
+        self._environment = dict(os.environ)
         self._line, theirs = Pipe()
         with theirs:
             self._process = subprocess.Popen(
                 [sys.executable, "-c", _START.format(path=sys.path, handle=theirs.fileno())],
-                # A thread a core in every library would cost more than a header takes to read.
-                env={**os.environ, "OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"},
+                env={**self._environment, **_ONE_THREAD},
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
                 stderr=subprocess.DEVNULL,
@@ -66,8 +69,10 @@ class _Process:
             If it ended over the call, or does not end it.
         """
         begun = False
+        now = dict(os.environ)
+        changed, self._environment = (None if now == self._environment else now), now
         try:
-            self._line.send_bytes(request)
+            self._line.send_bytes(pickle.dumps((changed, request)))
             begun = bool(self._line.recv_bytes())
             if self._line.poll(seconds):
                 answer: tuple[bool, Any] = pickle.loads(self._line.recv_bytes())
@@ -95,11 +100,6 @@ class _Process:
 
 class _GoneError(Exception):
     """A process apart has ended for want of calls."""
-
-
-def _surroundings() -> tuple[int, dict[str, str]]:
-    """Return the user and the environment of this process: what a process apart has to share."""
-    return os.geteuid(), dict(os.environ)
 
 
 _lock = Lock()
@@ -154,10 +154,10 @@ _TRIES = 3
 
 
 def _take() -> _Process:
-    now = _surroundings()
+    user = os.geteuid()
     with _lock:
-        stale = [one for one in _idle if one.surroundings != now]
-        _idle[:] = [one for one in _idle if one.surroundings == now]
+        stale = [one for one in _idle if one.user != user]
+        _idle[:] = [one for one in _idle if one.user == user]
         process = _idle.pop() if _idle else None
     for one in stale:
         one.end()
@@ -204,7 +204,11 @@ def serve(handle: int) -> None:
     _limit_memory()
     with Connection(handle) as line, suppress(EOFError, OSError):
         while line.poll(_IDLE_SECONDS):
-            function, args, seconds = pickle.loads(line.recv_bytes())
+            changed, request = pickle.loads(line.recv_bytes())
+            if changed is not None:
+                os.environ.clear()
+                os.environ.update(changed | _ONE_THREAD)
+            function, args, seconds = pickle.loads(request)
             line.send_bytes(b"begun")
             signal.alarm(math.ceil(seconds) + 1)  # ends it in the midst of native code, if its caller is gone
             answer = _answer(function, args)

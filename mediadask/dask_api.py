@@ -15,10 +15,10 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from dask._task_spec import DataNode, Task, TaskRef
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Hashable, Iterable, Iterator
+    from collections.abc import Awaitable, Callable, Collection, Hashable, Iterable, Iterator
     from contextlib import AbstractContextManager
 
-    from distributed import Client, Scheduler, Worker
+    from distributed import Client, LocalCluster, Scheduler, Worker
     from distributed.scheduler import TaskState
     from tornado.web import Application
 
@@ -33,6 +33,8 @@ __all__ = [
     "array_getter",
     "bind_tasks",
     "client_generation",
+    "close_cluster",
+    "empty_before_retiring",
     "executor_of",
     "give_back_tasks",
     "has_dashboard",
@@ -224,6 +226,38 @@ def _set_status(scheduler: Scheduler, worker: str, status: str) -> None:
     scheduler.handle_worker_status_change(Status[status], worker, STIMULUS)
 
 
+def empty_before_retiring(scheduler: Scheduler, empty: Callable[[list[str]], Awaitable[None]]) -> None:
+    """Wait for `empty` before a worker is removed that a client, a tool of Dask or the worker itself retires.
+
+    Dask moves data away first, but does not wait for what the worker runs, and tells plugins when it is gone.
+    """
+    retire = scheduler.retire_workers
+
+    async def retire_empty(
+        workers: list[str] | None = None,
+        *,
+        names: list[Any] | None = None,
+        close_workers: bool = False,
+        remove: bool = True,
+        **how: Any,
+    ) -> dict[str, Any]:
+        leaving: dict[str, Any] = {}
+        if remove and (workers is not None or names is not None):  # those that Dask picks itself run nothing
+            leaving = await retire(workers, names=names, close_workers=False, remove=False)
+            await empty(list(leaving))
+        gone: dict[str, Any] = await retire(
+            workers, names=names, close_workers=close_workers, remove=remove, **how
+        )
+        for kept in (
+            leaving.keys() - gone.keys()
+        ) & scheduler.stream_comms.keys():  # its results have no place
+            change = {"op": "worker-status-change", "status": "running", "stimulus_id": STIMULUS}
+            scheduler.stream_comms[kept].send(change)
+        return gone
+
+    scheduler.handlers["retire_workers"] = retire_empty
+
+
 def is_idle(scheduler: Scheduler, worker: str) -> bool:
     """Whether a worker runs nothing and holds no result."""
     state = scheduler.workers[worker]
@@ -244,6 +278,14 @@ def serve_target(scheduler: Scheduler, target: Callable[..., int]) -> None:
 def hear_from_workers(scheduler: Scheduler, op: str, function: Callable[..., None]) -> None:
     """Call a function with the worker's address and the fields of each message of this kind."""
     scheduler.stream_handlers[op] = function
+
+
+def close_cluster(cluster: LocalCluster) -> None:
+    """Close a cluster of this process. One whose scheduler has ended would look for it half a minute."""
+    if cluster.scheduler.status.name in ("closing", "closed"):
+        cluster.sync(cluster.scheduler.finished)
+        cluster.shutdown_scheduler = False
+    cluster.close()
 
 
 def pages(server: Scheduler | Worker) -> Application:

@@ -8,9 +8,11 @@ import sys
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Protocol
 
+import dask
 import fsspec
 import pytest
 from distributed import LocalCluster
+from distributed.utils import get_mp_context
 from hypothesis import settings
 
 # The hundreds of processes that tests start read the package's bytecode: compiling takes each a second.
@@ -23,6 +25,15 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+
+_IMPORTED_BY_WORKERS = (
+    "distributed",
+    "mediadask.pool.worker.runner",
+    "mediadask.pool.guard",
+    "pytest",
+    "pandas",
+    "sqlalchemy",
+)
 
 settings.register_profile("any machine", deadline=None)  # no test asserts on wall-clock time
 settings.load_profile("any machine")
@@ -39,6 +50,28 @@ def _own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
         patch.setenv("MEDIADASK_CACHE", str(tmp_path_factory.mktemp("cache")))
         # The ledger of every pool a test opens, unless it says otherwise.
         patch.setenv("XDG_DATA_HOME", str(tmp_path_factory.mktemp("data")))
+        yield
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _forked_workers(_own_cache: None) -> Iterator[None]:
+    """Workers of pools in this process are forked from one that has imported what they need.
+
+    Dask's own tests do so, too: each worker would import for half a second. What users start is started as
+    they start it: commands, scripts and pools that stay run in processes of their own, which know nothing of
+    this setting. Forked workers have the variables that were set as the first of them started; a test that
+    sets others for them takes `spawned_workers`.
+    """
+    with dask.config.set({"distributed.worker.multiprocessing-method": "forkserver"}):
+        context = get_mp_context()  # which names modules of its own
+        context.set_forkserver_preload([*_IMPORTED_BY_WORKERS])
+        yield
+
+
+@pytest.fixture
+def spawned_workers() -> Iterator[None]:
+    """Workers of pools in this process are started as users' are: each with the variables of the moment."""
+    with dask.config.set({"distributed.worker.multiprocessing-method": "spawn"}):
         yield
 
 

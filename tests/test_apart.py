@@ -87,9 +87,12 @@ def test_calls_under_way_end_when_they_are_abandoned() -> None:
 
 
 def test_an_environment_that_changed_counts(monkeypatch: pytest.MonkeyPatch) -> None:
-    apart(os.getpid, **HOW)
+    before = apart(os.getpid, **HOW)
     monkeypatch.setenv("KEY_OF_A_SERVER", "new")
     assert apart(os.getenv, "KEY_OF_A_SERVER", **HOW) == "new"
+    monkeypatch.delenv("KEY_OF_A_SERVER")
+    assert apart(os.getenv, "KEY_OF_A_SERVER", **HOW) is None
+    assert apart(os.getpid, **HOW) == before, "and takes no new process"
 
 
 READER = """

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import operator
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack
 from typing import TYPE_CHECKING, Any
 
@@ -12,7 +13,7 @@ import dask
 import dask.array as da
 import numpy as np
 import pytest
-from distributed import Client, Scheduler, SchedulerPlugin, Worker
+from distributed import Client, LocalCluster, Scheduler, SchedulerPlugin, Status, Worker
 from tornado.httpclient import AsyncHTTPClient
 
 from mediadask import dask_api
@@ -324,6 +325,29 @@ async def test_keep_paused(cluster: Cluster) -> None:
 
 
 @on_a_cluster
+async def test_empty_before_retiring(cluster: Cluster) -> None:
+    """What Dask retires is emptied first, and gets no task meanwhile; it goes on where it cannot leave."""
+    emptied: list[str] = []
+
+    async def empty(workers: list[str]) -> None:
+        emptied.extend(workers)
+        assert not cluster.scheduler.running
+        gate.set()
+        await until(lambda: cluster.states("running") != ["processing"])
+
+    dask_api.empty_before_retiring(cluster.scheduler, empty)
+    running = cluster.client.submit(wait, 1, key="running")
+    await cluster.see("running", states=["processing"])
+    assert not await cluster.client.retire_workers([cluster.worker.address])  # it alone has the result
+    assert emptied == [cluster.worker.address]
+    await until(lambda: cluster.scheduler.running)
+    del running
+    await until(lambda: not cluster.scheduler.tasks)
+    assert await cluster.client.retire_workers([cluster.worker.address])
+    await until(lambda: not cluster.scheduler.workers)
+
+
+@on_a_cluster
 async def test_is_idle(cluster: Cluster) -> None:
     address = cluster.worker.address
     assert dask_api.is_idle(cluster.scheduler, address)
@@ -423,6 +447,15 @@ async def test_add_dashboard_page(cluster: Cluster) -> None:
     assert 'href="status"' in await page(cluster, "/ours")
     (document,) = seen
     assert callable(document.add_root)
+
+
+def test_close_cluster() -> None:
+    patience = {"distributed.comm.timeouts.connect": "100s"}
+    with dask.config.set(patience), ThreadPoolExecutor(1) as thread:
+        cluster = LocalCluster(n_workers=0, host="127.0.0.1", dashboard_address="127.0.0.1:0")
+        cluster.sync(cluster.scheduler.close)
+        thread.submit(dask_api.close_cluster, cluster).result(60)
+    assert cluster.status == Status.closed
 
 
 # On a worker.

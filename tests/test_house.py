@@ -28,16 +28,26 @@ MEDIA = [
     {"accessor", "xarray_engine"},
     {"editorial"},
 ]
-DOOR = {"errors", "checkpoint", "delivery", "dask_api", "text"}
+DOOR = {"errors", "checkpoint", "delivery", "dask_api", "lazy", "text"}
 TOP = {"__init__", "cli", "demo"}
 
 POOL = [
-    {"history", "reports", "descriptions", "config", "signals", "computation", "private", "guard"},
+    {
+        "history",
+        "reports",
+        "descriptions",
+        "settings",
+        "config",
+        "signals",
+        "computation",
+        "private",
+        "guard",
+    },
     {"ledger", "scaling"},
     {"core"},
     {"worker", "simulation"},
     {"scheduler", "view"},
-    {"job", "pool", "connection", "keys", "standing", "__init__"},
+    {"job", "pool", "connection", "keys", "standing", "kubernetes", "__init__"},
 ]
 """The same inside the pool."""
 
@@ -226,6 +236,7 @@ FORMATS = {"fsspec", "fileseq", "imageio", "PIL", "OpenImageIO", "opentimelineio
     [
         ("cli", ARRAYS | FORMATS | {"numpy", "av", "rich"}),
         ("render.proxy", ARRAYS | {"imageio", "fsspec"}),
+        ("render.store", ARRAYS - {"zarr", "dask"}),
         ("editorial.pull", ARRAYS | FORMATS),
         ("editorial.trim", ARRAYS | FORMATS),
     ],

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import difflib
 import re
 from dataclasses import dataclass
 from math import inf
@@ -14,18 +13,11 @@ import dask.config
 import distributed.config  # noqa: F401 - its defaults come first, so that ours take their place
 import yaml
 from dask.system import CPU_COUNT
-from dask.utils import parse_timedelta
-from pydantic import (
-    BaseModel,
-    BeforeValidator,
-    ConfigDict,
-    Field,
-    PlainValidator,
-    ValidationError,
-    model_validator,
-)
+from pydantic import Field, PlainValidator, ValidationError, model_validator
 
 from mediadask.errors import InvalidRequest
+from mediadask.pool.settings import Seconds, Settings, hint, refusal
+from mediadask.pool.settings import seconds as read_seconds
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -38,6 +30,7 @@ __all__ = [
     "PriorityClass",
     "Tier",
     "Warm",
+    "config_elsewhere",
     "load_config",
 ]
 
@@ -46,29 +39,7 @@ BudgetAction = Literal["warn", "background", "hold"]
 its work waits."""
 
 
-def _seconds(value: object) -> object:
-    """``90s``, ``2 hours`` and the like as `dask` reads them, and ``15min``, which it does not know."""
-    if not isinstance(value, str):
-        return value
-    try:
-        return parse_timedelta(f"{value}ute" if value.endswith("min") else value)
-    except (KeyError, ValueError):
-        raise ValueError(f"{value!r} is not a duration such as 90s, 15min or 2h") from None
-
-
-Seconds = Annotated[float, BeforeValidator(_seconds), Field(ge=0, allow_inf_nan=False)]
-
-
-class _Settings(BaseModel):
-    model_config = ConfigDict(
-        frozen=True,
-        extra="forbid",
-        alias_generator=lambda name: name.replace("_", "-"),
-        populate_by_name=True,
-    )
-
-
-class PriorityClass(_Settings):
+class PriorityClass(Settings):
     """A class of work: all of a lower `order` goes before all of a higher."""
 
     order: int
@@ -91,13 +62,13 @@ def _warm(value: object) -> object:
         return value
     if not isinstance(value, str) or not (found := _WARM.fullmatch(value.strip())):
         raise ValueError(f"{value!r} is not of the form `4 for 10min`")
-    seconds = _seconds(found[2])
+    seconds = read_seconds(found[2])
     if not isinstance(seconds, int | float) or not 0 < seconds < inf:
         raise ValueError(f"{found[2]!r} is not a duration such as 90s, 15min or 2h")
     return Warm(int(found[1]), float(seconds))
 
 
-class Tier(_Settings):
+class Tier(Settings):
     """A group of workers with one price and one limit."""
 
     kind: Literal["reserved", "on-demand", "spot", "joins", "local"]
@@ -129,7 +100,7 @@ class Tier(_Settings):
         return self.price_per_hour / 3600 / self.threads
 
 
-class Budget(_Settings):
+class Budget(Settings):
     """What a show may spend on the pool, and what happens then."""
 
     amount: float = Field(ge=0, allow_inf_nan=False)
@@ -152,29 +123,29 @@ class Budget(_Settings):
         return f"{figures}; its work {then}{action}" if action else figures
 
 
-class LedgerSettings(_Settings):
+class LedgerSettings(Settings):
     """How long the ledger keeps what."""
 
     keep: Seconds | None = None
     """So long the units of a job stay after its end, before they become sums; None: for good."""
 
 
-class KubernetesSettings(_Settings):
-    """Where the scheduler's own pod is, which `mediadask pool up` writes: it brings workers there."""
+class KubernetesSettings(Settings):
+    """Where the scheduler's own pod is, as `mediadask pool up` writes it: there it brings its own workers."""
 
     namespace: str
     cluster: str
     """Of the DaskCluster, whose worker groups ``<cluster>-<tier>`` say what workers of a tier look like."""
 
 
-class PoolConfig(_Settings):
+class PoolConfig(Settings):
     """All settings of a pool. Durations are seconds."""
 
     name: str | None = None
     classes: dict[str, PriorityClass] = Field(min_length=1)
     default_class: str
     tiers: dict[str, Tier] = Field(min_length=1)
-    budgets: dict[str, Budget] = {}
+    budgets: dict[str, Budget] = Field(default_factory=dict)
     currency: str = "USD"
     ledger: LedgerSettings = LedgerSettings()
     kubernetes: KubernetesSettings | None = None
@@ -247,9 +218,7 @@ class PoolConfig(_Settings):
         if name is None:
             return self.default_class
         if name not in self.classes:
-            raise InvalidRequest(
-                f"no priority class {name!r}", do=_hint(name, self.class_names, "use one of")
-            )
+            raise InvalidRequest(f"no priority class {name!r}", do=hint(name, self.class_names, "use one of"))
         return name
 
     def budgeted(self, show: str) -> str | None:
@@ -267,7 +236,7 @@ class PoolConfig(_Settings):
             There is none.
         """
         if name not in self.tiers:
-            raise InvalidRequest(f"no tier {name!r}", do=_hint(name, tuple(self.tiers), "use one of"))
+            raise InvalidRequest(f"no tier {name!r}", do=hint(name, tuple(self.tiers), "use one of"))
         return self.tiers[name]
 
     def tier_of(self, worker_name: str) -> str:
@@ -279,7 +248,8 @@ class PoolConfig(_Settings):
         return max(fitting, key=len) if fitting else next(iter(self.tiers))
 
 
-_INNER: dict[str, type[_Settings]] = {"classes": PriorityClass, "tiers": Tier, "budgets": Budget}
+_NAMED = {"classes", "tiers", "budgets"}
+"""Sections of which each entry has a name, and is a section itself."""
 
 with (Path(__file__).parent / "mediadask.yaml").open() as _file:
     _defaults = yaml.safe_load(_file)
@@ -320,12 +290,28 @@ def load_config(overrides: Mapping[str, Any] | None = None) -> PoolConfig:
     section = dask.config.get("mediadask")
     if not isinstance(section, dict):
         raise InvalidRequest("is no section of settings", where="mediadask", do=f"it is {section!r}")
-    if overrides:
-        section = dask.config.merge(section, dict(overrides))
+    return _read(dask.config.merge(section, dict(overrides or {})))
+
+
+def config_elsewhere(section: Mapping[str, Any]) -> PoolConfig:
+    """What a pool on other machines makes of `section`: the defaults below it, and its own tiers alone.
+
+    What `dask.config` says here is of this machine, and does not count.
+
+    Raises
+    ------
+    InvalidRequest
+        As `load_config`.
+    """
+    defaults = copy.deepcopy(_defaults["mediadask"]) | {"tiers": {}}
+    return _read(dask.config.merge(defaults, dict(section)))
+
+
+def _read(section: Mapping[str, Any]) -> PoolConfig:
     try:
         return PoolConfig.model_validate(_dashed(section))
     except ValidationError as error:
-        raise _refusal(error) from None
+        raise refusal(error, PoolConfig, "mediadask") from None
 
 
 def _dashed(section: Mapping[str, Any]) -> dict[str, Any]:
@@ -333,7 +319,7 @@ def _dashed(section: Mapping[str, Any]) -> dict[str, Any]:
     settings: dict[str, Any] = {}
     for key, value in section.items():
         key = str(key).replace("_", "-")
-        if key in _INNER and isinstance(value, dict):
+        if key in _NAMED and isinstance(value, dict):
             value = {
                 str(name): {str(k).replace("_", "-"): v for k, v in entry.items()}
                 if isinstance(entry, dict)
@@ -343,34 +329,3 @@ def _dashed(section: Mapping[str, Any]) -> dict[str, Any]:
             }
         settings[key] = value
     return settings
-
-
-_SAID = {
-    "dict_type": "should be a section of settings",
-    "model_type": "should be a section of settings",
-    "too_short": "should have at least one entry",
-}
-"""Where pydantic speaks of Python's types, to people who write YAML."""
-
-
-def _refusal(error: ValidationError) -> InvalidRequest:
-    first = error.errors()[0]
-    path = [str(step).replace("_", "-") for step in first["loc"]]
-    where = ".".join(["mediadask", *path])
-    if first["type"] == "extra_forbidden":
-        inner: dict[str, type[_Settings]] = {
-            **_INNER,
-            "ledger": LedgerSettings,
-            "kubernetes": KubernetesSettings,
-        }
-        model = inner.get(path[0], PoolConfig) if len(path) > 1 else PoolConfig
-        names = [name.replace("_", "-") for name in model.model_fields]
-        return InvalidRequest("no such setting", where=where, do=_hint(path[-1], names, "known are"))
-    message = _SAID.get(first["type"], first["msg"].removeprefix("Value error, "))
-    do = None if first["type"] in {"missing", "value_error"} else f"it is {first['input']!r}"
-    return InvalidRequest(message[:1].lower() + message[1:], where=where, do=do)
-
-
-def _hint(given: str, known: list[str] | tuple[str, ...], otherwise: str) -> str:
-    near = difflib.get_close_matches(given, known, n=1)
-    return f"did you mean {near[0]}?" if near else f"{otherwise} {', '.join(known)}"

@@ -87,6 +87,9 @@ class JobReprioritized:
 
     job: str
     priority: str
+    own_priority: str = ""
+    """The class that it has again when its show's budget is spent no more; empty where it has its own."""
+
     deadline: datetime | None = None
     reason: str = ""
     at: datetime = field(default_factory=utc_now)

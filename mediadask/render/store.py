@@ -21,7 +21,6 @@ from mediadask.array.sound import SoundArray
 from mediadask.checkpoint import checkpoint
 from mediadask.clips import Clip
 from mediadask.clips.storage import filesystem_of, is_local, open_file, read_document
-from mediadask.dataset import open_clip
 from mediadask.pixels import to_rgb
 from mediadask.render.output import Mark, Output, Rendered, exists, join_url, output_errors
 
@@ -141,6 +140,8 @@ def _template(clip: Clip) -> dict[str, bytes]:
 
     xarray writes it, so that xarray reads it back; every unit can make it, and it is the same each time.
     """
+    from mediadask.dataset import open_clip  # with xarray and pandas, a second that only one unit has to wait
+
     dataset = open_clip(clip)
     shard = shard_frames(FrameArray.of(clip, None, "fail"))
     dataset["frames"] = dataset["frames"].variable.chunk({"frame": shard})

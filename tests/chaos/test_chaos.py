@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 ROUNDS = (
     ("local", "kill_worker"),
     ("local", "displace"),
+    ("local", "retire_worker"),
     ("local", "kill_program"),
     ("local", "disk_full"),
     ("up", "kill_pool_and_workers"),

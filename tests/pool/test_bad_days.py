@@ -9,17 +9,21 @@ import subprocess
 import sys
 import time
 from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import TYPE_CHECKING
 
 import pytest
-from sqlalchemy import select
+from distributed.protocol.pickle import dumps
+from sqlalchemy import select, update
 
 import mediadask as md
 from mediadask.delivery import Delivery, Group, Unit
 from mediadask.errors import MediaError
 from mediadask.pool import Pool
-from mediadask.pool.ledger.tables import attempts, displacements, open_database
+from mediadask.pool.history import JobSubmitted, new_id
+from mediadask.pool.ledger.ledger import Ledger
+from mediadask.pool.ledger.tables import attempts, displacements, jobs, open_database, sessions
 from tests.pool.waiting import WAIT, eventually, see
 
 if TYPE_CHECKING:
@@ -265,6 +269,33 @@ def test_a_worker_that_is_retired_hands_its_units_on(pool: Pool, tmp_path: Path)
     assert job.result(WAIT).results == [0, 1]
 
 
+def last_frame(folder: Path, number: int) -> int:
+    """After its last checkpoint: it ends before it hears that its worker leaves."""
+    with (folder / f"pids {number}").open("a") as pids:
+        pids.write(f"{os.getpid()}\n")
+    while not (folder / "go").exists():
+        time.sleep(0.005)
+    return number
+
+
+def test_what_ends_on_a_worker_that_is_retired_is_not_done_again(pool: Pool, tmp_path: Path) -> None:
+    job = pool.submit(md.delivery(partial(last_frame, tmp_path), range(2), name="work"))
+    eventually(lambda: pids(tmp_path, 0) and pids(tmp_path, 1))
+    addresses = list(pool.client.scheduler_info()["workers"])
+    with ThreadPoolExecutor(1) as other:
+        retired = other.submit(pool.client.retire_workers, addresses[:1])
+        eventually(lambda: "closing_gracefully" in statuses(pool).values())
+        (tmp_path / "go").touch()
+        assert [*retired.result(WAIT)] == addresses[:1]
+    assert job.result(WAIT).results == [0, 1]
+    assert [len(pids(tmp_path, number)) for number in range(2)] == [1, 1]
+
+
+def statuses(pool: Pool) -> dict[str, str]:
+    workers = pool.client.scheduler_info()["workers"]
+    return {address: worker["status"] for address, worker in workers.items()}
+
+
 def test_what_stood_aside_or_had_resumed_on_a_retired_worker_is_given_back_not_lost(tmp_path: Path) -> None:
     (tmp_path / "front").mkdir()
     with Pool.local(workers=1) as pool:
@@ -304,3 +335,46 @@ def test_what_stood_aside_or_had_resumed_on_a_retired_worker_is_given_back_not_l
     engine.dispose()
     assert outcomes == {"done": 3, "rescheduled": 3}
     assert how == {"resumed": 1, "rescheduled": 1}
+
+
+ELSEWHERE = "another folder/another boot/another machine"
+
+
+def left_behind() -> tuple[str, Ledger]:
+    """A job of a pool of the name `house` on another machine, and the ledger by which that pool lives."""
+    ledger = Ledger(pool="house")
+    job, work = new_id(), md.delivery(short, range(3), name="work")
+    ledger.record(
+        JobSubmitted(job=job, name="work", show="", priority="normal", groups=3, payload=dumps(work))
+    )
+    assert ledger.flush()
+    engine = open_database()
+    with engine.begin() as connection:
+        connection.execute(update(sessions).values(place=ELSEWHERE))
+    engine.dispose()
+    return job, ledger
+
+
+@pytest.mark.parametrize("end", ["ends", "falls silent"])
+def test_jobs_of_a_pool_on_another_machine_are_taken_over_as_soon_as_it_is_known_to_be_dead(
+    end: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As where Kubernetes starts a scheduler elsewhere: the old one is not known to be dead at once."""
+    monkeypatch.setattr("mediadask.pool.scheduler.plugin._TAKE_OVER_SECONDS", 0.1)
+    job, theirs = left_behind()
+    with theirs, Pool.local(workers=1, name="house") as pool:
+        assert job not in [each["id"] for each in pool.status()["jobs"]], "it may live"
+        if end == "ends":
+            theirs.close()
+        else:
+            monkeypatch.setattr("mediadask.pool.ledger.sessions._SILENCE_SECONDS", 0.0)
+        eventually(lambda: job in [each["id"] for each in pool.status()["jobs"]] or ended(job))
+        assert pool.job(job).result(WAIT).results == [0, 1, 2]
+
+
+def ended(job: str) -> bool:
+    engine = open_database()
+    with engine.connect() as connection:
+        status = connection.scalar(select(jobs.c.status).where(jobs.c.job == job))
+    engine.dispose()
+    return status != "running"

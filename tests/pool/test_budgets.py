@@ -103,6 +103,29 @@ def test_a_job_has_its_class_back_when_its_budget_is_spent_no_more(tmp_path: Pat
         assert poor.result(WAIT).results == [0, 1]
 
 
+def test_a_job_has_its_class_back_in_the_next_pool_of_the_name(tmp_path: Path) -> None:
+    """The budget is spent when the pool ends, and is not when the next one starts."""
+    spent = {"mediadask.budgets": {"poor": {"amount": 1.0, "action": "background"}}}
+    enough = {"mediadask.budgets": {"poor": {"amount": 1e12, "action": "background"}}}
+    units = md.delivery(partial(until_exists, tmp_path / "go"), range(2), name="poor work")
+    free = {"mediadask.tiers.local.price-per-hour": 0.0}
+    with dask.config.set({**spent, **free}), Pool.local(workers=1, name="house") as pool:
+        poor = pool.submit(units, show="POOR", priority="urgent")
+        see(poor, units_running=1)
+        price(pool, 3.6e6)
+        eventually(lambda: poor.priority == "background", poor)
+        pool.ask("down", now=True)
+    for _ in range(2):  # it counts as its own in a restart after that, too
+        with dask.config.set({**enough, **free}), Pool.local(workers=1, name="house") as pool:
+            again = pool.job(poor.id)
+            see(again, units_running=1)
+            assert again.priority == "urgent"
+            pool.ask("down", now=True)
+    (tmp_path / "go").touch()
+    with dask.config.set(enough), Pool.local(workers=1, name="house") as pool:
+        assert pool.job(poor.id).result(WAIT).results == [0, 1]
+
+
 def test_a_pool_that_goes_down_waits_for_no_job_that_a_budget_holds(pool: Pool, tmp_path: Path) -> None:
     work = md.delivery(partial(until_exists, tmp_path / "go"), range(40), name="poor work")
     poor = pool.submit(work, show="POOR")

@@ -179,8 +179,6 @@ def test_a_budget_warns_before_it_bites():
     ]
 
 
-@pytest.mark.parametrize(
-    "spec", sorted(Path(__file__).parents[2].glob("clusters/*.yaml")), ids=lambda p: p.name
-)
-def test_the_specs_of_clusters_are_valid(spec: Path):
+def test_the_spec_of_a_local_pool_is_valid():
+    spec = Path(__file__).parents[2] / "clusters" / "local.yaml"
     assert load_config(yaml.safe_load(spec.read_text())["mediadask"]).tiers

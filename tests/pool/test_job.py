@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -26,11 +26,25 @@ if TYPE_CHECKING:
 
     from distributed import Worker
 
+    from mediadask.pool import Job
+
 
 @pytest.fixture(scope="module")
 def pool() -> Iterator[Pool]:
     with Pool.local(workers=2) as pool:
         yield pool
+
+
+@pytest.fixture
+def one_slot(pool: Pool, tmp_path: Path) -> Iterator[Pool]:
+    """The pool while one of its two slots is held: of two, either may be late with what it began."""
+    held = pool.submit(
+        md.delivery(partial(until_exists, tmp_path / "free"), [0], name="held"), priority="urgent"
+    )
+    see(held, units_running=1)
+    yield pool
+    (tmp_path / "free").touch()
+    assert held.wait(WAIT)
 
 
 def double(number: int) -> int:
@@ -150,23 +164,21 @@ def test_equal_units_of_two_clients_run_once_and_each_pays_half(pool: Pool, tmp_
 
 @pytest.mark.parametrize("urgent", [True, False])
 def test_a_unit_that_waits_already_goes_as_soon_as_its_most_urgent_job_asks(
-    pool: Pool, tmp_path: Path, urgent: bool
+    one_slot: Pool, tmp_path: Path, urgent: bool
 ) -> None:
-    gates = [tmp_path / "first gate", tmp_path / "second gate"]
-    for gate in gates:
-        block = pool.submit(md.delivery(partial(until_exists, gate), [0], name="block"), priority="urgent")
-        see(block, units_running=1)
+    gate = tmp_path / "gate"
+    block = one_slot.submit(md.delivery(partial(until_exists, gate), [0], name="block"), priority="urgent")
+    see(block, units_running=1)
     each = partial(md.delivery, partial(note, tmp_path), name="shared")
-    behind = pool.submit(each(range(3)), priority="background")
+    behind = one_slot.submit(each(range(3)), priority="background")
     see(behind, units_queued=3)
     soon = {"priority": "urgent"} if urgent else {"deadline": datetime.now(UTC) + timedelta(hours=1)}
-    pull = pool.submit(each([2]), **{"priority": "background", **soon})
+    pull = one_slot.submit(each([2]), **{"priority": "background", **soon})
     see(pull, units_queued=1)
-    gates[0].touch()
+    gate.touch()
     assert pull.result(WAIT).results == [2]
     assert behind.result(WAIT).results == [0, 1, 2]
     assert ran(tmp_path) == [2, 0, 1], "each once, for both"
-    gates[1].touch()
 
 
 def test_a_job_that_has_ended_stays_in_the_class_it_was_of(pool: Pool) -> None:
@@ -179,24 +191,20 @@ def test_a_job_that_has_ended_stays_in_the_class_it_was_of(pool: Pool) -> None:
 
 
 def test_units_of_several_kinds_keep_their_order_when_they_are_called_back(
-    pool: Pool, tmp_path: Path
+    one_slot: Pool, tmp_path: Path
 ) -> None:
-    gates = [tmp_path / "one", tmp_path / "other"]
-    for gate in gates:
-        blocker = pool.submit(
-            md.delivery(partial(until_exists, gate), [0], name=f"block {gate.name}"), priority="urgent"
-        )
-        see(blocker, units_running=1)
+    gate = tmp_path / "gate"
+    blocker = one_slot.submit(md.delivery(partial(until_exists, gate), [0], name="block"), priority="urgent")
+    see(blocker, units_running=1)
     kinds = ("zebra", "ant")
     units = [Unit(note, (tmp_path, number), kind=kinds[number % 2]) for number in range(8)]
-    job = pool.submit(Delivery("mixed", [Group(unit.kind, (unit,)) for unit in units]))
+    job = one_slot.submit(Delivery("mixed", [Group(unit.kind, (unit,)) for unit in units]))
     see(job, units_queued=8)
     job.reprioritize("urgent")
     see(job, units_queued=8)
-    gates[0].touch()  # one slot alone: of two, either may be late with what it began
+    gate.touch()
     assert job.wait(WAIT)
     assert ran(tmp_path) == list(range(8))
-    gates[1].touch()
 
 
 class Locked(Sequence):
@@ -282,45 +290,30 @@ def test_the_first_failure_of_a_group_drops_its_other_units(pool: Pool, tmp_path
     assert [outcome.value for outcome in report.result(WAIT).outcomes] == [None, 2]
 
 
-def test_classes_then_deadlines_then_first_come(pool: Pool, tmp_path: Path) -> None:
+def test_classes_then_deadlines_then_first_come(one_slot: Pool, tmp_path: Path) -> None:
     gate = tmp_path / "gate"
-    blockers = pool.submit(
-        md.delivery(partial(until_exists, gate), range(2), name="block"), priority="urgent"
-    )
-    see(blockers, units_running=2)
+    blocker = one_slot.submit(md.delivery(partial(until_exists, gate), [0], name="block"), priority="urgent")
+    see(blocker, units_running=1)
     soon = datetime.now(UTC) + timedelta(hours=1)
-    submit = partial(partial, note, tmp_path)
-    pool.submit(md.delivery(submit(), [40, 41], name="low"), priority="background")
-    pool.submit(md.delivery(submit(), [20, 21], name="first"))
-    pool.submit(md.delivery(submit(), [30, 31], name="second"))
-    pool.submit(md.delivery(submit(), [10, 11], name="due"), deadline=soon)
-    raised = pool.submit(md.delivery(submit(), range(50, 58), name="raised"), priority="background")
-    see(raised, units=8)
-    raised.reprioritize("urgent")
-    see(raised, units_queued=8)
+
+    def submit(name: str, numbers: Sequence[int], **how: Any) -> Job:
+        job = one_slot.submit(md.delivery(partial(note, tmp_path), numbers, name=name), **how)
+        see(job, units_queued=len(numbers))
+        return job
+
+    jobs = [
+        submit("low", [40, 41], priority="background"),
+        submit("first", [20, 21]),
+        submit("second", [30, 31]),
+        submit("due", [10, 11], deadline=soon),
+        submit("raised", range(50, 58), priority="background"),
+    ]
+    jobs[-1].reprioritize("urgent")
+    see(jobs[-1], units_queued=8)
     gate.touch()
-    for job in pool.jobs():
+    for job in jobs:
         assert job.wait(WAIT)
-    order = [number // 10 for number in ran(tmp_path)]
-    # Two slots run side by side, so neighbors may swap; classes do not mix.
-    assert order[:12].count(5) == 8
-    assert order[-3:].count(4) == 2
-    assert order.index(1) < order.index(2) <= order.index(3) + 1
-
-
-def test_shows_of_a_class_share(pool: Pool, tmp_path: Path) -> None:
-    gate = tmp_path / "gate"
-    blockers = pool.submit(
-        md.delivery(partial(until_exists, gate), range(2), name="block"), priority="urgent"
-    )
-    see(blockers, units_running=2)
-    many = pool.submit(md.delivery(partial(note, tmp_path), range(100, 500), name="many"), show="LARGE")
-    few = pool.submit(md.delivery(partial(note, tmp_path), range(6), name="few"), show="SMALL")
-    see(few, units=6)
-    gate.touch()
-    assert many.wait(WAIT)
-    assert few.wait(WAIT)
-    assert max(ran(tmp_path).index(number) for number in range(6)) < 250, "no more than a window"
+    assert ran(tmp_path) == [*range(50, 58), 10, 11, 20, 21, 30, 31, 40, 41]
 
 
 def test_cancelling_stops_running_units_at_their_next_frame(pool: Pool, tmp_path: Path) -> None:

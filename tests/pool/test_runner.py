@@ -39,7 +39,7 @@ def send_units(dask_scheduler: Scheduler) -> None:
 def evict(dask_scheduler: Scheduler) -> None:
     """As for a batch whose task lost its slot before it began."""
     (worker,) = dask_scheduler.workers
-    told = {"instructions": {"unit-1": "evict"}, "cancelled": {}, "graphs": []}
+    told = {"instructions": {"unit-1": "evict"}, "cancelled": {}}
     dask_scheduler.worker_send(worker, {"op": INSTRUCTIONS, **told})
 
 

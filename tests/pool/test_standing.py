@@ -9,34 +9,44 @@ import os
 import signal
 import socket
 import subprocess
-import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 from sqlalchemy import select
 
 import mediadask as md
+from mediadask.cli.main import run as command_line
 from mediadask.errors import InvalidRequest, MediaError
 from mediadask.pool import Pool, standing
 from mediadask.pool.ledger import tables
 from tests.pool.waiting import WAIT, eventually
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
 
-COMMAND = str(Path(sys.executable).with_name("mediadask"))
+    Run = Callable[..., subprocess.CompletedProcess[str]]
+
 up = partial(standing.up, dashboard_port=0)
 
 
-def mediadask(*words: str) -> subprocess.CompletedProcess[str]:
-    if words[:2] == ("pool", "up"):
-        words = (*words, "--dashboard-port", "0")
-    return subprocess.run([COMMAND, *words], capture_output=True, text=True, timeout=120, check=False)
+@pytest.fixture
+def mediadask(capfd: pytest.CaptureFixture[str]) -> Run:
+    """`mediadask("pool", "status")` is what the command does, without a second's start."""
+
+    def run(*words: str) -> subprocess.CompletedProcess[str]:
+        if words[:2] == ("pool", "up"):
+            words = (*words, "--dashboard-port", "0")
+        capfd.readouterr()
+        code = command_line([*words])
+        shown = capfd.readouterr()
+        return subprocess.CompletedProcess(words, code, shown.out, shown.err)
+
+    return run
 
 
 @pytest.fixture(autouse=True)
@@ -67,7 +77,7 @@ def committed(folder: Path, number: int) -> str:
     return "made"
 
 
-def test_a_pool_stays_for_other_commands_until_it_is_told_to_go(tmp_path: Path) -> None:
+def test_a_pool_stays_for_other_commands_until_it_is_told_to_go(mediadask: Run, tmp_path: Path) -> None:
     nothing = mediadask("pool", "status")
     assert nothing.returncode == 2
     assert nothing.stderr == (
@@ -103,7 +113,7 @@ def test_a_pool_stays_for_other_commands_until_it_is_told_to_go(tmp_path: Path) 
         Pool.connect("local")
 
 
-def test_a_pool_shows_itself_while_the_ledger_s_database_is_away() -> None:
+def test_a_pool_shows_itself_while_the_ledger_s_database_is_away(mediadask: Run) -> None:
     up(workers=1)
     with tables.open_database().begin() as connection:
         connection.exec_driver_sql("ALTER TABLE jobs RENAME TO away")
@@ -115,7 +125,7 @@ def test_a_pool_shows_itself_while_the_ledger_s_database_is_away() -> None:
 
 
 def test_work_of_a_class_that_the_settings_no_longer_have_is_shown_without_a_target(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    mediadask: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("MEDIADASK_LEDGER", str(tmp_path / "ledger.sqlite"))
     spec = tmp_path / "spec.yaml"
@@ -141,7 +151,7 @@ def test_work_of_a_class_that_the_settings_no_longer_have_is_shown_without_a_tar
 
 
 def test_killed_in_the_middle_of_a_job_it_goes_on_when_it_is_up_again(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    mediadask: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     url = str(tmp_path / "ledger.sqlite")
     monkeypatch.setenv("MEDIADASK_LEDGER", url)
@@ -226,7 +236,7 @@ def test_who_looks_for_a_pool_is_in_nobody_s_way(tmp_path: Path) -> None:
     looker.join()
 
 
-def test_told_to_go_at_once_its_jobs_wait_for_the_next(tmp_path: Path) -> None:
+def test_told_to_go_at_once_its_jobs_wait_for_the_next(mediadask: Run, tmp_path: Path) -> None:
     up(workers=1)
     with Pool.connect("local") as pool:
         job = pool.submit(md.delivery(partial(committed, tmp_path), [5], name="long"))
@@ -240,7 +250,7 @@ def test_told_to_go_at_once_its_jobs_wait_for_the_next(tmp_path: Path) -> None:
     assert (tmp_path / "made").read_text().split() == ["5"]
 
 
-def test_what_is_wrong_with_a_spec_or_a_port_is_said_in_a_line(tmp_path: Path) -> None:
+def test_what_is_wrong_with_a_spec_or_a_port_is_said_in_a_line(mediadask: Run, tmp_path: Path) -> None:
     spec = tmp_path / "house.yaml"
     for text, said in (
         ("mediadask: {tiers: {local: {prise-per-hour: 1}}}", "did you mean price-per-hour?"),
@@ -273,7 +283,7 @@ def test_what_is_wrong_with_a_spec_or_a_port_is_said_in_a_line(tmp_path: Path) -
         )
 
 
-def test_the_name_in_a_spec_is_the_pool_s(tmp_path: Path) -> None:
+def test_the_name_in_a_spec_is_the_pool_s(mediadask: Run, tmp_path: Path) -> None:
     spec = tmp_path / "house.yaml"
     spec.write_text("mediadask: {name: house, tiers: {local: {maximum: 1, price-per-hour: 2}}}")
     up = mediadask("pool", "up", "--spec", str(spec))

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import io
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from fractions import Fraction
 from pathlib import Path
 from typing import Any, get_args
@@ -125,6 +127,20 @@ def test_what_does_not_shrink_is_stored_as_it_is(tmp_path: Path) -> None:
 @pytest.mark.parametrize("compression", get_args(Compression))
 def test_equal_pictures_are_equal_files(compression: Compression) -> None:
     assert exr_bytes(picture(), HEADER, compression) == exr_bytes(picture().copy(), HEADER, compression)
+
+
+def test_equal_pictures_are_equal_files_in_every_thread() -> None:
+    """ISA-L finds the repeated half of each row, or not, by where its thread's stack is."""
+    tile = np.random.default_rng(3).integers(0, 0x7C00, (256, 64, 1)).astype(np.uint16).view(np.float16)
+    rows = np.concatenate([tile, tile], axis=1)
+    together = threading.Barrier(32)
+
+    def write(_: int) -> bytes:
+        together.wait()  # each on a stack of its own
+        return exr_bytes(rows, {}, "zips")
+
+    with ThreadPoolExecutor(together.parties) as threads:
+        assert len(set(threads.map(write, range(together.parties)))) == 1
 
 
 def test_a_text_attribute_is_found_without_a_library() -> None:

@@ -9,7 +9,7 @@ pauses or kills its worker are handed out again.
 from __future__ import annotations
 
 import re
-from collections import Counter, defaultdict
+from collections import Counter, defaultdict, deque
 from dataclasses import dataclass, field
 from itertools import chain, islice
 from typing import TYPE_CHECKING, Literal
@@ -85,6 +85,9 @@ class Batch:
     is_held: bool = False
     """Told to stay paused although it is resuming."""
 
+    told_at: float = 0.0
+    """When it was told to pause."""
+
     is_deaf: bool = False
     """Told to pause for so long that it is not counted on."""
 
@@ -141,6 +144,9 @@ class BatchTable:
 
         self._dues: defaultdict[int, Counter[float]] = defaultdict(Counter)
         """How many batches wait for a slot, by rank and deadline."""
+
+        self._told: deque[tuple[float, Batch]] = deque()
+        """What was told to pause, first told first."""
 
         self._touched: dict[str, None] = {}
         self._by_id: dict[str, Batch] = {}
@@ -205,9 +211,13 @@ class BatchTable:
         return number, sum(seconds for other, seconds in self.waiting_seconds.items() if other <= rank)
 
     def take_touched(self) -> dict[str, None]:
-        """The workers on which some batch has changed its state or its rank since the last call."""
+        """The workers on which something has changed since the last call."""
         touched, self._touched = self._touched, {}
         return touched
+
+    def touch(self, worker: str) -> None:
+        """Something else has changed on a worker."""
+        self._touched[worker] = None
 
     def add(self, batch: Batch, now: float) -> None:
         """A batch is on its way into Dask."""
@@ -241,15 +251,22 @@ class BatchTable:
                 batch.job.leave_slot(now)
         elif state in ON_SLOT:
             batch.job.take_slot(now)
+        if state == "pausing":
+            batch.told_at = now
+            self._told.append((now, batch))
         batch.state, batch.since, batch.is_deaf = state, now, False
         self._put_in(batch)
         if batch.worker:
             self._touched[batch.worker] = None
 
-    def give_up_on(self, batch: Batch) -> None:
-        """A batch was told to pause for long: it is not counted on."""
-        batch.is_deaf = True
-        self.deaf[batch.rank] += 1
+    def give_up_on(self, before: float) -> None:
+        """Those that were told to pause before this, and have not, are not counted on."""
+        while self._told and self._told[0][0] <= before:
+            told_at, batch = self._told.popleft()
+            if batch.state == "pausing" and batch.told_at == told_at and not batch.is_deaf:
+                batch.is_deaf = True
+                self.deaf[batch.rank] += 1
+                self._touched[batch.worker] = None
 
     def progressed(self, batch: Batch) -> None:
         """A batch's current unit has come further."""

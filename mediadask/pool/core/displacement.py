@@ -1,14 +1,16 @@
 """Who pauses for whom, and who goes on: preemption in place, at the next checkpoint.
 
 A batch of a lower class pauses where one of a higher class waits for a slot. It goes on where it paused, as
-soon as nothing of a higher class waits.
+soon as nothing of a higher class waits. Tasks of graphs may wait for a slot on a worker, too: those that need
+the results of others are sent there at once.
 """
 
 from __future__ import annotations
 
-from collections import Counter, deque
+from collections import Counter
 from typing import TYPE_CHECKING, NamedTuple
 
+from mediadask.pool.core.batches import ON_SLOT
 from mediadask.pool.core.commands import Instruct
 
 if TYPE_CHECKING:
@@ -18,7 +20,7 @@ if TYPE_CHECKING:
     from mediadask.pool.core.clock import Now
     from mediadask.pool.core.commands import Command
     from mediadask.pool.core.slots import Slots
-    from mediadask.pool.core.workers import Workers
+    from mediadask.pool.core.workers import Worker, Workers
 
 __all__ = ["Demand", "Displacement", "Victims", "choose_resumed", "choose_victims"]
 
@@ -64,7 +66,9 @@ def choose_victims(
     return chosen
 
 
-def choose_resumed(paused: Sequence[Batch], resuming: int, threads: int, most_urgent: float) -> list[Batch]:
+def choose_resumed(
+    paused: Sequence[Batch], resuming: int, tasks: Sequence[int], threads: int, most_urgent: float
+) -> list[Batch]:
     """Which paused batches of a worker go on: no more than its threads, none before a higher class.
 
     Parameters
@@ -73,14 +77,19 @@ def choose_resumed(paused: Sequence[Batch], resuming: int, threads: int, most_ur
         Those of one worker.
     resuming
         How many of its batches are about to go on already.
+    tasks
+        The ranks of tasks of graphs that it has.
     threads
         Of the worker.
     most_urgent
         The rank of the most urgent class that waits for a slot anywhere.
     """
-    ready = [batch for batch in paused if batch.rank <= most_urgent]
-    ready.sort(key=lambda batch: (batch.rank, batch.paused_at))
-    return ready[: max(0, threads - resuming)]
+    chosen: list[Batch] = []
+    for batch in sorted(paused, key=lambda batch: (batch.rank, batch.paused_at)):
+        ahead = resuming + len(chosen) + sum(rank < batch.rank for rank in tasks)
+        if batch.rank <= most_urgent and ahead < threads:
+            chosen.append(batch)
+    return chosen
 
 
 class Demand(NamedTuple):
@@ -96,7 +105,6 @@ class Displacement:
 
     def __init__(self, table: BatchTable, workers: Workers, slots: Slots, out: list[Command]) -> None:
         self._table, self._workers, self._slots, self._out = table, workers, slots, out
-        self._told: deque[tuple[float, Batch]] = deque()
         self._most_urgent: float = float("-inf")
 
     def displace(self, next_rank: float, demands: Sequence[Demand], now: Now) -> None:
@@ -111,7 +119,7 @@ class Displacement:
         """
         ranks = self._table.ranks()
         count = self._table.count
-        self._give_up_on_the_deaf(now)
+        self._table.give_up_on(now.seconds - _PATIENCE_SECONDS)
         waiting = Counter({rank: count["queued", rank] for rank in ranks})
         for demand in demands:
             waiting[demand.rank] += demand.tasks
@@ -123,13 +131,12 @@ class Displacement:
         touched = self._table.take_touched()
         if any(count[state, rank] for state in ("pausing", "paused", "resuming") for rank in ranks):
             self._go_on(most_urgent, ranks, touched, now)
+        else:
+            touched = {address: None for address in touched if self._has_graphs(address)}
+        for address in touched:
+            if (worker := self._workers.get(address)) is not None:
+                self._settle(worker, most_urgent, now)
         self._most_urgent = most_urgent
-
-    def _give_up_on_the_deaf(self, now: Now) -> None:
-        while self._told and self._told[0][0] <= now.seconds - _PATIENCE_SECONDS:
-            told_at, batch = self._told.popleft()
-            if batch.state == "pausing" and batch.since == told_at and not batch.is_deaf:
-                self._table.give_up_on(batch)
 
     def _ask(self, waiting: Counter[int], ranks: list[int], demands: Sequence[Demand], now: Now) -> None:
         count = self._table.count
@@ -152,6 +159,10 @@ class Displacement:
                         batch.is_held = True
                         self._tell(batch, "pause")
 
+    def _has_graphs(self, address: str) -> bool:
+        worker = self._workers.get(address)
+        return worker is not None and bool(worker.graphs)
+
     def _go_on(self, most_urgent: float, ranks: list[int], touched: dict[str, None], now: Now) -> None:
         for rank in ranks:
             if rank <= most_urgent:
@@ -167,39 +178,49 @@ class Displacement:
             for rank in (rank for rank in ranks if rank <= most_urgent):
                 paused = self._table.in_state("paused", rank)
                 touched |= dict.fromkeys(batch.worker for batch in paused)
-        for address in touched:
-            if (worker := self._workers.get(address)) is not None:
-                self._settle(address, worker.threads, most_urgent, now)
 
     def _is_in_the_way(self, batch: Batch) -> bool:
-        """Whether one of a higher class waits for a slot of its worker, to go on there."""
+        """Whether one of a higher class waits for a slot of its worker."""
         others = self._table.on(batch.worker)
-        return any(other.state == "resuming" and other.rank < batch.rank for other in others)
+        if any(other.state == "resuming" and other.rank < batch.rank for other in others):
+            return True
+        worker = self._workers.get(batch.worker)
+        if worker is None or not worker.graphs:
+            return False
+        running = sum(other.state in ON_SLOT for other in others if other is not batch)
+        return running + sum(rank < batch.rank for rank, _ in _tasks(worker)) >= worker.threads
 
-    def _settle(self, worker: str, threads: int, most_urgent: float, now: Now) -> None:
-        batches = self._table.on(worker)
+    def _settle(self, worker: Worker, most_urgent: float, now: Now) -> None:
+        batches = self._table.on(worker.address)
+        tasks, threads = _tasks(worker), worker.threads
         paused = [batch for batch in batches if batch.state == "paused" and not batch.must_leave]
         resuming = sum(batch.state == "resuming" for batch in batches)
-        for batch in choose_resumed(paused, resuming, threads, most_urgent):
+        for batch in choose_resumed(paused, resuming, [rank for rank, _ in tasks], threads, most_urgent):
             self._slots.resume(batch, now)
-        # One that goes on waits for a slot of this very worker: a lower class that took it makes room.
-        going = sorted((each for each in batches if each.state == "resuming"), key=lambda each: each.rank)
-        stay = [each for each in batches if each.state == "running" or each.is_deaf]
+        # What waits for a slot of this very worker: a lower class that took it makes room.
+        going = [(batch.rank, batch.job.id) for batch in batches if batch.state == "resuming"]
+        stay = [each for each in batches if each.state in ("running", "leaving") or each.is_deaf]
         victims = sorted(
-            (each for each in stay if not each.is_deaf), key=lambda each: (-each.rank, each.step)
+            (each for each in stay if each.state == "running"), key=lambda each: (-each.rank, each.step)
         )
-        for batch in going[max(0, threads - len(stay)) :]:
-            if victims and victims[0].rank > batch.rank:
+        for rank, job in sorted([*going, *tasks])[max(0, threads - len(stay)) :]:
+            if victims and victims[0].rank > rank:
                 victim = victims.pop(0)
-                victim.displaced_for = batch.job.id
+                victim.displaced_for = job
                 self._pause(victim, now)
 
     def _pause(self, batch: Batch, now: Now) -> None:
         self._table.move(batch, "pausing", now.seconds)
-        self._told.append((now.seconds, batch))
         self._tell(batch, "pause")
 
     def _tell(self, batch: Batch, instruction: str) -> None:
         if batch.must_leave:
             return
         self._out.append(Instruct(batch.worker, batch.id, instruction))  # type: ignore[arg-type]
+
+
+def _tasks(worker: Worker) -> list[tuple[int, str]]:
+    """The ranks and jobs of the tasks of graphs that a worker has, of each job no more than its threads."""
+    return [
+        (job.rank, job.id) for job, tasks in worker.graphs.items() for _ in range(min(tasks, worker.threads))
+    ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import TYPE_CHECKING
 
 from mediadask.pool.core.commands import CancelGraph, ReorderGraph, ResumeGraph, StartGraph, SuspendGraph
@@ -10,6 +11,7 @@ from mediadask.pool.history import AttemptEnded
 
 if TYPE_CHECKING:
     from mediadask.pool.core.attempts import Attempts
+    from mediadask.pool.core.batches import BatchTable
     from mediadask.pool.core.clock import Now
     from mediadask.pool.core.commands import Command
     from mediadask.pool.core.events import GraphChanged, GraphEnded, GraphTaskEnded, GraphTaskStarted
@@ -23,8 +25,8 @@ __all__ = ["Graphs"]
 class Graphs:
     """All graphs that are open. A `JobRunner`."""
 
-    def __init__(self, workers: Workers, attempts: Attempts, out: list[Command]) -> None:
-        self._workers, self._attempts, self._out = workers, attempts, out
+    def __init__(self, table: BatchTable, workers: Workers, attempts: Attempts, out: list[Command]) -> None:
+        self._table, self._workers, self._attempts, self._out = table, workers, attempts, out
         self._waiting: dict[GraphJob, None] = {}
         """Those with tasks that would take a slot at once."""
 
@@ -41,6 +43,8 @@ class Graphs:
         """A graph's class or deadline has changed."""
         if job.is_entered:
             self._out.append(ReorderGraph(job.id, (job.rank, job.due)))
+            for attempt in job.attempts.values():
+                self._table.touch(self._server[attempt.worker])
 
     def suspend(self, job: GraphJob, now: Now) -> None:
         """Nothing more of a graph begins."""
@@ -84,7 +88,8 @@ class Graphs:
         worker = self._workers.get(event.worker)
         server = event.worker if worker is None else worker.server_id
         if worker is not None:
-            worker.graph_tasks += 1
+            worker.graphs[job] += 1
+            self._table.touch(worker.address)
         self._server[server] = event.worker
         job.take_slot(now.seconds)
         job.attempts[event.task] = self._attempts.start_task(job, event.task, event.kind, server, now)
@@ -124,7 +129,9 @@ class Graphs:
         job.leave_slot(now.seconds)
         worker = self._workers.get(self._server.get(attempt.worker, ""))
         if worker is not None and worker.server_id == attempt.worker:
-            worker.graph_tasks -= 1
+            worker.graphs[job] -= 1
+            worker.graphs += Counter()  # without zeros
+            self._table.touch(worker.address)
         self._attempts.keep(
             AttemptEnded(attempt=attempt, outcome=outcome, run_seconds=run_seconds, at=now.utc)
         )

@@ -82,8 +82,9 @@ class HangWatch:
             if not batches or worker is None:
                 del self._emptied[address]
                 if worker is not None and worker.paused_at is not None and not worker.replaced_because:
-                    worker.paused_at = None
-                    self._out.append(UnpauseWorker(address))  # what hung went on after all
+                    worker.paused_at = None  # what hung went on after all
+                    if not worker.must_leave:
+                        self._out.append(UnpauseWorker(address))
             else:
                 self._empty(worker, batches, foreign_tasks.get(address, 0), now)
 
@@ -131,7 +132,7 @@ class HangWatch:
             worker.paused_at = now.seconds
             self._out.append(PauseWorker(worker.address))
             self._slots.evict([each for each in self._table.on(worker.address) if each not in hanging], now)
-        others = len(self._table.on(worker.address)) - len(hanging) + worker.graph_tasks + foreign
+        others = len(self._table.on(worker.address)) - len(hanging) + worker.graphs.total() + foreign
         if not others or now.seconds - worker.paused_at > OTHERS_SECONDS:
             worker.replaced_because = _EXCUSE
             self._out.append(ReplaceWorker(worker.address, next(iter(hanging)).hangs))

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from collections import Counter
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from mediadask.pool import history
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from mediadask.pool.core.clock import Now
     from mediadask.pool.core.commands import Command
     from mediadask.pool.core.events import WorkerExplained, WorkerJoined, WorkerLeft
+    from mediadask.pool.core.jobs import GraphJob
 
 __all__ = ["Worker", "Workers"]
 
@@ -39,8 +41,11 @@ class Worker:
     paused_at: float | None = None
     """When it got no more work because a unit hangs there."""
 
-    graph_tasks: int = 0
-    """Tasks of jobs' graphs that it has."""
+    must_leave: bool = False
+    """Whether it is to leave: it is never used again."""
+
+    graphs: Counter[GraphJob] = field(default_factory=Counter)
+    """The jobs of whose graphs it has tasks, and how many. Those that wait for data have no thread yet."""
 
 
 class Workers:
@@ -96,6 +101,11 @@ class Workers:
             )
         )
         return worker
+
+    def dismiss(self, address: str) -> None:
+        """A worker is to leave."""
+        if (worker := self._workers.get(address)) is not None:
+            worker.must_leave = True
 
     def leave(self, event: WorkerLeft, now: Now) -> None:
         """A worker is gone: its lease ends."""

@@ -199,11 +199,12 @@ class Ledger:
         orphans = []
         for row in sorted(taken, key=lambda job: job.submitted):
             if self._key.has_signed(row.job, row.payload or b"", row.signature):
-                fields = row.job, row.name, row.show, row.priority, row.deadline
+                priority = row.own_priority or row.priority  # whether its budget is spent will be seen again
+                fields = row.job, row.name, row.show, priority, row.deadline
                 orphans.append(OrphanedJob(*fields, row.submitted, row.payload))
                 self.record(
                     JobSubmitted(
-                        job=row.job, name=row.name, show=row.show, kind=row.kind, priority=row.priority,
+                        job=row.job, name=row.name, show=row.show, kind=row.kind, priority=priority,
                         deadline=row.deadline, groups=row.groups, payload=row.payload, at=row.submitted,
                     )
                 )  # fmt: skip
@@ -215,6 +216,14 @@ class Ledger:
                 JobEnded(job=row.job, status="failed", seconds=seconds, running_seconds=0.0, error=error)
             )
         return orphans
+
+    def has_others(self) -> bool:
+        """Whether another scheduler of this pool's name may live: it may die, and leave us its jobs."""
+        others = select(sessions.c.session).where(
+            sessions.c.pool == self.pool, sessions.c.session != self.session, sessions.c.ended.is_(None)
+        )
+        with self.engine.connect() as connection:
+            return connection.execute(others.limit(1)).first() is not None
 
     def _run(self) -> None:
         while not self._stop.is_set():

@@ -154,9 +154,14 @@ def _pack_attempts(connection: Connection) -> None:
     )
 
 
+def _keep_own_priorities(connection: Connection) -> None:
+    """2 to 3: the class of a job that its show's budget has put behind all others."""
+    _run(connection, "ALTER TABLE jobs ADD COLUMN own_priority VARCHAR DEFAULT '' NOT NULL")
+
+
 def _run(connection: Connection, *statements: str) -> None:
     for statement in statements:
         connection.execute(text(statement))
 
 
-_STEPS: tuple[Callable[[Connection], None], ...] = (_pack_attempts,)
+_STEPS: tuple[Callable[[Connection], None], ...] = (_pack_attempts, _keep_own_priorities)

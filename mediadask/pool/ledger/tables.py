@@ -59,7 +59,7 @@ __all__ = [
     "sums",
 ]
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -139,6 +139,7 @@ jobs = Table(
     Column("show", String, nullable=False),
     Column("kind", String, nullable=False),
     Column("priority", String, nullable=False),
+    Column("own_priority", String, nullable=False, server_default=""),
     Column("deadline", UTCDateTime),
     Column("groups", BigInteger, nullable=False),
     Column("submitted", UTCDateTime, nullable=False),

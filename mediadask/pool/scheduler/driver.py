@@ -9,29 +9,19 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, ClassVar, cast
 
-from distributed.protocol.pickle import dumps
+from distributed import SchedulerPlugin
 
 from mediadask import dask_api
-from mediadask.delivery import Failure
 from mediadask.pool.core import Now
 from mediadask.pool.core import commands as do
-from mediadask.pool.core.events import (
-    BatchRefused,
-    CancelJob,
-    Round,
-    SubmitJob,
-    TaskEnded,
-    TaskFailed,
-    TaskLost,
-    TaskQueued,
-    TaskStarted,
-)
+from mediadask.pool.core.events import CancelJob, Round, SubmitJob, UnitsReported
+from mediadask.pool.reports import from_wire
 from mediadask.pool.scheduler.graphs import DaskGraphs
-from mediadask.pool.scheduler.messages import Messages
+from mediadask.pool.scheduler.log import log
 from mediadask.pool.scheduler.planning import Planner
-from mediadask.pool.scheduler.tasks import SlotTasks
+from mediadask.pool.scheduler.slots import DaskSlots
 
 if TYPE_CHECKING:
     from distributed import Client, Scheduler
@@ -52,8 +42,8 @@ _ROUND_SECONDS = 0.5
 _KILL_SECONDS = 10.0
 
 
-class Driver:
-    """Drives a state.
+class Driver(SchedulerPlugin):
+    """Drives a state. It is a plugin of the scheduler for the sake of tasks' transitions.
 
     Parameters
     ----------
@@ -61,13 +51,14 @@ class Driver:
         By which tasks and graphs enter Dask.
     """
 
+    name: ClassVar[str] = "mediadask-driver"
+
     def __init__(self, scheduler: Scheduler, client: Client, state: PoolState, ledger: Ledger) -> None:
         self.state = state
         self._scheduler, self._client, self._ledger = scheduler, client, ledger
-        self._tasks = SlotTasks(client)
         self.planner = Planner(self.handle)
+        self._slots = DaskSlots(scheduler, client, self.handle)
         self.graphs = DaskGraphs(scheduler, client, self.handle)
-        self._messages = Messages(scheduler)
         self._waiting: dict[str, asyncio.Event] = {}
         self._commands: list[Command] = []
         self._is_round_due = False
@@ -87,8 +78,9 @@ class Driver:
             match command:
                 case do.Write():
                     self._ledger.record(command.record)
+                    log(command.record)
                 case do.SendUnits():
-                    self._send_units(command)
+                    self._slots.send_units(command)
                 case _:
                     self._commands.append(command)
         self.round_soon()
@@ -109,21 +101,16 @@ class Driver:
         if (waiting := self._waiting.get(job)) is not None:
             await waiting.wait()
 
-    def transition(self, key: Any, start: str, finish: str, facts: dict[str, Any]) -> None:
+    def transition(self, key: Any, start: str, finish: str, *args: Any, **kwargs: Any) -> None:
         """A Dask task has changed its state."""
-        if key not in self._tasks:
-            if self.graphs.transition(key, start, finish, facts):
-                self.round_soon()
-        elif finish == "memory":
-            self.handle(TaskEnded(key))
-        elif finish == "erred":
-            self.handle(TaskFailed(key, self._scheduler.tasks[key].exception_text))
-        elif finish == "processing":
-            self.handle(TaskStarted(key, self._scheduler.tasks[key].processing_on.address))
-        elif start == "processing":
-            self.handle(TaskLost(key))
-        elif finish == "queued":
-            self.handle(TaskQueued(key))
+        if not self._slots.transition(key, start, finish) and self.graphs.transition(
+            key, start, finish, kwargs
+        ):
+            self.round_soon()
+
+    def report(self, worker: str, batch: str, reports: list[list[Any]]) -> None:
+        """A worker reports what became of units."""
+        self.handle(UnitsReported(worker, batch, from_wire(worker, reports)))
 
     def restarted(self) -> None:
         """Dask has forgotten all tasks: nothing is entered until the client has heard of it."""
@@ -148,8 +135,7 @@ class Driver:
                 self._carry_out(command)
             except Exception:  # the pool goes on with all others
                 _logger.exception("could not be carried out: %s", command)
-        self._tasks.send()
-        self._messages.send()
+        self._slots.send()
 
     async def look_again(self) -> None:
         """Have rounds for as long as this runs, for what is due by time alone."""
@@ -162,35 +148,22 @@ class Driver:
         for worker in self.state.workers.emptied():
             if (there := self._scheduler.workers.get(worker)) is not None:
                 foreign[worker] = sum(
-                    task.key not in self._tasks and not self.graphs.has(task) for task in there.processing
+                    task.key not in self._slots and not self.graphs.has(task) for task in there.processing
                 )
         return foreign
 
     # Commands.
 
-    def _send_units(self, command: do.SendUnits) -> None:
-        try:
-            payload = dumps([_call(each) for each in command.calls])
-        except Exception:  # of its units each is asked by itself what is wrong with it
-            failures = {
-                position: failure
-                for position, call in enumerate(command.calls)
-                if (failure := _refusal(call)) is not None
-            }
-            self.handle(BatchRefused(command.batch, failures))
-            return
-        self._messages.send_units(command.worker, command.batch, len(command.calls), payload)
-
     def _carry_out(self, command: Command) -> None:
         match command:
             case do.EnterTask():
-                self._tasks.enter(command)
+                self._slots.enter(command)
             case do.ReleaseTask(task):
-                self._tasks.release(task)
+                self._slots.release(task)
             case do.Instruct(worker, batch, instruction):
-                self._messages.instruct(worker, batch, instruction)
+                self._slots.instruct(worker, batch, instruction)
             case do.CancelUnits(worker, batch, positions):
-                self._messages.cancel(worker, batch, positions)
+                self._slots.cancel(worker, batch, positions)
             case do.PlanGroups():
                 self.planner.plan(command)
             case do.EndJob(job):
@@ -205,8 +178,7 @@ class Driver:
             case do.ReorderGraph(job, priority):
                 self.graphs.reorder(job, priority)
             case do.SuspendGraph(job):
-                for worker in self.graphs.suspend(job):
-                    self._messages.give_back_graph(worker, job)
+                self.graphs.suspend(job)
             case do.ResumeGraph(job):
                 self.graphs.resume(job)
             case do.PauseWorker(worker):
@@ -237,17 +209,3 @@ class Driver:
         self.planner.close()
         for task in self._replacing:
             task.cancel()
-
-
-def _call(call: do.BatchCall) -> tuple[Any, list[bytes] | None]:
-    if call.results is None:
-        return call.unit, None
-    return call.unit, [dumps(value) if isinstance(value, Failure) else value for value in call.results]
-
-
-def _refusal(call: do.BatchCall) -> Failure | None:
-    try:
-        dumps(_call(call))
-    except Exception as error:
-        return Failure.of(error)
-    return None

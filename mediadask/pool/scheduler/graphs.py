@@ -27,8 +27,8 @@ from mediadask.pool.core.events import (
     GraphTaskEnded,
     GraphTaskStarted,
 )
-from mediadask.pool.scheduler.tasks import dask_priority
-from mediadask.pool.worker.runner import GRAPH_JOB
+from mediadask.pool.scheduler.slots import dask_priority
+from mediadask.pool.worker.runner import GIVE_BACK, GRAPH_JOB
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Hashable
@@ -130,16 +130,17 @@ class DaskGraphs:
             graph.priority = priority
             dask_api.reorder_tasks(self._scheduler, self._tasks(graph), dask_priority(priority))
 
-    def suspend(self, job: str) -> list[str]:
-        """Have tasks that have not begun wait until `resume`. Returns the workers that have some of them."""
+    def suspend(self, job: str) -> None:
+        """Have tasks that have not begun wait until `resume`."""
         graph = self._graphs.get(job)
         if graph is None or graph.is_suspended:
-            return []
+            return
         graph.is_suspended = True
         tasks = self._tasks(graph)
         graph.bound |= dask_api.bind_tasks(self._scheduler, tasks)
         dask_api.hold_tasks(self._scheduler, tasks)
-        return sorted({task.processing_on.address for task in tasks if task.processing_on})
+        for worker in {task.processing_on.address for task in tasks if task.processing_on}:
+            self._scheduler.worker_send(worker, {"op": GIVE_BACK, "graph": job})
 
     def resume(self, job: str) -> None:
         """Tasks may begin again."""
@@ -201,17 +202,9 @@ class DaskGraphs:
                         done=len(graph.done),
                         running=count["processing"],
                         queued=0 if graph.is_suspended else count["queued"] + count["no-worker"],
-                        demand=0 if graph.is_suspended else self._demand(graph),
+                        demand=0 if graph.is_suspended else count["queued"],
                     )
                 )
-
-    def _demand(self, graph: _Graph) -> int:
-        # Tasks that no worker fits would take no slot that is given up: they wait for a worker.
-        # Dask sends tasks that need others' results to a worker at once; there they wait for a thread.
-        tasks = map(self._scheduler.tasks.get, graph.started)
-        workers = {task.processing_on for task in tasks if task is not None and task.processing_on}
-        beyond: int = sum(max(0, len(worker.processing) - worker.nthreads) for worker in workers)
-        return graph.count["queued"] + beyond
 
     def notice(self, job: str) -> str:
         """What the user of a graph shall know: workers are there, and none may run some of its tasks."""

@@ -22,9 +22,8 @@ from mediadask.errors import MediaError
 from mediadask.pool.config import load_config
 from mediadask.pool.core import Now, PoolState
 from mediadask.pool.core.commands import Write
-from mediadask.pool.core.events import DaskRestarted, UnitsReported, WorkerJoined, WorkerLeft
+from mediadask.pool.core.events import DaskRestarted, WorkerJoined, WorkerLeft
 from mediadask.pool.history import JobEnded, new_id, utc_now
-from mediadask.pool.reports import from_wire
 from mediadask.pool.scaling.local_workers import LocalWorkers
 from mediadask.pool.scheduler.driver import Driver
 from mediadask.pool.scheduler.planning import job_spec
@@ -42,6 +41,8 @@ if TYPE_CHECKING:
 __all__ = ["PoolPlugin", "dask_setup"]
 
 _logger = logging.getLogger(__name__)
+_TAKE_OVER_SECONDS = 5.0
+"""So often a pool says in the ledger that it lives."""
 
 
 class PoolPlugin(SchedulerPlugin):
@@ -119,7 +120,9 @@ class PoolPlugin(SchedulerPlugin):
         self._metrics = metrics.PoolMetrics(self.view)
         self.services = Services(scheduler, self.driver, self.scaler, self.watchdog, self.ledger, self.view)
 
-        dask_api.hear_from_workers(scheduler, REPORTS, self.report)
+        scheduler.add_plugin(self.driver, name=self.driver.name)
+        opened.callback(scheduler.remove_plugin, self.driver.name)
+        dask_api.hear_from_workers(scheduler, REPORTS, self.driver.report)
         dask_api.hear_from_workers(scheduler, READY, self.ready)
         for worker in list(scheduler.workers):
             self.add_worker(scheduler, worker)
@@ -132,11 +135,11 @@ class PoolPlugin(SchedulerPlugin):
         self._metrics.register()
         self.services.register()
         if config.name is not None:
-            for orphan in await asyncio.to_thread(self.ledger.take_over):
-                await self._take_up(orphan)
+            await self._take_over()
         await self.scaler.start()
         self._beating = [
-            asyncio.create_task(each) for each in (self.driver.look_again(), self.watchdog.run())
+            asyncio.create_task(each)
+            for each in (self.driver.look_again(), self.watchdog.run(), self._take_over_later())
         ]
 
     async def _actuator(self, scheduler: Scheduler, config: PoolConfig) -> Actuator | None:
@@ -152,6 +155,25 @@ class PoolPlugin(SchedulerPlugin):
         address = f"{protocol}://{place.cluster}-scheduler.{place.namespace}.svc.cluster.local:8786"
         workers: Actuator = pods.KubernetesWorkers(address, config.tiers, place)
         return workers
+
+    async def _take_over(self) -> None:
+        """Go on with the jobs of pools of this name that are dead."""
+        for orphan in await asyncio.to_thread(self.ledger.take_over):
+            await self._take_up(orphan)
+
+    async def _take_over_later(self) -> None:
+        """Do so again while one may live: of one on another machine only silence tells that it is dead."""
+        from sqlalchemy.exc import SQLAlchemyError  # workers import this package, too
+
+        while self.config.name is not None:
+            try:
+                if not await asyncio.to_thread(self.ledger.has_others):
+                    return
+                await asyncio.sleep(_TAKE_OVER_SECONDS)
+                await self._take_over()
+            except SQLAlchemyError as error:  # the ledger itself says in the log that it is away
+                _logger.debug("it is not known whether another pool of this name lives: %s", error)
+                await asyncio.sleep(_TAKE_OVER_SECONDS)
 
     async def _take_up(self, orphan: OrphanedJob) -> None:
         """Go on with a job that a pool of this name left unfinished. What it has committed is found again."""
@@ -198,15 +220,7 @@ class PoolPlugin(SchedulerPlugin):
                 self.ledger.record(command.record)
         await asyncio.to_thread(self.ledger.close)
 
-    # Dask's hooks, and what workers tell.
-
-    def transition(self, key: Any, start: str, finish: str, *args: Any, **kwargs: Any) -> None:
-        """A Dask task has changed its state."""
-        self.driver.transition(key, start, finish, kwargs)
-
-    def report(self, worker: str, batch: str, reports: list[list[Any]]) -> None:
-        """A worker reports what became of units."""
-        self.driver.handle(UnitsReported(worker, batch, from_wire(worker, reports)))
+    # Workers that come and go.
 
     def add_worker(self, scheduler: Scheduler, worker: str) -> None:
         """A worker has come: it gets no task before it has said that it can run units."""

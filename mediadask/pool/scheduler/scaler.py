@@ -108,6 +108,7 @@ class Scaler:
         names = {name for workers in there.values() for name in workers} - arrived
         self.requested_at |= dict.fromkeys(names, self._asked_at)
         dask_api.serve_target(self._scheduler, self.adaptive_target)
+        dask_api.empty_before_retiring(self._scheduler, self._evict)
         self._task = asyncio.create_task(self._run())
 
     def arrived(self, name: str) -> float | None:
@@ -164,12 +165,15 @@ class Scaler:
 
     def missing(self) -> str:
         """Why workers of tiers do not come that should, whoever else is there; empty where all is well."""
-        troubles = {} if self.actuator is None else self.actuator.troubles()
         return "; ".join(
             f"{tier}: {trouble}" if len(self.config.tiers) > 1 else trouble
-            for tier, trouble in troubles.items()
-            if self.target.workers.get(tier)
+            for tier, trouble in self.troubles().items()
         )
+
+    def troubles(self) -> dict[str, str]:
+        """The same by tier."""
+        troubles = {} if self.actuator is None else self.actuator.troubles()
+        return {tier: trouble for tier, trouble in troubles.items() if self.target.workers.get(tier)}
 
     def reclaim(self, tier: str, reclaimed: bool = True) -> None:
         """The owner of a tier's workers wants them back, or gives them again.

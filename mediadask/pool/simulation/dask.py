@@ -1,7 +1,8 @@
 """Dask's scheduler as far as a pool meets it: one queue in priority order, a free slot takes the first task.
 
 It does what distributed does with ``worker-saturation: 1.0``. A task that is bound to a worker goes there at
-once, even if its threads are busy, and waits without a worker if that one is gone or paused. The tasks of a
+once, even if its threads are busy, and waits without a worker if that one is gone or paused. So is a task
+that needs others' results, which goes to the worker with the least to do. The tasks of a
 worker that leaves are queued again. A task that is released while it runs frees its slot in Dask's eyes at
 once, though its function goes on.
 """
@@ -15,29 +16,24 @@ from typing import TYPE_CHECKING, Literal, Protocol
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["DaskTask", "DaskWorker", "SimulatedDask", "TaskOwner"]
+__all__ = ["DaskTask", "DaskWorker", "SimulatedDask", "TaskOwner", "TaskState"]
 
 ALLOWED_FAILURES = 3
 """So many workers may die under a task before Dask gives it up, as by its own default."""
 
 
+TaskState = Literal["new", "queued", "processing", "no-worker", "ended", "failed", "lost", "forgotten"]
+
+
 class TaskOwner(Protocol):
     """Who entered tasks, and is told of them as a scheduler's plugin is."""
 
-    def queued(self, task: DaskTask) -> None:
-        """The task waits in the queue."""
+    def transition(self, task: DaskTask, finish: TaskState, error: str = "") -> None:
+        """A task waits in the queue, got a slot, has ended, was given up, or lost its worker.
 
-    def started(self, task: DaskTask) -> None:
-        """The task got a slot; what is sent to its worker now arrives before it."""
-
-    def ended(self, task: DaskTask) -> None:
-        """The task has ended, and its slot is free."""
-
-    def failed(self, task: DaskTask, error: str) -> None:
-        """Dask gave the task up."""
-
-    def lost(self, task: DaskTask) -> None:
-        """The task lost its worker, and is about to be queued again."""
+        What is sent to its worker when it got a slot arrives before it. One that lost its worker is about to
+        be queued again.
+        """
 
 
 @dataclass(eq=False, slots=True)
@@ -56,13 +52,16 @@ class DaskTask:
     seconds: float = 0.0
     """What it takes, if it is a task of a graph."""
 
+    needs_results: bool = False
+    """Whether it is sent to a worker without waiting in the queue, as what needs other tasks' results is."""
+
     is_stranger: bool = False
     """Whether it is no job's."""
 
     number: int = 0
     """In the order of entry."""
 
-    state: Literal["new", "queued", "processing", "no-worker", "ended", "failed", "forgotten"] = "new"
+    state: TaskState = "new"
     worker: str = ""
     deaths: int = 0
 
@@ -102,7 +101,7 @@ class SimulatedDask:
         """Workers with a free slot."""
 
         self._stuck: dict[str, list[DaskTask]] = {}
-        """Tasks without a worker, by the address to which they are bound."""
+        """Tasks without a worker, by the address to which they are bound, or "" for any."""
 
         self._queue: list[tuple[tuple[int, float], int, DaskTask]] = []
         self._entered = 0
@@ -144,9 +143,9 @@ class SimulatedDask:
         task.state = "ended"
         if error:
             task.state = "failed"
-            task.owner.failed(task, error)
+            task.owner.transition(task, "failed", error)
         else:
-            task.owner.ended(task)
+            task.owner.transition(task, "ended")
         self._look_at(worker)
         self._fill()
 
@@ -154,7 +153,7 @@ class SimulatedDask:
         """A worker has registered."""
         self.workers[worker.address] = worker
         self._look_at(worker)
-        self._bring_bound(worker)
+        self._bring_stuck(worker)
         self._fill()
 
     def remove_worker(self, address: str, *, expected: bool) -> None:
@@ -171,9 +170,9 @@ class SimulatedDask:
         for task in tasks:
             if task.deaths > ALLOWED_FAILURES:
                 task.state = "failed"
-                task.owner.failed(task, "KilledWorker")
+                task.owner.transition(task, "failed", "KilledWorker")
             else:
-                task.owner.lost(task)
+                task.owner.transition(task, "lost")
                 self._place(task)
         for task in ended:
             task.worker = ""
@@ -187,7 +186,7 @@ class SimulatedDask:
         worker.is_running = is_running
         self._look_at(worker)
         if is_running:
-            self._bring_bound(worker)
+            self._bring_stuck(worker)
             self._fill()
 
     def forget_all(self) -> None:
@@ -195,7 +194,7 @@ class SimulatedDask:
         for task in list(self.tasks.values()):
             if task.state == "processing":
                 del self.workers[task.worker].processing[task.key]
-                task.owner.lost(task)
+                task.owner.transition(task, "lost")
             task.state = "forgotten"
         self.tasks.clear()
         self._queue.clear()
@@ -203,8 +202,8 @@ class SimulatedDask:
         self.idle.clear()
 
     def _place(self, task: DaskTask) -> None:
-        if task.bound:
-            worker = self.workers.get(task.bound)
+        if task.bound or task.needs_results:
+            worker = self.workers.get(task.bound) if task.bound else self._least_busy()
             if worker is not None and worker.is_running:
                 self._start(task, worker)
             else:
@@ -215,13 +214,13 @@ class SimulatedDask:
         else:
             task.state = "queued"
             heappush(self._queue, (task.priority, task.number, task))
-            task.owner.queued(task)
+            task.owner.transition(task, "queued")
 
     def _start(self, task: DaskTask, worker: DaskWorker) -> None:
         task.state, task.worker = "processing", worker.address
         worker.processing[task.key] = task
         self._look_at(worker)
-        task.owner.started(task)
+        task.owner.transition(task, "processing")
         worker.compute(task)
 
     def _free_worker(self) -> DaskWorker:
@@ -229,14 +228,18 @@ class SimulatedDask:
             return next(iter(self.idle.values()))
         return list(self.idle.values())[self._choose(len(self.idle))]
 
+    def _least_busy(self) -> DaskWorker | None:
+        running = [worker for worker in self.workers.values() if worker.is_running]
+        return min(running, key=lambda worker: len(worker.processing) / worker.threads, default=None)
+
     def _fill(self) -> None:
         while self.idle and self._queue:
             _, number, task = heappop(self._queue)
             if _waits(number, task):
                 self._start(task, self._free_worker())
 
-    def _bring_bound(self, worker: DaskWorker) -> None:
-        for task in self._stuck.pop(worker.address, ()):
+    def _bring_stuck(self, worker: DaskWorker) -> None:
+        for task in [*self._stuck.pop(worker.address, ()), *self._stuck.pop("", ())]:
             if task.state == "no-worker":
                 self._start(task, worker)
 

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import TYPE_CHECKING
 
 from mediadask.delivery import Failure
-from mediadask.pool.core import events
+from mediadask.pool.core import events as ev
 from mediadask.pool.simulation.dask import DaskTask
 
 if TYPE_CHECKING:
     from mediadask.pool.core.events import GraphChanged
     from mediadask.pool.history import AttemptOutcome
-    from mediadask.pool.simulation.dask import SimulatedDask
+    from mediadask.pool.simulation.dask import SimulatedDask, TaskState
     from mediadask.pool.simulation.model import GraphModel
     from mediadask.pool.simulation.pool import SimulatedPool
 
@@ -40,18 +41,10 @@ class Strangers:
         there = self._dask.workers.get(worker)
         return 0 if there is None else sum(task.owner is self for task in there.processing.values())
 
-    def ended(self, task: DaskTask) -> None:
-        """As of a `TaskOwner`: nobody keeps its result."""
-        self._dask.release(task.key)
-
-    def failed(self, task: DaskTask, error: str) -> None:
-        """As of a `TaskOwner`: nobody asks why."""
-        self._dask.release(task.key)
-
-    def queued(self, task: DaskTask) -> None:
-        """As of a `TaskOwner`: nobody is told."""
-
-    started = lost = queued
+    def transition(self, task: DaskTask, finish: TaskState, error: str = "") -> None:
+        """As of a `TaskOwner`: nobody keeps a result, or asks why there is none."""
+        if finish in ("ended", "failed"):
+            self._dask.release(task.key)
 
 
 class SimulatedGraph:
@@ -73,7 +66,7 @@ class SimulatedGraph:
         """Those of the layer under way that have not ended."""
 
         self._withheld: dict[str, DaskTask] = {}
-        self._began: dict[str, float] = {}
+        self._began: set[str] = set()
         self._layer = 0
         self._done = 0
         self._told: GraphChanged | None = None
@@ -126,14 +119,19 @@ class SimulatedGraph:
         """Dask knows nothing of it any more."""
         if not self._is_over:
             self._is_over = True
-            self._pool.handle(events.GraphForgotten(self.job))
+            self._pool.handle(ev.GraphForgotten(self.job))
 
     def tell(self) -> None:
         """How far it is, if that has changed."""
-        running = sum(task.state == "processing" for task in self._tasks.values())
-        waiting = len(self._tasks) - running
-        told = events.GraphChanged(
-            self.job, sum(self.model.layers), self._done, running, waiting + len(self._withheld), waiting
+        count = Counter(task.state for task in self._tasks.values())
+        waiting = len(self._tasks) - count["processing"] + len(self._withheld)
+        told = ev.GraphChanged(
+            self.job,
+            tasks=sum(self.model.layers),
+            done=self._done,
+            running=count["processing"],
+            queued=waiting,
+            demand=count["queued"],
         )
         if told != self._told and not self._is_over:
             self._told = told
@@ -143,9 +141,7 @@ class SimulatedGraph:
         if self._is_over:
             return
         if self._layer == len(self.model.layers):
-            self._is_over = True
-            self._pool.graphs.pop(self.job, None)
-            self._pool.handle(events.GraphEnded(self.job, b"graph"))
+            self._end(b"graph")
             return
         self._layer += 1
         for number in range(self.model.layers[self._layer - 1]):
@@ -157,50 +153,42 @@ class SimulatedGraph:
 
     def _enter(self, key: str) -> None:
         if not self._is_over:
-            task = DaskTask(key, self, self._priority, seconds=self.model.task_seconds)
+            seconds, needs_results = self.model.task_seconds, self._layer > 1
+            task = DaskTask(key, self, self._priority, seconds=seconds, needs_results=needs_results)
             self._tasks[key] = task
             self._dask.enter(task)
 
-    # As of a `TaskOwner`.
+    def transition(self, task: DaskTask, finish: TaskState, error: str = "") -> None:
+        """As of a `TaskOwner`."""
+        match finish:
+            case _ if self._is_over:
+                pass
+            case "processing":
+                self._began.add(task.key)
+                self._pool.handle(ev.GraphTaskStarted(self.job, task.key, "graph", task.worker))
+            case "ended":
+                self._off(task, "done")
+                del self._tasks[task.key]
+                self._done += 1
+                self._dask.release(task.key)
+                if not self._tasks and not self._withheld:
+                    self._next_layer()
+            case "lost":
+                self._off(task, "lost")
+            case "failed":
+                self._off(task, "failed")
+                for key in list(self._tasks):
+                    self._pool.clock.after(0.0, self._dask.release, key)
+                self._end(Failure(error, "KilledWorker"))
 
-    def queued(self, task: DaskTask) -> None:
-        """Nobody is told before the next round."""
-
-    def started(self, task: DaskTask) -> None:
-        """A task is sent to a worker."""
-        if not self._is_over:
-            self._began[task.key] = self._pool.clock.seconds
-            self._pool.handle(events.GraphTaskStarted(self.job, task.key, "graph", task.worker))
-
-    def ended(self, task: DaskTask) -> None:
-        """A task has ended."""
-        if self._is_over:
-            return
-        self._off(task, "done")
-        del self._tasks[task.key]
-        self._done += 1
-        self._dask.release(task.key)
-        if not self._tasks and not self._withheld:
-            self._next_layer()
-
-    def failed(self, task: DaskTask, error: str) -> None:
-        """A task was given up, and with it the graph."""
-        if self._is_over:
-            return
-        self._off(task, "failed")
+    def _end(self, value: bytes | Failure) -> None:
         self._is_over = True
         self._pool.graphs.pop(self.job, None)
-        for key in list(self._tasks):
-            self._pool.clock.after(0.0, self._dask.release, key)
-        self._pool.handle(events.GraphEnded(self.job, Failure(error, "KilledWorker")))
-
-    def lost(self, task: DaskTask) -> None:
-        """A task lost its worker."""
-        if not self._is_over:
-            self._off(task, "lost")
+        self._pool.handle(ev.GraphEnded(self.job, value))
 
     def _off(self, task: DaskTask, outcome: AttemptOutcome) -> None:
-        began = self._began.pop(task.key, None)
-        if began is not None:
-            seconds = task.seconds if outcome == "done" else self._pool.clock.seconds - began
-            self._pool.handle(events.GraphTaskEnded(self.job, task.key, outcome, seconds))
+        if task.key in self._began:
+            self._began.remove(task.key)
+            # As Dask tells: of one that did not return it knows no seconds, nor whether it had a thread.
+            seconds = task.seconds if outcome == "done" else 0.0
+            self._pool.handle(ev.GraphTaskEnded(self.job, task.key, outcome, seconds))

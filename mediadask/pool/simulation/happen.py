@@ -6,8 +6,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from mediadask.pool.core.events import CancelJob, ReprioritizeJob, SpendingChanged, SubmitJob
-from mediadask.pool.simulation.model import WorkerModel
-from mediadask.pool.simulation.pool import spec_of
+from mediadask.pool.simulation.model import WorkerModel, spec_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from mediadask.delivery import Failure
 from mediadask.pool.core import commands, events
-from mediadask.pool.simulation.seat import value_of
+from mediadask.pool.simulation.model import value_of
 from mediadask.pool.simulation.seen import CLOSING, FINISH
 
 if TYPE_CHECKING:
@@ -66,6 +66,9 @@ def before_command(seen: Onlooker, event: Event, command: Command) -> None:
             _may_send(seen, event, command)
         case commands.Instruct():
             _may_instruct(seen, event, command)
+        case commands.UnpauseWorker():
+            if seen.workers[command.worker].is_leaving:
+                raise Broken("a worker that must leave is not used again", f"{command}")
         case commands.EnterTask() if command.worker:
             batch = seen.batches.get(command.batch)
             if batch is None or batch.state != "paused" or batch.worker != command.worker:
@@ -105,6 +108,8 @@ def _may_send(seen: Onlooker, event: Event, command: commands.SendUnits) -> None
         places = seen.places[model.key]
         if seen.done.get(model.key, 0) >= len(places):
             raise Broken("each unit ends exactly once", f"{model.key} was done and is sent again")
+        if len(places) == 1 and seen.has_failed(model.key):
+            raise Broken("what has failed for good is not tried again", model.key)
         _is_called_right(seen, call, model)
 
 
@@ -145,7 +150,11 @@ def _may_instruct(seen: Onlooker, event: Event, command: commands.Instruct) -> N
             seen.rank_of(other) < rank for other in seen.batches.values() if other.state == "resuming"
         )
         graphs = any(seen.jobs[job].rank < rank for job, demand in seen.demand.items() if demand)
-        if not (higher or resumed or graphs):
+        there = [other for other in seen.batches.values() if other.worker == batch.worker]
+        there = [other for other in there if other.state in ("running", "pausing")]
+        tasks = seen.tasks_on(batch.worker, rank)
+        crowded = tasks > 0 and tasks + len(there) > seen.workers[batch.worker].threads
+        if not (higher or resumed or graphs or crowded):
             raise Broken("nothing pauses for nobody", f"{command.batch} of rank {rank}")
 
 
@@ -174,6 +183,7 @@ def after_round(seen: Onlooker, dask: SimulatedDask) -> None:
     """
     _what_nobody_wants_is_stopped(seen)
     _highest_class_has_the_slots(seen, dask)
+    _workers_make_room(seen)
     idle = [worker for worker in dask.idle if worker in seen.workers]
     if idle and not seen.entering():
         _no_slot_idles(seen, idle)
@@ -207,7 +217,7 @@ def _highest_class_has_the_slots(seen: Onlooker, dask: SimulatedDask) -> None:
         for batch in seen.batches.values()
         if batch.state == "yielding"
         or batch.is_stopping
-        or (batch.state == "pausing" and seen.now - batch.told_at < _PATIENCE_SECONDS)
+        or (batch.state == "pausing" and not _is_deaf(seen, batch))
     )
     for rank in waiting:
         if serving and serving[-1] > rank:
@@ -219,6 +229,30 @@ def _highest_class_has_the_slots(seen: Onlooker, dask: SimulatedDask) -> None:
                 "no lower class keeps a slot that a higher one could use",
                 f"{kept[0]} of rank {running[kept[0]]} runs while a task of rank {rank} waits",
             )
+
+
+def _workers_make_room(seen: Onlooker) -> None:
+    """What waits for a thread of this very worker gets one that a lower class has there."""
+    for address, worker in seen.workers.items():
+        there = [batch for batch in seen.batches.values() if batch.worker == address]
+        resuming = [seen.lowest_rank_of(batch) for batch in there if batch.state == "resuming"]
+        if not resuming and not worker.graph_tasks:
+            continue
+        busy = [batch for batch in there if batch.state == "running" or _is_deaf(seen, batch)]
+        for batch in there:
+            rank = seen.rank_of(batch)
+            if rank == float("inf") or not _may_pause(seen, batch):
+                continue
+            waiting = seen.tasks_on(address, rank) + sum(other < rank for other in resuming)
+            if waiting and waiting + len(busy) > worker.threads:
+                raise Broken(
+                    "no lower class keeps a thread that what goes on there waits for",
+                    f"{batch.id} of rank {rank} runs on {address}",
+                )
+
+
+def _is_deaf(seen: Onlooker, batch: SeenBatch) -> bool:
+    return batch.state == "pausing" and seen.now - batch.told_at >= _PATIENCE_SECONDS
 
 
 def _is_queued(dask: SimulatedDask, key: str) -> bool:
@@ -261,7 +295,7 @@ def _ready_in(seen: Onlooker, job: JobModel, index: int) -> str | None:
     group = job.groups[index]
     members = [*group.units, *([group.finish] if group.finish is not None else [])]
     # One that another group has, too, or that has failed, may wait for reasons that are not seen from here.
-    if any(len(seen.places.get(unit.key, ())) != 1 or unit.key in seen.harm for unit in members):
+    if any(len(seen.places.get(unit.key, ())) != 1 or seen.is_suspect(unit.key) for unit in members):
         return None
     missing = [unit.key for unit in group.units if not seen.done.get(unit.key)]
     if not missing and group.finish is not None and not seen.done.get(group.finish.key):
@@ -304,12 +338,8 @@ def values_are_right(seen: Onlooker, job: str, values: list[bytes | Failure | No
             continue
         keys = [unit.key for unit in group.units]
         keys += [group.finish.key] if group.finish is not None else [f"join({','.join(keys)})"]
-        if model.unplannable_after is None and not any(_may_fail(seen, key) for key in keys):
+        if model.unplannable_after is None and not any(seen.may_have_failed(key) for key in keys):
             raise Broken("a group fails for a reason", f"{job}, group {index}: {value.error}")
-
-
-def _may_fail(seen: Onlooker, key: str) -> bool:
-    return seen.harm.get(key, 0) >= min(2, 1 + seen.config.retries)
 
 
 def _always_fails(unit: UnitModel) -> bool:

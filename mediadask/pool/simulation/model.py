@@ -1,13 +1,32 @@
-"""What a simulated pool works on and with, as plain values."""
+"""What a simulated pool works on and with, as plain values, and as a pool is told of it."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any, Literal
 
-from mediadask.delivery import Unit
+from mediadask.delivery import Failure, Unit
+from mediadask.pool.core.events import JobSpec, PlannedGroup
 
-__all__ = ["Ending", "GraphModel", "GroupModel", "JobModel", "Timing", "UnitModel", "WorkerModel", "unit_of"]
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from mediadask.pool.core.clock import Now
+
+__all__ = [
+    "Ending",
+    "GraphModel",
+    "GroupModel",
+    "JobModel",
+    "Timing",
+    "UnitModel",
+    "WorkerModel",
+    "planned",
+    "spec_of",
+    "unit_of",
+    "value_of",
+]
 
 Ending = Literal["done", "raises", "transient", "kills", "hangs", "deaf", "unsendable"]
 """How a try of a unit goes: it returns; raises an error that another try would raise again, or one that it
@@ -129,3 +148,51 @@ def _run(model: UnitModel) -> None:
 def unit_of(model: UnitModel) -> Unit:
     """The unit as planning would make it."""
     return Unit(_run, (model,), model.key, model.kind, model.frames, model.told_seconds)
+
+
+def value_of(unit: UnitModel, results: Iterable[bytes | Failure] | None) -> bytes:
+    """What a unit returns, with the results that it is called with."""
+    if results is None:
+        return unit.key.encode()
+    parts = [b"!" if isinstance(each, Failure) else each for each in results]
+    return b"%s(%s)" % (unit.key.encode(), b",".join(parts))
+
+
+def spec_of(
+    job: JobModel, now: Now, *, waited_seconds: float = 0.0, priority: str = "", deadline: Any = None
+) -> JobSpec:
+    """The job as a client submits it, or as it is taken up again after so many seconds."""
+    submitted = now.utc - timedelta(seconds=waited_seconds)
+    if deadline is None and job.deadline_seconds is not None:
+        deadline = submitted + timedelta(seconds=job.deadline_seconds)
+    return JobSpec(
+        id=job.id,
+        name=job.name or job.id,
+        show=job.show,
+        priority=priority or job.priority,
+        deadline=deadline,
+        kind=job.kind,
+        groups=len(job.groups) if job.graph is None else 1,
+        closing=None if job.closing is None or not job.groups else unit_of(job.closing),
+        closing_key="" if job.closing is None else job.closing.key,
+        is_graph=job.graph is not None,
+        payload=job.id.encode(),
+        submitted=submitted,
+        waited_seconds=waited_seconds,
+    )
+
+
+def planned(group: GroupModel) -> PlannedGroup:
+    """The group as planning would make it."""
+    name = group.units[0].key if group.units else "empty"
+    keys = tuple(unit.key for unit in group.units)
+    finish = group.finish
+    joins = finish is not None or len(keys) != 1
+    model = finish if finish is not None else _list_of(keys)
+    return PlannedGroup(
+        name, tuple(unit_of(unit) for unit in group.units), keys, unit_of(model), model.key, joins
+    )
+
+
+def _list_of(keys: tuple[str, ...]) -> UnitModel:
+    return UnitModel(f"join({','.join(keys)})", 0.001, "join", 0)

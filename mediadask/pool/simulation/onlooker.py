@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections import Counter
+from typing import TYPE_CHECKING
 
 from mediadask.pool import history, reports
-from mediadask.pool.core import commands, events
+from mediadask.pool.core import commands as do
+from mediadask.pool.core import events as ev
 from mediadask.pool.simulation.seen import CLOSING, FINISH, SeenBatch, SeenJob, SeenTask, SeenWorker
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Mapping
     from datetime import datetime
 
     from mediadask.pool.config import PoolConfig
@@ -22,6 +24,9 @@ if TYPE_CHECKING:
 __all__ = ["Onlooker"]
 
 _NO_DEADLINE = 9e9
+
+_SILENCE = (reports.UnitBegan, reports.OthersReturned)
+"""Reports that tell of no checkpoint."""
 
 
 class Onlooker:
@@ -43,8 +48,17 @@ class Onlooker:
         self.done: dict[str, int] = {}
         """How often the unit of each key was recorded as done."""
 
-        self.harm: dict[str, int] = {}
-        """How much has happened to units that may excuse that they fail, by key."""
+        self.deaths: Counter[str] = Counter()
+        """How many workers died under the unit of each key."""
+
+        self.silences: Counter[str] = Counter()
+        """How often the unit of each key may have been taken to hang until its worker was gone."""
+
+        self.failures: Counter[str] = Counter()
+        """How often the unit of each key has failed so that another try may succeed."""
+
+        self.doomed: set[str] = set()
+        """The keys of units of which every try fails."""
 
         self.failed: set[tuple[str, int]] = set()
         """Groups of which a unit failed in a way that another try would repeat, by job and index."""
@@ -59,50 +73,94 @@ class Onlooker:
         self.demand: dict[str, int] = {}
         """How many tasks of graphs would take a slot at once, by job."""
 
-        self._events: dict[type[Any], Callable[[Any], None]] = {
-            events.SubmitJob: self._submitted,
-            events.ReprioritizeJob: self._reprioritized,
-            events.GroupsPlanned: self._planned,
-            events.FailJob: self._planning_failed,
-            events.BatchRefused: self._refused,
-            events.TaskQueued: self._queued,
-            events.TaskStarted: self._started,
-            events.TaskEnded: self._ended,
-            events.TaskFailed: self._failed,
-            events.TaskLost: self._lost,
-            events.DaskRestarted: self._restarted,
-            events.WorkerJoined: self._joined,
-            events.WorkerLeft: self._left,
-            events.UnitsReported: self._reported,
-            events.EvictWorkers: self._evicted,
-            events.SpendingChanged: self._spending,
-            events.GraphChanged: self._graph_changed,
-            events.GraphForgotten: self._graph_gone,
-            events.GraphEnded: self._graph_gone,
-        }
-        self._commands: dict[type[Any], Callable[[Any], None]] = {
-            commands.PlanGroups: self._plan,
-            commands.EnterTask: self._enter,
-            commands.ReleaseTask: self._release,
-            commands.SendUnits: self._send,
-            commands.Instruct: self._instruct,
-            commands.CancelUnits: self._cancel,
-            commands.PauseWorker: self._pause_worker,
-            commands.UnpauseWorker: self._unpause_worker,
-            commands.EndJob: self._end_job,
-            commands.Write: self._write,
-        }
-
     def saw_event(self, event: Event, now: Now) -> None:
         """Something has happened."""
         self.now = now.seconds
-        if (note := self._events.get(type(event))) is not None:
-            note(event)
+        match event:
+            case ev.Round():
+                pass
+            case ev.UnitsReported():
+                self._reported(event)
+            case ev.TaskQueued(task) if task in self.tasks:
+                self.tasks[task].state = "queued"
+            case ev.TaskStarted(task) if task in self.tasks:
+                self.tasks[task].state = "started"
+            case ev.TaskEnded() | ev.TaskFailed() | ev.TaskLost():
+                self._task_is_off(event)
+            case ev.BatchRefused(id, failures) if id in self.batches:
+                self.doomed.update(self.batches[id].left[position] for position in failures)
+                self._forget(id)
+            case ev.DaskRestarted():
+                self.tasks.clear()
+                for batch in list(self.batches):
+                    self._forget(batch)
+            case ev.WorkerJoined():
+                self.workers[event.address] = SeenWorker(event.threads)
+            case ev.WorkerLeft():
+                self._left(event)
+            case ev.EvictWorkers(workers):
+                for worker in workers:
+                    if worker in self.workers:
+                        self.workers[worker].is_leaving = True
+            case ev.SpendingChanged(spent):
+                self.spent = spent
+            case _:
+                self._saw_job(event)
+
+    def _saw_job(self, event: Event) -> None:
+        match event:
+            case ev.SubmitJob(spec) if spec.id not in self.jobs:
+                rank = self.config.classes[spec.priority].order
+                job = SeenJob(self._models[spec.id], rank, due_of(spec.deadline), rank, spec.show)
+                self.jobs[spec.id] = job
+                if spec.closing is not None:
+                    self.places.setdefault(spec.closing_key, {})[spec.id, CLOSING, FINISH] = None
+            case ev.ReprioritizeJob(id, priority) if id in self.jobs and self.jobs[id].is_open:
+                self.jobs[id].asked_rank = self.config.classes[priority].order
+            case ev.GroupsPlanned():
+                self._planned(event)
+            case ev.FailJob(id):
+                self.jobs[id].is_planning = False
+            case ev.GraphChanged(id):
+                self.demand[id] = event.demand
+            case ev.GraphTaskStarted(id, task, _, worker) if worker in self.workers:
+                self.workers[worker].graph_tasks[task] = id
+            case ev.GraphTaskEnded(_, task):
+                for there in self.workers.values():
+                    there.graph_tasks.pop(task, None)
+            case ev.GraphForgotten(id) | ev.GraphEnded(id):
+                self.demand.pop(id, None)
+                for there in self.workers.values():
+                    tasks = there.graph_tasks.items()
+                    there.graph_tasks = {task: job for task, job in tasks if job != id}
 
     def saw_command(self, command: Command) -> None:
         """The state wants something done."""
-        if (note := self._commands.get(type(command))) is not None:
-            note(command)
+        match command:
+            case do.Write(record):
+                self._wrote(record)
+            case do.EnterTask(task, id, priority, worker):
+                self.tasks[task] = SeenTask(task, id, *priority, worker)
+                if worker and (batch := self.batches.get(id)) is not None:
+                    batch.task, batch.state = task, "resuming"
+            case do.ReleaseTask(task):
+                self.tasks.pop(task, None)
+            case do.SendUnits():
+                self._sent(command)
+            case do.Instruct():
+                self._instructed(command)
+            case do.CancelUnits(_, id, positions) if id in self.batches:
+                self.batches[id].cancelled.update(positions)
+            case do.PauseWorker(worker) if worker in self.workers:
+                self.workers[worker].is_paused = True
+            case do.UnpauseWorker(worker) if worker in self.workers:
+                self.workers[worker].is_paused = False
+            case do.ReplaceWorker(worker) if worker in self.workers:
+                self.workers[worker].is_replaced = True
+            case do.PlanGroups(id):
+                self.jobs[id].is_planning = True
+            case do.EndJob(id):
+                self.demand.pop(id, None)
 
     # What follows from what was seen.
 
@@ -134,6 +192,27 @@ class Onlooker:
         ranks = [job.rank for key in batch.left.values() for job in self.wanting(key)]
         return max(ranks, default=float("inf"))
 
+    def is_suspect(self, key: str) -> bool:
+        """Whether something happened to the unit that may excuse that it waits."""
+        happened = (self.failures, self.deaths, self.silences)
+        return key in self.doomed or any(key in each for each in happened)
+
+    def has_failed(self, key: str) -> bool:
+        """Whether the unit is surely not to be tried again."""
+        return key in self.doomed or self.failures[key] > self.config.retries or self.deaths[key] > 1
+
+    def may_have_failed(self, key: str) -> bool:
+        """Whether something happened to the unit that may excuse that it is not tried again.
+
+        One that is taken to hang may be taken for slow later, when others of its kind took as long.
+        """
+        return self.has_failed(key) or self.deaths[key] + self.silences[key] > 1
+
+    def tasks_on(self, worker: str, before: float) -> int:
+        """How many tasks of graphs of a higher class than this rank a worker has."""
+        there = self.workers[worker].graph_tasks.values() if worker in self.workers else ()
+        return sum(self.jobs[job].rank < before for job in there)
+
     def waiting(self) -> list[SeenTask]:
         """The tasks of batches that wait in Dask's queue."""
         return [task for task in self.tasks.values() if task.state == "queued"]
@@ -147,20 +226,7 @@ class Onlooker:
 
     # Events.
 
-    def _submitted(self, event: events.SubmitJob) -> None:
-        spec = event.spec
-        if spec.id in self.jobs:
-            return
-        rank = self.config.classes[spec.priority].order
-        self.jobs[spec.id] = SeenJob(self._models[spec.id], rank, due_of(spec.deadline), rank, spec.show)
-        if spec.closing is not None:
-            self.places.setdefault(spec.closing_key, {})[spec.id, CLOSING, FINISH] = None
-
-    def _reprioritized(self, event: events.ReprioritizeJob) -> None:
-        if (job := self.jobs.get(event.job)) is not None and job.is_open:
-            job.asked_rank = self.config.classes[event.priority].order
-
-    def _planned(self, event: events.GroupsPlanned) -> None:
+    def _planned(self, event: ev.GroupsPlanned) -> None:
         job = self.jobs[event.job]
         job.is_planning = False
         for group in event.groups:
@@ -170,85 +236,46 @@ class Onlooker:
             if group.joins:
                 self.places.setdefault(group.finish_key, {})[event.job, index, FINISH] = None
 
-    def _planning_failed(self, event: events.FailJob) -> None:
-        self.jobs[event.job].is_planning = False
-
-    def _refused(self, event: events.BatchRefused) -> None:
-        if (batch := self.batches.get(event.batch)) is not None:
-            self._harm([batch.left[position] for position in event.failures], 2)
-            self._forget(event.batch)
-
-    def _queued(self, event: events.TaskQueued) -> None:
-        if event.task in self.tasks:
-            self.tasks[event.task].state = "queued"
-
-    def _started(self, event: events.TaskStarted) -> None:
-        if event.task in self.tasks:
-            self.tasks[event.task].state = "started"
-
-    def _ended(self, event: events.TaskEnded) -> None:
-        batch = self._batch_of(event.task)
-        if batch is None:
+    def _task_is_off(self, event: ev.TaskEnded | ev.TaskFailed | ev.TaskLost) -> None:
+        seen = self.tasks.get(event.task)
+        if seen is not None and isinstance(event, ev.TaskLost):
+            seen.state = "lost"
+        batch = None if seen is None else self.batches.get(seen.batch)
+        if batch is None or batch.task != event.task:
             return
-        if batch.state == "yielding":
-            batch.state = "paused"
-        elif batch.state in ("running", "pausing"):
-            self._forget(batch.id)
+        match event:
+            case ev.TaskLost():
+                self._lose(batch, is_blamed=False)
+            case ev.TaskFailed():
+                self.doomed.update(batch.left.values())
+                self._forget(batch.id)
+            case _ if batch.state == "yielding":
+                batch.state = "paused"
+            case _ if batch.state in ("running", "pausing"):
+                self._forget(batch.id)
 
-    def _failed(self, event: events.TaskFailed) -> None:
-        if (batch := self._batch_of(event.task)) is not None:
-            self._harm(batch.left.values(), 2)
-            self._forget(batch.id)
-
-    def _lost(self, event: events.TaskLost) -> None:
-        if event.task in self.tasks:
-            self.tasks[event.task].state = "lost"
-        if (batch := self._batch_of(event.task)) is not None:
-            self._forget(batch.id)
-
-    def _restarted(self, event: events.DaskRestarted) -> None:
-        self.tasks.clear()
-        for batch in list(self.batches):
-            self._forget(batch)
-
-    def _joined(self, event: events.WorkerJoined) -> None:
-        self.workers[event.address] = SeenWorker(event.server_id, event.threads, self.now)
-
-    def _left(self, event: events.WorkerLeft) -> None:
+    def _left(self, event: ev.WorkerLeft) -> None:
+        worker = self.workers.pop(event.address, None)
+        is_blamed = not event.expected and worker is not None and not worker.is_replaced
         for batch in [each for each in self.batches.values() if each.worker == event.address]:
-            if not event.expected and batch.state in ("running", "pausing"):
-                self._harm(batch.left.values(), 1)
-            self._forget(batch.id)
-        self.workers.pop(event.address, None)
+            self._lose(batch, is_blamed=is_blamed and batch.state in ("running", "pausing"))
 
-    def _evicted(self, event: events.EvictWorkers) -> None:
-        for worker in event.workers:
-            if worker in self.workers:
-                self.workers[worker].is_leaving = True
-
-    def _spending(self, event: events.SpendingChanged) -> None:
-        self.spent = event.spent
-
-    def _graph_changed(self, event: events.GraphChanged) -> None:
-        self.demand[event.job] = event.demand
-
-    def _graph_gone(self, event: events.GraphForgotten | events.GraphEnded) -> None:
-        self.demand.pop(event.job, None)
-
-    def _reported(self, event: events.UnitsReported) -> None:
+    def _reported(self, event: ev.UnitsReported) -> None:
         batch = self.batches.get(event.batch)
         if batch is None or batch.worker != event.worker:
             return
+        batch.is_silent = batch.is_silent and all(isinstance(each, _SILENCE) for each in event.reports)
         for report in event.reports:
             match report:
                 case reports.UnitEnded(position, outcome):
                     if position in batch.left:
                         key = batch.left.pop(position)
                         self._off(key, batch.id)
-                        if outcome == "failed":
-                            self._harm([key], 1 if report.transient else 2)
-                            if not report.transient:
-                                self.failed |= {(job, index) for job, index, _ in self.places.get(key, ())}
+                        if outcome == "failed" and report.transient:
+                            self.failures[key] += 1
+                        elif outcome == "failed":
+                            self.doomed.add(key)
+                            self.failed |= {(job, index) for job, index, _ in self.places.get(key, ())}
                     if batch.state in ("yielding", "paused", "resuming"):
                         batch.state = "running"  # it ended while it was paused, and so did its pause
                 case reports.OthersReturned(position):
@@ -266,19 +293,7 @@ class Onlooker:
 
     # Commands.
 
-    def _plan(self, command: commands.PlanGroups) -> None:
-        self.jobs[command.job].is_planning = True
-
-    def _enter(self, command: commands.EnterTask) -> None:
-        task = SeenTask(command.task, command.batch, *command.priority, command.worker)
-        self.tasks[command.task] = task
-        if command.worker and (batch := self.batches.get(command.batch)) is not None:
-            batch.task, batch.state = command.task, "resuming"
-
-    def _release(self, command: commands.ReleaseTask) -> None:
-        self.tasks.pop(command.task, None)
-
-    def _send(self, command: commands.SendUnits) -> None:
+    def _sent(self, command: do.SendUnits) -> None:
         keys = [_key(call) for call in command.calls]
         task = next((task.key for task in self.tasks.values() if task.batch == command.batch), "")
         hangs = any("hangs" in call.unit.args[0].endings for call in command.calls)
@@ -287,7 +302,7 @@ class Onlooker:
         )
         self.on_worker.update(dict.fromkeys(keys, command.batch))
 
-    def _instruct(self, command: commands.Instruct) -> None:
+    def _instructed(self, command: do.Instruct) -> None:
         batch = self.batches.get(command.batch)
         if batch is None or batch.worker != command.worker:
             return
@@ -300,38 +315,21 @@ class Onlooker:
         elif command.instruction == "run" and batch.state == "pausing":
             batch.state = "running"
 
-    def _cancel(self, command: commands.CancelUnits) -> None:
-        if (batch := self.batches.get(command.batch)) is not None:
-            batch.cancelled.update(command.positions)
-
-    def _pause_worker(self, command: commands.PauseWorker) -> None:
-        if command.worker in self.workers:
-            self.workers[command.worker].is_paused = True
-
-    def _unpause_worker(self, command: commands.UnpauseWorker) -> None:
-        if command.worker in self.workers:
-            self.workers[command.worker].is_paused = False
-
-    def _end_job(self, command: commands.EndJob) -> None:
-        self.demand.pop(command.job, None)
-
-    def _write(self, command: commands.Write) -> None:
-        match command.record:
-            case history.JobReprioritized() as record:
+    def _wrote(self, record: history.Record) -> None:
+        match record:
+            case history.JobReprioritized():
                 job = self.jobs[record.job]
                 job.rank, job.due = self.config.classes[record.priority].order, due_of(record.deadline)
-            case history.JobEnded() as record:
+            case history.JobEnded():
                 self.jobs[record.job].is_open = False
-            case history.AttemptEnded(outcome="done") as record:
+            case history.AttemptFlagged():
+                if batch := self.batches.get(self.on_worker.get(record.attempt.unit, "")):
+                    batch.is_silent = True
+            case history.AttemptEnded(outcome="done"):
                 key = record.attempt.unit
                 self.done[key] = self.done.get(key, 0) + 1
 
     # Batches.
-
-    def _batch_of(self, task: str) -> SeenBatch | None:
-        seen = self.tasks.get(task)
-        batch = None if seen is None else self.batches.get(seen.batch)
-        return batch if batch is not None and batch.task == task else None
 
     def _keep_only(self, batch: SeenBatch, position: int) -> None:
         for other in [other for other in batch.left if other > position]:
@@ -345,9 +343,12 @@ class Onlooker:
         if self.on_worker.get(key) == batch:
             del self.on_worker[key]
 
-    def _harm(self, keys: Iterable[str], by: int) -> None:
-        for key in keys:
-            self.harm[key] = self.harm.get(key, 0) + by
+    def _lose(self, batch: SeenBatch, *, is_blamed: bool) -> None:
+        if batch.is_silent:
+            self.silences.update(batch.left.values())
+        elif is_blamed:
+            self.deaths.update(batch.left.values())
+        self._forget(batch.id)
 
 
 def due_of(deadline: datetime | None) -> float:
@@ -355,6 +356,6 @@ def due_of(deadline: datetime | None) -> float:
     return _NO_DEADLINE if deadline is None else deadline.timestamp()
 
 
-def _key(call: commands.BatchCall) -> str:
+def _key(call: do.BatchCall) -> str:
     key: str = call.unit.args[0].key
     return key

@@ -11,8 +11,7 @@ from mediadask.pool.core.events import SubmitJob
 from mediadask.pool.core.state import PoolState
 from mediadask.pool.scaling.predict import Predictor
 from mediadask.pool.simulation.elastic import Elastic
-from mediadask.pool.simulation.model import Timing
-from mediadask.pool.simulation.pool import spec_of
+from mediadask.pool.simulation.model import Timing, spec_of
 from mediadask.pool.simulation.tally import Tally
 from mediadask.pool.simulation.world import World
 

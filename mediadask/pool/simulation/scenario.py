@@ -183,11 +183,12 @@ class _Draw:
         """Many short units, which share tasks once it is known how short they are."""
         random = self._random
         seconds = random.choice((0.001, 0.01, 0.03))
-        units = (
-            UnitModel(f"crowd-{random.getrandbits(32):08x}", seconds, "crowd", 1, self._endings())
-            for _ in range(random.randint(15, 50))
-        )
-        return tuple(GroupModel((unit,)) for unit in units)
+        groups = []
+        for _ in range(random.randint(15, 50)):
+            key, endings = f"crowd-{random.getrandbits(32):08x}", self._endings()
+            told = seconds if _may_hang(endings) else None
+            groups.append(GroupModel((UnitModel(key, seconds, "crowd", 1, endings, told),)))
+        return tuple(groups)
 
     def _group(self) -> GroupModel:
         random = self._random
@@ -210,8 +211,7 @@ class _Draw:
             frames = random.choice((1, 4, 24, 48))
             kind, seconds = f"{word} of {frames}", random.uniform(2.0, 6.0)
         endings = self._endings()
-        # Only a unit of which it is known what it takes is ever taken to hang.
-        told = seconds if "hangs" in endings or "deaf" in endings or random.random() < 0.5 else None
+        told = seconds if _may_hang(endings) or random.random() < 0.5 else None
         if endings == ("deaf",) and random.random() < 0.5:  # it is taken to hang, and goes on after all
             seconds, told = random.uniform(4.0, 9.0), 0.1
         return UnitModel(key, seconds, kind, frames, endings, told)
@@ -278,3 +278,8 @@ class _Draw:
                 return Happening(at, kind, spent=spent)
             case _:
                 return Happening(at, kind, which)
+
+
+def _may_hang(endings: tuple[Ending, ...]) -> bool:
+    """Whether a unit may be silent for long: what it takes must be known, or it would never be noticed."""
+    return "hangs" in endings or "deaf" in endings

@@ -69,6 +69,9 @@ class SeenBatch:
     hangs: bool = False
     """Whether one of its units may make no checkpoint for ever."""
 
+    is_silent: bool = False
+    """Whether its current unit is taken to hang."""
+
     is_evicted: bool = False
     is_held: bool = False
     """Told to pause while it was resuming."""
@@ -86,8 +89,11 @@ class SeenBatch:
 class SeenWorker:
     """A worker that is there."""
 
-    server_id: str
     threads: int
-    joined_at: float
+    graph_tasks: dict[str, str] = field(default_factory=dict)
+    """The jobs of tasks of graphs that it has, by task. They may have a thread, or wait for one."""
+
     is_paused: bool = False
     is_leaving: bool = False
+    is_replaced: bool = False
+    """Whether the pool has its process ended, so that no unit there is to blame for that."""

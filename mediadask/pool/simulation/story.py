@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import re
+from dataclasses import fields as fields_of
+from dataclasses import is_dataclass
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from mediadask.pool import history, reports
-from mediadask.pool.core import commands, events
+from mediadask.pool.core.commands import BatchCall, Write
+from mediadask.pool.core.events import JobSpec, PlannedGroup, Round, UnitsReported
+from mediadask.pool.history import Attempt, Learned
+from mediadask.pool.reports import FramesDone
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -15,23 +21,21 @@ if TYPE_CHECKING:
     from mediadask.pool.simulation.run import Ran
     from mediadask.pool.simulation.scenario import Scenario
 
-__all__ = ["described", "told"]
-
-_DULL = (reports.FramesDone,)
+__all__ = ["told"]
 
 
 def told(ran: Ran, most_lines: int = 60) -> str:
     """The story of a run: what it was of, its last lines, and which invariant broke."""
     lines = [line for seconds, event, answer in ran.story for line in _lines(seconds, event, answer)]
     left_out = len(lines) - most_lines
-    told = [f"seed {ran.scenario.seed}", *described(ran.scenario), ""]
+    told = [f"seed {ran.scenario.seed}", *_described(ran.scenario), ""]
     if left_out > 0:
         told.append(f"… {left_out} lines before …")
     end = [f"BROKEN: {ran.invariant}", f"  {ran.how}"] if ran.invariant else ["All is well."]
     return "\n".join([*told, *lines[-most_lines:], "", *end])
 
 
-def described(scenario: Scenario) -> Iterator[str]:
+def _described(scenario: Scenario) -> Iterator[str]:
     """What a scenario is of, a line a part."""
     for worker in scenario.workers:
         nanny = "" if worker.has_nanny else ", no nanny"
@@ -54,97 +58,48 @@ def described(scenario: Scenario) -> Iterator[str]:
 
 
 def _lines(seconds: float, event: Event, answer: list[Command]) -> Iterator[str]:
-    what = _event(event)
-    done = [line for line in (_command(each) for each in answer) if line]
-    if what or done:
-        yield f"{seconds:9.3f}  {what or 'round'}"
+    done = [_words(command) for command in answer if not _is_dull(command)]
+    if done or not _is_dull(event):
+        yield f"{seconds:9.3f}  {_words(event)}"
         for line in done:
             yield f"             -> {line}"
 
 
-def _event(event: Event) -> str:
-    match event:
-        case events.Round():
+def _is_dull(value: Event | Command) -> bool:
+    match value:
+        case UnitsReported(reports=told):
+            return all(isinstance(report, FramesDone) for report in told)
+        case Write(record):
+            return isinstance(record, Learned)
+        case _:
+            return isinstance(value, Round)
+
+
+def _words(value: Any) -> str:
+    """What stands for a value: of most its name and its fields."""
+    match value:
+        case Attempt():
+            return f"{value.id} of {value.unit} on {value.worker}"
+        case JobSpec():
+            return f"{value.id} of {value.priority}"
+        case BatchCall():
+            return value.unit.name
+        case PlannedGroup():
+            return value.name
+        case tuple() | dict():
+            return "; ".join(_words(each) for each in value)
+        case float():
+            return f"{value:.3f}" if value else ""
+        case bytes() | datetime() | None | False | "":
             return ""
-        case events.SubmitJob(spec):
-            return f"{spec.id} is submitted, {spec.priority}"
-        case events.CancelJob(job):
-            return f"{job} is cancelled"
-        case events.ReprioritizeJob(job, priority, deadline):
-            return f"{job} becomes {priority}" + (f", due {deadline:%H:%M:%S}" if deadline else "")
-        case events.GroupsPlanned(job, groups):
-            return f"{len(groups)} groups of {job} are planned"
-        case events.FailJob(job):
-            return f"{job} cannot be planned"
-        case events.BatchRefused(batch, failures):
-            return f"{batch} cannot be sent: {', '.join(str(at) for at in failures)}"
-        case events.TaskQueued(task):
-            return f"task {task} waits in Dask's queue"
-        case events.TaskStarted(task, worker):
-            return f"task {task} gets a slot of {worker}"
-        case events.TaskEnded(task):
-            return f"task {task} has ended"
-        case events.TaskFailed(task, error):
-            return f"Dask gives task {task} up: {error}"
-        case events.TaskLost(task):
-            return f"task {task} lost its worker"
-        case events.DaskRestarted():
-            return "Dask is restarted"
-        case events.WorkerJoined():
-            return f"worker {event.address} comes with {event.threads} slots"
-        case events.WorkerLeft(address, expected, reason):
-            return f"worker {address} is gone, {'as expected' if expected else 'unexpected'}: {reason}"
-        case events.UnitsReported(worker, batch, told):
-            kept = [_report(report) for report in told if not isinstance(report, _DULL)]
-            return f"{worker} reports of {batch}: {'; '.join(kept)}" if kept else ""
-        case events.SpendingChanged(spent):
-            return f"spent so far: {dict(spent)}"
-        case events.EvictWorkers(workers):
-            return f"{', '.join(workers)} must leave"
-        case events.GraphChanged():
-            return (
-                f"graph {event.job}: {event.done} of {event.tasks} tasks done, {event.running} run, "
-                f"{event.queued} wait"
-            )
+        case _ if is_dataclass(value):
+            name = re.sub("(?=[A-Z])", " ", type(value).__name__).strip().lower()
+            fields = [_field(field.name, getattr(value, field.name)) for field in fields_of(value)]
+            return f"{name} {', '.join(field for field in fields if field)}".rstrip()
         case _:
-            return _plain(event)
+            return str(value)
 
 
-def _report(report: Any) -> str:
-    match report:
-        case reports.UnitEnded(position, outcome):
-            return f"unit {position} ended, {outcome}"
-        case _:
-            return _plain(report)
-
-
-def _command(command: Command) -> str:
-    match command:
-        case commands.Write(history.AttemptStarted() as record):
-            attempt = record.attempt
-            return f"write: attempt {attempt.id} of {attempt.unit} begins on {attempt.worker}"
-        case commands.Write(history.AttemptEnded() as record):
-            return f"write: attempt {record.attempt.id} of {record.attempt.unit} ends, {record.outcome}"
-        case commands.Write(history.Displaced() as record):
-            how = record.ended or "begins"
-            return f"write: {record.attempt.unit} is displaced for {record.for_job}: {how}"
-        case commands.Write(history.JobEnded() as record):
-            return f"write: {record.job} has ended, {record.status}"
-        case commands.Write(history.Learned()):
-            return ""
-        case commands.Write(record):
-            return f"write: {type(record).__name__}"
-        case commands.EnterTask():
-            where = f", bound to {command.worker}" if command.worker else ""
-            return f"enter task {command.task} of rank {command.priority[0]}{where}"
-        case commands.SendUnits(worker, batch, calls):
-            return f"send {batch} to {worker}: {', '.join(call.unit.name for call in calls)}"
-        case _:
-            return _plain(command)
-
-
-def _plain(value: Any) -> str:
-    """A dataclass in words: its name and its fields."""
-    fields = ", ".join(str(getattr(value, name)) for name in value.__dataclass_fields__)
-    words = "".join(f" {letter.lower()}" if letter.isupper() else letter for letter in type(value).__name__)
-    return f"{words.strip()} {fields}".rstrip()
+def _field(name: str, value: Any) -> str:
+    is_number = isinstance(value, int | float) and not isinstance(value, bool)
+    return f"{name} {_words(value)}" if is_number and value else _words(value)

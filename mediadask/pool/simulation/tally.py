@@ -12,7 +12,6 @@ from mediadask.pool.scaling.policy import Work
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
-    from datetime import datetime
 
     from mediadask.pool.core.clock import Now
     from mediadask.pool.core.commands import Command
@@ -31,9 +30,6 @@ class OpenJob:
     """A job that has not ended."""
 
     model: JobModel
-    priority: str
-    submitted_at: float
-    deadline: datetime | None
     left: Counter[UnitLike]
     """Its units that have not ended."""
 
@@ -86,13 +82,13 @@ class Tally:
             total = sum(number for number, _ in units)
             deadline = job.model.deadline_seconds
             yield Work(
-                priority=job.priority,
+                priority=job.model.priority,
                 units=total,
                 seconds=sum(number * seconds for number, seconds in units),
                 longest_seconds=max((seconds for _, seconds in units), default=0.0),
                 running=min(job.running, total),
-                waited_seconds=now - job.submitted_at,
-                deadline_seconds=None if deadline is None else job.submitted_at + deadline - now,
+                waited_seconds=now - job.model.at,
+                deadline_seconds=None if deadline is None else job.model.at + deadline - now,
                 show=job.model.show,
             )
 
@@ -104,9 +100,6 @@ class Tally:
                 self.submitted[record.job] = record
                 self.open[record.job] = OpenJob(
                     model,
-                    record.priority,
-                    now,
-                    record.deadline,
                     Counter((unit.kind, unit.frames) for unit in units),
                     {
                         (unit.kind, unit.frames): unit.told_seconds

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
 from heapq import heappop, heappush
 from math import ceil
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING
 
 from mediadask.pool.reports import (
     BatchDone,
@@ -18,18 +19,18 @@ from mediadask.pool.reports import (
     UnitPaused,
     UnitResumed,
 )
-from mediadask.pool.simulation.seat import Seat, value_of
+from mediadask.pool.simulation.model import value_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from mediadask.pool.core.commands import BatchCall, Instruction
     from mediadask.pool.history import AttemptOutcome
-    from mediadask.pool.simulation.clock import Clock
     from mediadask.pool.simulation.dask import DaskTask
-    from mediadask.pool.simulation.model import Ending, Timing, UnitModel
+    from mediadask.pool.simulation.model import Ending, UnitModel
+    from mediadask.pool.simulation.world import World
 
-__all__ = ["SimulatedWorker", "WorkerOwner"]
+__all__ = ["SimulatedWorker"]
 
 _QUICK_SECONDS = 0.001
 """What a unit takes whose output is there already."""
@@ -38,36 +39,54 @@ _ALMOST = 1e-9
 """A unit within this share of a frame of its checkpoint has reached it."""
 
 
-class WorkerOwner(Protocol):
-    """Around a worker: where its messages go, and what is true of all workers."""
+@dataclass(eq=False, slots=True)
+class Seat:
+    """A batch on a worker."""
 
-    def reported(self, worker: SimulatedWorker, batch: str, reports: tuple[Report, ...]) -> None:
-        """The worker sends reports of a batch."""
+    batch: str
+    calls: tuple[BatchCall, ...]
+    task: DaskTask | None = None
+    """By which it holds a slot."""
 
-    def task_ended(self, worker: SimulatedWorker, task: DaskTask, error: str) -> None:
-        """The worker sends that a task has ended, or failed."""
+    position: int = -1
+    """Of the current unit."""
 
-    def task_fails(self) -> bool:
-        """Whether the next task fails before it has come to its units."""
+    ending: Ending = "done"
+    frames: int = 0
+    """How many of the current unit's are done, as of `since`."""
 
-    def try_of(self, unit: UnitModel) -> Ending:
-        """How the next try of a unit goes."""
+    frame_seconds: float = 0.0
+    since: float = 0.0
+    """When the current unit began, or went on."""
 
-    def committed(self, unit: UnitModel) -> bool:
-        """Whether the unit's output is there already."""
+    run_seconds: float = 0.0
+    """Of the current unit, until `since`."""
 
-    def returned(self, unit: UnitModel) -> None:
-        """A unit has committed its output."""
+    paused_at: float | None = None
+    paused_seconds: float = 0.0
+    stays_paused: bool = False
+    instruction: Instruction = "run"
+    cancelled: set[int] = field(default_factory=set)
+    is_alone: bool = False
+    """Whether the units behind the current one were given back."""
 
-    def ran(self, worker: SimulatedWorker, seconds: float) -> None:
-        """A unit had a slot for so long, until it paused or ended."""
+    told: bool = True
+    """Whether it was reported that the current unit began."""
 
-    def died(self, worker: SimulatedWorker) -> None:
-        """A unit took the worker's process down."""
+    told_frames: int = 0
+    reports: list[Report] = field(default_factory=list)
+    epoch: int = 0
+    """What was planned for an earlier one does not happen."""
+
+    @property
+    def model(self) -> UnitModel:
+        """The current unit."""
+        model: UnitModel = self.calls[self.position].unit.args[0]
+        return model
 
 
 class SimulatedWorker:
-    """One process. What it is sent comes through a stream; what it sends goes to its owner.
+    """One process. What it is sent comes through a stream; what it sends goes to the world.
 
     Parameters
     ----------
@@ -75,11 +94,9 @@ class SimulatedWorker:
         Whether it gives a unit back rather than pause it; may change.
     """
 
-    def __init__(
-        self, address: str, server_id: str, threads: int, clock: Clock, timing: Timing, owner: WorkerOwner
-    ) -> None:
+    def __init__(self, address: str, server_id: str, threads: int, world: World) -> None:
         self.address, self.server_id, self.threads = address, server_id, threads
-        self._clock, self._timing, self._owner = clock, timing, owner
+        self._clock, self._timing, self._world = world.clock, world.timing, world
         self.is_alive = True
         self.is_short_of_memory = False
         self.seats: dict[str, Seat] = {}
@@ -132,7 +149,7 @@ class SimulatedWorker:
         for task in self.executing.values():
             seat = self.seats.get(task.batch)
             if seat is not None:
-                self._owner.ran(self, self._clock.seconds - seat.since)
+                self._world.ran(self, self._clock.seconds - seat.since)
         self.seats.clear()
         self.executing.clear()
         self._ready.clear()
@@ -153,11 +170,11 @@ class SimulatedWorker:
             self._clock.after(task.seconds, self._end_graph_task, task, self._clock.seconds)
             return
         seat = self.seats.get(task.batch)
-        if seat is not None and seat.position < 0 and self._owner.task_fails():
+        if seat is not None and seat.position < 0 and self._world.task_fails():
             del self.seats[task.batch]
             self._end_task(task, "RuntimeError: no more threads")
         elif seat is None:
-            self._owner.reported(self, task.batch, (BatchUnknown(),))
+            self._world.reported(self, task.batch, (BatchUnknown(),))
             self._end_task(task)
         elif seat.stays_paused:
             seat.stays_paused = False
@@ -173,13 +190,13 @@ class SimulatedWorker:
 
     def _end_task(self, task: DaskTask, error: str = "") -> None:
         if self.executing.pop(task.key, None) is not None:
-            self._owner.task_ended(self, task, error)
+            self._world.task_ended(self, task, error)
             self._fill()
 
     def _end_graph_task(self, task: DaskTask, began: float) -> None:
         if self.is_alive:
             if not task.is_stranger:
-                self._owner.ran(self, self._clock.seconds - began)
+                self._world.ran(self, self._clock.seconds - began)
             self._end_task(task)
 
     # Units.
@@ -202,8 +219,8 @@ class SimulatedWorker:
 
     def _run(self, seat: Seat) -> None:
         model = seat.model
-        seat.ending = self._owner.try_of(model)
-        seconds = _QUICK_SECONDS if self._owner.committed(model) else model.seconds
+        seat.ending = self._world.try_of(model)
+        seconds = _QUICK_SECONDS if self._world.committed(model) else model.seconds
         seat.frame_seconds = seconds / max(model.frames, 1)
         seat.epoch += 1
         if seat.ending in ("kills", "hangs"):
@@ -218,7 +235,7 @@ class SimulatedWorker:
         if not self._is_current(seat, epoch):
             return
         if seat.ending == "kills":
-            self._owner.died(self)
+            self._world.died(self)
         else:  # it goes on for ever, without a checkpoint
             seat.frames, seat.frame_seconds = self._frames_done(seat), 0.0
 
@@ -270,7 +287,7 @@ class SimulatedWorker:
         now = self._clock.seconds
         seat.frames = self._frames_done(seat)
         seat.run_seconds += now - seat.since
-        self._owner.ran(self, now - seat.since)
+        self._world.ran(self, now - seat.since)
         seat.since = seat.paused_at = now
         seat.epoch += 1
         seat.is_alone = True
@@ -313,7 +330,7 @@ class SimulatedWorker:
         run_seconds, paused_seconds = seat.run_seconds, seat.paused_seconds
         if seat.paused_at is None:
             run_seconds += self._clock.seconds - seat.since
-            self._owner.ran(self, self._clock.seconds - seat.since)
+            self._world.ran(self, self._clock.seconds - seat.since)
             frames = min(self._frames_done(seat), max(model.frames, 1)) if outcome != "done" else seat.frames
         else:
             paused_seconds += self._clock.seconds - seat.paused_at
@@ -323,7 +340,7 @@ class SimulatedWorker:
         value, error, kind = None, "", ""
         if outcome == "done":
             value = value_of(model, seat.calls[seat.position].results)
-            self._owner.returned(model)
+            self._world.returned(model)
         elif outcome == "failed":
             error, kind = f"{model.key} raises", "ValueError"
         report = UnitEnded(
@@ -369,7 +386,7 @@ class SimulatedWorker:
             if seat.task is not None and seat.position >= 0:
                 self._note_running(seat)
             reports, seat.reports = tuple(seat.reports), []
-            self._owner.reported(self, seat.batch, reports)
+            self._world.reported(self, seat.batch, reports)
 
     def _frames_done(self, seat: Seat) -> int:
         if not seat.frame_seconds or seat.paused_at is not None:
@@ -379,7 +396,3 @@ class SimulatedWorker:
 
     def _is_current(self, seat: Seat, epoch: int) -> bool:
         return self.is_alive and seat.epoch == epoch
-
-    def running(self) -> list[Any]:
-        """The seats that hold a slot."""
-        return [seat for seat in self.seats.values() if seat.task is not None]

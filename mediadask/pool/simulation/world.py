@@ -74,7 +74,11 @@ class World:
     ) -> None:
         self.clock = Clock() if start is None else Clock(start)
         self.jobs = {job.id: job for job in jobs}
-        self.timing, self._new_state, self._random, self._observer = timing, new_state, random, observer
+        self.timing, self.observer = timing, observer
+        self._new_state, self._random = new_state, random
+        self.choose = None if random is None else random.randrange
+        """Chooses one of so many workers, as of `SimulatedDask`."""
+
         self.processes: dict[str, Process] = {}
         """By address: those that live, and those whose end was not noticed yet."""
 
@@ -84,22 +88,9 @@ class World:
         """How long units had slots, by the server id of their worker."""
 
         self._ports = 0
-        self.pool = self._new_pool()
+        self.pool = SimulatedPool(new_state(), self)
 
     # The pool.
-
-    def _new_pool(self) -> SimulatedPool:
-        random = self._random
-        return SimulatedPool(
-            self._new_state(),
-            self.clock,
-            self.timing,
-            self.jobs,
-            self._observer,
-            delay_seconds=self.delay,
-            replace_worker=self._replace,
-            choose=None if random is None else random.randrange,
-        )
 
     def kill_pool(self) -> None:
         """The scheduler's process ends, and its workers with it."""
@@ -111,7 +102,7 @@ class World:
 
     def start_pool(self) -> None:
         """Another process of the scheduler starts, without workers."""
-        self.pool = self._new_pool()
+        self.pool = SimulatedPool(self._new_state(), self)
 
     def restart_dask(self) -> None:
         """A client has Dask forget everything and restart all workers."""
@@ -141,9 +132,7 @@ class World:
         self._ports += 1
         if not address or address in self.processes:
             address = f"tcp://w{self._ports}"
-        worker = SimulatedWorker(
-            address, f"worker-{self._ports}", model.threads, self.clock, self.timing, self
-        )
+        worker = SimulatedWorker(address, f"worker-{self._ports}", model.threads, self)
         process = Process(model, worker, Stream(self.clock, self.delay), Stream(self.clock, self.delay))
         self.processes[address] = process
         process.to_pool.send(self._register, process, startup_seconds)
@@ -210,7 +199,8 @@ class World:
         self._end(process)
         self._gone(process, expected=True, reason="reclaimed")
 
-    def _replace(self, address: str, reason: str) -> None:
+    def replace_worker(self, address: str, reason: str) -> None:
+        """The pool has a worker's process ended."""
         process = self.processes.get(address)
         if process is not None and process.worker.is_alive:
             process.is_replaced = True
@@ -245,7 +235,7 @@ class World:
         if pool is self.pool and pool.client.is_open:  # else it went down with its nanny
             self.add_worker(model, address)
 
-    # As of a `WorkerOwner`.
+    # What workers do.
 
     def reported(self, worker: SimulatedWorker, batch: str, reports: tuple[Report, ...]) -> None:
         """A worker sends reports."""

@@ -37,7 +37,17 @@ if TYPE_CHECKING:
     from mediadask.pool.core.commands import Instruction
     from mediadask.pool.history import AttemptOutcome
 
-__all__ = ["GRAPH_JOB", "INSTRUCTIONS", "READY", "REPORTS", "UNITS", "Cancelled", "UnitRunner", "run_batch"]
+__all__ = [
+    "GIVE_BACK",
+    "GRAPH_JOB",
+    "INSTRUCTIONS",
+    "READY",
+    "REPORTS",
+    "UNITS",
+    "Cancelled",
+    "UnitRunner",
+    "run_batch",
+]
 
 READY = "mediadask-ready"
 """Worker to scheduler: it can run units."""
@@ -50,6 +60,9 @@ UNITS = "mediadask-units"
 
 INSTRUCTIONS = "mediadask-instructions"
 """Scheduler to worker: what batches are to do at their next checkpoint."""
+
+GIVE_BACK = "mediadask-give-back"
+"""Scheduler to worker: tasks of a graph that have not begun are to wait with the scheduler again."""
 
 GRAPH_JOB = "mediadask_job"
 """The annotation of tasks of a graph: its job's id."""
@@ -85,6 +98,7 @@ class UnitRunner(WorkerPlugin):
 
         dask_api.listen_to_scheduler(worker, UNITS, self.take)
         dask_api.listen_to_scheduler(worker, INSTRUCTIONS, self.obey)
+        dask_api.listen_to_scheduler(worker, GIVE_BACK, self.give_back)
         self._pulse = asyncio.create_task(self._look_after_units())
         dask_api.tell_scheduler(worker, {"op": READY, "version": version("mediadask")})
 
@@ -114,10 +128,8 @@ class UnitRunner(WorkerPlugin):
             return
         await batch.slot_free.wait()
 
-    def obey(
-        self, instructions: dict[str, Instruction], cancelled: dict[str, list[int]], graphs: list[str]
-    ) -> None:
-        """Pass instructions on to batches. Of graphs, tasks that have not begun wait with the scheduler."""
+    def obey(self, instructions: dict[str, Instruction], cancelled: dict[str, list[int]]) -> None:
+        """Pass instructions on to batches."""
         for batch_id, positions in cancelled.items():
             if batch := self.batches.get(batch_id) or self.arrived.get(batch_id):
                 batch.cancel(positions)
@@ -126,8 +138,10 @@ class UnitRunner(WorkerPlugin):
                 batch.instruct(instruction)
             if instruction == "evict":
                 self.arrived.pop(batch_id, None)
-        if graphs:
-            dask_api.give_back_tasks(self.worker, lambda annotations: annotations.get(GRAPH_JOB) in graphs)
+
+    def give_back(self, graph: str) -> None:
+        """Have tasks of a job's graph that have not begun wait with the scheduler."""
+        dask_api.give_back_tasks(self.worker, lambda annotations: annotations.get(GRAPH_JOB) == graph)
 
     def _report(self, batch: RunningBatch) -> None:
         if reports := batch.take_reports():

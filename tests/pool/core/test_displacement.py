@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from mediadask.pool import reports
+from mediadask.pool.core import commands as do
+from mediadask.pool.core import events as ev
 from mediadask.pool.core.displacement import Victims, choose_victims
 from mediadask.pool.history import AttemptEnded, Displaced
 from tests.pool.core.pool import PlainPool
@@ -150,6 +153,42 @@ def test_another_pauses_where_one_does_not_hear() -> None:
     pool.checkpoint(hearing)
     assert pool.paused == [hearing]
     assert "urgent" in pool.running
+
+
+def told_to_pause(pool: PlainPool) -> list[str]:
+    return [each.batch for each in pool.done(do.Instruct) if each.instruction == "pause"]
+
+
+def test_another_pauses_where_one_went_on_to_its_next_unit_and_does_not_hear() -> None:
+    """It had begun that unit before it was told to pause, but reports so later."""
+    pool = PlainPool(threads=2)
+    for _ in range(3):
+        pool.predictor.observe("work", 1, 0.01)
+    pool.submit("behind", names("behind", 12), priority="background")
+    pool.submit("urgent", ["urgent"], priority="urgent", kind="new")
+    (deaf,) = told_to_pause(pool)
+    (hearing,) = {pool.batch_of(unit) for unit in pool.running} - {deaf}
+    ended, begun = reports.UnitEnded(0, "done", b"x", run_seconds=0.01), reports.UnitBegan(1)
+    pool.wait(0.1)
+    pool.happens(ev.UnitsReported("w1", deaf, (ended, begun)))
+    pool.wait(1.5)
+    assert told_to_pause(pool) == [deaf, hearing]
+
+
+def test_one_that_was_told_too_late_to_stay_paused_is_not_counted_on_for_ever() -> None:
+    pool = behind()
+    deaf = pool.batch_of("behind 0")
+    pool.submit("urgent", ["urgent"], priority="urgent")
+    pool.checkpoint()
+    pool.submit("again", ["again"], priority="urgent")
+    assert told_to_pause(pool) == [deaf, deaf]
+    pool.wait(0.1)
+    pool.happens(ev.UnitsReported("w1", deaf, (reports.UnitResumed(0.1),)))
+    batch = pool.state.batches.get(deaf)
+    assert batch is not None
+    assert (batch.state, batch.is_deaf) == ("pausing", False)
+    pool.wait(1.5)
+    assert batch.is_deaf
 
 
 def test_a_job_that_is_raised_passes_what_runs() -> None:

@@ -82,7 +82,7 @@ def test_no_attempt_outlives_its_graph(how: str) -> None:
     assert pool.state.is_at_rest(job)
     outcome = {"cancel": "cancelled", "end": "failed", "forget": "rescheduled"}[how]
     assert [each.outcome for each in pool.records(AttemptEnded)] == [outcome]
-    assert next(iter(pool.state.workers)).graph_tasks == 0
+    assert not next(iter(pool.state.workers)).graphs
     assert job.slots == 0
 
 
@@ -144,6 +144,98 @@ def test_no_more_pause_than_a_graph_would_take() -> None:
     pool.submit_graph("graph", priority="urgent")
     pool.happens(changed("graph", queued=1, demand=1))
     assert len(pool.done(do.Instruct)) == 1
+
+
+def test_a_task_that_was_sent_to_a_busy_worker_gets_a_slot_there() -> None:
+    """Dask sends what needs results of others at once, and by then the graph has nothing in Dask's queue."""
+    pool = PlainPool(workers=3)
+    pool.submit("behind", ["a", "b", "c"], priority="background")
+    pool.submit_graph("graph", priority="urgent")
+    started(pool, "sum-1", pool.worker_of("b"))
+    pool.checkpoint()
+    assert (pool.running, pool.paused) == (["a", "c"], ["b"]), "no other slot is of use to it"
+    pool.checkpoint()
+    assert pool.paused == ["b"], "it does not go on while the task is there, not even to wait"
+    ended(pool, "sum-1")
+    assert sorted(pool.running) == ["a", "b", "c"]
+
+
+def test_what_goes_on_where_a_task_has_come_meanwhile_pauses_again() -> None:
+    """The task waits there for data: when they have come a unit of a lower class runs in its slot."""
+    pool = PlainPool()
+    pool.submit("behind", ["a"], priority="background")
+    pool.submit_graph("graph", priority="urgent")
+    pool.happens(changed("graph", queued=1, demand=1))
+    pool.checkpoint()
+    assert pool.paused == ["a"]
+    pool.happens(changed("graph", done=1))
+    assert pool.running == ["a"]
+    started(pool, "sum-2", pool.worker_of("a"))
+    pool.happens(changed("graph", done=1, running=1))
+    pool.checkpoint()
+    assert pool.paused == ["a"]
+    ended(pool, "sum-2")
+    assert pool.running == ["a"]
+
+
+def test_a_task_that_waits_on_its_worker_displaces_when_its_graph_becomes_more_urgent() -> None:
+    pool = PlainPool()
+    pool.submit("job", ["a"])
+    pool.submit_graph("graph")
+    started(pool, "sum-1", pool.worker_of("a"))
+    pool.reprioritize("graph", "urgent")
+    pool.checkpoint()
+    assert pool.paused == ["a"]
+
+
+def test_another_pauses_for_a_task_where_one_does_not_hear() -> None:
+    pool = PlainPool(threads=2)
+    pool.submit("behind", ["deaf", "b"], priority="background")
+    pool.submit_graph("graph", priority="urgent")
+    started(pool, "sum-1")
+    told = [pool.batch_of("deaf")]
+    assert [each.batch for each in pool.done(do.Instruct)] == told
+    pool.wait(1.5)
+    assert [each.batch for each in pool.done(do.Instruct)] == [*told, pool.batch_of("b")]
+
+
+def test_another_pauses_for_a_task_where_one_is_still_to_leave() -> None:
+    """It was told so beside a unit that was taken to hang, and has made no checkpoint since."""
+    pool = PlainPool(threads=2)
+    pool.submit("behind", ["slow", "leaves"], priority="background", seconds=1.0)
+    pool.begin("slow")
+    pool.begin("leaves")
+    pool.wait(40)
+    pool.frames("leaves", 1)
+    pool.wait(40)
+    pool.frames("slow", 1)
+    pool.submit_graph("graph", priority="urgent")
+    started(pool, "sum-1")
+    told = [(each.batch, each.instruction) for each in pool.done(do.Instruct)]
+    assert told == [(pool.batch_of("leaves"), "evict"), (pool.batch_of("slow"), "pause")]
+
+
+def test_a_task_takes_a_free_thread_before_it_displaces() -> None:
+    pool = PlainPool(threads=2)
+    pool.submit("behind", ["a"], priority="background")
+    pool.submit_graph("graph", priority="urgent")
+    started(pool, "sum-1")
+    pool.checkpoint()
+    assert pool.running == ["a"]
+    started(pool, "sum-2")
+    pool.checkpoint()
+    assert pool.paused == ["a"]
+    ended(pool, "sum-1")
+    assert pool.running == ["a"]
+
+
+def test_tasks_of_a_graph_displace_no_equal_or_higher_class() -> None:
+    pool = PlainPool()
+    pool.submit("before", ["a"])
+    pool.submit_graph("graph")
+    started(pool, "sum-1", pool.worker_of("a"))
+    pool.checkpoint()
+    assert pool.running == ["a"]
 
 
 def test_tasks_that_no_worker_fits_stop_nobody() -> None:

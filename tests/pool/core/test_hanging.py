@@ -88,6 +88,21 @@ def test_a_worker_is_used_again_where_what_hung_goes_on() -> None:
     assert "replaced" not in pool.attempts("sticky")
 
 
+def test_a_worker_that_is_to_leave_is_not_used_again() -> None:
+    """Dask would send it tasks, which it would have to give back."""
+    pool = PlainPool(threads=2)
+    pool.submit("job", ["sticky", "other"], seconds=1.0)
+    pool.begin("sticky")
+    pool.begin("other")
+    pool.wait(40)
+    pool.frames("other", 1)
+    pool.wait(40)
+    pool.happens(ev.EvictWorkers(("w1",)))
+    pool.frames("sticky", 1)
+    assert pool.done(do.UnpauseWorker) == []
+    assert replaced(pool) == []
+
+
 def test_what_runs_beside_it_gives_its_work_back_first() -> None:
     pool = PlainPool(threads=2)
     pool.submit("job", ["sticky", "beside"], seconds=1.0)

@@ -342,7 +342,7 @@ def test_a_newer_ledger_is_refused(ledger_url: str) -> None:
     with engine.begin() as connection:
         connection.execute(insert(tables.schema).values(version=99))
     engine.dispose()
-    with pytest.raises(InvalidRequest, match="has schema 99, this version knows 2; upgrade mediadask"):
+    with pytest.raises(InvalidRequest, match="has schema 99, this version knows 3; upgrade mediadask"):
         Ledger(ledger_url)
 
 

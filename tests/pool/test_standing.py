@@ -8,24 +8,27 @@ import multiprocessing
 import os
 import signal
 import socket
+import subprocess
 import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 from sqlalchemy import select
 
 import mediadask as md
+from mediadask import footage
 from mediadask.errors import InvalidRequest, MediaError
 from mediadask.pool import Pool, standing
 from mediadask.pool.ledger import tables
+from tests.cli.conftest import COMMAND
 from tests.pool.waiting import WAIT, eventually
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
     from tests.conftest import Command
 
@@ -41,7 +44,8 @@ def _own_folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[No
     monkeypatch.delenv("MEDIADASK_POOL", raising=False)
     yield
     for lock in (tmp_path / "XDG_RUNTIME_DIR").rglob("*.json"):
-        os.kill(json.loads(lock.read_text())["pid"], signal.SIGTERM)
+        with suppress(ProcessLookupError):  # one that has crashed
+            os.kill(json.loads(lock.read_text())["pid"], signal.SIGTERM)
         standing.wait_until_gone(lock.stem)
 
 
@@ -106,6 +110,39 @@ def test_a_pool_shows_itself_while_the_ledger_s_database_is_away(mediadask: Comm
     assert status.stderr.count("\n") == 1
     assert "the ledger's database does not answer: no such table: jobs; jobs go on" in status.stderr
     assert json.loads(status.stdout)["tiers"][0]["tier"] == "local"
+
+
+def test_a_pool_that_crashes_under_a_waiting_command_is_one_line_and_leaves_last_words(
+    mediadask: Command, tmp_path: Path
+) -> None:
+    there = up(workers=1)
+    footage.write_clip(tmp_path / "A001.mov", codec="prores_ks", pixel_format="yuv422p10le", frames=2)
+    with Pool.connect("local") as pool:
+        pool.submit(md.delivery(partial(committed, tmp_path), [2], name="holds the worker"))
+        words = ["proxy", str(tmp_path / "A001.mov"), "--out", str(tmp_path / "out"), "--pool", "local"]
+        command = subprocess.Popen([COMMAND, *words], stderr=subprocess.PIPE, text=True)
+        eventually(lambda: len(pool.jobs()) == 2 or command.poll() is not None)
+    os.kill(there.pid, signal.SIGSEGV)
+    _, said = command.communicate(timeout=WAIT)
+    assert command.returncode == 2
+    assert "Traceback" not in said
+    last = said.splitlines()[-1]
+    assert "the pool is gone" in last
+    assert "Fatal Python error: Segmentation fault" in Path(there.log).read_text()
+
+
+def test_of_a_thousand_open_jobs_the_first_are_shown_and_how_many_more(
+    mediadask: Command, tmp_path: Path
+) -> None:
+    up(workers=1)
+    with Pool.connect("local") as pool:
+        for number in range(2, 1002):
+            pool.submit(md.delivery(partial(committed, tmp_path), [number], name=f"job {number}"))
+        status, listed = mediadask("pool", "status"), mediadask("jobs")
+        pool.down(now=True)
+    assert "and 980 more that are open, less urgent; --json has them all" in status.stdout
+    assert (status.returncode, listed.returncode) == (0, 0)
+    assert max(len(shown.stdout.splitlines()) for shown in (status, listed)) < 80
 
 
 def test_work_of_a_class_that_the_settings_no_longer_have_is_shown_without_a_target(

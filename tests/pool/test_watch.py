@@ -30,7 +30,7 @@ hoard: list[bytes] = []
 
 @pytest.fixture(autouse=True)
 def _units_that_load_little(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A unit that has not begun after a second may be loading for a minute, and is looked at again after it."""
+    """What has not begun after a second may be loading for a minute, and is looked at again after that."""
     monkeypatch.setattr("mediadask.pool.core.hanging.IMPORT_SECONDS", 15.0)
 
 

@@ -147,8 +147,8 @@ def test_nothing_hangs_that_nobody_knows_the_length_of() -> None:
 
 
 @pytest.fixture
-def small_pool() -> Iterator[Pool]:
-    """One worker of little memory."""
+def small_pool(spawned_workers: None) -> Iterator[Pool]:
+    """One worker of little memory, in which nothing is yet that it does not need."""
     with (
         LocalCluster(
             n_workers=1,

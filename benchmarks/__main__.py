@@ -32,6 +32,7 @@ FIGURES = (
     "backlog",
     "state",
     "ledger",
+    "kubernetes",
 )
 
 

@@ -33,6 +33,7 @@ FIGURES = (
     "state",
     "ledger",
     "kubernetes",
+    "kubernetes_faults",
 )
 
 

@@ -198,7 +198,7 @@ def faults(count: int, seed: int) -> dict[str, Any]:
             shared = Path(folder) / f"round {number}"
             shared.mkdir(mode=0o777)
             shared.chmod(0o777)
-            work = md.delivery(partial(unit, str(shared)), range(UNITS), name=name, seconds=600)
+            work = md.delivery(partial(unit, str(shared)), range(UNITS), name=f"{name} {number}", seconds=600)
             begun = time.monotonic()
             job = pool.submit(work, priority="urgent")
             eventually(lambda shared=shared: len(list(shared.iterdir())) > 1, "two units run", 180)

@@ -32,12 +32,22 @@ DOOR = {"errors", "checkpoint", "delivery", "dask_api", "lazy", "text"}
 TOP = {"__init__", "cli", "demo"}
 
 POOL = [
-    {"history", "reports", "descriptions", "config", "signals", "computation", "private", "guard"},
+    {
+        "history",
+        "reports",
+        "descriptions",
+        "settings",
+        "config",
+        "signals",
+        "computation",
+        "private",
+        "guard",
+    },
     {"ledger", "scaling"},
     {"core"},
     {"worker", "simulation"},
     {"scheduler", "view"},
-    {"job", "pool", "connection", "keys", "standing", "__init__"},
+    {"job", "pool", "connection", "keys", "standing", "kubernetes", "__init__"},
 ]
 """The same inside the pool."""
 

@@ -86,8 +86,8 @@ PoolOption = Annotated[
         "--pool",
         metavar="NAME|ADDRESS",
         envvar="MEDIADASK_POOL",
-        help="Where to run: local is what `pool up` keeps, tcp://host:8786 a Dask scheduler. "
-        "Default: this machine, for this command.",
+        help="Where to run: local is what `pool up` keeps, kubernetes:NAME a pool there, tcp://host:8786 "
+        "a Dask scheduler. Default: this machine, for this command.",
         rich_help_panel=_PANEL,
     ),
 ]

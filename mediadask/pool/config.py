@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import copy
-import difflib
+import re
+from dataclasses import dataclass
+from math import inf
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
@@ -11,64 +13,79 @@ import dask.config
 import distributed.config  # noqa: F401 - its defaults come first, so that ours take their place
 import yaml
 from dask.system import CPU_COUNT
-from dask.utils import parse_timedelta
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+from pydantic import Field, PlainValidator, ValidationError, model_validator
 
 from mediadask.errors import InvalidRequest
+from mediadask.pool.settings import Seconds, Settings, hint, refusal
+from mediadask.pool.settings import seconds as read_seconds
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["Budget", "BudgetAction", "PoolConfig", "PriorityClass", "Tier", "load_config"]
+__all__ = [
+    "Budget",
+    "BudgetAction",
+    "KubernetesSettings",
+    "PoolConfig",
+    "PriorityClass",
+    "Tier",
+    "Warm",
+    "config_elsewhere",
+    "dask_settings",
+    "load_config",
+]
 
 BudgetAction = Literal["warn", "background", "hold"]
 """What happens when a show's budget is spent: nothing but a warning; its work goes behind everyone else's;
 its work waits."""
 
 
-def _seconds(value: object) -> object:
-    """``90s``, ``2 hours`` and the like as `dask` reads them, and ``15min``, which it does not know."""
-    if not isinstance(value, str):
-        return value
-    try:
-        return parse_timedelta(f"{value}ute" if value.endswith("min") else value)
-    except (KeyError, ValueError):
-        raise ValueError(f"{value!r} is not a duration such as 90s, 15min or 2h") from None
-
-
-Seconds = Annotated[float, BeforeValidator(_seconds), Field(ge=0, allow_inf_nan=False)]
-
-
-class _Settings(BaseModel):
-    model_config = ConfigDict(
-        frozen=True,
-        extra="forbid",
-        alias_generator=lambda name: name.replace("_", "-"),
-        populate_by_name=True,
-    )
-
-
-class PriorityClass(_Settings):
+class PriorityClass(Settings):
     """A class of work: all of a lower `order` goes before all of a higher."""
 
     order: int
     target_turnaround: Seconds = Field(gt=0)
 
 
-class Tier(_Settings):
+@dataclass(frozen=True, slots=True)
+class Warm:
+    """Workers that stay for a while after a burst, since the next one may come soon."""
+
+    workers: int
+    seconds: float
+
+
+_WARM = re.compile(r"([1-9]\d*) for (\S.*)")
+
+
+def _warm(value: object) -> object:
+    if value is None or isinstance(value, Warm):
+        return value
+    if not isinstance(value, str) or not (found := _WARM.fullmatch(value.strip())):
+        raise ValueError(f"{value!r} is not of the form `4 for 10min`")
+    seconds = read_seconds(found[2])
+    if not isinstance(seconds, int | float) or not 0 < seconds < inf:
+        raise ValueError(f"{found[2]!r} is not a duration such as 90s, 15min or 2h")
+    return Warm(int(found[1]), float(seconds))
+
+
+class Tier(Settings):
     """A group of workers with one price and one limit."""
 
-    kind: Literal["reserved", "on-demand", "local"]
+    kind: Literal["reserved", "on-demand", "spot", "joins", "local"]
     price_per_hour: float = Field(ge=0, allow_inf_nan=False)
     minimum: int = Field(default=0, ge=0)
     maximum: int | None = Field(default=None, ge=0)
     threads: int = Field(default=1, ge=1)
     startup: Seconds = 60.0
+    warm: Annotated[Warm | None, PlainValidator(_warm)] = None
 
     @model_validator(mode="after")
     def _ordered(self) -> Self:
         if self.maximum is not None and self.minimum > self.maximum:
             raise ValueError(f"minimum {self.minimum} is above maximum {self.maximum}")
+        if self.kind == "joins" and (self.minimum or self.warm):
+            raise ValueError("nobody keeps workers that join by themselves: leave out minimum and warm")
         return self
 
     @property
@@ -84,7 +101,7 @@ class Tier(_Settings):
         return self.price_per_hour / 3600 / self.threads
 
 
-class Budget(_Settings):
+class Budget(Settings):
     """What a show may spend on the pool, and what happens then."""
 
     amount: float = Field(ge=0, allow_inf_nan=False)
@@ -107,23 +124,32 @@ class Budget(_Settings):
         return f"{figures}; its work {then}{action}" if action else figures
 
 
-class LedgerSettings(_Settings):
+class LedgerSettings(Settings):
     """How long the ledger keeps what."""
 
     keep: Seconds | None = None
     """So long the units of a job stay after its end, before they become sums; None: for good."""
 
 
-class PoolConfig(_Settings):
+class KubernetesSettings(Settings):
+    """Where the scheduler's own pod is, as `mediadask pool up` writes it: there it brings its own workers."""
+
+    namespace: str
+    cluster: str
+    """Of the DaskCluster, whose worker groups ``<cluster>-<tier>`` say what workers of a tier look like."""
+
+
+class PoolConfig(Settings):
     """All settings of a pool. Durations are seconds."""
 
     name: str | None = None
     classes: dict[str, PriorityClass] = Field(min_length=1)
     default_class: str
     tiers: dict[str, Tier] = Field(min_length=1)
-    budgets: dict[str, Budget] = {}
+    budgets: dict[str, Budget] = Field(default_factory=dict)
     currency: str = "USD"
     ledger: LedgerSettings = LedgerSettings()
+    kubernetes: KubernetesSettings | None = None
     retries: int = Field(ge=0)
     window: int = Field(ge=1)
     grace: Seconds
@@ -193,9 +219,7 @@ class PoolConfig(_Settings):
         if name is None:
             return self.default_class
         if name not in self.classes:
-            raise InvalidRequest(
-                f"no priority class {name!r}", do=_hint(name, self.class_names, "use one of")
-            )
+            raise InvalidRequest(f"no priority class {name!r}", do=hint(name, self.class_names, "use one of"))
         return name
 
     def budgeted(self, show: str) -> str | None:
@@ -213,7 +237,7 @@ class PoolConfig(_Settings):
             There is none.
         """
         if name not in self.tiers:
-            raise InvalidRequest(f"no tier {name!r}", do=_hint(name, tuple(self.tiers), "use one of"))
+            raise InvalidRequest(f"no tier {name!r}", do=hint(name, tuple(self.tiers), "use one of"))
         return self.tiers[name]
 
     def tier_of(self, worker_name: str) -> str:
@@ -225,7 +249,8 @@ class PoolConfig(_Settings):
         return max(fitting, key=len) if fitting else next(iter(self.tiers))
 
 
-_INNER: dict[str, type[_Settings]] = {"classes": PriorityClass, "tiers": Tier, "budgets": Budget}
+_NAMED = {"classes", "tiers", "budgets"}
+"""Sections of which each entry has a name, and is a section itself."""
 
 with (Path(__file__).parent / "mediadask.yaml").open() as _file:
     _defaults = yaml.safe_load(_file)
@@ -266,12 +291,36 @@ def load_config(overrides: Mapping[str, Any] | None = None) -> PoolConfig:
     section = dask.config.get("mediadask")
     if not isinstance(section, dict):
         raise InvalidRequest("is no section of settings", where="mediadask", do=f"it is {section!r}")
-    if overrides:
-        section = dask.config.merge(section, dict(overrides))
+    return _read(dask.config.merge(section, dict(overrides or {})))
+
+
+def dask_settings() -> dict[str, Any]:
+    """What the defaults say to Dask itself."""
+    settings: dict[str, Any] = copy.deepcopy(
+        {key: value for key, value in _defaults.items() if key != "mediadask"}
+    )
+    return settings
+
+
+def config_elsewhere(section: Mapping[str, Any]) -> PoolConfig:
+    """What a pool on other machines makes of `section`: the defaults below it, and its own tiers alone.
+
+    What `dask.config` says here is of this machine, and does not count.
+
+    Raises
+    ------
+    InvalidRequest
+        As `load_config`.
+    """
+    defaults = copy.deepcopy(_defaults["mediadask"]) | {"tiers": {}}
+    return _read(dask.config.merge(defaults, dict(section)))
+
+
+def _read(section: Mapping[str, Any]) -> PoolConfig:
     try:
         return PoolConfig.model_validate(_dashed(section))
     except ValidationError as error:
-        raise _refusal(error) from None
+        raise refusal(error, PoolConfig, "mediadask") from None
 
 
 def _dashed(section: Mapping[str, Any]) -> dict[str, Any]:
@@ -279,7 +328,7 @@ def _dashed(section: Mapping[str, Any]) -> dict[str, Any]:
     settings: dict[str, Any] = {}
     for key, value in section.items():
         key = str(key).replace("_", "-")
-        if key in _INNER and isinstance(value, dict):
+        if key in _NAMED and isinstance(value, dict):
             value = {
                 str(name): {str(k).replace("_", "-"): v for k, v in entry.items()}
                 if isinstance(entry, dict)
@@ -289,30 +338,3 @@ def _dashed(section: Mapping[str, Any]) -> dict[str, Any]:
             }
         settings[key] = value
     return settings
-
-
-_SAID = {
-    "dict_type": "should be a section of settings",
-    "model_type": "should be a section of settings",
-    "too_short": "should have at least one entry",
-}
-"""Where pydantic speaks of Python's types, to people who write YAML."""
-
-
-def _refusal(error: ValidationError) -> InvalidRequest:
-    first = error.errors()[0]
-    path = [str(step).replace("_", "-") for step in first["loc"]]
-    where = ".".join(["mediadask", *path])
-    if first["type"] == "extra_forbidden":
-        inner: dict[str, type[_Settings]] = {**_INNER, "ledger": LedgerSettings}
-        model = inner.get(path[0], PoolConfig) if len(path) > 1 else PoolConfig
-        names = [name.replace("_", "-") for name in model.model_fields]
-        return InvalidRequest("no such setting", where=where, do=_hint(path[-1], names, "known are"))
-    message = _SAID.get(first["type"], first["msg"].removeprefix("Value error, "))
-    do = None if first["type"] in {"missing", "value_error"} else f"it is {first['input']!r}"
-    return InvalidRequest(message[:1].lower() + message[1:], where=where, do=do)
-
-
-def _hint(given: str, known: list[str] | tuple[str, ...], otherwise: str) -> str:
-    near = difflib.get_close_matches(given, known, n=1)
-    return f"did you mean {near[0]}?" if near else f"{otherwise} {', '.join(known)}"

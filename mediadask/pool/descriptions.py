@@ -5,12 +5,18 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass, fields
 from typing import TYPE_CHECKING, Any, Self
 
+from mediadask.errors import MediaError
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from mediadask.pool.history import JobStatus
 
-__all__ = ["JobDescription", "PoolStatus", "TierStatus"]
+__all__ = ["JobDescription", "PoolStatus", "TierStatus", "UnknownJob"]
+
+
+class UnknownJob(MediaError):
+    """The pool does not know such a job, or not any more."""
 
 
 class _Described:

@@ -1,12 +1,16 @@
-"""Who may read the pages and metrics of this machine's pools in a browser: pages that came from them.
+"""Who may read a pool's pages and metrics in a browser: pages that came from them, on the pool's own machine.
 
 They are served on loopback, but a browser here also runs the pages of others. One of those may give its own
 name the address 127.0.0.1 and then read what answers there as its own (DNS rebinding), or open a websocket,
 which browsers allow to every page. Such requests name another host, or another origin.
+
+In a Kubernetes pod they are served to its network, too: a port-forward comes from loopback, and whoever else
+asks gets only what a node and Prometheus need.
 """
 
 from __future__ import annotations
 
+from ipaddress import IPv6Address, ip_address
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
@@ -19,7 +23,7 @@ from mediadask import dask_api
 if TYPE_CHECKING:
     from collections.abc import Collection
 
-    from distributed import Worker
+    from distributed import Scheduler, Worker
     from tornado.httputil import HTTPServerRequest
     from tornado.web import Application
 
@@ -29,8 +33,12 @@ _LOOPBACK = ("127.0.0.1", "::1", "localhost")
 _ORIGINS = "distributed.scheduler.dashboard.bokeh-application.allow_websocket_origin"
 
 
+_PUBLIC = ("/health", "/metrics")
+"""For other machines, where there is a way from them at all."""
+
+
 def guard(application: Application) -> None:
-    """Have a Dask server's HTTP application answer only requests to loopback, from its own pages or none.
+    """Have a Dask server's HTTP application answer only requests from loopback, from its own pages or none.
 
     A proxy before it makes it another host: the names in Dask's setting ``allow_websocket_origin`` are
     admitted, too, but for ``*``, which is Dask's default.
@@ -39,9 +47,9 @@ def guard(application: Application) -> None:
     application.default_router.rules.insert(0, Rule(_Foreign(named), _Refusal))
 
 
-async def dask_setup(worker: Worker) -> None:
-    """Called by Dask in each worker that loads this module first."""
-    guard(dask_api.pages(worker))
+async def dask_setup(server: Scheduler | Worker) -> None:
+    """Called by Dask in each worker or scheduler that loads this module first."""
+    guard(dask_api.pages(server))
 
 
 class _Foreign(Matcher):
@@ -50,6 +58,8 @@ class _Foreign(Matcher):
 
     def match(self, request: HTTPServerRequest) -> dict[str, Any] | None:
         """As Tornado asks: not None where the request is one to refuse."""
+        if not _is_loopback(request.remote_ip):
+            return None if request.path in _PUBLIC else {}
         host, origin = request.host.lower(), request.headers.get("Origin")
         is_here = request.host_name in _LOOPBACK or self._is_named(host)
         if origin is None:
@@ -59,6 +69,16 @@ class _Foreign(Matcher):
 
     def _is_named(self, host: str) -> bool:
         return host in self._named or (urlsplit(f"//{host}").hostname or "") in self._named
+
+
+def _is_loopback(address: str | None) -> bool:
+    try:
+        here = ip_address(address or "")
+    except ValueError:  # a socket that is a file
+        return True
+    return here.is_loopback or bool(
+        isinstance(here, IPv6Address) and here.ipv4_mapped and here.ipv4_mapped.is_loopback
+    )
 
 
 class _Refusal(RequestHandler):

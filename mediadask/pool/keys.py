@@ -13,7 +13,7 @@ from mediadask import dask_api
 if TYPE_CHECKING:
     from collections.abc import MutableMapping
 
-__all__ = ["new_keys", "pools_here", "security_for", "security_with"]
+__all__ = ["new_keys", "pools_here", "security_for", "security_of", "security_with"]
 
 pools_here: MutableMapping[str, Security] = {}
 """By their addresses, the pools of this process, whose keys nobody else has."""
@@ -54,11 +54,18 @@ def security_with(keys: str) -> Security:
     The keys stay in memory: Dask hands them to its workers through a pipe. What `dask.config` says of TLS is
     for schedulers elsewhere, and does not count here.
     """
+    return security_of(keys, keys, keys)
+
+
+def security_of(authority: str, certificate: str, key: str) -> Security:
+    """The same with keys as authorities sign them, each PEM text."""
     roles = ("client", "scheduler", "worker")
-    certified = {f"tls_{role}_{part}": keys for role in roles for part in ("cert", "key")}
+    certified = {f"tls_{role}_cert": certificate for role in roles} | {
+        f"tls_{role}_key": key for role in roles
+    }
     return Security(
         require_encryption=True,
-        tls_ca_file=keys,
+        tls_ca_file=authority,
         tls_ciphers=None,
         tls_min_version=ssl.TLSVersion.TLSv1_3,
         tls_max_version=None,

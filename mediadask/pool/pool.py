@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 import html
+import time
 import warnings
+from math import inf
+from pathlib import Path
+from time import monotonic
 from typing import TYPE_CHECKING, Any, Self
 
+import dask.config
 from dask.base import is_dask_collection
 from distributed import Client, LocalCluster, Status
 from distributed.client import ClosedClientError
@@ -13,40 +18,58 @@ from distributed.protocol.pickle import dumps, loads
 
 from mediadask import dask_api
 from mediadask.delivery import Delivery, sendable
-from mediadask.errors import InvalidRequest, MediaError
+from mediadask.errors import InvalidRequest, MediaError, MediaWarning
 from mediadask.pool import standing
 from mediadask.pool.computation import Computation
 from mediadask.pool.config import load_config
 from mediadask.pool.connection import connected
+from mediadask.pool.descriptions import UnknownJob
 from mediadask.pool.guard import guard
+from mediadask.pool.history import new_id
 from mediadask.pool.job import Job, Jobs, written
 from mediadask.pool.keys import new_keys, pools_here, security_for, security_with
 from mediadask.pool.scheduler.plugin import PoolPlugin
 from mediadask.pool.signals import leave_unless_main, workers_without_interrupts
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from datetime import datetime
     from types import TracebackType
 
     import pandas as pd
 
+    from mediadask.pool.kubernetes.reach import Reached
     from mediadask.pool.ledger.costs import CostsBy
     from mediadask.pool.ledger.reports import TurnaroundBy
 
 __all__ = ["Pool"]
+
+_AGAIN_SECONDS = 1.0
+_PATIENCE_SECONDS = 900.0
+"""A node may have to be made for a scheduler on Kubernetes."""
+
+_TAKE_UP_SECONDS = 120.0
+"""A new scheduler takes up jobs when it is sure that the one before is dead."""
+
+_WITHOUT_ANSWER = {"cancel", "reprioritize", "reclaim", "dashboard"}
 
 
 class Pool:
     """A Dask cluster whose workers the jobs of all shows share. Close it, or use it in a ``with`` block."""
 
     def __init__(
-        self, client: Client, cluster: LocalCluster | None = None, plugin: PoolPlugin | None = None
+        self,
+        client: Client,
+        cluster: LocalCluster | None = None,
+        plugin: PoolPlugin | None = None,
+        reached: Reached | None = None,
     ) -> None:
         self.client = client
         """An ordinary Dask client of the same scheduler."""
 
-        self._cluster, self._is_closed = cluster, False
-        self._address = str(client.scheduler.address)
+        self._cluster, self._reached, self._is_closed = cluster, reached, False
+        self._returned_at = -inf
+        self._address = str(client.scheduler.address if reached is None else reached.place)
         try:
             client.register_plugin(plugin or PoolPlugin())
         except BaseException:
@@ -110,9 +133,34 @@ class Pool:
         return cls(client, cluster, PoolPlugin(config, local=True, at_once=workers or 0))
 
     @classmethod
-    def connect(cls, address: str) -> Self:
+    def kubernetes(cls, spec: str | Path | Mapping[str, Any]) -> Self:
+        """The pool on Kubernetes that `spec` describes, brought up or changed to be as it says.
+
+        It stays when it is closed here: `mediadask pool down` ends it. While it has no work, its scheduler's
+        pod alone runs.
+
+        Parameters
+        ----------
+        spec
+            A file such as ``clusters/kubernetes.yaml``, or the same as plain data.
+
+        Raises
+        ------
+        MediaError
+            The spec is wrong, or this cluster cannot bring it up.
+        """
+        from mediadask.pool.kubernetes.reach import Place
+        from mediadask.pool.kubernetes.spec import read_spec
+        from mediadask.pool.kubernetes.up import up
+
+        there = up(read_spec(Path(spec) if isinstance(spec, str) else spec))
+        return cls.connect(str(Place(there.namespace, there.name)))
+
+    @classmethod
+    def connect(cls, address: str | None = None) -> Self:
         """The pool on the scheduler at `address`, such as ``tcp://10.0.0.4:8786``, or the one of this name
-        that `mediadask pool up` keeps on this machine.
+        that `mediadask pool up` keeps on this machine, or ``kubernetes:NAME`` in the cluster that kubectl
+        uses here. Without an address it is that of Dask's setting ``scheduler-address``, which pods have.
 
         A scheduler becomes a pool when the first connects. Its workers are whoever starts ``dask worker``
         with its address; where there is none, jobs wait for one and say so.
@@ -129,16 +177,39 @@ class Pool:
         OutputFailed
             The ledger does not open where the scheduler runs.
         """
-        if ":" in address:
-            security = standing.security_at(address) or security_for(address)
+        if address is None:
+            address = _address_here()
+        reached = None
+        if address.startswith("kubernetes:"):
+            # Imported here: who has no cluster does not wait for it.
+            from mediadask.pool.kubernetes.reach import reach
+
+            reached = reach(address)
+            at, security = reached.address, reached.security
+        elif ":" in address:
+            at, security = address, standing.security_at(address) or security_for(address)
         else:
             found = standing.find(address)
-            address, security = found.address, found.security
-        client = connected(address, security)
+            at, security = found.address, found.security
         try:
-            return cls(client)
-        except MediaError as error:  # of the scheduler's settings or its ledger, not of those here
-            raise type(error)(str(error), where=address) from None
+            client = connected(at, security)
+            try:
+                return cls(client, reached=reached)
+            except MediaError as error:  # of the scheduler's settings or its ledger, not of those here
+                raise type(error)(str(error), where=at) from None
+        except BaseException as error:
+            if reached is None:
+                raise
+            reached.close()
+            if not isinstance(error, InvalidRequest):
+                raise
+            if trouble := reached.trouble():
+                do = "`mediadask pool up` with its spec makes it whole"
+                raise InvalidRequest(
+                    f"its scheduler does not run: {trouble}", where=reached.place, do=do
+                ) from None
+            # Its address here means nothing to anybody.
+            raise InvalidRequest(error.what, where=reached.place, do=error.do) from None
 
     @property
     def address(self) -> str:
@@ -149,6 +220,8 @@ class Pool:
     def dashboard(self) -> str:
         """The address of Dask's dashboard, served from now on; ``/mediadask`` there is the pool's page."""
         self.ask("dashboard")
+        if self._reached is not None:
+            return self._reached.dashboard
         return str(self.client.dashboard_link)
 
     def submit(
@@ -191,6 +264,7 @@ class Pool:
             ) from error
         described = self.ask(
             "submit",
+            job=new_id(),  # ours, so that asking again makes no second one
             name=name if name is not None else delivery.name,
             show=show,
             priority=priority,
@@ -294,12 +368,46 @@ class Pool:
         if self._cluster is not None and self._cluster.scheduler.status in (Status.closing, Status.closed):
             raise self._gone()  # at once: a client looks for its scheduler for half a minute
         arguments = {name: sendable(it) if isinstance(it, str) else it for name, it in arguments.items()}
-        try:
-            return self.client.sync(getattr(self.client.scheduler, f"mediadask_{what}"), **arguments)
-        except MediaError:
-            raise
-        except (OSError, ClosedClientError, AttributeError) as error:
-            raise self._gone() from error
+        while True:
+            try:
+                answer = self.client.sync(getattr(self.client.scheduler, f"mediadask_{what}"), **arguments)
+            except MediaError as error:
+                if not self._may_come_back(error):
+                    raise
+                time.sleep(_AGAIN_SECONDS)
+            except (OSError, ClosedClientError, AttributeError) as error:
+                if self._reached is None or self._is_closed:
+                    raise self._gone() from error
+                self._wait_for_scheduler()
+            else:
+                if answer is not None or what in _WITHOUT_ANSWER or self._reached is None:
+                    return answer
+                # Dask's client found the new scheduler before there was a pool on it.
+                self._wait_for_scheduler()
+
+    def _wait_for_scheduler(self) -> None:
+        """A scheduler's pod has ended, and Kubernetes starts another: use that."""
+        assert self._reached is not None
+        line = f"{self.address}: its scheduler is away; waiting until it is back, with its jobs"
+        warnings.warn(MediaWarning(line), stacklevel=4)
+        give_up = monotonic() + _PATIENCE_SECONDS
+        self.client.close()
+        while True:
+            try:
+                self._reached.renew()
+                client = connected(self._reached.address, self._reached.security)
+                break
+            except MediaError as error:
+                if monotonic() > give_up:
+                    raise self._gone() from error
+                time.sleep(_AGAIN_SECONDS)
+        self.client, self._returned_at = client, monotonic()
+        client.register_plugin(PoolPlugin())
+
+    def _may_come_back(self, error: MediaError) -> bool:
+        """Whether a job is not known only since the new scheduler has not taken it up yet."""
+        is_new = self._reached is not None and monotonic() - self._returned_at < _TAKE_UP_SECONDS
+        return is_new and isinstance(error, UnknownJob)
 
     def _gone(self) -> MediaError:
         if self._is_closed:
@@ -314,6 +422,8 @@ class Pool:
         """
         self._is_closed = True
         self.client.close()
+        if self._reached is not None:
+            self._reached.close()
         if self._cluster is not None:
             pools_here.pop(self._address, None)
             dask_api.close_cluster(self._cluster)
@@ -350,3 +460,11 @@ class Pool:
         jobs = "".join(Job(self, described)._repr_html_() for described in told["jobs"])
         title = html.escape(" · ".join((self.address, *tiers)))
         return f"<div><b>Pool</b> {title}{jobs or '<br>no job is open'}</div>"
+
+
+def _address_here() -> str:
+    address = dask.config.get("scheduler-address", None)
+    if not address:
+        do = "give an address, or the name of a pool; in pods DASK_SCHEDULER_ADDRESS holds one"
+        raise InvalidRequest("no scheduler is named here", where="scheduler-address", do=do)
+    return str(address)

@@ -47,6 +47,7 @@ __all__ = [
     "DEFAULT_NAME",
     "Standing",
     "find",
+    "is_for_kubernetes",
     "read_spec",
     "security_at",
     "up",
@@ -122,12 +123,7 @@ def read_spec(path: Path | None) -> dict[str, Any]:
     if path is None:
         load_config()
         return {}
-    try:
-        spec = yaml.safe_load(path.read_text())
-    except OSError as error:
-        raise MissingMedia(f"cannot be read: {error.strerror}", where=path) from None
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise InvalidRequest(f"is not YAML: {error}", where=path) from None
+    spec = _content(path)
     if not isinstance(spec, dict) or not isinstance(spec.get("mediadask"), dict):
         keys = [str(key) for key in spec] if isinstance(spec, dict) else []
         near = get_close_matches("mediadask", keys, n=1)
@@ -138,6 +134,27 @@ def read_spec(path: Path | None) -> dict[str, Any]:
     except InvalidRequest as error:
         raise InvalidRequest(str(error), where=path) from None
     return spec
+
+
+def is_for_kubernetes(path: Path) -> bool:
+    """Whether a spec is of a pool on Kubernetes, which is not one of this machine.
+
+    Raises
+    ------
+    MissingMedia, InvalidRequest
+        There is no such file, or it is not YAML.
+    """
+    spec = _content(path)
+    return isinstance(spec, dict) and "kubernetes" in spec
+
+
+def _content(path: Path) -> Any:
+    try:
+        return yaml.safe_load(path.read_text())
+    except OSError as error:
+        raise MissingMedia(f"cannot be read: {error.strerror}", where=path) from None
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise InvalidRequest(f"is not YAML: {error}", where=path) from None
 
 
 def up(

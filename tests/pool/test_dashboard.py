@@ -6,11 +6,14 @@ import asyncio
 import shutil
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
+from unittest.mock import Mock
 
 import dask.config
 import pytest
 from distributed import Client, Scheduler
 from tornado.httpclient import AsyncHTTPClient, HTTPClientError, HTTPRequest
+from tornado.httputil import HTTPHeaders, HTTPServerRequest
+from tornado.web import Application, RequestHandler
 from tornado.websocket import websocket_connect
 
 from mediadask.pool.core import Now
@@ -144,6 +147,23 @@ def test_of_two_pools_in_a_process_the_latest_is_told(tmp_path: Path) -> None:
     asyncio.run(run())
 
 
+@pytest.mark.parametrize(("share", "is_read"), [(1e9, True), (1e-9, False)])
+def test_a_ledger_is_read_again_when_that_takes_a_small_share_of_the_time(
+    share: float, is_read: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("mediadask.pool.view.pool_view._REFRESH_SECONDS", 0.0)
+    monkeypatch.setattr("mediadask.pool.view.pool_view._REFRESH_SHARE", share)
+
+    async def run() -> None:
+        async with opened(tmp_path) as (_, view, _):
+            before = asyncio.all_tasks()
+            view.refresh_soon()
+            assert bool(asyncio.all_tasks() - before) == is_read
+            await asyncio.gather(*(asyncio.all_tasks() - before))
+
+    asyncio.run(run())
+
+
 def test_dask_s_own_pages_lead_to_it(tmp_path: Path) -> None:
     async def run() -> None:
         async with opened(tmp_path) as (scheduler, _, _):
@@ -252,3 +272,23 @@ def test_the_page_in_a_browser(tmp_path: Path) -> None:
             await chromium.close()
 
     asyncio.run(run())
+
+
+@pytest.mark.parametrize("host", ["10.244.0.7:8787", "127.0.0.1:8787", "localhost:8787"])
+def test_other_machines_get_health_and_metrics_whatever_host_they_name(host: str) -> None:
+    """As in a pod, whose network reaches all that it serves. `Host` is for whoever asks to say."""
+    application = Application([("/(.*)", RequestHandler)])
+    guard(application)
+
+    def is_answered(path: str, address: str) -> bool:
+        request = HTTPServerRequest("GET", path, headers=HTTPHeaders({"Host": host}), connection=Mock())
+        request.remote_ip = address
+        delegate = application.find_handler(request)
+        return "_Refusal" not in delegate.handler_class.__name__
+
+    others = {path: is_answered(path, "10.244.0.1") for path in ("/health", "/metrics", "/status", "/info")}
+    assert others == {"/health": True, "/metrics": True, "/status": False, "/info": False}
+    assert not is_answered("/metrics/x", "::ffff:10.244.0.1")
+    if "10.244" not in host:
+        assert is_answered("/status", "127.0.0.1")
+        assert is_answered("/status", "::1")

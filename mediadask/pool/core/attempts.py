@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Literal
 
 from mediadask.pool.core.commands import Write
-from mediadask.pool.history import Attempt, AttemptEnded, AttemptFlagged, AttemptStarted, Displaced
+from mediadask.pool.history import (
+    Attempt,
+    AttemptEnded,
+    AttemptFlagged,
+    AttemptOutcome,
+    AttemptStarted,
+    Displaced,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -18,7 +26,6 @@ if TYPE_CHECKING:
     from mediadask.pool.core.commands import Command
     from mediadask.pool.core.jobs import Job
     from mediadask.pool.core.units import ScheduledUnit
-    from mediadask.pool.history import AttemptOutcome
     from mediadask.pool.scaling.predict import Predictor
 
 __all__ = ["Attempts"]
@@ -39,6 +46,8 @@ class Attempts:
 
     def __init__(self, predictor: Predictor, new_id: Callable[[], str], out: list[Command]) -> None:
         self._predictor, self._new_id, self._out = predictor, new_id, out
+        self.ended = Counter[AttemptOutcome]()
+        """How many there were, by how they ended."""
 
     def start(self, batch: Batch, unit: ScheduledUnit, now: Now) -> None:
         """A unit is on a slot."""
@@ -106,6 +115,7 @@ class Attempts:
     def keep(self, ended: AttemptEnded) -> None:
         """Keep the end of an attempt, and learn from it."""
         self._out.append(Write(ended))
+        self.ended[ended.outcome] += 1
         if ended.outcome == "done":
             attempt = ended.attempt
             learned = self._predictor.observe(attempt.kind, attempt.frames, ended.run_seconds)

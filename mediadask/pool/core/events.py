@@ -41,6 +41,7 @@ __all__ = [
     "TaskQueued",
     "TaskStarted",
     "UnitsReported",
+    "WorkerExplained",
     "WorkerJoined",
     "WorkerLeft",
 ]
@@ -224,6 +225,14 @@ class WorkerLeft:
 
 
 @dataclass(frozen=True, slots=True)
+class WorkerExplained:
+    """Why a worker has left becomes known only now."""
+
+    name: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
 class UnitsReported:
     """A worker tells what became of the units of a batch: reports in order, see `worker.reports`."""
 
@@ -325,6 +334,7 @@ Event = (
     | DaskRestarted
     | WorkerJoined
     | WorkerLeft
+    | WorkerExplained
     | UnitsReported
     | GraphTaskStarted
     | GraphTaskEnded

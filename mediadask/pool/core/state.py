@@ -10,7 +10,6 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING, Any, Literal
 
-from mediadask.errors import MediaError
 from mediadask.pool import history
 from mediadask.pool.core import events as ev
 from mediadask.pool.core.attempts import Attempts
@@ -24,6 +23,7 @@ from mediadask.pool.core.hanging import HangWatch
 from mediadask.pool.core.jobs import DeliveryJob, GraphJob, Job
 from mediadask.pool.core.slots import Slots
 from mediadask.pool.core.workers import Workers
+from mediadask.pool.descriptions import UnknownJob
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -61,7 +61,7 @@ class PoolState:
         self._out: list[Command] = []
         self.workers = Workers(config, self._out)
         self.batches = BatchTable()
-        attempts = Attempts(predictor, new_id, self._out)
+        attempts = self.attempts = Attempts(predictor, new_id, self._out)
         self._slots = Slots(self.batches, self.workers, attempts, self._out)
         self._deliveries = Deliveries(config, predictor, self.batches, self.workers, self._slots, self._out)
         self._graphs = Graphs(self.batches, self.workers, attempts, self._out)
@@ -107,6 +107,8 @@ class PoolState:
             case ev.WorkerLeft():
                 self._slots.worker_left(event.address, event.expected, now)
                 self.workers.leave(event, now)
+            case ev.WorkerExplained():
+                self.workers.explain(event)
             case ev.EvictWorkers():
                 for worker in event.workers:
                     self.workers.dismiss(worker)
@@ -162,12 +164,12 @@ class PoolState:
 
         Raises
         ------
-        MediaError
+        UnknownJob
             It is not known, or not any more.
         """
         job = self._open.get(id) or self._finished.get(id)
         if job is None:
-            raise MediaError(
+            raise UnknownJob(
                 "the pool no longer keeps this job", where=id, do="`mediadask jobs` tells its end"
             )
         return job

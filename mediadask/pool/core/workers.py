@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from mediadask.pool import history
@@ -15,10 +15,12 @@ if TYPE_CHECKING:
     from mediadask.pool.config import PoolConfig
     from mediadask.pool.core.clock import Now
     from mediadask.pool.core.commands import Command
-    from mediadask.pool.core.events import WorkerJoined, WorkerLeft
+    from mediadask.pool.core.events import WorkerExplained, WorkerJoined, WorkerLeft
     from mediadask.pool.core.jobs import GraphJob
 
 __all__ = ["Worker", "Workers"]
+
+_KEPT_ENDS = 1000
 
 
 @dataclass(eq=False, slots=True)
@@ -52,6 +54,9 @@ class Workers:
     def __init__(self, config: PoolConfig, out: list[Command]) -> None:
         self._config, self._out = config, out
         self._workers: dict[str, Worker] = {}
+        self._left: dict[str, history.WorkerLeft] = {}
+        """The latest ends of leases, by the workers' names."""
+
         self.threads = 0
         """How many threads all of them have."""
 
@@ -109,6 +114,11 @@ class Workers:
             self.threads -= worker.threads
             self._end_lease(worker, event.reason, now)
 
+    def explain(self, event: WorkerExplained) -> None:
+        """Why a worker has left becomes known: its lease says so."""
+        if (left := self._left.pop(event.name, None)) is not None:
+            self._out.append(Write(replace(left, reason=event.reason)))
+
     def end_leases(self, reason: str, now: Now) -> None:
         """The pool closes: every lease ends."""
         for worker in self._workers.values():
@@ -116,6 +126,8 @@ class Workers:
 
     def _end_lease(self, worker: Worker, reason: str, now: Now) -> None:
         seconds = now.seconds - worker.joined_at
-        self._out.append(
-            Write(history.WorkerLeft(worker=worker.server_id, seconds=seconds, reason=reason, at=now.utc))
-        )
+        left = history.WorkerLeft(worker=worker.server_id, seconds=seconds, reason=reason, at=now.utc)
+        self._out.append(Write(left))
+        self._left[worker.name] = left
+        if len(self._left) > _KEPT_ENDS:
+            del self._left[next(iter(self._left))]

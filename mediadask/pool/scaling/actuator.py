@@ -2,14 +2,27 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
+    import asyncio
     from collections.abc import Collection, Mapping, Sequence
 
     from mediadask.pool.scaling.policy import Target
 
-__all__ = ["Actuator", "adjust"]
+__all__ = ["Actuator", "Departure", "adjust"]
+
+
+@dataclass(frozen=True, slots=True)
+class Departure:
+    """An end of a worker that the pool did not ask for."""
+
+    reason: str
+    """One line, for the ledger."""
+
+    is_taken: bool
+    """Whether others ended it, so that what it ran is not to blame."""
 
 
 class Actuator(Protocol):
@@ -18,6 +31,9 @@ class Actuator(Protocol):
     `mediadask.pool.scaling.conformance` is what every implementation must pass.
     """
 
+    news: asyncio.Event
+    """Set whenever something has happened to workers. Whoever waits for it clears it."""
+
     async def start(self, n: int, tier: str) -> None:
         """Ask for `n` more workers of `tier`. Returns when they are asked for, not when they are there."""
 
@@ -25,10 +41,16 @@ class Actuator(Protocol):
         """End these workers, arrived or not, whatever they run. Names that are gone already are fine."""
 
     async def state(self) -> Mapping[str, Sequence[str]]:
-        """By tier, the workers that there are or that are on their way, oldest first."""
+        """By tier, the workers that there are or that are on their way, oldest first, without `leaving`."""
 
-    def trouble(self) -> str:
-        """Why workers that were asked for do not come, one line; empty while they do."""
+    def leaving(self) -> Collection[str]:
+        """Workers that others are about to end: they shall give their work back at once."""
+
+    def departure(self, worker: str) -> Departure | None:
+        """How a worker ended or is about to that nobody has stopped here; None where that is not known."""
+
+    def troubles(self) -> Mapping[str, str]:
+        """By tier, why workers that were asked for do not come, one line each; without tiers whose do."""
 
     async def close(self) -> None:
         """End all of its workers."""

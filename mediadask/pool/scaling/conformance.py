@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from distributed import Scheduler
 
@@ -38,12 +38,15 @@ async def until(condition: Callable[[], Any], seconds: float = 60) -> None:
 class ActuatorConformance:
     """Each test has a real scheduler and an actuator with the tiers ``one`` and ``two`` threads a worker."""
 
+    host: ClassVar[str] = "127.0.0.1"
+    """Where the scheduler listens."""
+
     def actuator_for(self, scheduler: Scheduler) -> Actuator:
         raise NotImplementedError
 
     @asynccontextmanager
     async def bench(self) -> AsyncIterator[tuple[Scheduler, Actuator]]:
-        async with Scheduler(host="127.0.0.1", port=0, dashboard_address="127.0.0.1:0") as scheduler:
+        async with Scheduler(host=self.host, port=0, dashboard_address="127.0.0.1:0") as scheduler:
             actuator = self.actuator_for(scheduler)
             try:
                 yield scheduler, actuator
@@ -108,6 +111,7 @@ class ActuatorConformance:
             import signal
 
             os.kill(os.getpid(), signal.SIGKILL)
+            os._exit(1)  # the first process of a container cannot kill itself
 
         async with asyncio.timeout(60):
             from distributed import Client

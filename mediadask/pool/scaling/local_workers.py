@@ -52,6 +52,7 @@ class LocalWorkers:
         host = unparse_host_port(get_address_host(scheduler))  # in brackets if it is of IPv6
         self._options = {"host": host, "dashboard_address": "127.0.0.1:0", **_guarded(), **nanny}
         self._workers: dict[str, dict[str, tuple[Nanny, asyncio.Task[None]]]] = {tier: {} for tier in tiers}
+        self.news = asyncio.Event()
         self._failures = 0
         self._not_before = 0.0
 
@@ -81,11 +82,19 @@ class LocalWorkers:
         else:
             self._failures = 0
 
-    def trouble(self) -> str:
+    def leaving(self) -> set[str]:
+        """Nobody announces their end."""
+        return set()
+
+    def departure(self, worker: str) -> None:
+        """Nobody tells of it."""
+
+    def troubles(self) -> dict[str, str]:
         """Why none starts; empty where the latest did, or only one did not."""
         if self._failures < _FAILURES:
-            return ""
-        return "worker processes of this machine end as they start; what they print says why"
+            return {}
+        trouble = "worker processes of this machine end as they start; what they print says why"
+        return dict.fromkeys(self._tiers, trouble)
 
     async def stop(self, workers: Collection[str]) -> None:
         """End these processes."""

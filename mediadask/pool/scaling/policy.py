@@ -4,10 +4,11 @@ Work is served in the order of classes, then of due times, so a job is done in t
 including its own, spread over the threads, fits before it is due. The fewest threads for which that holds for
 every job are what the pool needs. They are taken from the cheapest tier that has room. Tiers that cost no
 more when they are used (reserved ones, or this machine's cores where there is nothing else) are used as far
-as there is work.
+as there is work. Workers that join by themselves count as they are. A tier whose workers do not come is
+passed over while another has room, and what must be done before a near deadline does not depend on spot.
 
 Targets grow at once and shrink slowly: a tier keeps its largest target of the last grace period, or of the
-time its workers take to start if that is longer.
+time its workers take to start if that is longer. Of a burst it keeps as many as it is told to keep warm.
 """
 
 from __future__ import annotations
@@ -15,7 +16,10 @@ from __future__ import annotations
 from collections import deque
 from dataclasses import dataclass, field, replace
 from math import ceil, inf
+from operator import itemgetter
 from typing import TYPE_CHECKING
+
+from mediadask.pool.config import Warm
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -24,7 +28,7 @@ if TYPE_CHECKING:
 
 __all__ = ["ScalingPolicy", "Snapshot", "Target", "TierState", "Work", "WorkerSnapshot"]
 
-_TIER_RANK = {"reserved": 0, "on-demand": 1, "local": 2}
+_TIER_RANK = {"joins": 0, "reserved": 0, "on-demand": 1, "spot": 1, "local": 2}
 _OVERDUE_SHARE = 0.1
 """A class's late work is to be done within this share of its target: soon, but not at any price."""
 
@@ -80,6 +84,9 @@ class TierState:
 
     reclaimed: bool = False
     """Its owner wants it back: all its workers go, running or not."""
+
+    trouble: str = ""
+    """Why workers that were asked for do not come."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,10 +150,13 @@ class ScalingPolicy:
     def decide(self, snapshot: Snapshot) -> Target:
         """The target for this moment. Call it with snapshots in the order of their time."""
         work = self._within_budget(snapshot)
-        needed, because = self._threads_needed(work, delay_seconds=0)
+        delay_seconds = 0.0
+        needed, because = self._threads_needed(work, delay_seconds)
         if needed > self._threads_coming(snapshot):
-            needed, because = self._threads_needed(work, delay_seconds=self._startup(snapshot))
-        raw = self._fill(needed, work, snapshot)
+            delay_seconds = self._startup(snapshot)
+            needed, because = self._threads_needed(work, delay_seconds)
+        lasting, _ = self._threads_needed(self._near(work, snapshot), delay_seconds)
+        raw = self._fill(needed, lasting, work, snapshot)
         target = {name: self._steady(name, count, snapshot) for name, count in raw.items()}
         return Target(target, tuple(self._to_stop(target, snapshot)), because)
 
@@ -154,6 +164,8 @@ class ScalingPolicy:
 
     def _within_budget(self, snapshot: Snapshot) -> list[Work]:
         """The work that may be done: a show whose budget is spent has it held, or put behind everyone's."""
+        if not self.config.budgets:
+            return list(snapshot.work)
         allowed = []
         last = self.config.class_names[-1]
         for work in snapshot.work:
@@ -181,14 +193,14 @@ class ScalingPolicy:
         """The fewest threads, there in `delay_seconds`, with which everything is done in time."""
         classes = self.config.classes
         ahead_seconds, ahead_units, needed, because = 0.0, 0, 0, ""
-        for each in sorted(work, key=lambda each: (classes[each.priority].order, self._due(each))):
+        turns = ((classes[each.priority].order, self._due(each), each) for each in work)
+        for _, due, each in sorted(turns, key=itemgetter(0, 1)):
             ahead_seconds += each.seconds
             ahead_units += each.units
-            due = self._due(each)
             # Threads that take the next unit when they are free end within a share of all the work plus one
             # unit (Graham 1969), so that unit's time must be kept free. What is late already is not worth
             # more threads than finish it in twice the time that nothing can save: a unit's, or a start's.
-            longest = max(each.longest_seconds, each.seconds / max(each.units, 1))
+            longest = _longest(each)
             hopeless = min(delay_seconds, classes[each.priority].target_turnaround * _OVERDUE_SHARE)
             room = max(due - delay_seconds - longest, longest, hopeless)
             threads = ahead_units if room * ahead_units <= ahead_seconds else ceil(ahead_seconds / room)
@@ -211,9 +223,27 @@ class ScalingPolicy:
     def _startup(self, snapshot: Snapshot) -> float:
         """Of the slowest tier that may grow."""
         return max(
-            (self._startup_of(name, snapshot) for name, tier in self.config.tiers.items() if tier.limit != 0),
+            (self._startup_of(name, snapshot) for name, tier in self.config.tiers.items() if _grows(tier)),
             default=0.0,
         )
+
+    def _near(self, work: Iterable[Work], snapshot: Snapshot) -> list[Work]:
+        """The work that misses its deadline if a unit of it is lost with a spot worker: what is left is too
+        little for another worker to come, and for the unit to run again."""
+        tiers = self.config.tiers.items()
+        start = max(
+            (
+                self._startup_of(name, snapshot)
+                for name, tier in tiers
+                if _grows(tier) and tier.kind != "spot"
+            ),
+            default=0.0,
+        )
+        return [
+            each
+            for each in work
+            if each.deadline_seconds is not None and each.deadline_seconds < start + 2 * _longest(each)
+        ]
 
     def _startup_of(self, tier: str, snapshot: Snapshot) -> float:
         measured = _state(snapshot, tier).startup_seconds
@@ -221,7 +251,8 @@ class ScalingPolicy:
 
     # Where it comes from.
 
-    def _fill(self, threads: int, work: list[Work], snapshot: Snapshot) -> dict[str, int]:
+    def _fill(self, threads: int, lasting: int, work: list[Work], snapshot: Snapshot) -> dict[str, int]:
+        """Workers by tier. So many of the threads as `lasting` says shall be where nobody takes them away."""
         units = sum(each.units for each in work)
         seconds = sum(each.seconds for each in work)
         target = {}
@@ -233,29 +264,54 @@ class ScalingPolicy:
                 startup = self._startup_of(name, snapshot)
                 useful = ceil(seconds / startup) if startup * units > seconds else units
                 wanted = max(threads, min(units, useful))
-            count = 0 if _state(snapshot, name).reclaimed else _limited(ceil(wanted / tier.threads), tier)
+            elif tier.kind == "spot":
+                wanted = max(0, threads - lasting)
+            count = self._limited(name, ceil(wanted / tier.threads), snapshot)
+            if _state(snapshot, name).trouble:  # one request stays, to see when they come again
+                count = min(count, _there(snapshot, name) + 1)
             target[name] = count
             threads = max(0, threads - count * tier.threads)
             units = max(0, units - count * tier.threads)
+            if tier.kind != "spot":
+                lasting = max(0, lasting - count * tier.threads)
+        for name in self._cheapest_first:  # rather there than nowhere
+            if threads:
+                tier, count = self.config.tiers[name], target[name]
+                target[name] = self._limited(name, count + ceil(threads / tier.threads), snapshot)
+                threads = max(0, threads - (target[name] - count) * tier.threads)
         return target
 
+    def _limited(self, name: str, count: int, snapshot: Snapshot) -> int:
+        tier = self.config.tiers[name]
+        if _state(snapshot, name).reclaimed:
+            return 0
+        if tier.kind == "joins":
+            return _there(snapshot, name)
+        return max(tier.minimum, count if tier.limit is None else min(count, tier.limit))
+
     def _steady(self, tier: str, count: int, snapshot: Snapshot) -> int:
-        """The largest target of late, and never less than the workers that run something."""
+        """The largest target of late, the warm part of it for longer, and never less than the workers that
+        run something."""
         if _state(snapshot, tier).reclaimed:
             self._lately[tier].clear()
             return 0
         lately = self._lately[tier]
         keep = max(self.config.grace, self._startup_of(tier, snapshot))
+        warm = self.config.tiers[tier].warm or Warm(0, 0.0)
         while lately and (lately[-1][1] <= count):
             lately.pop()
         lately.append((snapshot.now, count))
-        while lately[0][0] < snapshot.now - keep:
+        while lately[0][0] < snapshot.now - max(keep, warm.seconds):
             lately.popleft()
+        largest = next(most for at, most in lately if at >= snapshot.now - keep)
+        burst = next(most for at, most in lately if at >= snapshot.now - warm.seconds)
         running = sum(worker.tier == tier and worker.running > 0 for worker in snapshot.workers)
-        return max(lately[0][1], running)
+        return max(largest, min(burst, warm.workers), running)
 
     def _to_stop(self, target: Mapping[str, int], snapshot: Snapshot) -> Iterable[str]:
-        for name in self.config.tiers:
+        for name, tier in self.config.tiers.items():
+            if tier.kind == "joins" and not _state(snapshot, name).reclaimed:
+                continue
             workers = [worker for worker in snapshot.workers if worker.tier == name]
             requested = _state(snapshot, name).requested
             if _state(snapshot, name).reclaimed:
@@ -275,8 +331,19 @@ def _state(snapshot: Snapshot, tier: str) -> TierState:
     return snapshot.tiers.get(tier, TierState())
 
 
-def _limited(count: int, tier: Tier) -> int:
-    return max(tier.minimum, count if tier.limit is None else min(count, tier.limit))
+def _grows(tier: Tier) -> bool:
+    """Whether the pool brings workers of it."""
+    return tier.limit != 0 and tier.kind != "joins"
+
+
+def _there(snapshot: Snapshot, tier: str) -> int:
+    """Workers of it that have arrived."""
+    return sum(worker.tier == tier for worker in snapshot.workers)
+
+
+def _longest(work: Work) -> float:
+    """Seconds of one unit."""
+    return max(work.longest_seconds, work.seconds / max(work.units, 1))
 
 
 def _span(seconds: float) -> str:

@@ -19,6 +19,7 @@ from mediadask.pool.core import commands as do
 from mediadask.pool.core.events import CancelJob, Round, SubmitJob, UnitsReported
 from mediadask.pool.reports import from_wire
 from mediadask.pool.scheduler.graphs import DaskGraphs
+from mediadask.pool.scheduler.log import log
 from mediadask.pool.scheduler.planning import Planner
 from mediadask.pool.scheduler.slots import DaskSlots
 
@@ -77,6 +78,7 @@ class Driver(SchedulerPlugin):
             match command:
                 case do.Write():
                     self._ledger.record(command.record)
+                    log(command.record)
                 case do.SendUnits():
                     self._slots.send_units(command)
                 case _:

@@ -36,6 +36,7 @@ if TYPE_CHECKING:
 
     from mediadask.pool.config import PoolConfig
     from mediadask.pool.ledger.ledger import OrphanedJob
+    from mediadask.pool.scaling.actuator import Actuator
 
 __all__ = ["PoolPlugin", "dask_setup"]
 
@@ -81,13 +82,11 @@ class PoolPlugin(SchedulerPlugin):
 
     async def _start(self, scheduler: Scheduler, opened: AsyncExitStack) -> None:
         config = load_config() if self._given is None else self._given
-        asked_at, actuator = monotonic(), None
-        if self._local:
-            actuator = LocalWorkers(
-                scheduler.address, config.tiers, security=scheduler.security, silence_logs=logging.CRITICAL
-            )
+        asked_at, actuator = monotonic(), await self._actuator(scheduler, config)
+        if actuator is not None:
             opened.push_async_callback(actuator.close)
-            await actuator.start(self._at_once, next(iter(config.tiers)))
+            if self._at_once:
+                await actuator.start(self._at_once, next(iter(config.tiers)))
         self.scheduler, self.config = scheduler, config
         dask_api.queue_on_scheduler(scheduler)
         self._client = await Client(
@@ -142,6 +141,20 @@ class PoolPlugin(SchedulerPlugin):
             asyncio.create_task(each)
             for each in (self.driver.look_again(), self.watchdog.run(), self._take_over_later())
         ]
+
+    async def _actuator(self, scheduler: Scheduler, config: PoolConfig) -> Actuator | None:
+        if self._local:
+            return LocalWorkers(
+                scheduler.address, config.tiers, security=scheduler.security, silence_logs=logging.CRITICAL
+            )
+        if (place := config.kubernetes) is None:
+            return None
+        pods = await asyncio.to_thread(import_module, "mediadask.pool.scaling.kubernetes_workers")
+        # The service's address, not the scheduler's: another pod may be the scheduler tomorrow.
+        protocol = scheduler.address.partition("://")[0]
+        address = f"{protocol}://{place.cluster}-scheduler.{place.namespace}.svc.cluster.local:8786"
+        workers: Actuator = pods.KubernetesWorkers(address, config.tiers, place)
+        return workers
 
     async def _take_over(self) -> None:
         """Go on with the jobs of pools of this name that are dead."""
@@ -235,8 +248,14 @@ class PoolPlugin(SchedulerPlugin):
         """Something is noted in Dask's log: a worker that is gone, before its tasks are given to others."""
         removed = dask_api.removed_worker(topic, message)
         if removed is not None:
-            self.driver.handle(WorkerLeft(removed.address, removed.expected, removed.reason))
+            worker = self.state.workers.get(removed.address)
+            known = None if worker is None else self.scaler.departure(worker.name)
+            expected = removed.expected or (known is not None and known.is_taken)
+            reason = removed.reason if known is None else known.reason
+            self.driver.handle(WorkerLeft(removed.address, expected, reason))
             self.watchdog.forget(removed.address)
+            if worker is not None and not expected and known is None:
+                self.scaler.lost(worker.name, worker.has_nanny)
             self.scaler.look_soon()
 
     def restart(self, scheduler: Scheduler) -> None:

@@ -11,19 +11,19 @@ from typing import TYPE_CHECKING
 from sqlalchemy.exc import SQLAlchemyError
 
 from mediadask import dask_api
-from mediadask.pool.core.events import EvictWorkers, SpendingChanged
+from mediadask.pool.core.events import EvictWorkers, SpendingChanged, WorkerExplained
 from mediadask.pool.scaling.actuator import adjust
 from mediadask.pool.scaling.policy import ScalingPolicy, Snapshot, Target, TierState, WorkerSnapshot
 from mediadask.pool.scheduler.work import WorkLeft
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Collection, Mapping, Sequence
 
     from distributed import Scheduler
 
     from mediadask.pool.config import PoolConfig
     from mediadask.pool.ledger.ledger import Ledger
-    from mediadask.pool.scaling.actuator import Actuator
+    from mediadask.pool.scaling.actuator import Actuator, Departure
     from mediadask.pool.scheduler.driver import Driver
 
 __all__ = ["Scaler"]
@@ -38,6 +38,10 @@ _EVICTION_SECONDS = 20.0
 """A unit that makes no checkpoint for so long is lost with its worker, and begins again elsewhere."""
 
 _LOOK_SECONDS = 0.05
+_LOST_SECONDS = 5.0
+"""So long whoever runs a worker that has left has to say why."""
+
+_EXPLAIN_SECONDS = 60.0
 _SPENT_SHARE = 0.05
 """So much of the time may go into adding up what was spent."""
 
@@ -88,7 +92,13 @@ class Scaler:
         self._idle_since: dict[str, float] = {}
         self._next_spent = 0.0
         self._adding_up: asyncio.Task[None] | None = None
-        self._news = asyncio.Event()
+        self._news = asyncio.Event() if actuator is None else actuator.news
+        self._looking: asyncio.Task[None] | None = None
+        self._giving_up: dict[str, asyncio.Task[None]] = {}
+        """Workers that others are about to end, while they give their work back."""
+
+        self._lost: dict[str, tuple[float, bool]] = {}
+        """Workers that left of which it is not known why: when, and whether a nanny starts them again."""
 
     async def start(self) -> None:
         """Look at the pool from now on."""
@@ -104,8 +114,18 @@ class Scaler:
     def arrived(self, name: str) -> float | None:
         """A worker has come. Returns the seconds since it was asked for, if it was."""
         self.look_soon()
+        self._lost.pop(name, None)
         asked = self.requested_at.pop(name, None)
         return None if asked is None else monotonic() - asked
+
+    def departure(self, name: str) -> Departure | None:
+        """How a worker ended or is about to that was not stopped, as far as is known."""
+        return None if self.actuator is None else self.actuator.departure(name)
+
+    def lost(self, name: str, has_nanny: bool) -> None:
+        """A worker has left that was not to."""
+        self._lost[name] = monotonic(), has_nanny
+        self.look_soon()
 
     def adaptive_target(self, target_duration: float | None = None) -> int:
         """How many workers there should be, for tools that ask Dask; the policy knows the durations."""
@@ -117,7 +137,7 @@ class Scaler:
 
     def notice(self, show: str) -> str:
         """What whoever works for `show` shall know: its budget is nearly spent, or no worker comes."""
-        parts = (self._of_budget(show), self.trouble() or self._nobody())
+        parts = (self._of_budget(show), self.missing() or self._nobody())
         return "; ".join(part for part in parts if part)
 
     def _nobody(self) -> str:
@@ -135,8 +155,25 @@ class Scaler:
         return self.config.budgets[name].notice(show, spent, self.config.currency)
 
     def trouble(self) -> str:
-        """Why there is no worker although there should be; empty where all is well."""
-        return "" if self.actuator is None or self._scheduler.workers else self.actuator.trouble()
+        """Why there is no worker, where waiting for one is of no use; empty where all is well.
+
+        Of a pool that outlives its clients somebody may mend it: jobs wait, and `notice` says why.
+        """
+        if self._scheduler.workers or self.config.kubernetes is not None:
+            return ""
+        return self.missing()
+
+    def missing(self) -> str:
+        """Why workers of tiers do not come that should, whoever else is there; empty where all is well."""
+        return "; ".join(
+            f"{tier}: {trouble}" if len(self.config.tiers) > 1 else trouble
+            for tier, trouble in self.troubles().items()
+        )
+
+    def troubles(self) -> dict[str, str]:
+        """The same by tier."""
+        troubles = {} if self.actuator is None else self.actuator.troubles()
+        return {tier: trouble for tier, trouble in troubles.items() if self.target.workers.get(tier)}
 
     def reclaim(self, tier: str, reclaimed: bool = True) -> None:
         """The owner of a tier's workers wants them back, or gives them again.
@@ -159,23 +196,29 @@ class Scaler:
 
     async def close(self) -> None:
         """The scheduler closes: so do the workers."""
-        self._task.cancel()
-        if self._adding_up is not None:
-            self._adding_up.cancel()
+        for task in (self._task, self._looking, self._adding_up, *self._giving_up.values()):
+            if task is not None:
+                task.cancel()
         if self.actuator is not None:
             await self.actuator.close()
 
     async def _run(self) -> None:
         while True:
-            try:
-                await self.look()
-            except Exception:
-                # Workers may be hard to get for a while; the pool goes on with those it has.
-                _logger.exception("scaling failed, trying again")
+            self._news.clear()
+            self._have_those_leave_that_are_taken()
+            self._explain()
+            if self._looking is None or self._looking.done():
+                self._looking = asyncio.create_task(self._look_safely())
             await asyncio.sleep(_PAUSE_SECONDS)
             with suppress(TimeoutError):
                 await asyncio.wait_for(self._news.wait(), _INTERVAL_SECONDS - _PAUSE_SECONDS)
-            self._news.clear()
+
+    async def _look_safely(self) -> None:
+        try:
+            await self.look()
+        except Exception:
+            # Workers may be hard to get for a while; the pool goes on with those it has.
+            _logger.exception("scaling failed, trying again")
 
     async def look(self) -> None:
         """Look at the pool, decide, act."""
@@ -193,6 +236,7 @@ class Scaler:
             return
         await self._retire(snapshot)
         before = {name for names in there.values() for name in names}
+        await self._end_lost(before)
         await adjust(self.actuator, self.target)
         listed = {name for names in (await self.actuator.state()).values() for name in names}
         for name in listed - before:
@@ -226,8 +270,13 @@ class Scaler:
         """What the policy decides on; `there` are the workers of each tier that were asked for."""
         now, kept = monotonic(), set(self._driver.state.batches.workers())
         config = self.config
+        leaving, troubles = (
+            ({}, {}) if self.actuator is None else (self.actuator.leaving(), self.actuator.troubles())
+        )
         workers = []
         for address, worker in self._scheduler.workers.items():
+            if worker.name in leaving:
+                continue
             # What it holds in memory is the result of somebody's future: units hand theirs over.
             running = len(worker.processing) + (address in kept) + bool(worker.has_what)
             if running:
@@ -243,6 +292,7 @@ class Scaler:
                 tuple(name for name in there.get(tier, ()) if name not in arrived),
                 self._driver.state.workers.startup_seconds.get(tier),
                 tier in self.reclaimed,
+                troubles.get(tier, ""),
             )
             for tier in config.tiers
         }
@@ -259,6 +309,49 @@ class Scaler:
             await self._evict(running)
         if leaving:
             await self._scheduler.retire_workers(workers=list(leaving.values()), close_workers=False)
+
+    def _have_those_leave_that_are_taken(self) -> None:
+        if self.actuator is None:
+            return
+        there = self._addresses()
+        for name in self.actuator.leaving():
+            if name not in self._giving_up and name in there:
+                self._giving_up[name] = asyncio.create_task(self._give_up(name, there[name]))
+
+    async def _give_up(self, name: str, address: str) -> None:
+        """Others are about to end a worker: first its work is given back, then its end comes at once."""
+        assert self.actuator is not None
+        _logger.info("worker %s gives its work back: %s", name, self.actuator.departure(name))
+        try:
+            dask_api.pause_worker(self._scheduler, address)
+            await self._evict([address])
+            await self._scheduler.retire_workers(workers=[address], close_workers=True)
+            await self.actuator.stop([name])
+        except Exception:
+            _logger.exception("worker %s is taken as it is", name)
+        finally:
+            del self._giving_up[name]
+
+    def _explain(self) -> None:
+        """Why a worker has left may become known later."""
+        for name in list(self._lost):
+            if (departure := self.departure(name)) is not None:
+                del self._lost[name]
+                self._driver.handle(WorkerExplained(name, departure.reason))
+
+    async def _end_lost(self, there: Collection[str]) -> None:
+        """End workers whose processes are of no use: they have left, and do not come back by themselves."""
+        assert self.actuator is not None
+        now = monotonic()
+        useless = [
+            name
+            for name, (at, has_nanny) in self._lost.items()
+            if now - at > _LOST_SECONDS and name in there and not has_nanny
+        ]
+        await self.actuator.stop(useless)
+        for name, (at, _) in list(self._lost.items()):
+            if now - at > _EXPLAIN_SECONDS:
+                del self._lost[name]
 
     async def _evict(self, workers: list[str]) -> None:
         """Have the units of these workers give their work back; return when they have, or cannot in time."""

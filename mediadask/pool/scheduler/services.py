@@ -16,8 +16,8 @@ from mediadask import dask_api
 from mediadask.errors import InvalidRequest
 from mediadask.pool.core import Now
 from mediadask.pool.core.events import CancelJob, ReprioritizeJob
-from mediadask.pool.descriptions import JobDescription, PoolStatus
-from mediadask.pool.history import new_id, utc_now
+from mediadask.pool.descriptions import JobDescription, PoolStatus, UnknownJob
+from mediadask.pool.history import utc_now
 from mediadask.pool.scheduler.planning import job_spec
 
 if TYPE_CHECKING:
@@ -79,16 +79,18 @@ class Services:
     # One job.
 
     async def submit(
-        self, name: str, show: str, priority: str | None, deadline: str | None, payload: bytes
+        self, job: str, name: str, show: str, priority: str | None, deadline: str | None, payload: bytes
     ) -> dict[str, Any]:
-        """A delivery becomes a job. Returns its description."""
+        """A delivery becomes the job with this id, unless it has. Returns its description."""
+        with suppress(UnknownJob):
+            return self._description(self._state.job(job)).to_wire()
         if self._is_draining:
             raise InvalidRequest("the pool takes no more jobs: it is going down", where=self._name)
         priority = self._config.class_named(priority)
         delivery = await asyncio.to_thread(loads, payload)
         spec = job_spec(
             delivery,
-            id=new_id(),
+            id=job,
             name=name,
             show=show,
             priority=priority,
@@ -171,7 +173,7 @@ class Services:
             name=self._name,
             going_down=self._is_draining,
             waits_for=[job.id for job in self._to_end_first()],
-            trouble="; ".join(filter(None, (scaler.trouble(), self._watchdog.trouble()))),
+            trouble="; ".join(filter(None, (scaler.missing(), self._watchdog.trouble()))),
             because=scaler.target.because,
             ledger_away_seconds=self._ledger.away_seconds,
             ledger_trouble=self._ledger.trouble,

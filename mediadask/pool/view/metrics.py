@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, get_args
 
 import prometheus_client
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
+
+from mediadask.pool.history import AttemptOutcome
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -83,6 +85,10 @@ class PoolMetrics:
             for state in ("waiting", "running", "paused"):
                 metric.add_metric([name, state], units[name, state])
         yield metric
+        ended = CounterMetricFamily("mediadask_attempts", "Attempts of units that ended", labels=["outcome"])
+        for outcome in get_args(AttemptOutcome):
+            ended.add_metric([outcome], self._view.state.attempts.ended[outcome])
+        yield ended
         yield from self._turnaround()
 
     def _turnaround(self) -> Iterator[Metric]:
@@ -112,6 +118,15 @@ class PoolMetrics:
             ):
                 metric.add_metric([tier.tier, label], number)
         yield metric
+        missing = GaugeMetricFamily(
+            "mediadask_missing_workers",
+            "Workers that were asked for and do not come, and why",
+            labels=["tier", "why"],
+        )
+        requested = {tier.tier: tier.requested for tier in self._view.tiers()}
+        for name, why in self._view.scaler.troubles().items():
+            missing.add_metric([name, why], requested[name])
+        yield missing
 
     def _of_shows(self) -> Iterator[Metric]:
         metric = GaugeMetricFamily(

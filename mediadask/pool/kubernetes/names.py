@@ -1,0 +1,57 @@
+"""Names and labels of what a pool on Kubernetes is made of."""
+
+from __future__ import annotations
+
+__all__ = [
+    "CLIENT",
+    "CLUSTER",
+    "COMPONENT",
+    "DIGEST",
+    "KEPT",
+    "PAGES_PORT",
+    "PORT",
+    "TIER",
+    "group_of",
+    "labels",
+    "scheduler_of",
+    "selector",
+]
+
+CLUSTER, COMPONENT = "dask.org/cluster-name", "dask.org/component"
+"""Labels by which dask-kubernetes finds what belongs to a cluster."""
+
+TIER = "mediadask.org/tier"
+CLIENT = "mediadask.org/client"
+"""A label of pods that use the pool of this name: they may reach its scheduler."""
+
+DIGEST = "mediadask.org/digest"
+"""An annotation: what the scheduler's pod was made from, which says whether it has to be made anew."""
+
+KEPT = "mediadask.org/kept"
+"""A label of what the next pool of the same name needs to go on with the jobs of this one."""
+
+PORT, PAGES_PORT = 8786, 8787
+
+
+def labels(name: str) -> dict[str, str]:
+    """Of every object that belongs to the pool of this name."""
+    return {
+        "app.kubernetes.io/name": "mediadask",
+        "app.kubernetes.io/instance": name,
+        "app.kubernetes.io/managed-by": "mediadask",
+    }
+
+
+def selector(labels: dict[str, str]) -> str:
+    """As the API takes it."""
+    return ",".join(f"{key}={value}" for key, value in labels.items())
+
+
+def scheduler_of(name: str) -> str:
+    """The name of the scheduler's Deployment and Service, which dask-kubernetes makes, and of its account."""
+    return f"{name}-scheduler"
+
+
+def group_of(name: str, tier: str) -> str:
+    """The name of a tier's DaskWorkerGroup."""
+    return f"{name}-{tier}"

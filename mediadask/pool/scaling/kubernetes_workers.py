@@ -1,0 +1,445 @@
+"""Workers that are pods of a Kubernetes cluster."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import secrets
+from contextlib import suppress
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from time import monotonic
+from typing import TYPE_CHECKING, Any
+
+from mediadask.pool.scaling.actuator import Departure
+from mediadask.pool.scaling.kubernetes_api import Away, KubernetesApi, Refused
+from mediadask.pool.scaling.pods import CLUSTER_LABEL, TIER_LABEL, Pod, pod_of, worker_pod
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Mapping
+
+    from mediadask.pool.config import KubernetesSettings, Tier
+
+__all__ = ["KubernetesWorkers"]
+
+_logger = logging.getLogger(__name__)
+
+_HANDS = 8
+"""Requests under way at once: more do not make the API server faster."""
+
+_GRACE_SECONDS = 1
+"""Whose end is asked for here has given its work back: it need not wait as one that is taken away does."""
+
+_LIST_SECONDS = 5.0
+_LOOK_SECONDS = 1.0
+_LONGEST_BACKOFF_SECONDS = 60.0
+_CLOSE_SECONDS = 10.0
+_STUCK_SECONDS = 30.0
+_SILENT_SECONDS = 5.0
+_KEPT_DEPARTURES = 10_000
+
+_HANDLED = "kopf.zalando.org/last-handled-configuration"
+"""What dask-kubernetes' operator compares an object with, to see what somebody wants of it."""
+
+
+@dataclass
+class _TierState:
+    """What became of the latest requests for workers of a tier."""
+
+    group: dict[str, Any] = field(default_factory=dict)
+    failures: int = 0
+    """In a row."""
+
+    not_before: float = 0.0
+    refusal: str = ""
+    """Why the API server makes no pod."""
+
+    failure: Pod | None = None
+    """The latest that ended because it could not work."""
+
+    told: int | None = None
+    """Replicas that the worker group says."""
+
+
+class KubernetesWorkers:
+    """An `Actuator`. Each worker is a pod without a controller: the policy alone says which there are.
+
+    A tier's DaskWorkerGroup, ``<cluster>-<tier>``, says what its pods look like, and owns them. The pods that
+    there are, those of an earlier scheduler among them, are found by their labels and then watched.
+
+    All methods run in one event loop.
+
+    Parameters
+    ----------
+    scheduler
+        The address that workers connect to, for groups that do not say it.
+    tiers
+        Those of ``kind: joins`` or ``local`` come from elsewhere.
+    """
+
+    def __init__(self, scheduler: str, tiers: Mapping[str, Tier], settings: KubernetesSettings) -> None:
+        self.news = asyncio.Event()
+        self._scheduler, self._cluster = scheduler, settings.cluster
+        self._settings = {name: tier for name, tier in tiers.items() if tier.kind not in ("joins", "local")}
+        self._tiers = {name: _TierState() for name in self._settings}
+        self._api = KubernetesApi(settings.namespace)
+        self._selector = f"{CLUSTER_LABEL}={self._cluster},{TIER_LABEL}"
+        self._run = secrets.token_hex(3)  # names are not used twice, by whichever scheduler
+        self._number = 0
+        self._asked: dict[str, str] = {}
+        """Tiers of pods that are still to be made, by their names, first come first."""
+
+        self._pods: dict[str, Pod] = {}
+        """All that there are and that are not told to end, oldest first."""
+
+        self._making: set[str] = set()
+        """Those of which the API server has not said yet that it has made them."""
+
+        self._ending: set[str] = set()
+        self._departures: dict[str, Departure] = {}
+        self._warned: dict[str, str] = {}
+        """What the cluster warns of about pods that take long to start."""
+
+        self._may_not = ""
+        """Why the API server does not tell which pods there are."""
+
+        self._listed = asyncio.Event()
+        self._all_gone = asyncio.Event()
+        self._queue: asyncio.Queue[str] = asyncio.Queue()
+        self._tasks: list[asyncio.Task[None]] = []
+
+    # What the scaler asks.
+
+    async def start(self, n: int, tier: str) -> None:
+        """Ask for `n` more pods. They are made a few at a time, after this has returned.
+
+        After some that did not come up it waits for a while, and then tries one.
+        """
+        await self._begin()
+        known = self._tiers.get(tier)
+        if known is None or not self._listed.is_set() or monotonic() < known.not_before:
+            return
+        group = f"{self._cluster}-{tier}"
+        try:
+            known.group = await self._api.dask_object("daskworkergroups", group)
+        except Refused as refused:
+            missing = f"there is no DaskWorkerGroup {group}: bring the pool up again"
+            self._refuse(tier, missing if refused.status == 404 else str(refused))
+            return
+        except Away:
+            return
+        for _ in range(min(n, 1) if known.refusal or known.failure else n):
+            self._number += 1
+            name = f"{tier}-{self._run}-{self._number}"
+            self._asked[name] = tier
+            self._queue.put_nowait(name)
+
+    async def stop(self, workers: Collection[str]) -> None:
+        """End these pods; those that have no node yet cost nothing and are gone at once."""
+        await self._begin()
+        # Those without a node first: they are gone at once.
+        for name in sorted(workers, key=lambda name: self._phase(name) == "running"):
+            self._asked.pop(name, None)
+            if self._pods.pop(name, None) is not None or name in self._making:
+                self._end(name)
+
+    async def state(self) -> dict[str, list[str]]:
+        """By tier, the pods that there are and those that were asked for, without those that are leaving."""
+        await self._begin()
+        there: dict[str, list[str]] = {tier: [] for tier in self._tiers}
+        for pod in self._pods.values():
+            if pod.phase != "leaving":
+                there[pod.tier].append(pod.name)
+        for name, tier in self._asked.items():
+            if name not in self._pods:
+                there[tier].append(name)
+        return there
+
+    def leaving(self) -> set[str]:
+        """Workers whose pods are evicted, preempted, deleted by others, or on a node that is lost."""
+        return {pod.name for pod in self._pods.values() if pod.phase == "leaving"}
+
+    def departure(self, worker: str) -> Departure | None:
+        """What the cluster has told of a worker's end."""
+        return self._departures.get(worker)
+
+    def troubles(self) -> dict[str, str]:
+        """By tier, why workers do not come."""
+        found = {tier: self._trouble(tier) for tier in self._tiers}
+        return {tier: trouble for tier, trouble in found.items() if trouble}
+
+    async def close(self) -> None:
+        """End all pods."""
+        if not self._tasks:
+            return
+        await self.stop([*self._asked, *self._pods])
+        if self._ending:
+            self._all_gone.clear()
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._all_gone.wait(), _CLOSE_SECONDS)
+        with suppress(Refused, Away):
+            await self._tell()
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self._api.close()
+
+    def _phase(self, name: str) -> str:
+        return self._pods[name].phase if name in self._pods else ""
+
+    # What goes on meanwhile.
+
+    async def _begin(self) -> None:
+        if not self._tasks:
+            work = [self._follow(), self._look(), *(self._make_and_end() for _ in range(_HANDS))]
+            self._tasks = [asyncio.create_task(each) for each in work]
+        with suppress(TimeoutError):  # an API that is away does not hold up the pool
+            await asyncio.wait_for(self._listed.wait(), _LIST_SECONDS)
+
+    async def _follow(self) -> None:
+        """Know what becomes of the pods, for as long as this runs."""
+        version, failures = "", 0
+        while True:
+            try:
+                if not version:
+                    version = await self._list()
+                async for kind, raw in self._api.watch_pods(self._selector, version):
+                    version, failures = raw["metadata"]["resourceVersion"], 0
+                    if kind == "DELETED":
+                        self._gone(raw["metadata"]["name"], pod_of(raw))
+                    elif kind != "BOOKMARK":
+                        self._saw(pod_of(raw))
+                continue
+            except Refused as refused:  # the version is too old, or we may not
+                version = ""
+                self._may_not = "" if refused.status == 410 else str(refused)
+            except Away:
+                pass
+            except Exception:
+                _logger.exception("pods are listed anew")
+                version = ""
+            failures += 1
+            await asyncio.sleep(min(0.2 * 2**failures, 5.0))
+
+    async def _list(self) -> str:
+        before = set(self._pods)
+        found, version = await self._api.pods(self._selector)
+        pods = sorted((pod_of(raw) for raw in found), key=lambda pod: (pod.created, pod.name))
+        there = {pod.name for pod in pods}
+        for name in (before | self._ending) - there:
+            self._gone(name, None)
+        for pod in pods:
+            self._saw(pod)
+        self._may_not = ""
+        self._listed.set()
+        return version
+
+    def _saw(self, pod: Pod) -> None:
+        self._asked.pop(pod.name, None)
+        if pod.tier not in self._tiers and pod.name not in self._ending:
+            self._end(pod.name)  # an earlier pool had such a tier
+        if pod.phase in ("leaving", "ended") and pod.reason and pod.name not in self._ending:
+            self._note(pod.name, pod.reason, not pod.is_failure)
+        if pod.phase == "ended":
+            self._pods.pop(pod.name, None)
+            if pod.name not in self._ending:
+                self._count(pod)
+                self._end(pod.name)
+        elif pod.name not in self._ending:
+            before = self._pods.get(pod.name)
+            self._pods[pod.name] = pod
+            if before is not None and before.phase == pod.phase and before.reason == pod.reason:
+                return
+        self.news.set()
+
+    def _gone(self, name: str, pod: Pod | None) -> None:
+        known = self._pods.pop(name, None)
+        if known is not None and name not in self._departures:
+            told = pod if pod is not None and pod.reason else known
+            self._note(name, told.reason or "its pod was deleted", not told.is_failure)
+        self._ending.discard(name)
+        self._warned.pop(name, None)
+        if not self._ending:
+            self._all_gone.set()
+        self.news.set()
+
+    def _note(self, name: str, reason: str, is_taken: bool) -> None:
+        self._departures[name] = Departure(reason, is_taken)
+        if len(self._departures) > _KEPT_DEPARTURES:
+            del self._departures[next(iter(self._departures))]
+
+    def _count(self, pod: Pod) -> None:
+        """A worker has ended by itself: where that was soon and a failure, the next may fare no better."""
+        if (known := self._tiers.get(pod.tier)) is None:
+            return
+        if pod.is_failure and pod.ran_seconds < self._settings[pod.tier].startup:
+            known.failure = pod
+            self._back_off(known)
+        elif pod.ran_seconds > self._settings[pod.tier].startup:
+            known.failure, known.failures = None, 0
+
+    def _back_off(self, known: _TierState) -> None:
+        if monotonic() >= known.not_before:  # of several asked for together the first to fail counts
+            known.failures += 1
+            known.not_before = monotonic() + min(2.0**known.failures, _LONGEST_BACKOFF_SECONDS)
+
+    async def _make_and_end(self) -> None:
+        while True:
+            name = await self._queue.get()
+            try:
+                if name in self._making:
+                    pass  # it comes again when it is known whether it was made
+                elif name in self._ending:
+                    if not await self._api.delete_pod(name, _GRACE_SECONDS):
+                        self._gone(name, None)
+                elif name in self._asked:
+                    await self._make(name, self._asked[name])
+            except (Refused, Away):  # of an end; a pod that is not made is asked for again
+                asyncio.get_running_loop().call_later(_LOOK_SECONDS, self._queue.put_nowait, name)
+            except Exception:
+                _logger.exception("pod %s", name)
+
+    async def _make(self, name: str, tier: str) -> None:
+        known = self._tiers[tier]
+        self._making.add(name)
+        manifest = worker_pod(name, tier, known.group, self._scheduler, self._api.namespace)
+        try:
+            pod = pod_of(await self._api.create_pod(manifest))
+        except Refused as refused:
+            for each in [each for each, its in self._asked.items() if its == tier]:
+                del self._asked[each]
+            self._refuse(tier, _why_refused(refused))
+        except Away:
+            self._asked.pop(name, None)  # if it was made all the same, the watch tells
+        else:
+            known.refusal = ""
+            if known.failure is None:
+                known.failures = 0
+            if self._asked.pop(name, None) is not None:
+                self._pods.setdefault(name, pod)
+        finally:
+            self._making.discard(name)
+            if name in self._ending:  # it was stopped meanwhile
+                self._queue.put_nowait(name)
+
+    def _refuse(self, tier: str, why: str) -> None:
+        self._tiers[tier].refusal = why
+        self._back_off(self._tiers[tier])
+        self.news.set()
+
+    def _end(self, name: str) -> None:
+        self._ending.add(name)
+        self._queue.put_nowait(name)
+
+    async def _look(self) -> None:
+        """Tell the worker groups how many there are, and ask about pods that take long."""
+        while True:
+            await asyncio.sleep(_LOOK_SECONDS)
+            self._replace_stuck()
+            for step in (self._ask_about_slow_pods, self._tell):
+                try:
+                    await step()
+                except (Refused, Away) as error:  # nothing of it is needed to go on
+                    _logger.debug("%s: %s", step.__name__, error)
+                except Exception:
+                    _logger.exception("worker groups and events")
+
+    async def _tell(self) -> None:
+        """Have ``kubectl get daskclusters,daskworkergroups`` show the workers that there are.
+
+        The operator makes workers of its own where it sees that replicas have changed. So what it compares
+        them with is changed with them, in the same patch: for the operator this is handled already.
+        """
+        there = await self.state()
+        changed = {tier: len(names) for tier, names in there.items() if tier in self._tiers}
+        changed = {tier: n for tier, n in changed.items() if n != self._tiers[tier].told}
+        if not changed:
+            return
+        for tier, count in changed.items():
+            with suppress(Refused):  # a group that is not there is told of when a worker is wanted
+                if await self._set_replicas("daskworkergroups", f"{self._cluster}-{tier}", count):
+                    self._tiers[tier].told = count
+        total = sum(len(names) for names in there.values())
+        await self._set_replicas("daskclusters", self._cluster, total)
+
+    async def _set_replicas(self, plural: str, name: str, count: int) -> bool:
+        found = await self._api.dask_object(plural, name)
+        handled = found["metadata"].get("annotations", {}).get(_HANDLED)
+        if handled is None:  # the operator has not seen it yet: the next look is soon enough
+            return False
+        essence = json.loads(handled)
+        essence["spec"]["worker"]["replicas"] = count
+        patch = {
+            "metadata": {
+                "resourceVersion": found["metadata"]["resourceVersion"],
+                "annotations": {_HANDLED: json.dumps(essence, separators=(",", ":"))},
+            },
+            "spec": {"worker": {"replicas": count}},
+        }
+        await self._api.patch_dask_object(plural, name, patch)
+        return True
+
+    def _replace_stuck(self) -> None:
+        """What keeps a pod from starting may have been mended in the group: make another as it says now."""
+        for pod in list(self._pods.values()):
+            if pod.is_stuck and _age(pod) > max(self._settings[pod.tier].startup, _STUCK_SECONDS):
+                self._tiers[pod.tier].failure = pod
+                self._back_off(self._tiers[pod.tier])
+                del self._pods[pod.name]
+                self._end(pod.name)
+
+    async def _ask_about_slow_pods(self) -> None:
+        for tier in self._tiers:
+            slow = self._oldest(tier, "starting")
+            if slow is None or _age(slow) < self._settings[tier].startup or slow.name in self._warned:
+                continue
+            if warnings := await self._api.warnings(slow.name):
+                self._warned[slow.name] = " ".join(warnings[-1].split()).rstrip(".")
+                self.news.set()
+
+    # In words.
+
+    def _trouble(self, tier: str) -> str:
+        known, startup = self._tiers[tier], self._settings[tier].startup
+        if self._may_not:
+            return f"the pool's service account may not list pods: {self._may_not}"
+        if (silent := self._api.away_seconds) > _SILENT_SECONDS:
+            return f"the Kubernetes API does not answer for {_span(silent)}: {self._api.away}"
+        if known.refusal:
+            return known.refusal
+        pods = [pod for pod in self._pods.values() if pod.tier == tier]
+        for pod in pods:
+            if pod.is_stuck:
+                return pod.reason
+        if (failed := known.failure) is not None:
+            runs = (pod for pod in pods if pod.phase == "running" and pod.created > failed.created)
+            if not any(_age(pod) > 2 * failed.ran_seconds + 1 for pod in runs):
+                return failed.reason if failed.is_stuck else f"workers end as they start: {failed.reason}"
+        waiting = self._oldest(tier, "unscheduled")
+        if waiting is not None and (age := _age(waiting)) > startup:
+            return f"the cluster is full for {_span(age)}: {waiting.reason}"
+        slow = self._oldest(tier, "starting")
+        if slow is not None and slow.name in self._warned:
+            return f"pods do not start for {_span(_age(slow))}: {self._warned[slow.name]}"
+        return ""
+
+    def _oldest(self, tier: str, phase: str) -> Pod | None:
+        return next((pod for pod in self._pods.values() if pod.tier == tier and pod.phase == phase), None)
+
+
+def _why_refused(refused: Refused) -> str:
+    message = str(refused)
+    if "exceeded quota" in message:
+        return f"the namespace's quota is used up: {message.partition('exceeded quota: ')[2]}"
+    if refused.status == 403:
+        return f"the pool's service account may not make pods: {message}"
+    return f"Kubernetes does not accept the tier's pods: {message}"
+
+
+def _age(pod: Pod) -> float:
+    return (datetime.now(UTC) - pod.created).total_seconds()
+
+
+def _span(seconds: float) -> str:
+    return f"{seconds / 60:.0f} min" if seconds >= 90 else f"{seconds:.0f} s"

@@ -31,6 +31,7 @@ __all__ = [
     "Tier",
     "Warm",
     "config_elsewhere",
+    "dask_settings",
     "load_config",
 ]
 
@@ -291,6 +292,14 @@ def load_config(overrides: Mapping[str, Any] | None = None) -> PoolConfig:
     if not isinstance(section, dict):
         raise InvalidRequest("is no section of settings", where="mediadask", do=f"it is {section!r}")
     return _read(dask.config.merge(section, dict(overrides or {})))
+
+
+def dask_settings() -> dict[str, Any]:
+    """What the defaults say to Dask itself."""
+    settings: dict[str, Any] = copy.deepcopy(
+        {key: value for key, value in _defaults.items() if key != "mediadask"}
+    )
+    return settings
 
 
 def config_elsewhere(section: Mapping[str, Any]) -> PoolConfig:

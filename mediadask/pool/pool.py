@@ -201,9 +201,15 @@ class Pool:
             if reached is None:
                 raise
             reached.close()
-            if isinstance(error, InvalidRequest):  # its address here means nothing to anybody
-                raise InvalidRequest(error.what, where=reached.place, do=error.do) from None
-            raise
+            if not isinstance(error, InvalidRequest):
+                raise
+            if trouble := reached.trouble():
+                do = "`mediadask pool up` with its spec makes it whole"
+                raise InvalidRequest(
+                    f"its scheduler does not run: {trouble}", where=reached.place, do=do
+                ) from None
+            # Its address here means nothing to anybody.
+            raise InvalidRequest(error.what, where=reached.place, do=error.do) from None
 
     @property
     def address(self) -> str:

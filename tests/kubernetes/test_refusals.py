@@ -255,3 +255,19 @@ def test_a_pool_without_its_certificates(namespace: str) -> None:
         InvalidRequest, match="the Secret studio-tls, are not there; `mediadask pool up` makes"
     ):
         md.Pool.connect(f"kubernetes:{namespace}/studio")
+
+
+def test_a_pool_whose_scheduler_does_not_run_says_why_and_up_mends_it(namespace: str) -> None:
+    spec = read_spec(small_spec(namespace))
+    up(spec)
+    kubectl("-n", namespace, "scale", "deployment", "studio-scheduler", "--replicas=0")
+    kubectl(
+        "-n", namespace, "wait", "--for=delete", "pod", "-l", "dask.org/component=scheduler", "--timeout=60s"
+    )
+    with pytest.raises(
+        InvalidRequest, match="its scheduler does not run: somebody has scaled its Deployment to 0"
+    ):
+        md.Pool.connect(f"kubernetes:{namespace}/studio")
+    assert up(spec).was == "changed"
+    with md.Pool.connect(f"kubernetes:{namespace}/studio") as pool:
+        assert pool.status()["name"] == "studio"

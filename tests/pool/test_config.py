@@ -55,7 +55,8 @@ def test_a_budget_from_the_environment_is_of_its_show_in_upper_case():
 
 
 def test_dask_watches_itself_less_closely_unless_told_to():
-    asks = "import dask.config, mediadask.pool.pool; print(dask.config.get('distributed.worker.profile.interval'))"
+    setting = "distributed.worker.profile.interval"
+    asks = f"import dask.config, mediadask.pool.pool; print(dask.config.get('{setting}'))"
     for said, found in (({}, "100ms"), ({"DASK_DISTRIBUTED__WORKER__PROFILE__INTERVAL": "7ms"}, "7ms")):
         done = subprocess.run(
             [sys.executable, "-c", asks], env=said, capture_output=True, text=True, check=True
@@ -98,6 +99,12 @@ def test_dask_config_adds_tiers_classes_and_budgets():
             "mediadask.budgets.S.amount: input should be greater than or equal to 0; it is -1",
         ),
         ({"tiers": {"x": {"kind": "rented"}}}, "mediadask.tiers.x.kind: input should be 'reserved', "),
+        ({"tiers": {"local": {"warm": "four"}}}, "warm: 'four' is not of the form `4 for 10min`"),
+        ({"tiers": {"local": {"warm": "4 for ever"}}}, "warm: 'ever' is not a duration such as 90s"),
+        (
+            {"tiers": {"x": {"kind": "joins", "price-per-hour": 1, "minimum": 1}}},
+            "mediadask.tiers.x: nobody keeps workers that join by themselves: leave out minimum and warm",
+        ),
         ({"tiers": {"local": {"minimum": 4, "maximum": 2}}}, "minimum 4 is above maximum 2"),
         ({"default-class": "urgnt"}, "default-class 'urgnt' is not one of"),
         ({"classes": {"rush": {"order": 0, "target-turnaround": 60}}}, "two classes have the same order"),

@@ -344,3 +344,86 @@ def test_work_that_comes_and_goes_faster_than_the_grace_starts_workers_once(peri
         for _ in range(max(1, period // 5)):
             day.step(5)
     assert day.started <= day.peak + 2
+
+
+# Spot, workers that join by themselves, tiers that do not come, warm workers.
+
+
+def mixed(**overrides) -> PoolConfig:
+    """Reserved, spot and on-demand tiers and workers on the premises, one thread each."""
+    tiers = {
+        "local": None,
+        "onprem": {"kind": "joins", "price-per-hour": 0.05},
+        "rack": {"kind": "reserved", "price-per-hour": 0.2, "maximum": 2},
+        "spot": {"kind": "spot", "price-per-hour": 0.1, "maximum": 50, "startup": 60},
+        "cloud": {"kind": "on-demand", "price-per-hour": 0.4, "maximum": 50, "startup": 60},
+    }
+    return load_config({"tiers": tiers, **overrides})
+
+
+def joined(count: int) -> tuple[WorkerSnapshot, ...]:
+    return tuple(WorkerSnapshot(f"onprem-{number}", "onprem", 1) for number in range(count))
+
+
+def test_the_cheapest_tiers_come_first_and_workers_that_joined_count():
+    work = job(100, 60)
+    needed = first_target(only("on-demand"), work).total
+    target = first_target(mixed(), work, workers=joined(3)).workers
+    assert target == {"onprem": 3, "rack": 2, "spot": needed - 5, "cloud": 0}
+
+
+def test_workers_that_join_by_themselves_are_never_asked_for_nor_stopped():
+    idle = tuple(WorkerSnapshot(f"onprem-{number}", "onprem", 1, idle_seconds=HOUR) for number in range(3))
+    target = first_target(mixed(), workers=idle)
+    assert (target.workers["onprem"], target.stop) == (3, ())
+
+
+def test_spot_is_never_the_only_place_of_work_whose_deadline_is_near():
+    far = first_target(mixed(), job(20, 60, deadline_seconds=600)).workers
+    assert (far["spot"] > 0, far["cloud"]) == (True, 0)
+    near = first_target(mixed(), job(20, 60, deadline_seconds=170)).workers
+    assert near["spot"] == 0
+    assert near["rack"] + near["cloud"] >= 20
+
+
+def test_other_work_beside_what_is_near_may_go_to_spot():
+    near, other = job(5, 60, deadline_seconds=170), job(200, 60)
+    target = first_target(mixed(), near, other).workers
+    assert target["rack"] + target["cloud"] == 5
+    assert target["spot"] > 0
+
+
+def test_where_nothing_else_has_room_spot_is_better_than_nothing():
+    assert first_target(only("spot"), job(20, 60, deadline_seconds=170)).workers == {"it": 20}
+
+
+def test_a_tier_whose_workers_do_not_come_is_passed_over_but_asked_for_one():
+    state = {"spot": TierState(("spot-1", "spot-2"), trouble="the cluster is full")}
+    work = job(100, 60)
+    needed = first_target(only("on-demand"), work).total
+    target = first_target(mixed(), work, tiers=state)
+    assert target.workers == {"onprem": 0, "rack": 2, "spot": 1, "cloud": needed - 3}
+    assert target.stop == ("spot-2",)
+
+
+def test_where_no_tier_comes_all_that_is_needed_stays_asked_for():
+    full = TierState(trouble="the cluster is full")
+    target = first_target(only("on-demand"), job(100, 60), tiers={"it": full})
+    assert target.total == first_target(only("on-demand"), job(100, 60)).total
+
+
+def test_of_a_burst_some_stay_warm_for_a_while():
+    tier = {"kind": "on-demand", "price-per-hour": 1, "startup": 1, "warm": "4 for 10min"}
+    policy = ScalingPolicy(load_config({"tiers": {"local": None, "it": tier}, "grace": 60}))
+    assert policy.decide(Snapshot(0.0, (job(1000, 60),))).total > 4
+    assert policy.decide(Snapshot(59.0)).total > 4
+    assert policy.decide(Snapshot(61.0)).total == 4
+    assert policy.decide(Snapshot(599.0)).total == 4
+    assert policy.decide(Snapshot(601.0)).total == 0
+
+
+def test_a_small_burst_keeps_no_more_warm_than_it_had():
+    tier = {"kind": "on-demand", "price-per-hour": 1, "startup": 1, "warm": "4 for 10min"}
+    policy = ScalingPolicy(load_config({"tiers": {"local": None, "it": tier}, "grace": 60}))
+    assert policy.decide(Snapshot(0.0, (job(1, 60),))).total == 1
+    assert policy.decide(Snapshot(300.0)).total == 1

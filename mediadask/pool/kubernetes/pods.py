@@ -8,6 +8,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import dask.config
+
+from mediadask.pool.config import dask_settings
 from mediadask.pool.kubernetes.names import PAGES_PORT, PORT, scheduler_of
 from mediadask.pool.kubernetes.plain import plain_yaml
 
@@ -33,9 +36,7 @@ _WORKER_ENVIRONMENT = {  # what a nanny would set; a worker's pod is its nanny
     "OMP_NUM_THREADS": "1",
     "MKL_NUM_THREADS": "1",
     "OPENBLAS_NUM_THREADS": "1",
-    "MALLOC_TRIM_THRESHOLD_": "268435456",
-    "MALLOC_MMAP_THRESHOLD_": "67108864",
-}
+} | {name: str(value) for name, value in dask_settings()["distributed"]["nanny"]["pre-spawn-environ"].items()}
 
 
 def address_of(spec: Spec) -> str:
@@ -58,17 +59,12 @@ def worker_settings(spec: Spec) -> str:
 
 def _file(settings: Mapping[str, Any]) -> str:
     files = {"cert": f"{_TLS}/tls.crt", "key": f"{_TLS}/tls.key"}
-    tls = {
-        "ca-file": f"{_TLS}/ca.crt",
-        "min-version": 1.3,
-        "scheduler": files,
-        "worker": files,
-        "client": files,
-    }
-    distributed = dict(settings.get("distributed") or {})
-    distributed["comm"] = {**(distributed.get("comm") or {}), "require-encryption": True, "tls": tls}
-    logging = {"distributed": "info", "mediadask": "info", **(settings.get("logging") or {})}
-    return plain_yaml({**settings, "distributed": distributed, "logging": logging})
+    roles = dict.fromkeys(("scheduler", "worker", "client"), files)
+    tls = {"ca-file": f"{_TLS}/ca.crt", "min-version": 1.3, **roles}
+    ours = {"distributed": {"comm": {"require-encryption": True, "tls": tls}}}
+    logging = {"logging": {"distributed": "info", "mediadask": "info"}}
+    # A process in a pod has read its settings before it imports ours.
+    return plain_yaml(dask.config.merge(dask_settings(), logging, dict(settings), ours))
 
 
 def scheduler_pod(spec: Spec) -> Object:

@@ -7,9 +7,10 @@ import threading
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from mediadask.errors import InvalidRequest
+from mediadask.errors import InvalidRequest, OutputFailed
 from mediadask.pool.kubernetes.api import Refused, connect, run
 from mediadask.pool.kubernetes.names import PAGES_PORT, PORT, labels, scheduler_of, selector
+from mediadask.pool.kubernetes.readiness import is_ready, why_not_ready
 from mediadask.pool.kubernetes.secrets import security_in
 
 if TYPE_CHECKING:
@@ -90,6 +91,19 @@ async def _labeled(api: Api, kind: str, name: str, namespace: str) -> list[Objec
         if namespace or refused.status != 403:
             raise
         return await api.find(kind, api.namespace, ours)
+
+
+async def _trouble(place: Place) -> str:
+    async with connect() as api:
+        deployment = await api.get("Deployment", scheduler_of(place.name), place.namespace)
+        if deployment is None:
+            return "its Deployment is not there"
+        if is_ready(deployment):
+            return ""
+        try:
+            return await why_not_ready(api, deployment)
+        except OutputFailed as error:
+            return error.what
 
 
 class Forward:
@@ -177,6 +191,10 @@ class Reached:
         """Of its pages, as seen from here."""
         self._pages = self._pages or Forward(self.place, PAGES_PORT)
         return f"http://127.0.0.1:{self._pages.port}/mediadask"
+
+    def trouble(self) -> str:
+        """Why its scheduler does not run; empty where it does."""
+        return run(_trouble(self.place))
 
     def renew(self) -> None:
         """Use the certificates of now."""

@@ -6,7 +6,7 @@ import asyncio
 from contextlib import suppress
 from dataclasses import dataclass
 from time import monotonic
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from mediadask.errors import InvalidRequest, OutputFailed
 from mediadask.pool.kubernetes.api import Refused, connect, run
@@ -21,6 +21,7 @@ from mediadask.pool.kubernetes.names import (
     scheduler_of,
     selector,
 )
+from mediadask.pool.kubernetes.readiness import is_ready, scheduler_pods, why_not_ready
 from mediadask.pool.kubernetes.secrets import new_key, new_tls
 
 if TYPE_CHECKING:
@@ -39,9 +40,6 @@ _READY_SECONDS = 300.0
 _GONE_SECONDS = 60.0
 _FINALIZER_SECONDS = 15.0
 _GRACE_SECONDS = 3
-
-_HOPELESS = {"ErrImageNeverPull", "ImagePullBackOff", "InvalidImageName", "CreateContainerConfigError"}
-_FAILED = {"CrashLoopBackOff", "RunContainerError", "CreateContainerError"}
 
 _OURS = (
     "DaskWorkerGroup",
@@ -135,7 +133,7 @@ async def _up(api: Api, spec: Spec, *, rotate: bool) -> Up:
             made = await api.apply(await _with_replicas(api, it))
             cluster = made if it["kind"] == "DaskCluster" else cluster
         await _give_to(api, cluster)
-        gone = await _scheduler_pods(api, spec) if rotate else []
+        gone = await scheduler_pods(api, spec.name, spec.namespace) if rotate else []
         changed = await _renew(api, cluster, rotate=rotate)
         await _until_ready(api, spec, {pod["metadata"]["uid"] for pod in gone})
     except BaseException:
@@ -204,6 +202,7 @@ async def _renew(api: Api, cluster: Object, *, rotate: bool) -> bool:
         return True
     annotations = deployment["spec"]["template"]["metadata"].get("annotations", {})
     is_other = annotations.get(DIGEST) != wanted["metadata"]["annotations"][DIGEST]
+    is_other = is_other or deployment["spec"]["replicas"] != 1
     if is_other:
         # Never two of them at a time, which a rolling update would have.
         await api.patch(
@@ -211,6 +210,7 @@ async def _renew(api: Api, cluster: Object, *, rotate: bool) -> bool:
             scheduler_of(name),
             namespace,
             [
+                {"op": "replace", "path": "/spec/replicas", "value": 1},
                 {"op": "replace", "path": "/spec/strategy", "value": {"type": "Recreate"}},
                 {
                     "op": "add",
@@ -232,11 +232,6 @@ async def _renew(api: Api, cluster: Object, *, rotate: bool) -> bool:
     return is_other or rotate
 
 
-async def _scheduler_pods(api: Api, spec: Spec) -> list[Object]:
-    pods = await api.find("Pod", spec.namespace, selector({CLUSTER: spec.name, COMPONENT: "scheduler"}))
-    return [pod for pod in pods if "deletionTimestamp" not in pod["metadata"]]
-
-
 async def _until_ready(api: Api, spec: Spec, gone: Collection[str] = ()) -> None:
     """Wait for a scheduler that is none of the pods with these uids."""
     began, why = monotonic(), ""
@@ -249,59 +244,14 @@ async def _until_ready(api: Api, spec: Spec, gone: Collection[str] = ()) -> None
                     where=spec.name,
                     do="see whether it runs, and whether it looks at this namespace",
                 )
-        elif _is_ready(deployment):
-            pods = await _scheduler_pods(api, spec)
+        elif is_ready(deployment):
+            pods = await scheduler_pods(api, spec.name, spec.namespace)
             if pods and not any(pod["metadata"]["uid"] in gone for pod in pods):
                 return
         else:
-            why = await _why_not(api, spec, deployment)
+            why = await why_not_ready(api, deployment)
         await asyncio.sleep(_LOOK_SECONDS)
     raise OutputFailed(f"the scheduler is not ready after {_READY_SECONDS:.0f} s ({why})", where=spec.name)
-
-
-def _is_ready(deployment: Object) -> bool:
-    status = deployment.get("status", {})
-    is_seen = status.get("observedGeneration", 0) >= deployment["metadata"]["generation"]
-    counts = (status.get(count, 0) for count in ("replicas", "updatedReplicas", "readyReplicas"))
-    return is_seen and all(count == 1 for count in counts)
-
-
-async def _why_not(api: Api, spec: Spec, deployment: Object) -> str:
-    """Why the scheduler's pod is not ready yet.
-
-    Raises
-    ------
-    OutputFailed
-        It will never be.
-    """
-    for each in deployment.get("status", {}).get("conditions", ()):
-        if each["type"] == "ReplicaFailure":
-            raise OutputFailed(f"its scheduler cannot start: {each['message']}", where=spec.name)
-    why = ""
-    for pod in await _scheduler_pods(api, spec):
-        status = pod["status"]
-        for each in status.get("conditions", ()):
-            if each["type"] == "PodScheduled" and each["status"] == "False":
-                why = each.get("message", "no node for it")
-        for each in status.get("containerStatuses", ()):
-            waiting: dict[str, Any] = each["state"].get("waiting") or {}
-            reason = waiting.get("reason", "")
-            why = waiting.get("message") or reason or why
-            if reason in _HOPELESS:
-                raise OutputFailed(f"its scheduler cannot start: {reason}: {why}", where=spec.name)
-            if reason in _FAILED or each["restartCount"] > 0:
-                said = await api.log(pod["metadata"]["name"], spec.namespace, previous=True)
-                raise OutputFailed(
-                    f"its scheduler ends as it starts: {_last_words(said) or why}", where=spec.name
-                )
-    return why or "its pod is starting"
-
-
-def _last_words(log: str) -> str:
-    """The line of a log that says what went wrong: the last error, else what a program printed as it died."""
-    lines = [line for line in log.splitlines() if line.strip() and " - INFO - " not in line]
-    errors = [line.partition(" - ERROR - ")[2] for line in lines if " - ERROR - " in line]
-    return errors[-1] if errors else lines[-1] if lines else ""
 
 
 async def _down(name: str, namespace: str) -> list[str]:

@@ -150,10 +150,12 @@ class ScalingPolicy:
     def decide(self, snapshot: Snapshot) -> Target:
         """The target for this moment. Call it with snapshots in the order of their time."""
         work = self._within_budget(snapshot)
-        needed, because = self._threads_needed(work, delay_seconds=0)
+        delay_seconds = 0.0
+        needed, because = self._threads_needed(work, delay_seconds)
         if needed > self._threads_coming(snapshot):
-            needed, because = self._threads_needed(work, delay_seconds=self._startup(snapshot))
-        lasting, _ = self._threads_needed(self._near(work, snapshot), delay_seconds=0)
+            delay_seconds = self._startup(snapshot)
+            needed, because = self._threads_needed(work, delay_seconds)
+        lasting, _ = self._threads_needed(self._near(work, snapshot), delay_seconds)
         raw = self._fill(needed, lasting, work, snapshot)
         target = {name: self._steady(name, count, snapshot) for name, count in raw.items()}
         return Target(target, tuple(self._to_stop(target, snapshot)), because)

@@ -171,8 +171,8 @@ class _Pass:
         return open_decoder(self._clip.header, threads=threads, reorder=reorder, lenient=lenient), False
 
     def _lends(self, threads: int) -> bool:
-        # HEVC's never: of a damaged picture it leaves parts as the buffer was, unnoticed. A new decoder's buffers
-        # are empty; in one that was in use they hold earlier pictures, whichever were asked for before.
+        # HEVC's never: of a damaged picture it leaves parts as the buffer was, unnoticed. A new one's buffers
+        # are empty; those of one that was in use hold earlier pictures, whichever were asked for before.
         codec = self._clip.header.codec
         again = codec == "h264" or (self._clip.index.intra_only and codec != "hevc")
         return self._strict and threads == 1 and again

@@ -34,6 +34,7 @@ class Fed:
 
     units: int
     seconds: float
+    cancel_seconds: float
 
 
 def nothing(number: int) -> int:
@@ -58,9 +59,10 @@ def feed(units: int, seconds: float) -> Fed:
         while time.monotonic() - submitted < seconds and job.turnaround is None:
             grown = max(grown, this.memory_info().rss - idle)
             time.sleep(0.5)
-        progress = job.progress
+        progress, told = job.progress, time.monotonic()
         job.cancel()
-    return Fed(submitted - begin, grown, progress.units_done, progress.seconds)
+        cancelled = time.monotonic() - told
+    return Fed(submitted - begin, grown, progress.units_done, progress.seconds, cancelled)
 
 
 def urgent_starts(units: int, times: int) -> list[float]:
@@ -100,6 +102,7 @@ def rows(quick: bool, rounds: int) -> Iterator[Row]:
         at_most(200),
         note=f"client in the same process; {max(each.units for each in fed)} units done",
     )
+    yield Row("backlog", case, "cancel s", max(each.cancel_seconds for each in fed), at_most(0.5))
     yield Row(
         "backlog",
         case,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import subprocess
 import sys
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Protocol
@@ -39,8 +40,26 @@ settings.register_profile("any machine", deadline=None)  # no test asserts on wa
 settings.load_profile("any machine")
 
 
+LONGEST = ("tests/chaos/", "tests/pool/simulation/", "tests/pool/test_", "tests/pipelines/")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Those that take longest go first, so that no process is left with one while the others have ended."""
+    items.sort(key=lambda item: not item.nodeid.startswith(LONGEST))
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_auto_num_workers() -> int:
+    """One more than there are cores: every other test waits for processes of its own."""
+    return (os.cpu_count() or 1) + 1
+
+
 class MakeClip(Protocol):
     def __call__(self, name: str, **how: Any) -> Path: ...
+
+
+class Command(Protocol):
+    def __call__(self, *words: object) -> subprocess.CompletedProcess[str]: ...
 
 
 @pytest.fixture(autouse=True, scope="session")
@@ -97,6 +116,23 @@ def make_clip(tmp_path_factory: pytest.TempPathFactory) -> MakeClip:
         return path
 
     return make
+
+
+@pytest.fixture
+def mediadask(capfd: pytest.CaptureFixture[str]) -> Command:
+    """`mediadask("info", clip)` is what ``mediadask info clip`` does, without a second's start.
+
+    What the command's own processes write counts, too.
+    """
+    from mediadask.cli.main import run
+
+    def call(*words: object) -> subprocess.CompletedProcess[str]:
+        capfd.readouterr()
+        code = run([str(word) for word in words])
+        shown = capfd.readouterr()
+        return subprocess.CompletedProcess(words, code, shown.out, shown.err)
+
+    return call
 
 
 @pytest.fixture(scope="session")

@@ -256,7 +256,7 @@ async def test_client_generation(cluster: Cluster) -> None:
             seen.append(dask_api.client_generation(cluster.client))
 
     cluster.scheduler.add_plugin(Restarted(), name="restarted")
-    await cluster.client.restart(timeout=10, wait_for_workers=False)
+    await cluster.client.restart(timeout=60, wait_for_workers=False)
     assert seen == [before]
     await until(lambda: dask_api.client_generation(cluster.client) == before + 1)
 

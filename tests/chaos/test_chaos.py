@@ -37,6 +37,7 @@ def series(tmp_path_factory: pytest.TempPathFactory) -> Series:
     return Series(tmp_path_factory.mktemp("chaos"))
 
 
+@pytest.mark.usefixtures("spawned_workers")  # whose processes are known by their variables
 @pytest.mark.parametrize(("pool", "fault"), ROUNDS)
 def test_nothing_is_wrong_after(pool: str, fault: str, series: Series) -> None:
     if FAULTS[fault].tmpfs and os.getuid() != 0:

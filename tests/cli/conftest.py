@@ -11,12 +11,10 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import pytest
 
-from mediadask.cli.main import run as command_line
-
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from tests.conftest import MakeClip
+    from tests.conftest import Command, MakeClip
 
 COMMAND = str(Path(sys.executable).with_name("mediadask"))
 
@@ -50,19 +48,13 @@ def zone() -> Iterator[Zone]:
 
 
 @pytest.fixture
-def run(here: None, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> Run:
-    """`run("info", clip)` is what ``mediadask info clip`` does in an empty folder, without a second's start.
-
-    What the command's own processes write counts, too.
-    """
+def run(here: None, monkeypatch: pytest.MonkeyPatch, mediadask: Command) -> Run:
+    """`run("info", clip, TZ="UTC")` is what ``TZ=UTC mediadask info clip`` does in an empty folder."""
 
     def call(*words: object, **environment: str) -> subprocess.CompletedProcess[str]:
         for name, value in environment.items():
             monkeypatch.setenv(name, value)
-        capfd.readouterr()
-        code = command_line([str(word) for word in words])
-        shown = capfd.readouterr()
-        return subprocess.CompletedProcess(words, code, shown.out, shown.err)
+        return mediadask(*words)
 
     return call
 

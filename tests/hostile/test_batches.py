@@ -2,23 +2,17 @@
 
 from __future__ import annotations
 
-import subprocess
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.cli.conftest import COMMAND
 from tests.hostile.conftest import INPUTS
 
 if TYPE_CHECKING:
-    from tests.conftest import MakeClip
+    from tests.conftest import Command, MakeClip
 
 REFUSED = ("canvas.dpx", "others.mov", "scan_seek.mxf", "short_table.mp4", "type_not_utf8.exr")
-
-
-def mediadask(*words: object) -> subprocess.CompletedProcess[str]:
-    return subprocess.run([COMMAND, *map(str, words)], capture_output=True, text=True, check=False)
 
 
 @pytest.fixture
@@ -32,7 +26,7 @@ def batch(tmp_path: Path, make_clip: MakeClip) -> list[Path]:
     return [bad[0], bad[1], good[0], bad[2], bad[3], good[1], bad[4]]
 
 
-def test_info_tells_of_the_good_clips_and_of_each_bad_one(batch: list[Path]) -> None:
+def test_info_tells_of_the_good_clips_and_of_each_bad_one(mediadask: Command, batch: list[Path]) -> None:
     done = mediadask("info", *batch)
     assert done.returncode == 1
     assert done.stdout.count("good") == 2
@@ -41,12 +35,12 @@ def test_info_tells_of_the_good_clips_and_of_each_bad_one(batch: list[Path]) -> 
     assert all(any(line.split(":")[0].endswith(name) for line in lines) for name in REFUSED)
 
 
-def test_sheets_are_made_of_the_good_clips(batch: list[Path], tmp_path: Path) -> None:
+def test_sheets_are_made_of_the_good_clips(mediadask: Command, batch: list[Path], tmp_path: Path) -> None:
     done = mediadask("sheet", *batch, "--out", tmp_path / "out")
     assert done.returncode == 1
     assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["good1.jpg", "good2.jpg"]
     assert len(done.stderr.splitlines()) == len(REFUSED)
 
 
-def test_only_bad_input_is_bad_input(batch: list[Path]) -> None:
+def test_only_bad_input_is_bad_input(mediadask: Command, batch: list[Path]) -> None:
     assert mediadask("info", batch[0], batch[1]).returncode == 2

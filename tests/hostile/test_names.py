@@ -12,10 +12,9 @@ import pytest
 from mediadask.clips import Clip
 from mediadask.errors import MissingMedia
 from mediadask.text import escaped_json, json_text, printable
-from tests.hostile.test_batches import mediadask
 
 if TYPE_CHECKING:
-    from tests.conftest import MakeClip
+    from tests.conftest import Command, MakeClip
 
 NASTY = "esc\x1b[31m osc\x1b]0;title\x07 rtl\u202egnp bell\x07 c1\x9b31m nul"
 WRITTEN = r"esc\x1b[31m osc\x1b]0;title\x07 rtl\u202egnp bell\x07 c1\x9b31m nul"
@@ -30,7 +29,7 @@ def nasty(make_clip: MakeClip, tmp_path: Path) -> Path:
 
 
 @pytest.mark.parametrize("how", [[], ["--csv"], ["--json"]])
-def test_info_shows_nothing_that_a_terminal_obeys(how: list[str], nasty: Path) -> None:
+def test_info_shows_nothing_that_a_terminal_obeys(mediadask: Command, how: list[str], nasty: Path) -> None:
     for clips in ([nasty], [nasty, nasty.parent / "missing\x1b[0m.mov"]):
         done = mediadask("info", *how, *clips)
         assert all(char.isprintable() or char == "\n" for char in done.stdout + done.stderr)
@@ -46,7 +45,7 @@ def test_errors_and_notebooks_show_it_too(nasty: Path) -> None:
     assert error.where == str(nasty)
 
 
-def test_outputs_are_listed_written_out(nasty: Path, tmp_path: Path) -> None:
+def test_outputs_are_listed_written_out(mediadask: Command, nasty: Path, tmp_path: Path) -> None:
     done = mediadask("sheet", nasty, "--out", tmp_path / "out")
     assert done.returncode == 0
     assert WRITTEN in done.stdout

@@ -44,6 +44,9 @@ def one_waits(folder: Path, number: int) -> int:
 
 
 def nap(folder: Path, number: int) -> int:
+    """A short one, of which only the first hundred end before the test goes on."""
+    while number >= 100 and not (folder / "go").exists():
+        time.sleep(0.005)
     time.sleep(0.02)
     return note(folder, number)
 
@@ -74,20 +77,25 @@ def test_nobody_waits_behind_one_that_takes_longer_than_thought(pool: Pool, tmp_
 
 
 def test_urgent_work_passes_between_short_units_without_checkpoints(pool: Pool, tmp_path: Path) -> None:
-    (tmp_path / "front").mkdir()
     behind = pool.submit(md.delivery(partial(nap, tmp_path), range(400), name="naps"), priority="background")
     see_done(behind, 20)
-    work = md.delivery(partial(note, tmp_path / "front"), range(20), name="pull")
-    assert pool.submit(work, priority="urgent").result(WAIT).results == list(range(20))
-    assert behind.turnaround is None
+    front = pool.submit(
+        md.delivery(partial(note, tmp_path), range(1000, 1020), name="pull"), priority="urgent"
+    )
+    (tmp_path / "go").touch()
+    assert front.result(WAIT).results == list(range(1000, 1020))
     assert behind.result(WAIT).results == list(range(400))
-    assert sorted(ran(tmp_path)) == list(range(400))
+    order = ran(tmp_path)
+    assert sorted(order) == [*range(400), *range(1000, 1020)]
+    last = max(order.index(number) for number in range(1000, 1020))
+    assert max(order.index(number) for number in range(400)) > last, "it did not wait for all naps"
 
 
 def test_cancelling_stops_between_short_units(pool: Pool, tmp_path: Path) -> None:
     job = pool.submit(md.delivery(partial(nap, tmp_path), range(2000), name="cancelled naps"))
     see_done(job, 20)
     job.cancel()
+    (tmp_path / "go").touch()
     (tmp_path / "after").mkdir()
     after = md.delivery(partial(note, tmp_path / "after"), [0], name="after")
     assert pool.submit(after).result(WAIT).results == [0]

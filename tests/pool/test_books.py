@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 import urllib.request
+from functools import partial
 from typing import TYPE_CHECKING
 
 import pytest
@@ -30,6 +31,13 @@ def burn(seconds: float) -> float:
     return seconds
 
 
+def burn_until_exists(gate: Path, seconds: float) -> float:
+    burn(seconds)
+    while not gate.exists():
+        burn(0.01)
+    return seconds
+
+
 def fail(item: int) -> None:
     raise ValueError(f"no {item}")
 
@@ -43,12 +51,14 @@ def priced(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> str:
         yield str(tmp_path / "ledger.sqlite")
 
 
-def test_what_a_pool_did_is_in_its_ledger(priced: str) -> None:
+def test_what_a_pool_did_is_in_its_ledger(priced: str, tmp_path: Path) -> None:
     with Pool.local(workers=1) as pool:
-        background = pool.submit(md.delivery(burn, [1.5], name="chore"), show="BEHIND", priority="background")
+        chore = md.delivery(partial(burn_until_exists, tmp_path / "go"), [1.5], name="chore")
+        background = pool.submit(chore, show="BEHIND", priority="background")
         eventually(lambda: background.progress.units_running)
         urgent = pool.submit(md.delivery(burn, [0.1, 0.2], name="pull"), show="FRONT", priority="urgent")
         assert urgent.wait(60)
+        (tmp_path / "go").touch()
         assert background.wait(60)
         broken = pool.submit(md.delivery(fail, [1], name="broken"), show="FRONT")
         assert broken.wait(60)

@@ -56,7 +56,7 @@ def test_a_budget_from_the_environment_is_of_its_show_in_upper_case():
 
 def test_dask_watches_itself_less_closely_unless_told_to():
     setting = "distributed.worker.profile.interval"
-    asks = f"import dask.config, mediadask.pool.config; print(dask.config.get('{setting}'))"
+    asks = f"import dask.config, mediadask.pool.pool; print(dask.config.get('{setting}'))"
     for said, found in (({}, "100ms"), ({"DASK_DISTRIBUTED__WORKER__PROFILE__INTERVAL": "7ms"}, "7ms")):
         done = subprocess.run(
             [sys.executable, "-c", asks], env=said, capture_output=True, text=True, check=True

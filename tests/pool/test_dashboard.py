@@ -147,6 +147,23 @@ def test_of_two_pools_in_a_process_the_latest_is_told(tmp_path: Path) -> None:
     asyncio.run(run())
 
 
+@pytest.mark.parametrize(("share", "is_read"), [(1e9, True), (1e-9, False)])
+def test_a_ledger_is_read_again_when_that_takes_a_small_share_of_the_time(
+    share: float, is_read: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("mediadask.pool.view.pool_view._REFRESH_SECONDS", 0.0)
+    monkeypatch.setattr("mediadask.pool.view.pool_view._REFRESH_SHARE", share)
+
+    async def run() -> None:
+        async with opened(tmp_path) as (_, view, _):
+            before = asyncio.all_tasks()
+            view.refresh_soon()
+            assert bool(asyncio.all_tasks() - before) == is_read
+            await asyncio.gather(*(asyncio.all_tasks() - before))
+
+    asyncio.run(run())
+
+
 def test_dask_s_own_pages_lead_to_it(tmp_path: Path) -> None:
     async def run() -> None:
         async with opened(tmp_path) as (scheduler, _, _):

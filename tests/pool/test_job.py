@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import re
 import threading
@@ -16,7 +17,7 @@ import pytest
 
 import mediadask as md
 from mediadask.delivery import Delivery, Failure, Group, Unit
-from mediadask.errors import InvalidRequest, MediaError, UnreadableMedia
+from mediadask.errors import InvalidRequest, MediaError, OutputFailed, UnreadableMedia
 from mediadask.pool import Pool
 from mediadask.pool.worker.runner import UnitRunner
 from tests.pool.waiting import WAIT, eventually, see
@@ -144,6 +145,38 @@ def test_what_the_network_broke_is_tried_again_and_what_the_medium_broke_is_not(
     )
     assert failure.failure.error == "ConnectionError: the volume is away"
     assert len(ran(tmp_path)) == 3 + 4, "three retries are configured"
+
+
+ERRORS = {
+    "ours": OutputFailed("cannot be written: no space left on device", where="a.mov"),
+    "Python's": OSError(errno.ENOSPC, "No space left on device"),
+    "of the input": UnreadableMedia("is cut off", where="a.mov"),
+}
+
+
+def fails_with(folder: Path, error: str) -> None:
+    note(folder, 0)
+    raise ERRORS[error]
+
+
+@pytest.mark.parametrize(("error", "runs"), [("ours", 4), ("Python's", 4), ("of the input", 1)])
+def test_a_full_disk_is_tried_again_and_told_whoever_says_it(
+    error: str, runs: int, pool: Pool, tmp_path: Path
+) -> None:
+    report = pool.submit(md.delivery(partial(fails_with, tmp_path), [error], name="full")).result(WAIT)
+    assert len(ran(tmp_path)) == runs
+    assert str(ERRORS[error]) in report.failures[0].failure.error
+
+
+def a_lock(number: int) -> Any:
+    return threading.Lock() if number == 1 else number
+
+
+def test_a_result_that_cannot_be_sent_names_its_unit(pool: Pool) -> None:
+    report = pool.submit(md.delivery(a_lock, range(3), name="locks")).result(WAIT)
+    assert report.results == [0, 2]
+    (failed,) = report.failures
+    assert re.fullmatch(r"1: its result cannot be sent: .*lock.*; return plain data", failed.failure.error)
 
 
 def test_equal_units_of_two_clients_run_once_and_each_pays_half(pool: Pool, tmp_path: Path) -> None:

@@ -93,7 +93,8 @@ def hold(folder: Path, number: int) -> int:
     return number
 
 
-def short(number: int) -> int:
+def half_a_second(number: int) -> int:
+    time.sleep(0.5)
     return number
 
 
@@ -101,7 +102,7 @@ def test_a_real_displacement_is_drawn(tmp_path: Path) -> None:
     with Pool.local(workers=1) as pool:
         low = pool.submit(md.delivery(partial(hold, tmp_path), [0], name="low"), priority="background")
         eventually((tmp_path / "began 0").exists)
-        high = pool.submit(md.delivery(short, range(3), name="high"), show="B", priority="urgent")
+        high = pool.submit(md.delivery(half_a_second, range(3), name="high"), show="B", priority="urgent")
         assert high.result().results == [0, 1, 2]
         see(low, units_running=1)
         (tmp_path / "go").touch()
@@ -113,7 +114,7 @@ def test_a_real_displacement_is_drawn(tmp_path: Path) -> None:
     (aside,) = table[table["state"] == "paused"].itertuples()
     front = table[table["name"] == "high"]
     assert len(front) == 3
-    travels = timedelta(seconds=0.2)  # what is told of a moment is told a message later
+    travels = timedelta(seconds=1)  # what is told of a moment is told a message later
     assert aside.started <= front["started"].min() + travels
     assert front["ended"].max() <= aside.ended + travels
     running = table[table["state"] == "ran"]

@@ -13,40 +13,27 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 from sqlalchemy import select
 
 import mediadask as md
-from mediadask.cli.main import run as command_line
+from mediadask import footage
 from mediadask.errors import InvalidRequest, MediaError
 from mediadask.pool import Pool, standing
 from mediadask.pool.ledger import tables
+from tests.cli.conftest import COMMAND
 from tests.pool.waiting import WAIT, eventually
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-    from pathlib import Path
+    from collections.abc import Iterator
 
-    Run = Callable[..., subprocess.CompletedProcess[str]]
+    from tests.conftest import Command
 
+UP = ("pool", "up", "--dashboard-port", 0)
 up = partial(standing.up, dashboard_port=0)
-
-
-@pytest.fixture
-def mediadask(capfd: pytest.CaptureFixture[str]) -> Run:
-    """`mediadask("pool", "status")` is what the command does, without a second's start."""
-
-    def run(*words: str) -> subprocess.CompletedProcess[str]:
-        if words[:2] == ("pool", "up"):
-            words = (*words, "--dashboard-port", "0")
-        capfd.readouterr()
-        code = command_line([*words])
-        shown = capfd.readouterr()
-        return subprocess.CompletedProcess(words, code, shown.out, shown.err)
-
-    return run
 
 
 @pytest.fixture(autouse=True)
@@ -57,7 +44,8 @@ def _own_folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[No
     monkeypatch.delenv("MEDIADASK_POOL", raising=False)
     yield
     for lock in (tmp_path / "XDG_RUNTIME_DIR").rglob("*.json"):
-        os.kill(json.loads(lock.read_text())["pid"], signal.SIGTERM)
+        with suppress(ProcessLookupError):  # one that has crashed
+            os.kill(json.loads(lock.read_text())["pid"], signal.SIGTERM)
         standing.wait_until_gone(lock.stem)
 
 
@@ -77,16 +65,16 @@ def committed(folder: Path, number: int) -> str:
     return "made"
 
 
-def test_a_pool_stays_for_other_commands_until_it_is_told_to_go(mediadask: Run, tmp_path: Path) -> None:
+def test_a_pool_stays_for_other_commands_until_it_is_told_to_go(mediadask: Command, tmp_path: Path) -> None:
     nothing = mediadask("pool", "status")
     assert nothing.returncode == 2
     assert nothing.stderr == (
         "mediadask: local: no pool of this name is up; start it with `mediadask pool up`\n"
     )
-    up = mediadask("pool", "up", "--workers", "1", "--json")
+    up = mediadask(*UP, "--workers", "1", "--json")
     assert (up.returncode, up.stderr) == (0, "")
     told = json.loads(up.stdout)
-    again = mediadask("pool", "up")
+    again = mediadask(*UP)
     assert (again.returncode, again.stdout) == (2, "")
     assert "local: the pool is up already" in again.stderr
 
@@ -113,7 +101,7 @@ def test_a_pool_stays_for_other_commands_until_it_is_told_to_go(mediadask: Run, 
         Pool.connect("local")
 
 
-def test_a_pool_shows_itself_while_the_ledger_s_database_is_away(mediadask: Run) -> None:
+def test_a_pool_shows_itself_while_the_ledger_s_database_is_away(mediadask: Command) -> None:
     up(workers=1)
     with tables.open_database().begin() as connection:
         connection.exec_driver_sql("ALTER TABLE jobs RENAME TO away")
@@ -124,8 +112,41 @@ def test_a_pool_shows_itself_while_the_ledger_s_database_is_away(mediadask: Run)
     assert json.loads(status.stdout)["tiers"][0]["tier"] == "local"
 
 
+def test_a_pool_that_crashes_under_a_waiting_command_is_one_line_and_leaves_last_words(
+    mediadask: Command, tmp_path: Path
+) -> None:
+    there = up(workers=1)
+    footage.write_clip(tmp_path / "A001.mov", codec="prores_ks", pixel_format="yuv422p10le", frames=2)
+    with Pool.connect("local") as pool:
+        pool.submit(md.delivery(partial(committed, tmp_path), [2], name="holds the worker"))
+        words = ["proxy", str(tmp_path / "A001.mov"), "--out", str(tmp_path / "out"), "--pool", "local"]
+        command = subprocess.Popen([COMMAND, *words], stderr=subprocess.PIPE, text=True)
+        eventually(lambda: len(pool.jobs()) == 2 or command.poll() is not None)
+    os.kill(there.pid, signal.SIGSEGV)
+    _, said = command.communicate(timeout=WAIT)
+    assert command.returncode == 2
+    assert "Traceback" not in said
+    last = said.splitlines()[-1]
+    assert "the pool is gone" in last
+    assert "Fatal Python error: Segmentation fault" in Path(there.log).read_text()
+
+
+def test_of_a_thousand_open_jobs_the_first_are_shown_and_how_many_more(
+    mediadask: Command, tmp_path: Path
+) -> None:
+    up(workers=1)
+    with Pool.connect("local") as pool:
+        for number in range(2, 1002):
+            pool.submit(md.delivery(partial(committed, tmp_path), [number], name=f"job {number}"))
+        status, listed = mediadask("pool", "status"), mediadask("jobs")
+        pool.down(now=True)
+    assert "and 980 more that are open, less urgent; --json has them all" in status.stdout
+    assert (status.returncode, listed.returncode) == (0, 0)
+    assert max(len(shown.stdout.splitlines()) for shown in (status, listed)) < 80
+
+
 def test_work_of_a_class_that_the_settings_no_longer_have_is_shown_without_a_target(
-    mediadask: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    mediadask: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("MEDIADASK_LEDGER", str(tmp_path / "ledger.sqlite"))
     spec = tmp_path / "spec.yaml"
@@ -151,7 +172,7 @@ def test_work_of_a_class_that_the_settings_no_longer_have_is_shown_without_a_tar
 
 
 def test_killed_in_the_middle_of_a_job_it_goes_on_when_it_is_up_again(
-    mediadask: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    mediadask: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     url = str(tmp_path / "ledger.sqlite")
     monkeypatch.setenv("MEDIADASK_LEDGER", url)
@@ -236,7 +257,7 @@ def test_who_looks_for_a_pool_is_in_nobody_s_way(tmp_path: Path) -> None:
     looker.join()
 
 
-def test_told_to_go_at_once_its_jobs_wait_for_the_next(mediadask: Run, tmp_path: Path) -> None:
+def test_told_to_go_at_once_its_jobs_wait_for_the_next(mediadask: Command, tmp_path: Path) -> None:
     up(workers=1)
     with Pool.connect("local") as pool:
         job = pool.submit(md.delivery(partial(committed, tmp_path), [5], name="long"))
@@ -250,7 +271,7 @@ def test_told_to_go_at_once_its_jobs_wait_for_the_next(mediadask: Run, tmp_path:
     assert (tmp_path / "made").read_text().split() == ["5"]
 
 
-def test_what_is_wrong_with_a_spec_or_a_port_is_said_in_a_line(mediadask: Run, tmp_path: Path) -> None:
+def test_what_is_wrong_with_a_spec_or_a_port_is_said_in_a_line(mediadask: Command, tmp_path: Path) -> None:
     spec = tmp_path / "house.yaml"
     for text, said in (
         ("mediadask: {tiers: {local: {prise-per-hour: 1}}}", "did you mean price-per-hour?"),
@@ -266,27 +287,27 @@ def test_what_is_wrong_with_a_spec_or_a_port_is_said_in_a_line(mediadask: Run, t
         ("{", "is not YAML"),
     ):
         spec.write_text(text)
-        refused = mediadask("pool", "up", "--spec", str(spec))
+        refused = mediadask(*UP, "--spec", spec)
         assert (refused.returncode, refused.stdout) == (2, "")
         assert refused.stderr.count("\n") == 1
         assert said in refused.stderr
-    missing = mediadask("pool", "up", "--spec", str(tmp_path / "none.yaml"))
+    missing = mediadask(*UP, "--spec", tmp_path / "none.yaml")
     assert "none.yaml: cannot be read: No such file or directory" in missing.stderr
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
         port = taken.getsockname()[1]
-        refused = mediadask("pool", "up", "--port", str(port))
+        refused = mediadask(*UP, "--port", port)
         assert (refused.returncode, refused.stderr) == (
             2,
             f"mediadask: {port}: the port is taken; give --port another\n",
         )
 
 
-def test_the_name_in_a_spec_is_the_pool_s(mediadask: Run, tmp_path: Path) -> None:
+def test_the_name_in_a_spec_is_the_pool_s(mediadask: Command, tmp_path: Path) -> None:
     spec = tmp_path / "house.yaml"
     spec.write_text("mediadask: {name: house, tiers: {local: {maximum: 1, price-per-hour: 2}}}")
-    up = mediadask("pool", "up", "--spec", str(spec))
+    up = mediadask(*UP, "--spec", spec)
     assert (up.returncode, up.stderr) == (0, "")
     assert up.stdout.startswith("pool house is up at tls://127.0.0.1:")
     status = json.loads(mediadask("pool", "status", "--pool", "house", "--json").stdout)

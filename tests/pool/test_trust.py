@@ -12,8 +12,6 @@ import shutil
 import signal
 import socket
 import ssl
-import subprocess
-import sys
 import tempfile
 from collections import Counter
 from functools import partial
@@ -36,6 +34,8 @@ from tests.pool.waiting import WAIT
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+
+    from tests.conftest import Command
 
 up = partial(standing.up, dashboard_port=0)
 SECRET = "a-show-that-nobody-knows-of"
@@ -245,17 +245,21 @@ def test_a_runtime_folder_of_somebody_else_is_not_used(home: Path) -> None:
 class TestHost:
     """`mediadask pool up --host`."""
 
-    def refused(self, host: str, **settings: Any) -> str:
-        program = str(Path(sys.executable).with_name("mediadask"))
-        command = [program, "pool", "up", "--dashboard-port", "0", "--host", host]
-        environment = {**os.environ, **environment_of(settings)}
-        done = subprocess.run(command, capture_output=True, text=True, env=environment, check=False)
-        assert (done.returncode, done.stdout) == (2, "")
-        assert done.stderr.count("\n") == 1
-        return done.stderr
+    @pytest.fixture
+    def refused(self, mediadask: Command) -> Callable[..., str]:
+        def refused(host: str, **settings: Any) -> str:
+            with pytest.MonkeyPatch.context() as patch:
+                for name, value in environment_of(settings).items():
+                    patch.setenv(name, value)
+                done = mediadask("pool", "up", "--dashboard-port", 0, "--host", host)
+            assert (done.returncode, done.stdout) == (2, "")
+            assert done.stderr.count("\n") == 1
+            return done.stderr
 
-    def test_it_needs_encryption_and_certificates(self, tmp_path: Path) -> None:
-        assert self.refused("0.0.0.0") == (
+        return refused
+
+    def test_it_needs_encryption_and_certificates(self, refused: Callable[..., str], tmp_path: Path) -> None:
+        assert refused("0.0.0.0") == (
             "mediadask: --host 0.0.0.0: others may join only with TLS, and Dask's settings lack"
             " distributed.comm.tls.scheduler.cert, distributed.comm.tls.worker.cert,"
             " distributed.comm.tls.client.cert, distributed.comm.tls.ca-file,"
@@ -263,16 +267,16 @@ class TestHost:
         )
         settings = Authority(tmp_path / "ca").settings("scheduler", "worker", "client")
         del settings["distributed.comm.require-encryption"]
-        said = self.refused("0.0.0.0", **settings)
+        said = refused("0.0.0.0", **settings)
         assert "settings lack distributed.comm.require-encryption: true; see" in said
         settings["distributed.comm.require-encryption"] = True
         settings["distributed.comm.tls.worker.cert"] = str(tmp_path / "none.pem")
-        said = self.refused("0.0.0.0", **settings)
+        said = refused("0.0.0.0", **settings)
         assert "--host 0.0.0.0: the files that distributed.comm.tls names cannot be used: " in said
 
-    def test_an_address_of_another_machine(self, tmp_path: Path) -> None:
+    def test_an_address_of_another_machine(self, refused: Callable[..., str], tmp_path: Path) -> None:
         settings = Authority(tmp_path / "ca").settings("scheduler", "worker", "client")
-        said = self.refused("192.0.2.1", **settings)
+        said = refused("192.0.2.1", **settings)
         assert "192.0.2.1: cannot listen: " in said
         assert said.endswith("; give --host an address of this machine\n")
 

@@ -120,10 +120,9 @@ class Displacement:
         ranks = self._table.ranks()
         count = self._table.count
         self._table.give_up_on(now.seconds - _PATIENCE_SECONDS)
-        waiting = Counter({rank: count["queued", rank] for rank in ranks})
+        waiting = {rank: number for rank in ranks if (number := count["queued", rank])}
         for demand in demands:
-            waiting[demand.rank] += demand.tasks
-        waiting += Counter()  # without zeros
+            waiting[demand.rank] = waiting.get(demand.rank, 0) + demand.tasks
         if waiting and ranks and min(waiting) < ranks[-1]:
             self._ask(waiting, ranks, demands, now)
         arriving = [rank for rank in ranks if count["queued", rank] or count["entering", rank]]
@@ -138,7 +137,7 @@ class Displacement:
                 self._settle(worker, most_urgent, now)
         self._most_urgent = most_urgent
 
-    def _ask(self, waiting: Counter[int], ranks: list[int], demands: Sequence[Demand], now: Now) -> None:
+    def _ask(self, waiting: Mapping[int, int], ranks: list[int], demands: Sequence[Demand], now: Now) -> None:
         count = self._table.count
         freed = {
             rank: count["yielding", rank] + count["pausing", rank] - self._table.deaf[rank] for rank in ranks

@@ -16,6 +16,7 @@ from __future__ import annotations
 from collections import deque
 from dataclasses import dataclass, field, replace
 from math import ceil, inf
+from operator import itemgetter
 from typing import TYPE_CHECKING
 
 from mediadask.pool.config import Warm
@@ -163,6 +164,8 @@ class ScalingPolicy:
 
     def _within_budget(self, snapshot: Snapshot) -> list[Work]:
         """The work that may be done: a show whose budget is spent has it held, or put behind everyone's."""
+        if not self.config.budgets:
+            return list(snapshot.work)
         allowed = []
         last = self.config.class_names[-1]
         for work in snapshot.work:
@@ -190,10 +193,10 @@ class ScalingPolicy:
         """The fewest threads, there in `delay_seconds`, with which everything is done in time."""
         classes = self.config.classes
         ahead_seconds, ahead_units, needed, because = 0.0, 0, 0, ""
-        for each in sorted(work, key=lambda each: (classes[each.priority].order, self._due(each))):
+        turns = ((classes[each.priority].order, self._due(each), each) for each in work)
+        for _, due, each in sorted(turns, key=itemgetter(0, 1)):
             ahead_seconds += each.seconds
             ahead_units += each.units
-            due = self._due(each)
             # Threads that take the next unit when they are free end within a share of all the work plus one
             # unit (Graham 1969), so that unit's time must be kept free. What is late already is not worth
             # more threads than finish it in twice the time that nothing can save: a unit's, or a start's.

@@ -75,6 +75,10 @@ def before_command(seen: Onlooker, event: Event, command: Command) -> None:
                 raise Broken("only a paused batch is resumed, where it is", f"{command}")
             if seen.workers[command.worker].is_leaving:
                 raise Broken("nothing goes on where it must leave", f"{command}")
+            rank = seen.rank_of(batch)
+            waiting = [task for task in seen.tasks.values() if task.state in ("entering", "queued")]
+            if any(task.rank < rank and not task.bound for task in waiting):
+                raise Broken("nothing goes on before a higher class that waits", f"{command}")
         case commands.EnterTask():
             if command.task in seen.tasks:
                 raise Broken("a task is entered once", command.task)
@@ -150,8 +154,7 @@ def _may_instruct(seen: Onlooker, event: Event, command: commands.Instruct) -> N
             seen.rank_of(other) < rank for other in seen.batches.values() if other.state == "resuming"
         )
         graphs = any(seen.jobs[job].rank < rank for job, demand in seen.demand.items() if demand)
-        there = [other for other in seen.batches.values() if other.worker == batch.worker]
-        there = [other for other in there if other.state in ("running", "pausing")]
+        there = [other for other in seen.batches_on(batch.worker) if other.state in ("running", "pausing")]
         tasks = seen.tasks_on(batch.worker, rank)
         crowded = tasks > 0 and tasks + len(there) > seen.workers[batch.worker].threads
         if not (higher or resumed or graphs or crowded):
@@ -181,7 +184,7 @@ def after_round(seen: Onlooker, dask: SimulatedDask) -> None:
     Broken
         One does not.
     """
-    _what_nobody_wants_is_stopped(seen)
+    _what_should_not_go_on_is_told(seen)
     _highest_class_has_the_slots(seen, dask)
     _workers_make_room(seen)
     idle = [worker for worker in dask.idle if worker in seen.workers]
@@ -189,11 +192,14 @@ def after_round(seen: Onlooker, dask: SimulatedDask) -> None:
         _no_slot_idles(seen, idle)
 
 
-def _what_nobody_wants_is_stopped(seen: Onlooker) -> None:
+def _what_should_not_go_on_is_told(seen: Onlooker) -> None:
     for batch in seen.batches.values():
         for position, key in batch.left.items():
             if position not in batch.cancelled and not seen.wanting(key):
                 raise Broken("what nobody wants is stopped", f"{key} in {batch.id} goes on")
+        is_emptied = batch.worker in seen.workers and seen.workers[batch.worker].is_paused
+        if is_emptied and not (batch.was_silent or batch.is_evicted):
+            raise Broken("what runs beside a unit that hangs is told to leave", f"{batch.id} goes on")
 
 
 def _highest_class_has_the_slots(seen: Onlooker, dask: SimulatedDask) -> None:
@@ -233,22 +239,23 @@ def _highest_class_has_the_slots(seen: Onlooker, dask: SimulatedDask) -> None:
 
 def _workers_make_room(seen: Onlooker) -> None:
     """What waits for a thread of this very worker gets one that a lower class has there."""
-    for address, worker in seen.workers.items():
-        there = [batch for batch in seen.batches.values() if batch.worker == address]
-        resuming = [seen.lowest_rank_of(batch) for batch in there if batch.state == "resuming"]
-        if not resuming and not worker.graph_tasks:
+    resuming = [batch for batch in seen.batches.values() if batch.state == "resuming"]
+    waits = {batch.worker for batch in resuming}
+    waits.update(address for address, worker in seen.workers.items() if worker.graph_tasks)
+    for batch in seen.batches.values() if waits else ():
+        if batch.worker not in waits or not _may_pause(seen, batch):
             continue
-        busy = [batch for batch in there if batch.state == "running" or _is_deaf(seen, batch)]
-        for batch in there:
-            rank = seen.rank_of(batch)
-            if rank == float("inf") or not _may_pause(seen, batch):
-                continue
-            waiting = seen.tasks_on(address, rank) + sum(other < rank for other in resuming)
-            if waiting and waiting + len(busy) > worker.threads:
-                raise Broken(
-                    "no lower class keeps a thread that what goes on there waits for",
-                    f"{batch.id} of rank {rank} runs on {address}",
-                )
+        rank, there = seen.rank_of(batch), seen.batches_on(batch.worker)
+        if rank == float("inf"):
+            continue
+        waiting = seen.tasks_on(batch.worker, rank)
+        waiting += sum(each in resuming and seen.lowest_rank_of(each) < rank for each in there)
+        busy = sum(each.state == "running" or _is_deaf(seen, each) for each in there)
+        if waiting and waiting + busy > seen.workers[batch.worker].threads:
+            raise Broken(
+                "no lower class keeps a thread that what goes on there waits for",
+                f"{batch.id} of rank {rank} runs on {batch.worker}",
+            )
 
 
 def _is_deaf(seen: Onlooker, batch: SeenBatch) -> bool:

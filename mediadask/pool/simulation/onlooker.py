@@ -175,12 +175,11 @@ class Onlooker:
 
     def wanting(self, key: str) -> list[SeenJob]:
         """The open jobs that a unit is for, in groups that have not failed."""
-        jobs = (
-            self.jobs[job]
-            for job, index, _ in self.places.get(key, ())
-            if job in self.jobs and (job, index) not in self.failed
-        )
-        return [job for job in jobs if job.is_open]
+        return [
+            job
+            for id, index, _ in self.places.get(key, ())
+            if (job := self.jobs.get(id)) is not None and job.is_open and (id, index) not in self.failed
+        ]
 
     def rank_of(self, batch: SeenBatch) -> float:
         """The rank of the most urgent job that wants a unit of this batch."""
@@ -207,6 +206,10 @@ class Onlooker:
         One that is taken to hang may be taken for slow later, when others of its kind took as long.
         """
         return self.has_failed(key) or self.deaths[key] + self.silences[key] > 1
+
+    def batches_on(self, worker: str) -> list[SeenBatch]:
+        """The batches that a worker has."""
+        return [batch for batch in self.batches.values() if batch.worker == worker]
 
     def tasks_on(self, worker: str, before: float) -> int:
         """How many tasks of graphs of a higher class than this rank a worker has."""
@@ -257,7 +260,7 @@ class Onlooker:
     def _left(self, event: ev.WorkerLeft) -> None:
         worker = self.workers.pop(event.address, None)
         is_blamed = not event.expected and worker is not None and not worker.is_replaced
-        for batch in [each for each in self.batches.values() if each.worker == event.address]:
+        for batch in self.batches_on(event.address):
             self._lose(batch, is_blamed=is_blamed and batch.state in ("running", "pausing"))
 
     def _reported(self, event: ev.UnitsReported) -> None:
@@ -324,7 +327,7 @@ class Onlooker:
                 self.jobs[record.job].is_open = False
             case history.AttemptFlagged():
                 if batch := self.batches.get(self.on_worker.get(record.attempt.unit, "")):
-                    batch.is_silent = True
+                    batch.is_silent = batch.was_silent = True
             case history.AttemptEnded(outcome="done"):
                 key = record.attempt.unit
                 self.done[key] = self.done.get(key, 0) + 1

@@ -72,6 +72,8 @@ class SeenBatch:
     is_silent: bool = False
     """Whether its current unit is taken to hang."""
 
+    was_silent: bool = False
+
     is_evicted: bool = False
     is_held: bool = False
     """Told to pause while it was resuming."""

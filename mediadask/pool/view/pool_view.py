@@ -27,6 +27,8 @@ __all__ = ["PoolView", "Row"]
 
 _logger = logging.getLogger(__name__)
 _REFRESH_SECONDS = 10.0
+_REFRESH_SHARE = 0.03
+"""So much of the time may go into reading the ledger: a million units take a second."""
 
 Row = dict[str, Any]
 
@@ -45,7 +47,7 @@ class PoolView:
         self.delays: list[Row] = []
         """`reports.delays` of a few seconds ago."""
 
-        self._refreshed_at = 0.0
+        self._next_refresh = 0.0
         self._refresh: asyncio.Task[None] | None = None
 
     def open_jobs(self) -> list[Job]:
@@ -103,30 +105,32 @@ class PoolView:
     def refresh_soon(self) -> None:
         """Have the ledger's tables read anew in a thread, unless they just were: a page that nobody looks at
         costs nothing."""
-        if monotonic() - self._refreshed_at < _REFRESH_SECONDS:
+        if monotonic() < self._next_refresh:
             return
         if self._refresh is None or self._refresh.done():
             self._refresh = asyncio.create_task(self.refresh())
 
     async def refresh(self) -> None:
         """Read the ledger's tables."""
+        seconds = 0.0
         try:
-            self.turnaround, self.costs, self.delays = await asyncio.to_thread(self._read)
+            seconds, self.turnaround, self.costs, self.delays = await asyncio.to_thread(self._read)
         except Exception as error:
             # The page shows what was known: the ledger itself says in the log that it is away.
             _logger.debug("the ledger's reports are not to be had: %s", error)
-        self._refreshed_at = monotonic()
+        self._next_refresh = monotonic() + max(_REFRESH_SECONDS, seconds / _REFRESH_SHARE)
 
-    def _read(self) -> tuple[list[Row], list[Row], list[Row]]:
+    def _read(self) -> tuple[float, list[Row], list[Row], list[Row]]:
         # Imported here: tables need pandas, which a pool does not while nobody asks for one.
         from mediadask.pool.ledger.costs import costs
         from mediadask.pool.ledger.reports import delays, turnaround
 
-        engine, config = self.ledger.engine, self.config
+        begun, engine, config = monotonic(), self.ledger.engine, self.config
         spent = costs(engine, config)
         amounts = {name: budget.amount for name, budget in config.budgets.items()}
         spent["budget"] = spent["show"].map(config.budgeted).map(amounts)
-        return _rows(turnaround(engine, config)), _rows(spent), _rows(delays(engine))
+        tables = _rows(turnaround(engine, config)), _rows(spent), _rows(delays(engine))
+        return monotonic() - begun, *tables
 
 
 def _rows(table: pd.DataFrame) -> list[Row]:

@@ -143,6 +143,15 @@ def test_thousands_of_waiting_jobs_are_hardly_planned() -> None:
     assert max(job.units_planned for job in jobs[1:]) == 16
 
 
+def test_cancelling_a_large_job_touches_few_of_its_units() -> None:
+    pool = PlainPool(workers=2)
+    pool.submit("large", [str(number) for number in range(100_000)])
+    before = len(pool.commands)
+    pool.cancel("large")
+    assert len(pool.commands) - before < 100
+    assert pool.state.job("large").status == "cancelled"
+
+
 def test_a_delivery_that_cannot_be_planned_fails_with_what_is_still_open() -> None:
     pool = PlainPool()
     job = pool.submit("job", [str(number) for number in range(100)])

@@ -418,7 +418,7 @@ def _why_refused(refused: Refused) -> str:
     message = str(refused)
     if "exceeded quota" in message:
         return f"the namespace's quota is used up: {message.partition('exceeded quota: ')[2]}"
-    if refused.status == 403:
+    if "cannot create resource" in message:
         return f"the pool's service account may not make pods: {message}"
     return f"Kubernetes does not accept the tier's pods: {message}"
 

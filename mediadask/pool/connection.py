@@ -5,8 +5,10 @@ from __future__ import annotations
 import asyncio
 import socket
 import ssl
+import warnings
 from concurrent.futures import ThreadPoolExecutor
 from importlib.metadata import PackageNotFoundError, version
+from platform import python_version
 from typing import TYPE_CHECKING, Any
 
 import dask.config
@@ -14,7 +16,7 @@ from dask.utils import parse_timedelta
 from distributed import Client, rpc
 from distributed.comm.addressing import get_address_host_port, resolve_address
 
-from mediadask.errors import InvalidRequest
+from mediadask.errors import InvalidRequest, MediaWarning
 
 if TYPE_CHECKING:
     from distributed import Security
@@ -37,7 +39,10 @@ def connected(address: str, security: Security) -> Client:
     seconds = min(float(configured), _CONNECT_SECONDS)
     _greet(address, _certified(address, security), seconds)
     try:
-        client = Client(address, security=security, set_as_default=False, timeout=seconds)
+        with warnings.catch_warnings():
+            # Dask's table of packages that differ; what matters of it is told below.
+            warnings.filterwarnings("ignore", "Mismatched versions found")
+            client = Client(address, security=security, set_as_default=False, timeout=seconds)
     except (OSError, ImportError) as error:
         raise _nobody(address, error) from None
     try:
@@ -152,6 +157,11 @@ def _check_version(client: Client, address: str) -> None:
             where=address,
             do="install the same version on both sides",
         )
+    theirs, ours = client.run_on_scheduler(python_version), python_version()
+    if theirs.split(".")[:2] != ours.split(".")[:2]:
+        line = f"{address}: Python {theirs} runs there, and {ours} here"
+        do = "functions of notebooks and scripts may not run there; commands do"
+        warnings.warn(MediaWarning(f"{line}; {do}"), stacklevel=4)
 
 
 def _nobody(address: str, error: Exception) -> InvalidRequest:

@@ -53,13 +53,15 @@ def cluster_of(spec: Spec) -> Object:
         "prometheus.io/port": str(PAGES_PORT),
         "prometheus.io/path": "/metrics",
     }
+    ports = [{"name": "tcp-comm", "protocol": "TCP", "port": PORT, "targetPort": "tcp-comm"}]
+    if spec.kubernetes.service == "ClusterIP":  # metrics are nobody's outside
+        ports.append(
+            {"name": "http-dashboard", "protocol": "TCP", "port": PAGES_PORT, "targetPort": "http-dashboard"}
+        )
     service = {
         "type": spec.kubernetes.service,
         "selector": {CLUSTER: spec.name, COMPONENT: "scheduler"},
-        "ports": [
-            {"name": "tcp-comm", "protocol": "TCP", "port": PORT, "targetPort": "tcp-comm"},
-            {"name": "http-dashboard", "protocol": "TCP", "port": PAGES_PORT, "targetPort": "http-dashboard"},
-        ],
+        "ports": ports,
     }
     # dask-kubernetes makes a group of this, too, which stays empty: tiers have groups of their own.
     unused = {

@@ -222,9 +222,8 @@ async def _renew(api: Api, cluster: Object, *, rotate: bool) -> bool:
         )
     service = await api.get("Service", scheduler_of(name), namespace)
     if service is not None and service["spec"]["type"] != wanted["service"]["type"]:
-        await api.patch(
-            "Service", scheduler_of(name), namespace, {"spec": {"type": wanted["service"]["type"]}}
-        )
+        patch = {"spec": {"type": wanted["service"]["type"], "ports": wanted["service"]["ports"]}}
+        await api.patch("Service", scheduler_of(name), namespace, patch)
     if rotate:
         # Who holds old certificates is not let in again: the scheduler first, or it would make workers anew.
         for component in ("scheduler", "worker"):

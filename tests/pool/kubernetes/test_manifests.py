@@ -158,6 +158,8 @@ def test_who_reaches_the_scheduler() -> None:
     ]
     exposed = made("kubernetes.service", "LoadBalancer")["NetworkPolicy", "studio-scheduler"]["spec"]
     assert "from" not in exposed["ingress"][0], "workers of elsewhere come in, with certificates"
+    scheduler = made("kubernetes.service", "LoadBalancer")["DaskCluster", "studio"]["spec"]["scheduler"]
+    assert [port["port"] for port in scheduler["service"]["ports"]] == [8786], "metrics are nobody's outside"
     assert made("kubernetes.metrics-from", None)["NetworkPolicy", "studio-scheduler"]["spec"]["ingress"] == [
         work
     ]

@@ -17,6 +17,7 @@ from sqlalchemy import select
 import mediadask as md
 from mediadask.pool.config import load_config
 from mediadask.pool.core.events import CancelJob
+from mediadask.pool.history import new_id
 from mediadask.pool.ledger import tables
 from mediadask.pool.ledger.costs import costs
 from mediadask.pool.scheduler import PoolPlugin
@@ -44,8 +45,9 @@ class Opened:
         """Submit units that are said to take ten seconds each. Returns the job's id."""
         work = md.delivery(function, range(units), name="work", seconds=10.0)
         how = {"show": "SHOW", "priority": "urgent", **how}
-        described = await self.plugin.services.submit("work", deadline=None, payload=dumps(work), **how)
-        return str(described["id"])
+        job = new_id()
+        await self.plugin.services.submit(job, "work", deadline=None, payload=dumps(work), **how)
+        return job
 
     async def ended(self, job: str) -> dict[str, Any]:
         return await self.plugin.services.wait(job, 60)

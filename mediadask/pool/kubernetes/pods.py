@@ -13,6 +13,7 @@ import dask.config
 from mediadask.pool.config import dask_settings
 from mediadask.pool.kubernetes.names import PAGES_PORT, PORT, scheduler_of
 from mediadask.pool.kubernetes.plain import plain_yaml
+from mediadask.pool.kubernetes.quantities import amount
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -121,6 +122,8 @@ def worker_pod(spec: Spec, tier: str) -> Object:
     container = _container(
         "worker",
         f"dask worker --name $(DASK_WORKER_NAME) --nthreads {spec.pool.tiers[tier].threads} --protocol tls"
+        # Dask by itself would take as many parts of the memory as it takes of the node's cores.
+        f" --memory-limit {amount(pods.memory):.0f}"
         f" --no-nanny --no-dashboard --local-directory {_SCRATCH} --preload mediadask.pool.guard",
         spec,
         pods,

@@ -32,6 +32,8 @@ FIGURES = (
     "backlog",
     "state",
     "ledger",
+    "kubernetes",
+    "kubernetes_faults",
 )
 
 

@@ -29,10 +29,12 @@ if TYPE_CHECKING:
 
 _IMPORTED_BY_WORKERS = (
     "distributed",
-    "mediadask.pool.worker.runner",
     "mediadask.pool.guard",
+    "mediadask.pool.worker.runner",
+    "mediadask.dataset",
+    "mediadask.render.proxy",
+    "numba",
     "pytest",
-    "pandas",
     "sqlalchemy",
 )
 

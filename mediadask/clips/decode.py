@@ -171,7 +171,10 @@ class _Pass:
         return open_decoder(self._clip.header, threads=threads, reorder=reorder, lenient=lenient), False
 
     def _lends(self, threads: int) -> bool:
-        again = self._clip.index.intra_only or self._clip.header.codec in ("h264", "hevc")
+        # HEVC's never: of a damaged picture it leaves parts as the buffer was, unnoticed. A new one's buffers
+        # are empty; those of one that was in use hold earlier pictures, whichever were asked for before.
+        codec = self._clip.header.codec
+        again = codec == "h264" or (self._clip.index.intra_only and codec != "hevc")
         return self._strict and threads == 1 and again
 
     def _out(self, context: Any, row: int, packet: Any) -> Iterator[tuple[int, Any]]:

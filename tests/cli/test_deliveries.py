@@ -37,13 +37,13 @@ def test_nothing_to_make_is_bad_input(run: Run, bad: dict[str, Path], scheduler:
     assert done.stderr == f"{bad['missing']}: no such file; check the path\n"
 
 
-def test_a_file_s_name_need_not_be_text(installed: Run, good: Path, tmp_path: Path) -> None:
+def test_a_file_s_name_need_not_be_text(run: Run, good: Path, tmp_path: Path) -> None:
     rushes, cut = tmp_path / "rushes", os.fsdecode(b"caf\xe9 cut.mov")
     rushes.mkdir()
     shutil.copy(good, rushes / os.fsdecode(b"caf\xe9.mov"))
     (rushes / cut).write_bytes(good.read_bytes()[:2000])
     for _ in ("made", "found"):
-        done = installed("proxy", rushes, "--out", "proxies", "--size", "36", "--workers", "1")
+        done = run("proxy", rushes, "--out", "proxies", "--size", "36", "--workers", "1")
         assert (done.returncode, done.stdout) == (1, f"{tmp_path}/proxies/caf\\udce9.mp4\n")
         assert done.stderr.startswith(f"{rushes}/caf\\udce9 cut.mov: ")
         assert len(done.stderr.splitlines()) == 1

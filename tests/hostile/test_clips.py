@@ -57,6 +57,17 @@ def test_frames_of_equal_times_all_come(hostile: Path) -> None:
         assert [frame.number for frame in opened.frames(start, 6)] == list(range(start, 6))
 
 
+def test_a_damaged_picture_does_not_show_what_was_decoded_before(hostile: Path) -> None:
+    """A slice ends early, which FFmpeg's HEVC decoder does not notice: the rest is what the buffer held."""
+    opened = Clip.open(hostile / "stale_buffer.mp4")
+
+    def second(start: int) -> bytes:
+        *_, frame = (frame.planes[0].tobytes() for frame in opened.frames(start, 2, threads=1))
+        return frame
+
+    assert second(0) == second(1) == second(1)
+
+
 @pytest.mark.parametrize("name", ["others.mov", "others2.mov"])
 def test_a_list_of_other_files_is_no_clip(name: str, hostile: Path, make_clip: MakeClip) -> None:
     real = make_clip("real.mov", codec="prores_ks", pixel_format="yuv422p10le", frames=2)

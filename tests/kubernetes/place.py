@@ -25,7 +25,11 @@ IMAGE = os.environ.get("MEDIADASK_TEST_IMAGE")
 _PATHS = list(
     dict.fromkeys(str(path) for path in ("/usr", Path(sys.base_prefix).resolve(), sys.prefix, ROOT))
 )
-WORKER = ["dask", "worker", "--name", "$(DASK_WORKER_NAME)", "--no-nanny", "--no-dashboard", "--nthreads"]
+WORKER = [
+    *("python", "-m", "distributed.cli.dask_worker", "--name", "$(DASK_WORKER_NAME)"),
+    *("--no-nanny", "--no-dashboard", "--nthreads"),
+]
+"""Whatever command line plug-ins of Dask there are, this way none is loaded."""
 
 
 def kubectl(*arguments: str, given: Any = None, fails: bool = False) -> str:
@@ -59,7 +63,7 @@ def new_namespace() -> Iterator[str]:
 def container(
     args: list[str],
     *,
-    cpu: str = "50m",
+    cpu: str = "150m",
     memory: str = "700Mi",
     env: dict[str, str] | None = None,
     **more: Any,
@@ -222,6 +226,29 @@ def service_address(namespace: str, name: str) -> str:
     """Of a pool's scheduler, from this machine."""
     ip = kubectl("-n", namespace, "get", "service", f"{name}-scheduler", "-o", "jsonpath={.spec.clusterIP}")
     return f"tcp://{ip}:8786"
+
+
+def bring_up(namespace: str, tiers: dict[str, Any] | None = None, **settings: Any) -> str:
+    """A pool ``studio`` with small pods. Returns its scheduler's address."""
+    tier = {"kind": "on-demand", "price-per-hour": 1, "maximum": 4, "startup": "5s"}
+    tiers = tiers or {"cloud": tier}
+    place = {"cluster": "studio", "namespace": namespace}
+    all_settings = {
+        "name": "studio",
+        "grace": "1s",
+        "kubernetes": place,
+        "tiers": {"local": None, **tiers},
+        **settings,
+    }
+    spec = pod_spec(container([*WORKER, "1"]))
+    groups = {name: spec for name, tier in tiers.items() if tier["kind"] != "joins"}
+    apply(*pool("studio", groups, all_settings))
+    ready = "jsonpath={.status.readyReplicas}"
+    eventually(
+        lambda: kubectl("-n", namespace, "get", "deploy", "studio-scheduler", "-o", ready, fails=True) == "1",
+        "the scheduler",
+    )
+    return service_address(namespace, "studio")
 
 
 def eventually(condition: Callable[[], Any], of: str, seconds: float = 90) -> Any:

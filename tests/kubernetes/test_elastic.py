@@ -6,7 +6,7 @@ import json
 import os
 import time
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 from sqlalchemy import select
@@ -15,15 +15,10 @@ import mediadask as md
 from mediadask.pool import Pool
 from mediadask.pool.ledger import tables
 from tests.kubernetes.place import (
-    WORKER,
-    apply,
-    container,
+    bring_up,
     eventually,
     kubectl,
     new_namespace,
-    pod_spec,
-    pool,
-    service_address,
     workers,
 )
 
@@ -40,29 +35,6 @@ WAIT = 120
 def namespace() -> Iterator[str]:
     with new_namespace() as name:
         yield name
-
-
-def bring_up(namespace: str, tiers: dict[str, Any] | None = None, **settings: Any) -> str:
-    """A pool ``studio`` with small pods. Returns its scheduler's address."""
-    tier = {"kind": "on-demand", "price-per-hour": 1, "maximum": 4, "startup": "5s"}
-    tiers = tiers or {"cloud": tier}
-    place = {"cluster": "studio", "namespace": namespace}
-    all_settings = {
-        "name": "studio",
-        "grace": "1s",
-        "kubernetes": place,
-        "tiers": {"local": None, **tiers},
-        **settings,
-    }
-    spec = pod_spec(container([*WORKER, "1"]))
-    groups = {name: spec for name, tier in tiers.items() if tier["kind"] != "joins"}
-    apply(*pool("studio", groups, all_settings))
-    ready = "jsonpath={.status.readyReplicas}"
-    eventually(
-        lambda: kubectl("-n", namespace, "get", "deploy", "studio-scheduler", "-o", ready, fails=True) == "1",
-        "the scheduler",
-    )
-    return service_address(namespace, "studio")
 
 
 def replicas(namespace: str) -> dict[str, int]:

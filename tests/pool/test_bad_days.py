@@ -340,14 +340,19 @@ def test_what_stood_aside_or_had_resumed_on_a_retired_worker_is_given_back_not_l
 ELSEWHERE = "another folder/another boot/another machine"
 
 
+def submitted(ledger: Ledger, payload: bytes) -> str:
+    """A job of the pool that writes to this ledger."""
+    job = new_id()
+    record = JobSubmitted(job=job, name="work", show="", priority="normal", groups=3, payload=payload)
+    ledger.record(record)
+    assert ledger.flush()
+    return job
+
+
 def left_behind() -> tuple[str, Ledger]:
     """A job of a pool of the name `house` on another machine, and the ledger by which that pool lives."""
     ledger = Ledger(pool="house")
-    job, work = new_id(), md.delivery(short, range(3), name="work")
-    ledger.record(
-        JobSubmitted(job=job, name="work", show="", priority="normal", groups=3, payload=dumps(work))
-    )
-    assert ledger.flush()
+    job = submitted(ledger, dumps(md.delivery(short, range(3), name="work")))
     engine = open_database()
     with engine.begin() as connection:
         connection.execute(update(sessions).values(place=ELSEWHERE))
@@ -370,6 +375,21 @@ def test_jobs_of_a_pool_on_another_machine_are_taken_over_as_soon_as_it_is_known
             monkeypatch.setattr("mediadask.pool.ledger.sessions._SILENCE_SECONDS", 0.0)
         eventually(lambda: job in [each["id"] for each in pool.status()["jobs"]] or ended(job))
         assert pool.job(job).result(WAIT).results == [0, 1, 2]
+
+
+@pytest.mark.parametrize("payload", [b"no pickle", dumps(object())], ids=["unreadable", "no delivery"])
+def test_a_job_that_this_version_cannot_take_up_fails_alone(payload: bytes) -> None:
+    with Ledger(pool="house") as before:
+        bad = submitted(before, payload)
+        good = submitted(before, dumps(md.delivery(short, range(3), name="work")))
+    with Pool.local(workers=1, name="house") as pool:
+        assert pool.job(good).result(WAIT).results == [0, 1, 2]
+    engine = open_database()
+    with engine.connect() as connection:
+        job = connection.execute(select(jobs).where(jobs.c.job == bad)).one()
+    engine.dispose()
+    assert job.status == "failed"
+    assert job.error.startswith("the restarted pool cannot read it: ")
 
 
 def ended(job: str) -> bool:

@@ -7,7 +7,6 @@ import signal
 import subprocess
 import sys
 import threading
-import time
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
@@ -32,9 +31,9 @@ from mediadask.pool.history import (
 )
 from mediadask.pool.ledger import tables
 from mediadask.pool.ledger.ledger import Ledger
+from tests.pool.waiting import eventually
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
     from pathlib import Path
 
     from sqlalchemy import Table
@@ -58,13 +57,6 @@ def rows(ledger: Ledger, table: Table) -> list[Any]:
     assert ledger.flush()
     with ledger.engine.connect() as connection:
         return list(connection.execute(select(table)))
-
-
-def eventually(condition: Callable[[], bool], seconds: float = 30) -> None:
-    give_up = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < give_up, "it did not come true"
-        time.sleep(0.02)
 
 
 def test_a_job_s_whole_life_is_kept(ledger_url: str) -> None:
@@ -350,7 +342,7 @@ def test_a_newer_ledger_is_refused(ledger_url: str) -> None:
     with engine.begin() as connection:
         connection.execute(insert(tables.schema).values(version=99))
     engine.dispose()
-    with pytest.raises(InvalidRequest, match="has schema 99, this version knows 2; upgrade mediadask"):
+    with pytest.raises(InvalidRequest, match="has schema 99, this version knows 3; upgrade mediadask"):
         Ledger(ledger_url)
 
 

@@ -17,7 +17,8 @@ from mediadask.pool.history import JobEnded, WorkerLeft
 from mediadask.pool.ledger import tables
 from mediadask.pool.ledger.ledger import Ledger
 from mediadask.pool.ledger.tables import open_database
-from tests.pool.test_ledger import JOINED, STARTED, SUBMITTED, ended, eventually, rows
+from tests.pool.test_ledger import JOINED, STARTED, SUBMITTED, ended, rows
+from tests.pool.waiting import eventually
 
 if TYPE_CHECKING:
     from collections.abc import Callable

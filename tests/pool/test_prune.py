@@ -29,7 +29,7 @@ from mediadask.pool.ledger import reports, tables
 from mediadask.pool.ledger.costs import costs
 from mediadask.pool.ledger.ledger import Ledger
 from mediadask.pool.ledger.prune import Pruned, prune
-from tests.pool.test_ledger import eventually
+from tests.pool.waiting import eventually
 
 if TYPE_CHECKING:
     from pathlib import Path

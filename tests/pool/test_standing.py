@@ -113,8 +113,9 @@ def test_a_pool_shows_itself_while_the_ledger_s_database_is_away(mediadask: Comm
 
 
 def test_a_pool_that_crashes_under_a_waiting_command_is_one_line_and_leaves_last_words(
-    mediadask: Command, tmp_path: Path
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setenv("MEDIADASK_LEDGER", str(tmp_path / "ledger.sqlite"))
     there = up(workers=1)
     footage.write_clip(tmp_path / "A001.mov", codec="prores_ks", pixel_format="yuv422p10le", frames=2)
     with Pool.connect("local") as pool:
@@ -125,15 +126,15 @@ def test_a_pool_that_crashes_under_a_waiting_command_is_one_line_and_leaves_last
     os.kill(there.pid, signal.SIGSEGV)
     _, said = command.communicate(timeout=WAIT)
     assert command.returncode == 2
-    assert "Traceback" not in said
-    last = said.splitlines()[-1]
-    assert "the pool is gone" in last
+    assert "the pool is gone; jobs of a pool with a name go on when it is up again" in said
+    assert said.count("\n") == 1
     assert "Fatal Python error: Segmentation fault" in Path(there.log).read_text()
 
 
 def test_of_a_thousand_open_jobs_the_first_are_shown_and_how_many_more(
-    mediadask: Command, tmp_path: Path
+    mediadask: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setenv("MEDIADASK_LEDGER", str(tmp_path / "ledger.sqlite"))
     up(workers=1)
     with Pool.connect("local") as pool:
         for number in range(2, 1002):

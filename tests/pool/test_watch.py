@@ -28,6 +28,12 @@ LIMIT_BYTES = 400_000_000
 hoard: list[bytes] = []
 
 
+@pytest.fixture(autouse=True)
+def _units_that_load_little(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What has not begun after a second may be loading for a minute, and is looked at again after that."""
+    monkeypatch.setattr("mediadask.pool.core.hanging.IMPORT_SECONDS", 15.0)
+
+
 def tried(pool: Pool) -> pd.DataFrame:
     """All attempts that the ledger knows."""
     pool.costs()  # written until here
@@ -141,8 +147,8 @@ def test_nothing_hangs_that_nobody_knows_the_length_of() -> None:
 
 
 @pytest.fixture
-def small_pool() -> Iterator[Pool]:
-    """One worker of little memory."""
+def small_pool(spawned_workers: None) -> Iterator[Pool]:
+    """One worker of little memory, in which nothing is yet that it does not need."""
     with (
         LocalCluster(
             n_workers=1,

@@ -31,6 +31,10 @@ __all__ = ["Scaler"]
 _logger = logging.getLogger(__name__)
 
 _INTERVAL_SECONDS = 1.0
+_JOB_SECONDS = 0.001
+"""So much longer for each open job, so that thousands of them cost little: without news only time has
+passed since the last look."""
+
 _PAUSE_SECONDS = 0.1
 """Between two looks, however much happens."""
 
@@ -211,7 +215,8 @@ class Scaler:
                 self._looking = asyncio.create_task(self._look_safely())
             await asyncio.sleep(_PAUSE_SECONDS)
             with suppress(TimeoutError):
-                await asyncio.wait_for(self._news.wait(), _INTERVAL_SECONDS - _PAUSE_SECONDS)
+                interval = _INTERVAL_SECONDS + _JOB_SECONDS * len(self._driver.state.open_jobs())
+                await asyncio.wait_for(self._news.wait(), interval - _PAUSE_SECONDS)
 
     async def _look_safely(self) -> None:
         try:

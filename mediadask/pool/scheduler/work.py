@@ -48,8 +48,8 @@ class WorkLeft:
         """What every open job has left, and Dask's own tasks, at this moment of the monotonic clock."""
         tasks = self._dask_tasks()
         jobs = self._state.open_jobs()
-        for gone in self._counted.keys() - {job.id for job in jobs}:
-            del self._counted[gone]
+        if len(self._counted) > len(jobs):
+            self._counted = {job.id: self._counted[job.id] for job in jobs if job.id in self._counted}
         return [*(self._of_job(job, tasks.pop(job.id, None), seconds) for job in jobs), *tasks.values()]
 
     def _of_job(self, job: Job, tasks: Work | None, seconds: float) -> Work:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from math import inf
 from typing import TYPE_CHECKING
 
 from mediadask.pool import history
@@ -30,17 +29,27 @@ class Lease:
     run_seconds: float = 0.0
     """The seconds that its attempts which have ended ran."""
 
-    unsure: float = 0
+    unseen: int = 0
     """How many of them ended unseen, so that their seconds are an estimate."""
+
+    lost_graph_tasks: bool = False
+    """Whether a task of a graph did not return: nobody tells how long it really ran."""
 
     open: dict[str, bool] = field(default_factory=dict)
     """The ids of attempts that run there, and whether each is displaced."""
 
 
 class Bookkeeper:
-    """Checks the records of one life of a pool as they are written."""
+    """Checks the records of one life of a pool as they are written.
 
-    def __init__(self) -> None:
+    Parameters
+    ----------
+    slack_seconds
+        What a message takes at most.
+    """
+
+    def __init__(self, slack_seconds: float) -> None:
+        self._slack_seconds = slack_seconds
         self.leases: dict[str, Lease] = {}
         """By the workers' own identities."""
 
@@ -121,7 +130,7 @@ class Bookkeeper:
                 for attempt, displaced in lease.open.items()
                 if not displaced and self._attempts[attempt].kind != "graph"
             ]
-            if len(running) > lease.threads and lease.unsure != inf:
+            if len(running) > lease.threads and not lease.lost_graph_tasks:
                 units = ", ".join(self._attempts[attempt].unit for attempt in running)
                 raise Broken(
                     "attempts are disjoint on a slot", f"{worker} has {lease.threads} slots, and runs {units}"
@@ -166,9 +175,8 @@ class Bookkeeper:
             raise Broken("an attempt runs on a worker that is there", f"{attempt}")
         lease.open.pop(attempt.id, None)
         lease.run_seconds += record.run_seconds
-        if record.outcome != "done" and attempt.kind == "graph":
-            lease.unsure = inf  # nobody tells how long it really ran
-        lease.unsure += record.outcome not in ("done", "cancelled")
+        lease.lost_graph_tasks |= record.outcome != "done" and attempt.kind == "graph"
+        lease.unseen += record.outcome not in ("done", "cancelled")
         if record.run_seconds < 0 or record.paused_seconds < 0:
             raise Broken("durations are not negative", f"{record}")
         self._fits(attempt.worker, lease, now)
@@ -201,7 +209,8 @@ class Bookkeeper:
 
     def _fits(self, worker: str, lease: Lease, now: float) -> None:
         seconds = (now - lease.joined_at if lease.seconds is None else lease.seconds) * lease.threads
-        if lease.run_seconds > seconds + _ROUNDING:
+        # What ended unseen is measured by when messages of it arrived.
+        if lease.run_seconds > seconds + lease.unseen * self._slack_seconds + _ROUNDING:
             raise Broken(
                 "attempts fit into their lease",
                 f"{worker}: {lease.run_seconds} s in {seconds} s of its slots",

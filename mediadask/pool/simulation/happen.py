@@ -11,8 +11,8 @@ from mediadask.pool.simulation.model import WorkerModel, spec_of
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from mediadask.pool.simulation.dask import SimulatedDask
     from mediadask.pool.simulation.model import JobModel
+    from mediadask.pool.simulation.pool import SimulatedPool
     from mediadask.pool.simulation.scenario import Happening, Scenario
     from mediadask.pool.simulation.watch import Watch
     from mediadask.pool.simulation.world import Process, World
@@ -119,14 +119,15 @@ class Script:
 
     def _fill_up(self, process: Process, seconds: float) -> None:
         """Dask sends it no more tasks for a while."""
-        address, dask = process.worker.address, self._world.pool.dask
-        dask.set_running(address, False)
+        pool = self._world.pool
+        pool.dask.set_running(process.worker.address, False)
         if not process.is_leaving:
-            self._world.clock.after(seconds, self._empty_again, process, dask)
+            self._world.clock.after(seconds, self._empty_again, process, pool)
 
-    def _empty_again(self, process: Process, dask: SimulatedDask) -> None:
-        if process.worker.is_alive and not process.is_leaving:
-            dask.set_running(process.worker.address, True)
+    def _empty_again(self, process: Process, pool: SimulatedPool) -> None:
+        address = process.worker.address
+        if process.worker.is_alive and not process.is_leaving and address not in pool.paused:
+            pool.dask.set_running(address, True)
 
     def _reprioritize(self, job: str, happening: Happening) -> None:
         deadline = None

@@ -76,15 +76,23 @@ def before_command(seen: Onlooker, event: Event, command: Command) -> None:
             if seen.workers[command.worker].is_leaving:
                 raise Broken("nothing goes on where it must leave", f"{command}")
             rank = seen.rank_of(batch)
-            waiting = [task for task in seen.tasks.values() if task.state in ("entering", "queued")]
-            if any(task.rank < rank and not task.bound for task in waiting):
+            if any(task.waits and task.rank < rank for task in seen.tasks.values()):
                 raise Broken("nothing goes on before a higher class that waits", f"{command}")
         case commands.EnterTask():
             if command.task in seen.tasks:
                 raise Broken("a task is entered once", command.task)
+            _may_enter(seen, command.priority[0])
         case commands.EndJob():
             if seen.jobs[command.job].is_open:
                 raise Broken("a job that ends has a record of it", command.job)
+
+
+def _may_enter(seen: Onlooker, rank: int) -> None:
+    waiting = sum(task.waits and task.rank <= rank for task in seen.tasks.values())
+    threads = max(1, sum(worker.threads for worker in seen.workers.values()))
+    most = threads * seen.config.window
+    if waiting >= most and not seen.made_room:
+        raise Broken("a bounded window waits in Dask's queue", f"{waiting + 1} of {most} of rank {rank}")
 
 
 def _may_send(seen: Onlooker, event: Event, command: commands.SendUnits) -> None:

@@ -64,6 +64,9 @@ class Onlooker:
         """Groups of which a unit failed in a way that another try would repeat, by job and index."""
 
         self.tasks: dict[str, SeenTask] = {}
+        self.made_room = False
+        """Whether a task was released just before: another may take its place."""
+
         self.batches: dict[str, SeenBatch] = {}
         self.on_worker: dict[str, str] = {}
         """The batch of each unit that a worker has, by key."""
@@ -78,7 +81,7 @@ class Onlooker:
         self.now = now.seconds
         match event:
             case ev.Round():
-                pass
+                self.made_room = False
             case ev.UnitsReported():
                 self._reported(event)
             case ev.TaskQueued(task) if task in self.tasks:
@@ -141,10 +144,12 @@ class Onlooker:
                 self._wrote(record)
             case do.EnterTask(task, id, priority, worker):
                 self.tasks[task] = SeenTask(task, id, *priority, worker)
+                self.made_room = False
                 if worker and (batch := self.batches.get(id)) is not None:
                     batch.task, batch.state = task, "resuming"
             case do.ReleaseTask(task):
                 self.tasks.pop(task, None)
+                self.made_room = True
             case do.SendUnits():
                 self._sent(command)
             case do.Instruct():

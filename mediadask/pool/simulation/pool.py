@@ -57,8 +57,8 @@ class SimulatedPool:
         self.graphs: dict[str, SimulatedGraph] = {}
         self._graphs_entered = 0
         self.strangers = Strangers(self.dask)
-        self._paused: dict[str, None] = {}
-        """Workers that the state wants to get no more tasks."""
+        self.paused: dict[str, None] = {}
+        """Workers that the state wants to get no more tasks, whatever they say themselves."""
 
         self._commands: list[Command] = []
         """To be carried out at the end of this turn of the event loop: Dask is in the middle of something."""
@@ -108,7 +108,7 @@ class SimulatedPool:
             return
         for graph in list(self.graphs.values()):
             graph.tell()
-        strangers = {worker: self.strangers.on(worker) for worker in self._paused}
+        strangers = {worker: self.strangers.on(worker) for worker in self.paused}
         self.handle(Round(strangers))
         told, self._commands = self._commands, []
         for command in told:
@@ -145,10 +145,10 @@ class SimulatedPool:
                 there, stream = self.workers[address]
                 stream.send(there.cancel, batch, positions)
             case do.PauseWorker(worker):
-                self._paused[worker] = None
+                self.paused[worker] = None
                 self.dask.set_running(worker, False)
             case do.UnpauseWorker(worker):
-                self._paused.pop(worker, None)
+                self.paused.pop(worker, None)
                 self.dask.set_running(worker, True)
             case do.ReplaceWorker(worker, reason):
                 self._world.replace_worker(worker, reason)

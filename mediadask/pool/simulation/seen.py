@@ -51,6 +51,11 @@ class SeenTask:
     bound: str
     state: Literal["entering", "queued", "started", "lost"] = "entering"
 
+    @property
+    def waits(self) -> bool:
+        """Whether any slot would do for it, and it has none."""
+        return not self.bound and self.state in ("entering", "queued")
+
 
 @dataclass(eq=False, slots=True)
 class SeenBatch:

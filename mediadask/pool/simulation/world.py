@@ -222,6 +222,7 @@ class World:
         del self.processes[address]
         if process.is_known:
             del self.pool.workers[address]
+            self.pool.paused.pop(address, None)
             self.pool.handle(WorkerLeft(address, expected, reason))
             self.pool.dask.remove_worker(address, expected=expected)
         if (process.model.has_nanny or process.is_replaced) and not process.stays_away:

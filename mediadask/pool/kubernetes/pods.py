@@ -122,7 +122,8 @@ def worker_pod(spec: Spec, tier: str) -> Object:
     container = _container(
         "worker",
         # What `dask worker` does, without loading all of Dask's other commands: a third sooner.
-        f"python -m distributed.cli.dask_worker --name $(DASK_WORKER_NAME) --nthreads {spec.pool.tiers[tier].threads} --protocol tls"
+        "python -m distributed.cli.dask_worker --name $(DASK_WORKER_NAME) --protocol tls"
+        f" --nthreads {spec.pool.tiers[tier].threads}"
         # Dask by itself would take as many parts of the memory as it takes of the node's cores.
         f" --memory-limit {amount(pods.memory):.0f}"
         f" --no-nanny --no-dashboard --local-directory {_SCRATCH} --preload mediadask.pool.guard",

@@ -193,8 +193,9 @@ def spike_plot(workers: pd.DataFrame, table: pd.DataFrame, marked: pd.DataFrame)
             for plot in (above, below):
                 line = Span(location=moment, dimension="height", line_color="#333333", line_dash="dashed")
                 plot.add_layout(line)
+            top = float(workers.sum(axis=1).max())
             text = f"{job['name']} {what}"
-            below.add_layout(Label(x=moment, y=0, x_offset=4, y_offset=180, text=text, text_font_size="9pt"))
+            above.add_layout(Label(x=moment, y=top, x_offset=4, y_offset=4, text=text, text_font_size="9pt"))
     return stacked(above, below, sizing_mode="stretch_width")
 
 
@@ -212,7 +213,7 @@ def _steps(counts: pd.DataFrame, begin: Any, title: str, colors: list[str], heig
             seconds, bottom, top, step_mode="after", color=color, alpha=0.85, legend_label=str(name)
         )
         bottom = top
-    plot.y_range.start = 0
+    plot.y_range.start, plot.y_range.end = 0, 1.2 * max(bottom)
     return plot
 
 
@@ -249,8 +250,8 @@ def _screenshot(page: str, path: Path) -> bytes:
             raise _no_browser(path) from None
         view = browser.new_page(viewport={"width": 1100, "height": 300}, device_scale_factor=2)
         view.set_content(page)
-        view.locator(".bk-Figure").wait_for()
-        picture = view.locator(".bk-Figure").screenshot()
+        view.locator(".bk-Figure").last.wait_for()
+        picture = view.locator(".bk-Column, .bk-Figure").first.screenshot()
         browser.close()
     return picture
 

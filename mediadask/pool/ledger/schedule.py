@@ -117,7 +117,8 @@ def workers_over_time(engine: Engine, since: datetime) -> pd.DataFrame:
     Returns
     -------
     pandas.DataFrame
-        One row for each moment at which a worker came or went: its index is the moment, each column a tier.
+        One row for each moment at which a worker came or went: its index is the moment, each column a tier,
+        in the order in which they were used.
     """
     now = utc_now()
     rows = _rows(engine, select(leases.c.tier, leases.c.joined, leases.c.seconds))
@@ -128,4 +129,6 @@ def workers_over_time(engine: Engine, since: datetime) -> pd.DataFrame:
             changes += [(max(lease["joined"], since), lease["tier"], 1), (ended, lease["tier"], -1)]
     table = pd.DataFrame(changes, columns=["moment", "tier", "change"])
     counts = table.pivot_table(index="moment", columns="tier", values="change", aggfunc="sum", fill_value=0)
-    return counts.sort_index().cumsum()
+    counts = counts.sort_index().cumsum()
+    first_used = counts.gt(0).idxmax().sort_values(kind="stable")
+    return counts[first_used.index]

@@ -7,6 +7,7 @@ import os
 import resource
 import signal
 import time
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
@@ -121,7 +122,9 @@ def isolated(function: Callable[..., Any], *args: Any, timeout: float = 900) -> 
         process.join()
         done, value = False, f"died with exit code {process.exitcode}"
     if not done and process.is_alive():
-        os.killpg(group, signal.SIGKILL)
+        with suppress(ProcessLookupError):  # one that has not come so far as to have a group
+            os.killpg(group, signal.SIGKILL)
+        process.kill()
     process.join()
     if not done:
         raise Failed(value)

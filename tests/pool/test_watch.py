@@ -28,12 +28,6 @@ LIMIT_BYTES = 400_000_000
 hoard: list[bytes] = []
 
 
-@pytest.fixture(autouse=True)
-def _units_that_load_little(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What has not begun after a second may be loading for a minute, and is looked at again after that."""
-    monkeypatch.setattr("mediadask.pool.core.hanging.IMPORT_SECONDS", 15.0)
-
-
 def tried(pool: Pool) -> pd.DataFrame:
     """All attempts that the ledger knows."""
     pool.costs()  # written until here

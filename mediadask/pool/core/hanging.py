@@ -98,8 +98,11 @@ class HangWatch:
             self._look_at(batch, now.seconds + max(1.0, self._config.hang_after))
             return
         assert unit is not None
-        patience += 0.0 if batch.has_begun else IMPORT_SECONDS
         silent = now.seconds - batch.progress_at
+        if not batch.has_begun and silent < patience + IMPORT_SECONDS:
+            # It may begin at any time, and then hang.
+            self._look_at(batch, min(now.seconds, batch.progress_at + IMPORT_SECONDS) + patience)
+            return
         if silent < patience:
             self._look_at(batch, batch.progress_at + patience)
             return

@@ -195,6 +195,15 @@ def test_a_unit_that_loads_its_libraries_for_a_minute_does_not_hang() -> None:
     assert len(pool.records(AttemptFlagged)) == 1
 
 
+def test_one_that_hangs_soon_after_it_has_loaded_its_libraries_is_seen_soon() -> None:
+    pool = PlainPool(hang_after="2s", hang_factor=2)
+    pool.submit("job", ["a"], seconds=1.0)
+    pool.wait(2.5)
+    pool.begin("a")
+    pool.wait(2.5)
+    assert len(pool.records(AttemptFlagged)) == 1
+
+
 def test_without_a_nanny_it_is_only_flagged() -> None:
     pool = silent(nanny=False)
     assert len(pool.records(AttemptFlagged)) == 1

@@ -93,10 +93,10 @@ def _bursts(count: int) -> list[tuple[int, float, float]]:
 
 
 def _urgent(pool: Pool, units: int, seconds: float) -> Job:
-    # Predicted to be long, so that each has a worker of its own.
-    return pool.submit(
-        md.delivery(partial(unit, seconds), range(units), name="burst", seconds=600), priority="urgent"
-    )
+    # Of a kind that is not known, and said to be long: each unit has a worker of its own.
+    kind = f"burst {time.monotonic()}"
+    work = md.delivery(partial(unit, seconds), range(units), name=kind, seconds=600)
+    return pool.submit(work, priority="urgent")
 
 
 def _ours(namespace: str, bursts: list[tuple[int, float, float]], rounds: int) -> Iterator[Row]:

@@ -31,7 +31,7 @@ from tests.kubernetes.conftest import make_namespace, small_spec, volume
 from tests.kubernetes.place import apply, eventually, kubectl
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
 
 FRAMES, FRAME_SECONDS, UNITS = 40, 0.05, 8
 TIER = "mediadask.org/tier"
@@ -59,6 +59,7 @@ def unit(folder: str, number: int) -> str:
     digest = str(number)
     for frame in range(FRAMES):
         time.sleep(FRAME_SECONDS)
+        _end_as_told(Path(folder))
         digest = hashlib.sha256(f"{digest} {frame}".encode()).hexdigest()
         with (Path(folder) / f"unit {number}").open("a") as computed:
             computed.write(f"{frame}\n")
@@ -69,8 +70,9 @@ def unit(folder: str, number: int) -> str:
 class Cluster:
     """What happens to a pool's pods."""
 
-    def __init__(self, namespace: str, pool: Pool, draw: random.Random) -> None:
-        self.namespace, self.pool, self.draw = namespace, pool, draw
+    def __init__(self, namespace: str, draw: random.Random) -> None:
+        self.namespace, self.draw, self.shared = namespace, draw, Path()
+        """The last is the folder of the job that runs."""
 
     def kubectl(self, *arguments: str, given: Any = None) -> str:
         return kubectl("-n", self.namespace, *arguments, given=given, fails=True)
@@ -83,16 +85,10 @@ class Cluster:
         self.kubectl("delete", "pod", self.worker(), "--wait=false")
 
     def process_killed(self) -> None:
-        self._in_worker(_die)
+        (self.shared / "told-die").touch(0o666)
 
     def out_of_memory(self) -> None:
-        self._in_worker(_eat)
-
-    def _in_worker(self, function: Callable[[], None]) -> None:
-        there = self.pool.client.scheduler_info(n_workers=-1)["workers"]
-        if there:
-            address = self.draw.choice(sorted(there))
-            self.pool.client.run(function, workers=[address], wait=False, on_error="ignore")
+        (self.shared / "told-eat").touch(0o666)
 
     def node_drained(self) -> None:
         node = json.loads(self.kubectl("get", "pods", "-l", TIER, "-o", "json"))["items"][0]["spec"][
@@ -155,14 +151,19 @@ class Cluster:
             os.kill(server, signal.SIGCONT)
 
 
-def _die() -> None:
-    os._exit(9)
-
-
-def _eat() -> None:
-    held = []
-    while True:
-        held.append(bytearray(b"x" * 20_000_000))
+def _end_as_told(folder: Path) -> None:
+    """Die, or take all memory, where that is asked for: once."""
+    for told in folder.glob("told-*"):
+        try:
+            told.unlink()
+        except FileNotFoundError:  # another does it
+            continue
+        if told.name == "told-die":
+            os.kill(os.getpid(), signal.SIGKILL)
+            os._exit(9)  # the first process of a container cannot kill itself
+        held = []
+        while True:
+            held.append(bytearray(b"x" * 20_000_000))
 
 
 def _cpu(text: str) -> int:
@@ -182,23 +183,23 @@ def _names() -> list[str]:
     return names + (["api_server_away"] if os.environ.get("MEDIADASK_TEST_API_SERVER") else [])
 
 
-def faults(count: int, seed: int) -> dict[str, Any]:
+def faults(count: int, seed: int, names: list[str] | None = None) -> dict[str, Any]:
     draw = random.Random(seed)
-    names = _names()
+    names = names or _names()
     order = [*names, *(draw.choice(names) for _ in range(count - len(names)))][:count]
     with (
         tempfile.TemporaryDirectory() as folder,
         make_namespace() as namespace,
         _pool(namespace, folder) as pool,
     ):
-        cluster = Cluster(namespace, pool, draw)
+        cluster = Cluster(namespace, draw)
         expected = None
         wrong, most, frames = 0, 0, 0
         for number, name in enumerate(order):
-            shared = Path(folder) / f"round {number}"
+            cluster.shared = shared = Path(folder) / f"round {number}"
             shared.mkdir(mode=0o777)
             shared.chmod(0o777)
-            work = md.delivery(partial(unit, str(shared)), range(UNITS), name=name, seconds=600)
+            work = md.delivery(partial(unit, str(shared)), range(UNITS), name=f"{name} {number}", seconds=600)
             begun = time.monotonic()
             job = pool.submit(work, priority="urgent")
             eventually(lambda shared=shared: len(list(shared.iterdir())) > 1, "two units run", 180)
@@ -210,7 +211,7 @@ def faults(count: int, seed: int) -> dict[str, Any]:
                 results = [f"{type(error).__name__}: {error}"]
             expected = expected or results
             wrong += results != expected
-            computed = [path.read_text().split() for path in shared.iterdir()]
+            computed = [path.read_text().split() for path in shared.glob("unit *")]
             frames += sum(map(len, computed))
             often = max(each.count(frame) for each in computed for frame in set(each))
             most = max(most, often)

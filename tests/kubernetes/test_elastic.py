@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+import subprocess
+import sys
 import time
 from functools import partial
 from typing import TYPE_CHECKING
@@ -15,6 +17,8 @@ import mediadask as md
 from mediadask.pool import Pool
 from mediadask.pool.ledger import tables
 from tests.kubernetes.place import (
+    WORKER,
+    address_for_pods,
     bring_up,
     eventually,
     kubectl,
@@ -121,3 +125,34 @@ def test_the_ledger_says_that_a_worker_was_out_of_memory(namespace: str) -> None
         assert "its worker died 2 times" in job.progress.error
         eventually(lambda: not workers(namespace), "no pod")
         assert [reason for reason in lease_ends(namespace) if "out of memory: it may have 700Mi" in reason]
+
+
+def test_workers_that_join_by_themselves_count_and_stay(namespace: str) -> None:
+    cloud = {"kind": "on-demand", "price-per-hour": 1, "maximum": 4, "startup": "5s"}
+    address = bring_up(namespace, {"onprem": {"kind": "joins", "price-per-hour": 0.05}, "cloud": cloud})
+    command = [sys.executable, *WORKER[1:], "1", address, "--host", address_for_pods()]
+    rack = subprocess.Popen(["onprem-rack7" if word.startswith("$") else word for word in command])
+    try:
+        with Pool.connect(address) as found:
+            eventually(lambda: tier_workers(found) == {"onprem": 1, "cloud": 0}, "it has joined")
+            job = found.submit(
+                md.delivery(partial(frames, 4.0), range(2), name="two", seconds=600), priority="urgent"
+            )
+            eventually(lambda: job.progress.units_running == 2, "both run")
+            assert len(workers(namespace, "cloud")) == 1
+            assert job.result(WAIT).results == [0, 1]
+            eventually(lambda: not workers(namespace), "no pod")
+            assert tier_workers(found) == {"onprem": 1, "cloud": 0}
+            eventually(lambda: lease_prices(namespace) == {"onprem": 0.05, "cloud": 1.0}, "what they cost")
+    finally:
+        rack.terminate()
+        rack.wait(30)
+
+
+def lease_prices(namespace: str) -> dict[str, float]:
+    with tables.open_database(f"/tmp/ledger-{namespace}/ledger.sqlite").connect() as connection:
+        return {each.tier: each.price_per_hour for each in connection.execute(select(tables.leases))}
+
+
+def tier_workers(pool: Pool) -> dict[str, int]:
+    return {tier["tier"]: tier["workers"] for tier in pool.status()["tiers"]}

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import signal
 import time
 from contextlib import asynccontextmanager
 from functools import partial
@@ -20,6 +22,7 @@ from mediadask.pool.core.events import CancelJob
 from mediadask.pool.history import new_id
 from mediadask.pool.ledger import tables
 from mediadask.pool.ledger.costs import costs
+from mediadask.pool.scaling.actuator import Departure
 from mediadask.pool.scheduler import PoolPlugin
 
 if TYPE_CHECKING:
@@ -216,5 +219,56 @@ def test_a_pool_learns_and_what_it_cost_adds_up(tmp_path: Path) -> None:
             assert list(table["show"]) == ["SHOW"]
             assert table["total"].sum() == pytest.approx(table.attrs["leased"], rel=0.01)
             assert [known.kind for known in pool.plugin.ledger.learned()] == ["work"]
+
+    asyncio.run(run())
+
+
+def test_a_worker_that_others_are_about_to_end_gives_its_work_back_first(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def run() -> None:
+        async with opened() as pool:
+            job = await pool.submit(partial(until_exists, tmp_path), 2)
+            await until(lambda: len(begun(tmp_path)) == 2)
+            taken = next(iter(pool.scheduler.workers.values())).name
+            actuator = pool.plugin.scaler.actuator
+            assert actuator is not None
+            end = Departure("evicted: its node is drained", is_taken=True)
+            monkeypatch.setattr(actuator, "leaving", lambda: {taken})
+            monkeypatch.setattr(actuator, "departure", lambda name: end if name == taken else None)
+            actuator.news.set()
+            await until(lambda: taken not in {worker.name for worker in pool.scheduler.workers.values()})
+            await until(lambda: len(begun(tmp_path)) == 3)
+            (tmp_path / "go").touch()
+            assert (await pool.ended(job))["status"] == "done"
+            outcomes = sorted(each.outcome for each in pool.rows(tables.attempts))
+            assert outcomes == ["done", "done", "rescheduled"]
+            assert [each.name for each in pool.rows(tables.leases) if each.reason == end.reason] == [taken]
+
+    asyncio.run(run())
+
+
+def dies_once(folder: Path, number: int) -> int:
+    if not (folder / "died").exists():
+        (folder / "died").touch()
+        os.kill(os.getpid(), signal.SIGKILL)
+    return number
+
+
+def test_why_a_worker_has_died_may_become_known_later(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def run() -> None:
+        async with opened() as pool:
+            job = await pool.submit(partial(dies_once, tmp_path), 1)
+            assert (await pool.ended(job))["status"] == "done"
+            died = min(pool.rows(tables.leases), key=lambda lease: lease.joined)
+            actuator = pool.plugin.scaler.actuator
+            assert actuator is not None
+            end = Departure("out of memory: it may have 2Gi", is_taken=False)
+            monkeypatch.setattr(actuator, "departure", lambda name: end if name == died.name else None)
+            actuator.news.set()
+            await until(lambda: end.reason in {each.reason for each in pool.rows(tables.leases)})
+            assert sorted(each.outcome for each in pool.rows(tables.attempts)) == ["done", "lost"]
 
     asyncio.run(run())

@@ -71,6 +71,9 @@ NO_WORKER = "mediadask://held"
 
 STIMULUS = "mediadask"
 
+_PAUSED_THEMSELVES = "mediadask-paused-themselves"
+"""An extension of the scheduler: the addresses of the workers that say they take no task."""
+
 
 # Graphs of arrays.
 
@@ -199,8 +202,9 @@ def pause_worker(scheduler: Scheduler, worker: str) -> None:
 
 
 def unpause_worker(scheduler: Scheduler, worker: str) -> None:
-    """Have Dask use a worker again."""
-    _set_status(scheduler, worker, "running")
+    """Have Dask use a worker again, unless it has paused itself, as one does that is short of memory."""
+    if worker not in scheduler.extensions.get(_PAUSED_THEMSELVES, ()):
+        _set_status(scheduler, worker, "running")
 
 
 def keep_paused(scheduler: Scheduler, is_kept: Callable[[str], bool]) -> None:
@@ -212,7 +216,11 @@ def keep_paused(scheduler: Scheduler, is_kept: Callable[[str], bool]) -> None:
         Whether the worker at an address is not to be used yet.
     """
 
+    themselves: set[str] = set()
+    scheduler.extensions[_PAUSED_THEMSELVES] = themselves
+
     def changed(worker: str, status: str, stimulus_id: str) -> None:
+        (themselves.add if status == "paused" else themselves.discard)(worker)
         if status == "running" and is_kept(worker):
             status = "paused"
         scheduler.handle_worker_status_change(status, worker, stimulus_id)

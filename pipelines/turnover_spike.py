@@ -20,9 +20,9 @@ import mediadask as md
 from mediadask import footage
 from mediadask.clips.discover import find_clips
 from mediadask.pool.config import load_config
-from mediadask.pool.ledger.plots import save, schedule_plot
+from mediadask.pool.ledger.plots import save, schedule_plot, spike_plot
 from mediadask.pool.ledger.reports import history
-from mediadask.pool.ledger.schedule import schedule
+from mediadask.pool.ledger.schedule import schedule, workers_over_time
 from mediadask.pool.ledger.tables import open_database
 
 CLIPS, FRAMES, SHOTS = 6, 144, 4
@@ -38,7 +38,7 @@ def main() -> int:
         out = arguments.out or stack.enter_context(tempfile.TemporaryDirectory())
         try:
             jobs = _spike(arguments, Path(out))
-            _draw([job.id for job in jobs], arguments.plot)
+            _draw([job.id for job in jobs], arguments.plot, elsewhere=arguments.pool is not None)
         except md.MediaError as error:
             print(error, file=sys.stderr)
             return 2
@@ -46,7 +46,8 @@ def main() -> int:
 
 
 def _spike(arguments: argparse.Namespace, out: Path) -> list[md.Job]:
-    with md.Pool.local(arguments.workers) as pool:
+    where = arguments.pool
+    with md.Pool.connect(where) if where else md.Pool.local(arguments.workers) as pool:
         clips, turnover = list(find_clips(arguments.clips)), arguments.turnover
         if not clips:
             clips, turnover = _shoot(pool, out / "card"), _turnover(out / "vfx.edl")
@@ -99,12 +100,17 @@ def _turnover(path: Path) -> Path:
     return path
 
 
-def _draw(jobs: list[str], path: Path) -> None:
+def _draw(jobs: list[str], path: Path, *, elsewhere: bool) -> None:
     engine = open_database()
     known = history(engine)
     table = schedule(engine, load_config(), jobs)
+    marked = known[known["job"] == jobs[0]]
+    if elsewhere:
+        plot = spike_plot(workers_over_time(engine, table["started"].min()), table, marked)
+    else:
+        plot = schedule_plot(table, marked)
     engine.dispose()
-    save(schedule_plot(table, known[known["job"] == jobs[0]]), path)
+    save(plot, path)
     aside = table[table["state"] == "paused"]
     seconds = (aside["ended"] - aside["started"]).dt.total_seconds().sum()
     print(f"{len(aside)} units stood aside, {seconds:.1f} s in all; {path}")
@@ -119,7 +125,9 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--input-space", default="Camera Rec.709", help="the clips' color space")
     parser.add_argument("--out", help="where proxies and plates go; by default nowhere")
     parser.add_argument("--plot", type=Path, default=Path("spike.html"), help="a .html or a .png file")
-    parser.add_argument("--workers", type=int)
+    where = parser.add_mutually_exclusive_group()
+    where.add_argument("--workers", type=int)
+    where.add_argument("--pool", help="one that is up, such as kubernetes:studio; by default its own")
     arguments = parser.parse_args()
     if bool(arguments.clips) != bool(arguments.turnover):
         parser.error("give clips and a --turnover of them, or neither")

@@ -322,6 +322,14 @@ async def test_keep_paused(cluster: Cluster) -> None:
         assert [each.address for each in cluster.scheduler.running] == [cluster.worker.address]
         dask_api.unpause_worker(cluster.scheduler, late.address)
         assert len(cluster.scheduler.running) == 2
+        kept.clear()
+        late.status = Status.paused  # as when its memory is full
+        await until(lambda: len(cluster.scheduler.running) == 1)
+        dask_api.pause_worker(cluster.scheduler, late.address)
+        dask_api.unpause_worker(cluster.scheduler, late.address)
+        assert len(cluster.scheduler.running) == 1, "it would keep its tasks waiting"
+        late.status = Status.running
+        await until(lambda: len(cluster.scheduler.running) == 2)
 
 
 @on_a_cluster

@@ -318,6 +318,7 @@ def test_what_stood_aside_or_had_resumed_on_a_retired_worker_is_given_back_not_l
             md.delivery(partial(until_exists, tmp_path / "front"), [0], name="f"), priority="urgent"
         )
         see(behind, units_paused=1)
+        see(front, units_running=1)
         retire()
         see(behind, units_paused=0)
         (tmp_path / "front" / "go").touch()

@@ -48,9 +48,9 @@ class Opened:
         """Submit units that are said to take ten seconds each. Returns the job's id."""
         work = md.delivery(function, range(units), name="work", seconds=10.0)
         how = {"show": "SHOW", "priority": "urgent", **how}
-        how |= {"deadline": None, "payload": dumps(work)}
-        described = await self.plugin.services.submit(new_id(), "work", **how)
-        return str(described["id"])
+        job = new_id()
+        await self.plugin.services.submit(job, "work", deadline=None, payload=dumps(work), **how)
+        return job
 
     async def ended(self, job: str) -> dict[str, Any]:
         return await self.plugin.services.wait(job, 60)

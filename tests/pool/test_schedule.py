@@ -23,11 +23,12 @@ from mediadask.pool.history import (
     Displaced,
     JobSubmitted,
     WorkerJoined,
+    WorkerLeft,
 )
 from mediadask.pool.ledger import plots
 from mediadask.pool.ledger.ledger import Ledger
 from mediadask.pool.ledger.reports import history
-from mediadask.pool.ledger.schedule import schedule
+from mediadask.pool.ledger.schedule import schedule, workers_over_time
 from mediadask.pool.ledger.tables import open_database
 from tests.pool.test_dashboard import browser
 from tests.pool.waiting import eventually, see
@@ -54,6 +55,30 @@ def attempt(ledger: Ledger, name: str, job: str, start: float, end: float, pause
             at=at(end),
         )
     )
+
+
+def test_workers_of_each_tier_over_time_and_what_they_ran(ledger_url: str, tmp_path: Path) -> None:
+    """Tiers in the order in which they were used: the cheapest is first."""
+    with Ledger(ledger_url) as ledger:
+        ledger.record(JobSubmitted(job="low", name="low", show="A", priority="background", at=START))
+        for worker, tier, joined, seconds in (
+            ("w", "spot", 0, 100), ("v", "spot", 2, 8), ("u", "on-demand", 5, 5), ("before", "spot", -90, 30)
+        ):  # fmt: skip
+            each = WorkerJoined(worker=worker, tier=tier, price_per_hour=1.0, threads=1, at=at(joined))
+            ledger.record(each)
+            ledger.record(WorkerLeft(worker=worker, seconds=seconds, at=at(joined + seconds)))
+        attempt(ledger, "a", "low", 1, 10)
+        assert ledger.flush()
+        table = workers_over_time(ledger.engine, START)
+        plot = plots.spike_plot(
+            table, schedule(ledger.engine, load_config(), ["low"]), history(ledger.engine)
+        )
+    assert list(table.columns) == ["spot", "on-demand"]
+    assert [(moment - START).total_seconds() for moment in table.index] == [0, 2, 5, 10, 100]
+    assert table["spot"].tolist() == [1, 2, 2, 1, 0]
+    assert table["on-demand"].tolist() == [0, 0, 1, 0, 0]
+    plots.save(plot, tmp_path / "spike.html")
+    assert "on-demand" in (tmp_path / "spike.html").read_text()
 
 
 def test_stretches_lie_on_the_slots_they_ran_on(ledger_url: str) -> None:

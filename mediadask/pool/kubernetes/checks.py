@@ -14,6 +14,7 @@ from mediadask.pool.kubernetes.api import Refused
 from mediadask.pool.kubernetes.manifests import manifests
 from mediadask.pool.kubernetes.names import labels, scheduler_of
 from mediadask.pool.kubernetes.pods import scheduler_pod, worker_pod
+from mediadask.pool.kubernetes.quantities import amount
 from mediadask.pool.kubernetes.secrets import new_key, new_tls
 
 if TYPE_CHECKING:
@@ -157,8 +158,8 @@ async def _check_nodes(api: Api, spec: Spec) -> None:
             warnings.warn(MediaWarning(f"{where}: {told}"), stacklevel=2)
             continue
         for resource, asked in (("cpu", place.cpu), ("memory", place.memory)):
-            most = max((node["status"]["allocatable"].get(resource, "0") for node in fitting), key=_amount)
-            if _amount(asked) > _amount(most):
+            most = max((node["status"]["allocatable"].get(resource, "0") for node in fitting), key=amount)
+            if amount(asked) > amount(most):
                 reason = (
                     f"fits no node: it asks for {asked} {resource}, and the largest one for it has {most}"
                 )
@@ -180,16 +181,3 @@ def _is_tolerated(taint: Object, tolerations: Iterable[Object]) -> bool:
             return True
     # A node that is being drained is one that there will be again.
     return bool(taint["key"].startswith("node.kubernetes.io/"))
-
-
-_UNITS = {"m": 1e-3, "": 1.0} | {
-    letter + suffix: base**power
-    for power, letter in enumerate("kMGTPE", 1)
-    for suffix, base in (("", 1000.0), ("i", 1024.0))
-}
-_UNITS["Ki"] = _UNITS.pop("ki")
-
-
-def _amount(quantity: str) -> float:
-    number = quantity.rstrip("mkKMGTPEi")
-    return float(number) * _UNITS[quantity[len(number) :]]

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bokeh.embed import file_html
+from bokeh.layouts import column as stacked
 from bokeh.models import ColumnDataSource, FactorRange, HoverTool, NumeralTickFormatter
 from bokeh.models.annotations import Label, Legend, Span
 from bokeh.palettes import Category10_4
@@ -20,13 +21,14 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
-__all__ = ["costs_plot", "jobs_plot", "save", "schedule_plot", "turnaround_plot"]
+__all__ = ["costs_plot", "jobs_plot", "save", "schedule_plot", "spike_plot", "turnaround_plot"]
 
 _PARTS = ["compute", "retries", "displaced", "idle"]
 _QUANTILES = {"p50_seconds": 0.9, "p90_seconds": 0.5, "max_seconds": 0.25}
 _CLASS_COLORS = ["#d1495b", "#3d7ea6", "#8fa3ad"]
 """From the most urgent class down."""
 
+_TIER_COLORS = ["#2a6f97", "#8ecae6", "#e9c46a", "#b7b7a4"]
 _STATUS_COLORS = {"done": "#4c9f70", "failed": "#d1495b", "cancelled": "#999999", "orphaned": "#e09f3e"}
 
 
@@ -158,6 +160,63 @@ def schedule_plot(table: pd.DataFrame, marked: pd.DataFrame) -> Any:
     return plot
 
 
+def spike_plot(workers: pd.DataFrame, table: pd.DataFrame, marked: pd.DataFrame) -> Any:
+    """Workers of each tier over time, above the units of each class that ran.
+
+    Parameters
+    ----------
+    workers
+        From `schedule.workers_over_time`.
+    table
+        From `schedule.schedule`.
+    marked
+        Rows of `reports.history`: the jobs whose submission and end get a line.
+    """
+    import pandas as pd
+
+    ran = table[table["state"] == "ran"]
+    ends = [(ran["started"], 1), (ran["ended"], -1)]
+    changes = pd.concat(
+        pd.DataFrame({"moment": at, "priority": ran["priority"], "by": by}) for at, by in ends
+    )
+    units = changes.pivot_table(
+        index="moment", columns="priority", values="by", aggfunc="sum", fill_value=0, observed=True
+    )
+    begin = min(workers.index.min(), marked["submitted"].min())
+    above = _steps(workers, begin, "workers", _TIER_COLORS, height=260)
+    below = _steps(units.sort_index().cumsum(), begin, "units that run", _CLASS_COLORS, height=260)
+    below.x_range = above.x_range
+    below.xaxis.axis_label = "seconds"
+    for job in marked.to_dict("records"):
+        (submitted,) = _seconds_since(begin, [job["submitted"]])
+        for moment, what in ((submitted, "submitted"), (submitted + job["seconds"], "done")):
+            for plot in (above, below):
+                line = Span(location=moment, dimension="height", line_color="#333333", line_dash="dashed")
+                plot.add_layout(line)
+            top = float(workers.sum(axis=1).max())
+            text = f"{job['name']} {what}"
+            above.add_layout(Label(x=moment, y=top, x_offset=4, y_offset=4, text=text, text_font_size="9pt"))
+    return stacked(above, below, sizing_mode="stretch_width")
+
+
+def _steps(counts: pd.DataFrame, begin: Any, title: str, colors: list[str], height: int) -> Any:
+    """Numbers that change at moments, stacked."""
+    plot: Any = figure(
+        height=height, width=1100, title=title, sizing_mode="stretch_width", tools="", toolbar_location=None
+    )
+    plot.add_layout(Legend(border_line_color=None, orientation="horizontal"), "below")
+    seconds, bottom = _seconds_since(begin, counts.index), [0.0] * len(counts)
+    for number, name in enumerate(counts.columns):
+        top = [low + count for low, count in zip(bottom, counts[name], strict=True)]
+        color = colors[number % len(colors)]
+        plot.varea_step(
+            seconds, bottom, top, step_mode="after", color=color, alpha=0.85, legend_label=str(name)
+        )
+        bottom = top
+    plot.y_range.start, plot.y_range.end = 0, 1.2 * max(bottom)
+    return plot
+
+
 def save(plot: Any, path: Path) -> None:
     """Write a plot as a page, or as the picture a browser makes of it, by the name's suffix.
 
@@ -191,8 +250,8 @@ def _screenshot(page: str, path: Path) -> bytes:
             raise _no_browser(path) from None
         view = browser.new_page(viewport={"width": 1100, "height": 300}, device_scale_factor=2)
         view.set_content(page)
-        view.locator(".bk-Figure").wait_for()
-        picture = view.locator(".bk-Figure").screenshot()
+        view.locator(".bk-Figure").last.wait_for()
+        picture = view.locator(".bk-Column, .bk-Figure").first.screenshot()
         browser.close()
     return picture
 

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from mediadask.pool.config import PoolConfig
 
-__all__ = ["schedule"]
+__all__ = ["schedule", "workers_over_time"]
 
 _COLUMNS = ("state", "job", "name", "show", "priority", "unit", "attempt", "started", "ended", "outcome")
 
@@ -109,3 +109,26 @@ def _slots(workers: Mapping[str, dict[str, Any]], rows: Sequence[dict[str, Any]]
         slot = ran_on[row["attempt"]]
         slots.append(worker["name"] if worker["threads"] == 1 else f"{worker['name']}.{slot + 1}")
     return slots
+
+
+def workers_over_time(engine: Engine, since: datetime) -> pd.DataFrame:
+    """How many workers of each tier there were, from `since` until now.
+
+    Returns
+    -------
+    pandas.DataFrame
+        One row for each moment at which a worker came or went: its index is the moment, each column a tier,
+        in the order in which they were used.
+    """
+    now = utc_now()
+    rows = _rows(engine, select(leases.c.tier, leases.c.joined, leases.c.seconds))
+    changes = []
+    for lease in rows:
+        ended = now if lease["seconds"] is None else lease["joined"] + timedelta(seconds=lease["seconds"])
+        if ended > since:
+            changes += [(max(lease["joined"], since), lease["tier"], 1), (ended, lease["tier"], -1)]
+    table = pd.DataFrame(changes, columns=["moment", "tier", "change"])
+    counts = table.pivot_table(index="moment", columns="tier", values="change", aggfunc="sum", fill_value=0)
+    counts = counts.sort_index().cumsum()
+    first_used = counts.gt(0).idxmax().sort_values(kind="stable")
+    return counts[first_used.index]

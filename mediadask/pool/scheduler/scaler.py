@@ -362,7 +362,9 @@ class Scaler:
         """Have the units of these workers give their work back; return when they have, or cannot in time."""
         self._driver.handle(EvictWorkers(tuple(workers)))
         give_up = monotonic() + _EVICTION_SECONDS
-        while set(workers) & set(self._driver.state.batches.workers()) and monotonic() < give_up:
+        while monotonic() < give_up and (
+            set(workers) & set(self._driver.state.batches.workers()) or any(map(self._work.is_on, workers))
+        ):
             await asyncio.sleep(_LOOK_SECONDS)
 
     def _addresses(self) -> dict[str, str]:

@@ -52,6 +52,15 @@ class WorkLeft:
             self._counted = {job.id: self._counted[job.id] for job in jobs if job.id in self._counted}
         return [*(self._of_job(job, tasks.pop(job.id, None), seconds) for job in jobs), *tasks.values()]
 
+    def is_on(self, worker: str) -> bool:
+        """Whether a worker has a batch's task or its result, which is nothing: Dask would not let it go."""
+        if (there := self._scheduler.workers.get(worker)) is None:
+            return False
+        return any(
+            GRAPH_JOB not in (task.annotations or {}) and self._ours in dask_api.wanted_by(task)
+            for task in (*there.processing, *there.has_what)
+        )
+
     def _of_job(self, job: Job, tasks: Work | None, seconds: float) -> Work:
         work = (
             self._of_units(job, seconds)

@@ -26,6 +26,9 @@ class Lease:
     seconds: float | None = None
     """How long it was there, once it is gone."""
 
+    reason: str | None = None
+    """Why it is gone."""
+
     run_seconds: float = 0.0
     """The seconds that its attempts which have ended ran."""
 
@@ -200,9 +203,11 @@ class Bookkeeper:
 
     def _left(self, record: history.WorkerLeft, now: float) -> None:
         lease = self.leases.get(record.worker)
-        if lease is None or lease.seconds is not None:
+        if lease is None or lease.reason == record.reason:
             raise Broken("a lease ends once", record.worker)
-        lease.seconds = now - lease.joined_at
+        if lease.seconds is None:
+            lease.seconds = now - lease.joined_at
+        lease.reason = record.reason  # it is written again when more is known of it
         if abs(record.seconds - lease.seconds) > _ROUNDING:
             raise Broken("a lease is as long as the worker was there", f"{record}")
         self._fits(record.worker, lease, now)

@@ -76,7 +76,8 @@ def before_command(seen: Onlooker, event: Event, command: Command) -> None:
             if seen.workers[command.worker].is_leaving:
                 raise Broken("nothing goes on where it must leave", f"{command}")
             rank = seen.rank_of(batch)
-            if any(task.waits and task.rank < rank for task in seen.tasks.values()):
+            waiting = [task.rank for task in seen.tasks.values() if task.waits]
+            if rank != float("inf") and min(waiting, default=rank) < rank:
                 raise Broken("nothing goes on before a higher class that waits", f"{command}")
         case commands.EnterTask():
             if command.task in seen.tasks:

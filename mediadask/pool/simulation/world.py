@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from mediadask.pool.core.events import EvictWorkers, UnitsReported, WorkerJoined, WorkerLeft
+from mediadask.pool.core.events import EvictWorkers, UnitsReported, WorkerExplained, WorkerJoined, WorkerLeft
 from mediadask.pool.simulation.clock import Clock, Stream
 from mediadask.pool.simulation.dask import DaskWorker
 from mediadask.pool.simulation.pool import SimulatedPool
@@ -225,6 +225,9 @@ class World:
             self.pool.paused.pop(address, None)
             self.pool.handle(WorkerLeft(address, expected, reason))
             self.pool.dask.remove_worker(address, expected=expected)
+            if not expected:
+                explained = WorkerExplained(process.model.name, "its machine has failed")
+                self.clock.after(self.timing.notice_seconds, self.pool.handle, explained)
         if (process.model.has_nanny or process.is_replaced) and not process.stays_away:
             again = address if process.model.fixed_port else ""
             pool = self.pool

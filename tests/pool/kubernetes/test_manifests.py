@@ -13,6 +13,7 @@ import yaml
 from mediadask.pool.config import load_config
 from mediadask.pool.kubernetes.manifests import manifests
 from mediadask.pool.kubernetes.plain import plain_yaml
+from mediadask.pool.kubernetes.quantities import amount
 from mediadask.pool.kubernetes.secrets import new_key, new_tls, security_in
 from mediadask.pool.kubernetes.spec import read_spec
 from tests.pool.kubernetes.test_spec import CLUSTERS, SPEC, changed
@@ -58,6 +59,8 @@ def test_a_tier_with_pods_is_a_group_without_workers() -> None:
         "requests": {"cpu": "1", "memory": "4Gi"},
         "limits": {"memory": "4Gi"},
     }
+    args = " ".join(pod["containers"][0]["args"])
+    assert f"--memory-limit {4 << 30} " in args, "not the part of it that its threads are of the node's cores"
 
 
 @pytest.mark.parametrize("which", ["scheduler", "unused", "studio-spot"])
@@ -200,3 +203,19 @@ def test_without_the_packages_for_it_a_line_says_what_to_install() -> None:
     assert told.returncode == 2
     do = "pip install 'mediadask[kubernetes]'"
     assert told.stderr == f"mediadask: Kubernetes needs packages that are not installed; {do}\n"
+
+
+@pytest.mark.parametrize(
+    ("quantity", "number"),
+    [
+        ("2", 2),
+        ("500m", 0.5),
+        ("4Gi", 4 << 30),
+        ("0.5Gi", 1 << 29),
+        ("64Ki", 65536),
+        ("3k", 3000),
+        ("1.5M", 1.5e6),
+    ],
+)
+def test_quantities_are_read_as_kubernetes_reads_them(quantity: str, number: float) -> None:
+    assert amount(quantity) == number

@@ -62,6 +62,10 @@ def hungry(number: int) -> int:
     return len(held)
 
 
+def hangs(number: int) -> None:
+    time.sleep(3600)
+
+
 def attempts(namespace: str) -> list[tuple[str, str]]:
     """How attempts ended, and the errors."""
     with tables.open_database(f"/tmp/ledger-{namespace}/ledger.sqlite").connect() as connection:
@@ -125,6 +129,15 @@ def test_the_ledger_says_that_a_worker_was_out_of_memory(namespace: str) -> None
         assert "its worker died 2 times" in job.progress.error
         eventually(lambda: not workers(namespace), "no pod")
         assert [reason for reason in lease_ends(namespace) if "out of memory: it may have 700Mi" in reason]
+
+
+def test_a_worker_in_which_a_unit_hangs_is_ended_and_another_comes(namespace: str) -> None:
+    with Pool.connect(bring_up(namespace, **{"hang-after": "3s", "hang-factor": 2})) as found:
+        job = found.submit(md.delivery(hangs, [1], name="stuck", seconds=0.5))
+        job.wait(WAIT)
+        assert "taken to hang, 2 times; set aside" in job.progress.error
+        eventually(lambda: not workers(namespace), "no pod")
+        assert [outcome for outcome, _ in attempts(namespace)] == ["replaced", "replaced"]
 
 
 def test_workers_that_join_by_themselves_count_and_stay(namespace: str) -> None:

@@ -209,6 +209,9 @@ class WorkerJoined:
     has_nanny: bool = False
     """Whether another process comes in its place when it is ended."""
 
+    is_brought: bool = False
+    """Whether the pool brings such workers, and ends them: another comes if it is needed."""
+
     startup_seconds: float | None = None
     """From the request for it to its arrival, where the pool asked for it."""
 

@@ -129,7 +129,7 @@ class HangWatch:
         return False
 
     def _empty(self, worker: Worker, hanging: Mapping[Batch, None], foreign: int, now: Now) -> None:
-        if not worker.has_nanny or worker.replaced_because:
+        if not worker.is_replaceable or worker.replaced_because:
             return  # nobody would bring another, so it stays flagged; or another is on its way
         if worker.paused_at is None:
             worker.paused_at = now.seconds

@@ -33,6 +33,7 @@ class Worker:
     tier: str
     threads: int
     has_nanny: bool
+    is_brought: bool
     joined_at: float
 
     replaced_because: str = ""
@@ -46,6 +47,11 @@ class Worker:
 
     graphs: Counter[GraphJob] = field(default_factory=Counter)
     """The jobs of whose graphs it has tasks, and how many. Those that wait for data have no thread yet."""
+
+    @property
+    def is_replaceable(self) -> bool:
+        """Whether the pool can end its process so that another comes."""
+        return self.has_nanny or self.is_brought
 
 
 class Workers:
@@ -81,7 +87,14 @@ class Workers:
         """A worker has come: its lease begins."""
         tier = self._config.tier_of(event.name)
         worker = Worker(
-            event.address, event.server_id, event.name, tier, event.threads, event.has_nanny, now.seconds
+            event.address,
+            event.server_id,
+            event.name,
+            tier,
+            event.threads,
+            event.has_nanny,
+            event.is_brought,
+            now.seconds,
         )
         self._workers[event.address] = worker
         self.threads += event.threads

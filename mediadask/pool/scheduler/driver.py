@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from mediadask.pool.core.commands import Command
     from mediadask.pool.core.events import Event, JobSpec
     from mediadask.pool.ledger.ledger import Ledger
+    from mediadask.pool.scaling.actuator import Actuator
 
 __all__ = ["Driver"]
 
@@ -49,12 +50,21 @@ class Driver(SchedulerPlugin):
     ----------
     client
         By which tasks and graphs enter Dask.
+    actuator
+        Ends workers that have no nanny to replace them.
     """
 
     name: ClassVar[str] = "mediadask-driver"
 
-    def __init__(self, scheduler: Scheduler, client: Client, state: PoolState, ledger: Ledger) -> None:
-        self.state = state
+    def __init__(
+        self,
+        scheduler: Scheduler,
+        client: Client,
+        state: PoolState,
+        ledger: Ledger,
+        actuator: Actuator | None = None,
+    ) -> None:
+        self.state, self._actuator = state, actuator
         self._scheduler, self._client, self._ledger = scheduler, client, ledger
         self.planner = Planner(self.handle)
         self._slots = DaskSlots(scheduler, client, self.handle)
@@ -189,12 +199,16 @@ class Driver(SchedulerPlugin):
                 self.replace_worker(worker, reason)
 
     def replace_worker(self, worker: str, reason: str) -> None:
-        """End the process of a worker; its nanny starts another."""
+        """End the process of a worker; its nanny starts another, or the pool brings one."""
         _logger.warning("worker %s is replaced: %s", worker, reason)
         self._replacing.add(task := asyncio.create_task(self._replace(worker)))
         task.add_done_callback(self._replacing.discard)
 
     async def _replace(self, worker: str) -> None:
+        there = self.state.workers.get(worker)
+        if self._actuator is not None and there is not None and not there.has_nanny:
+            await self._actuator.stop([there.name])
+            return
         await self._scheduler.restart_workers(
             [worker],
             timeout=_KILL_SECONDS,

@@ -111,7 +111,7 @@ class PoolPlugin(SchedulerPlugin):
         opened.push_async_callback(asyncio.to_thread, self.ledger.close)
         predictor = predict.Predictor(config.seconds_per_frame, await asyncio.to_thread(self.ledger.learned))
         self.state = PoolState(config, predictor, new_id)
-        self.driver = Driver(scheduler, self._client, self.state, self.ledger)
+        self.driver = Driver(scheduler, self._client, self.state, self.ledger, actuator)
         self.scaler = scaling.Scaler(
             scheduler, self.driver, self.ledger, actuator, ours=self._client.id, asked_at=asked_at
         )
@@ -239,6 +239,7 @@ class PoolPlugin(SchedulerPlugin):
                 name=str(there.name),
                 threads=there.nthreads,
                 has_nanny=bool(there.nanny),
+                is_brought=self.scaler.brings(str(there.name)),
                 startup_seconds=self.scaler.arrived(str(there.name)),
             )
         )

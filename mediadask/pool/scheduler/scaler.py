@@ -122,6 +122,11 @@ class Scaler:
         asked = self.requested_at.pop(name, None)
         return None if asked is None else monotonic() - asked
 
+    def brings(self, name: str) -> bool:
+        """Whether workers such as this one come and go as the pool says."""
+        kind = self.config.tiers[self.config.tier_of(name)].kind
+        return self.actuator is not None and kind not in ("joins", "local")
+
     def departure(self, name: str) -> Departure | None:
         """How a worker ended or is about to that was not stopped, as far as is known."""
         return None if self.actuator is None else self.actuator.departure(name)

@@ -96,7 +96,8 @@ class Watchdog:
             address
             for address, worker in self._scheduler.workers.items()
             if worker.status == Status.paused
-            and worker.nanny
+            and (known := self._driver.state.workers.get(address)) is not None
+            and known.is_replaceable
             and address not in busy
             and address not in self._expected
             and address not in self._unfit

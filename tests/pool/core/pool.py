@@ -68,6 +68,7 @@ class PlainPool:
         workers: int = 1,
         threads: int = 1,
         nanny: bool = True,
+        brought: bool = False,
         now: Now = Now(1000.0, NOON),  # noqa: B008 - a plain value
         **settings: Any,
     ) -> None:
@@ -85,7 +86,7 @@ class PlainPool:
         """By batch."""
 
         self.foreign: dict[str, int] = {}
-        self._nanny = nanny
+        self._nanny, self._brought = nanny, brought
         self._records: list[Any] = []
         self._threads: dict[str, int] = {}
         self._groups: dict[str, list[tuple[str, ...]]] = {}
@@ -325,7 +326,7 @@ class PlainPool:
         self.happens(
             ev.WorkerJoined(
                 address=worker, server_id=f"server {number}", name=f"local-{number}", threads=threads,
-                has_nanny=self._nanny,
+                has_nanny=self._nanny, is_brought=self._brought,
             )
         )  # fmt: skip
         return worker

@@ -210,6 +210,10 @@ def test_without_a_nanny_it_is_only_flagged() -> None:
     assert pool.done(do.PauseWorker) == pool.done(do.ReplaceWorker) == []
 
 
+def test_without_a_nanny_it_is_replaced_where_the_pool_brings_workers() -> None:
+    assert replaced(silent(nanny=False, brought=True)) == ["w1"]
+
+
 def test_a_hanging_unit_that_nobody_wants_still_has_its_worker_replaced() -> None:
     """Its thread would never be free again."""
     pool = PlainPool()

@@ -19,10 +19,11 @@ from functools import partial
 from statistics import median
 from typing import TYPE_CHECKING, Any
 
-from distributed import Client, get_worker
+from distributed import Client
 from sqlalchemy import select
 
 import mediadask as md
+from benchmarks.kubernetes_units import noted, unit
 from benchmarks.measure import Failed, isolated
 from benchmarks.paper_nodes import PODS_A_NODE, SELECTOR, TOLERATION
 from benchmarks.report import Row, at_most
@@ -53,7 +54,6 @@ if TYPE_CHECKING:
 
 GRACE_SECONDS = 2.0
 WORKERS = 8
-FRAME_SECONDS = 0.05
 TIER = {"kind": "on-demand", "price-per-hour": 1, "maximum": WORKERS, "startup": "3s"}
 WATCH_SECONDS = 60
 """So long stock Dask has to let its workers go."""
@@ -68,22 +68,6 @@ def rows(quick: bool, rounds: int) -> Iterator[Row]:
     with new_namespace() as namespace:
         yield from _theirs(namespace, bursts)
     yield from _many(200 if quick else 2000)
-
-
-def unit(seconds: float, number: int) -> float:
-    """Frames that sleep. Returns when it began."""
-    began = time.time()
-    for _ in range(round(seconds / FRAME_SECONDS)):
-        time.sleep(FRAME_SECONDS)
-        md.checkpoint()
-    return began
-
-
-def noted(number: int, seconds: float) -> int:
-    """The same for stock Dask, which notes each beginning."""
-    get_worker().log_event("begun", number)
-    time.sleep(seconds)
-    return number
 
 
 def _bursts(count: int) -> list[tuple[int, float, float]]:

@@ -5,7 +5,6 @@ The API server is stopped only where ``MEDIADASK_TEST_API_SERVER`` names its pro
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import random
@@ -21,6 +20,7 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import select
 
 import mediadask as md
+from benchmarks.kubernetes_units import CHAIN_FRAMES, FRAME_SECONDS, chain
 from benchmarks.measure import Failed
 from benchmarks.report import Row, at_most
 from mediadask.pool import Pool
@@ -33,7 +33,7 @@ from tests.kubernetes.place import apply, eventually, kubectl
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-FRAMES, FRAME_SECONDS, UNITS = 40, 0.05, 8
+UNITS = 8
 TIER = "mediadask.org/tier"
 AWAY_SECONDS = 20
 PRICE = 3600.0
@@ -52,19 +52,6 @@ def rows(quick: bool, rounds: int) -> Iterator[Row]:
         "faults", case, "frames computed over those needed", told["share"],
         ours="; ".join(sorted(told["reasons"])),
     )  # fmt: skip
-
-
-def unit(folder: str, number: int) -> str:
-    """A chain of hashes, a frame at a time, each noted when it is computed."""
-    digest = str(number)
-    for frame in range(FRAMES):
-        time.sleep(FRAME_SECONDS)
-        _end_as_told(Path(folder))
-        digest = hashlib.sha256(f"{digest} {frame}".encode()).hexdigest()
-        with (Path(folder) / f"unit {number}").open("a") as computed:
-            computed.write(f"{frame}\n")
-        md.checkpoint()
-    return digest
 
 
 class Cluster:
@@ -151,21 +138,6 @@ class Cluster:
             os.kill(server, signal.SIGCONT)
 
 
-def _end_as_told(folder: Path) -> None:
-    """Die, or take all memory, where that is asked for: once."""
-    for told in folder.glob("told-*"):
-        try:
-            told.unlink()
-        except FileNotFoundError:  # another does it
-            continue
-        if told.name == "told-die":
-            os.kill(os.getpid(), signal.SIGKILL)
-            os._exit(9)  # the first process of a container cannot kill itself
-        held = []
-        while True:
-            held.append(bytearray(b"x" * 20_000_000))
-
-
 def _cpu(text: str) -> int:
     """Thousandths of a core."""
     return int(text[:-1]) if text.endswith("m") else round(float(text) * 1000)
@@ -199,11 +171,13 @@ def faults(count: int, seed: int, names: list[str] | None = None) -> dict[str, A
             cluster.shared = shared = Path(folder) / f"round {number}"
             shared.mkdir(mode=0o777)
             shared.chmod(0o777)
-            work = md.delivery(partial(unit, str(shared)), range(UNITS), name=f"{name} {number}", seconds=600)
+            work = md.delivery(
+                partial(chain, str(shared)), range(UNITS), name=f"{name} {number}", seconds=600
+            )
             begun = time.monotonic()
             job = pool.submit(work, priority="urgent")
             eventually(lambda shared=shared: len(list(shared.iterdir())) > 1, "two units run", 180)
-            time.sleep(draw.uniform(0, FRAMES * FRAME_SECONDS))
+            time.sleep(draw.uniform(0, CHAIN_FRAMES * FRAME_SECONDS))
             getattr(cluster, name)()
             try:
                 results = job.result(300).results
@@ -230,7 +204,7 @@ def faults(count: int, seed: int, names: list[str] | None = None) -> dict[str, A
         left = _open(folder)
     return {
         "drawn": told, "wrong": wrong, "most": most, "reasons": reasons, "open": left,
-        "share": frames / (count * UNITS * FRAMES),
+        "share": frames / (count * UNITS * CHAIN_FRAMES),
     }  # fmt: skip
 
 

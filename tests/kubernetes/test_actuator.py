@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 from typing import TYPE_CHECKING, ClassVar
 
 import pytest
 
 from mediadask.pool.config import load_config
-from mediadask.pool.scaling.conformance import ActuatorConformance
+from mediadask.pool.scaling.conformance import ActuatorConformance, until
 from tests.kubernetes.place import (
     WORKER,
     address_for_pods,
@@ -64,6 +65,24 @@ class TestKubernetesWorkers(ActuatorConformance):
         config = load_config({"tiers": tiers, "kubernetes": place})
         assert config.kubernetes is not None
         return KubernetesWorkers(scheduler.address, config.tiers, config.kubernetes)
+
+    def test_what_an_earlier_scheduler_left_is_taken_up_and_ends_elsewhere_are_seen(self) -> None:
+        async def run() -> None:
+            async with self.bench() as (scheduler, earlier):
+                await earlier.start(2, "one")
+                await until(lambda: len(scheduler.workers) == 2)
+                later = self.actuator_for(scheduler)
+                names = (await earlier.state())["one"]
+                assert (await later.state())["one"] == names
+                await later.stop(names[:1])
+                async with asyncio.timeout(60):
+                    while (await earlier.state())["one"] != names[1:]:
+                        await asyncio.sleep(0.02)
+                await later.start(1, "one")
+                assert set((await later.state())["one"]).isdisjoint(names[:1]), "names are not used twice"
+                await later.close()
+
+        asyncio.run(run())
 
     def test_nothing_is_left(self) -> None:
         assert kubectl("-n", self.namespace, "get", "pods", "-l", "mediadask.org/tier", "-o", "name") == ""

@@ -93,7 +93,7 @@ def terminated(**more: Any) -> dict[str, Any]:
         ),
         (terminated(reason="OOMKilled", exitCode=137), "ended", "out of memory: it may have 2Gi"),
         (
-            terminated(message="Traceback…\nModuleNotFoundError: av\n"),
+            terminated(message="Traceback…\nModuleNotFoundError: av\n2026 - distributed - INFO - End\n"),
             "ended",
             "ended with exit code 1: ModuleNotFoundError: av",
         ),

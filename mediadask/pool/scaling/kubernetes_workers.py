@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import logging
 import secrets
 from contextlib import suppress
@@ -15,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from mediadask.pool.scaling.actuator import Departure
 from mediadask.pool.scaling.kubernetes_api import Away, KubernetesApi, Refused
 from mediadask.pool.scaling.pods import CLUSTER_LABEL, TIER_LABEL, Pod, pod_of, worker_pod
+from mediadask.pool.scaling.replicas import set_replicas
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
@@ -36,11 +36,11 @@ _LOOK_SECONDS = 1.0
 _LONGEST_BACKOFF_SECONDS = 60.0
 _CLOSE_SECONDS = 10.0
 _STUCK_SECONDS = 30.0
+_START_SECONDS = 15.0
+"""Whoever fails within so long has not done its work yet."""
+
 _SILENT_SECONDS = 5.0
 _KEPT_DEPARTURES = 10_000
-
-_HANDLED = "kopf.zalando.org/last-handled-configuration"
-"""What dask-kubernetes' operator compares an object with, to see what somebody wants of it."""
 
 
 @dataclass
@@ -129,7 +129,7 @@ class KubernetesWorkers:
             return
         except Away:
             return
-        for _ in range(min(n, 1) if known.refusal or known.failure else n):
+        for _ in range(min(n, 1) if known.refusal or self._failure(tier) else n):
             self._number += 1
             name = f"{tier}-{self._run}-{self._number}"
             self._asked[name] = tier
@@ -270,14 +270,12 @@ class KubernetesWorkers:
             del self._departures[next(iter(self._departures))]
 
     def _count(self, pod: Pod) -> None:
-        """A worker has ended by itself: where that was soon and a failure, the next may fare no better."""
+        """A worker has ended by itself: where it failed as it started, the next may fare no better."""
         if (known := self._tiers.get(pod.tier)) is None:
             return
-        if pod.is_failure and pod.ran_seconds < self._settings[pod.tier].startup:
+        if pod.is_failure and pod.ran_seconds < _START_SECONDS:
             known.failure = pod
             self._back_off(known)
-        elif pod.ran_seconds > self._settings[pod.tier].startup:
-            known.failure, known.failures = None, 0
 
     def _back_off(self, known: _TierState) -> None:
         if monotonic() >= known.not_before:  # of several asked for together the first to fail counts
@@ -346,11 +344,7 @@ class KubernetesWorkers:
                     _logger.exception("worker groups and events")
 
     async def _tell(self) -> None:
-        """Have ``kubectl get daskclusters,daskworkergroups`` show the workers that there are.
-
-        The operator makes workers of its own where it sees that replicas have changed. So what it compares
-        them with is changed with them, in the same patch: for the operator this is handled already.
-        """
+        """Have ``kubectl get daskclusters,daskworkergroups`` show the workers that there are."""
         there = await self.state()
         changed = {tier: len(names) for tier, names in there.items() if tier in self._tiers}
         changed = {tier: n for tier, n in changed.items() if n != self._tiers[tier].told}
@@ -358,27 +352,10 @@ class KubernetesWorkers:
             return
         for tier, count in changed.items():
             with suppress(Refused):  # a group that is not there is told of when a worker is wanted
-                if await self._set_replicas("daskworkergroups", f"{self._cluster}-{tier}", count):
+                if await set_replicas(self._api, "daskworkergroups", f"{self._cluster}-{tier}", count):
                     self._tiers[tier].told = count
         total = sum(len(names) for names in there.values())
-        await self._set_replicas("daskclusters", self._cluster, total)
-
-    async def _set_replicas(self, plural: str, name: str, count: int) -> bool:
-        found = await self._api.dask_object(plural, name)
-        handled = found["metadata"].get("annotations", {}).get(_HANDLED)
-        if handled is None:  # the operator has not seen it yet: the next look is soon enough
-            return False
-        essence = json.loads(handled)
-        essence["spec"]["worker"]["replicas"] = count
-        patch = {
-            "metadata": {
-                "resourceVersion": found["metadata"]["resourceVersion"],
-                "annotations": {_HANDLED: json.dumps(essence, separators=(",", ":"))},
-            },
-            "spec": {"worker": {"replicas": count}},
-        }
-        await self._api.patch_dask_object(plural, name, patch)
-        return True
+        await set_replicas(self._api, "daskclusters", self._cluster, total)
 
     def _replace_stuck(self) -> None:
         """What keeps a pod from starting may have been mended in the group: make another as it says now."""
@@ -412,10 +389,8 @@ class KubernetesWorkers:
         for pod in pods:
             if pod.is_stuck:
                 return pod.reason
-        if (failed := known.failure) is not None:
-            runs = (pod for pod in pods if pod.phase == "running" and pod.created > failed.created)
-            if not any(_age(pod) > 2 * failed.ran_seconds + 1 for pod in runs):
-                return failed.reason if failed.is_stuck else f"workers end as they start: {failed.reason}"
+        if (failed := self._failure(tier)) is not None:
+            return failed.reason if failed.is_stuck else f"workers end as they start: {failed.reason}"
         waiting = self._oldest(tier, "unscheduled")
         if waiting is not None and (age := _age(waiting)) > startup:
             return f"the cluster is full for {_span(age)}: {waiting.reason}"
@@ -423,6 +398,17 @@ class KubernetesWorkers:
         if slow is not None and slow.name in self._warned:
             return f"pods do not start for {_span(_age(slow))}: {self._warned[slow.name]}"
         return ""
+
+    def _failure(self, tier: str) -> Pod | None:
+        """The pod that failed to start last, until a later one has run for longer."""
+        known = self._tiers[tier]
+        if (failed := known.failure) is not None:
+            for pod in self._pods.values():
+                later = pod.tier == tier and pod.phase == "running" and pod.created > failed.created
+                if later and _age(pod) > _START_SECONDS:
+                    known.failure, known.failures = None, 0
+                    break
+        return known.failure
 
     def _oldest(self, tier: str, phase: str) -> Pod | None:
         return next((pod for pod in self._pods.values() if pod.tier == tier and pod.phase == phase), None)
@@ -432,7 +418,7 @@ def _why_refused(refused: Refused) -> str:
     message = str(refused)
     if "exceeded quota" in message:
         return f"the namespace's quota is used up: {message.partition('exceeded quota: ')[2]}"
-    if refused.status == 403:
+    if "cannot create resource" in message:
         return f"the pool's service account may not make pods: {message}"
     return f"Kubernetes does not accept the tier's pods: {message}"
 

@@ -160,7 +160,10 @@ def _why_ended(status: Mapping[str, Any], containers: list[Any], raw: Mapping[st
             limit = _container(raw, ended["name"]).get("resources", {}).get("limits", {}).get("memory")
             return f"out of memory: it may have {limit}" if limit else "out of memory"
         if ended.get("exitCode"):
-            said = [line for line in ended.get("message", "").splitlines() if line.strip()]
+            lines = ended.get("message", "").splitlines()
+            said = [
+                line for line in lines if line.strip() and " - INFO - " not in line
+            ]  # no error of Dask's log
             return f"ended with exit code {ended['exitCode']}" + (f": {said[-1].strip()}" if said else "")
     return ""
 

@@ -277,3 +277,15 @@ def test_units_of_thirty_seconds_do_not_pile_up_in_dask_s_queue() -> None:
     short = PlainPool(workers=4)
     short.submit("large", [str(number) for number in range(500)], show="L", seconds=0.01)
     assert 8 <= len(short.queued) <= 16, "as many as the window has"
+
+
+def test_why_a_worker_has_left_may_become_known_later() -> None:
+    pool = PlainPool(workers=1)
+    (address,) = pool.workers
+    worker = pool.state.workers.get(address)
+    assert worker is not None
+    pool.kill(address)
+    pool.tell(ev.WorkerExplained(worker.name, "out of memory"))
+    pool.tell(ev.WorkerExplained("who never was", "out of memory"))
+    first, second = pool.records(WorkerLeft)
+    assert (second.reason, second.worker, second.seconds) == ("out of memory", first.worker, first.seconds)

@@ -38,6 +38,7 @@ __all__ = [
     "executor_of",
     "give_back_tasks",
     "has_dashboard",
+    "has_plugin",
     "hear_from_workers",
     "hold_tasks",
     "is_idle",
@@ -306,6 +307,11 @@ def pages_port(scheduler: Scheduler) -> int:
     """The port of its pages."""
     port: int = scheduler.http_server.port
     return port
+
+
+def has_plugin(scheduler: Scheduler, name: str) -> bool:
+    """Whether a plugin of this name has started."""
+    return name in scheduler.plugins
 
 
 def start_dashboard(scheduler: Scheduler) -> bool:

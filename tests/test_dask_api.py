@@ -425,6 +425,20 @@ async def test_listen_to_scheduler(cluster: Cluster) -> None:
     assert await cluster.client.submit(heard_so_far, key="a") == [1]
 
 
+@on_a_cluster
+async def test_has_plugin(cluster: Cluster) -> None:
+    """Not before it has started: what answers to others until then is no pool."""
+    seen = []
+
+    class Slow(SchedulerPlugin):
+        async def start(self, scheduler: Scheduler) -> None:
+            seen.append(dask_api.has_plugin(scheduler, "slow"))
+
+    await cluster.scheduler.register_scheduler_plugin(Slow(), name="slow", idempotent=True)
+    assert seen == [False]
+    assert dask_api.has_plugin(cluster.scheduler, "slow")
+
+
 # Dask's pages.
 
 

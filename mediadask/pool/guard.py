@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 import dask.config
-from tornado.routing import Matcher, Rule
+from tornado.routing import Matcher, PathMatches, Rule
 from tornado.web import RequestHandler
 
 from mediadask import dask_api
@@ -33,7 +33,7 @@ _LOOPBACK = ("127.0.0.1", "::1", "localhost")
 _ORIGINS = "distributed.scheduler.dashboard.bokeh-application.allow_websocket_origin"
 
 
-_PUBLIC = ("/health", "/metrics")
+_PUBLIC = ("/health", "/metrics", "/ready")
 """For other machines, where there is a way from them at all."""
 
 
@@ -49,7 +49,9 @@ def guard(application: Application) -> None:
 
 async def dask_setup(server: Scheduler | Worker) -> None:
     """Called by Dask in each worker or scheduler that loads this module first."""
-    guard(dask_api.pages(server))
+    pages = dask_api.pages(server)
+    pages.default_router.rules.insert(0, Rule(PathMatches("/ready"), _Ready, {"server": server}))
+    guard(pages)
 
 
 class _Foreign(Matcher):
@@ -79,6 +81,16 @@ def _is_loopback(address: str | None) -> bool:
     return here.is_loopback or bool(
         isinstance(here, IPv6Address) and here.ipv4_mapped and here.ipv4_mapped.is_loopback
     )
+
+
+class _Ready(RequestHandler):
+    """Whether a pool runs on a scheduler, which answers as one before its ledger is open."""
+
+    def initialize(self, server: Any) -> None:
+        self._server = server
+
+    def get(self) -> None:
+        self.set_status(200 if dask_api.has_plugin(self._server, "mediadask-pool") else 503)
 
 
 class _Refusal(RequestHandler):

@@ -17,7 +17,7 @@ from tornado.web import Application, RequestHandler
 from tornado.websocket import websocket_connect
 
 from mediadask.pool.core import Now
-from mediadask.pool.guard import guard
+from mediadask.pool.guard import dask_setup, guard
 from mediadask.pool.history import (
     Attempt,
     AttemptEnded,
@@ -29,6 +29,7 @@ from mediadask.pool.history import (
 )
 from mediadask.pool.ledger.ledger import Ledger
 from mediadask.pool.scheduler.driver import Driver
+from mediadask.pool.scheduler.plugin import PoolPlugin
 from mediadask.pool.scheduler.scaler import Scaler
 from mediadask.pool.view.dashboard import add_page
 from mediadask.pool.view.metrics import PoolMetrics
@@ -292,3 +293,21 @@ def test_other_machines_get_health_and_metrics_whatever_host_they_name(host: str
     if "10.244" not in host:
         assert is_answered("/status", "127.0.0.1")
         assert is_answered("/status", "::1")
+
+
+def test_a_scheduler_is_ready_when_it_is_a_pool(tmp_path: Path) -> None:
+    """Its ledger may not open: who waits for it shall not use it before."""
+
+    async def answer(scheduler: Scheduler) -> int:
+        url = f"http://{here(scheduler)}/ready"
+        return (await AsyncHTTPClient().fetch(url, raise_error=False)).code
+
+    async def run() -> None:
+        how = {"host": "127.0.0.1", "port": 0, "dashboard_address": "127.0.0.1:0"}
+        async with Scheduler(**how) as scheduler:
+            await dask_setup(scheduler)
+            assert await answer(scheduler) == 503
+            await scheduler.register_scheduler_plugin(PoolPlugin(), name=PoolPlugin.name, idempotent=True)
+            assert await answer(scheduler) == 200
+
+    asyncio.run(run())

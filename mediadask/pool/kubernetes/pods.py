@@ -94,7 +94,8 @@ def scheduler_pod(spec: Spec) -> Object:
         {"name": "http-dashboard", "containerPort": PAGES_PORT, "protocol": "TCP"},
     ]
     health = {"httpGet": {"path": "/health", "port": "http-dashboard"}}
-    container["readinessProbe"] = {**health, "periodSeconds": 2, "timeoutSeconds": 5}
+    ready = {"httpGet": {"path": "/ready", "port": "http-dashboard"}}
+    container["readinessProbe"] = {**ready, "periodSeconds": 2, "timeoutSeconds": 5}
     container["livenessProbe"] = {**health, "periodSeconds": 30, "timeoutSeconds": 10, "failureThreshold": 10}
     container["volumeMounts"] += [
         {"name": "key", "mountPath": _KEY, "readOnly": True},

@@ -108,8 +108,8 @@ def test_why_workers_do_not_come(namespace: str) -> None:
 
     told = asyncio.run(run())
     assert told["big"].startswith("the cluster is full for ")
-    assert told["big"].endswith("of 1 node 1 without free cpu")
-    assert told["elsewhere"].endswith("of 1 node 1 that the tier does not select")
+    assert "1 without free cpu" in told["big"]
+    assert " that the tier does not select" in told["elsewhere"]
     assert told["image"] == "image localhost/nothing:1 is not on the node, and is never pulled"
     assert told["secret"] == 'secret "vault" not found'
     assert 'secret "keys" not found' in told["volume"]

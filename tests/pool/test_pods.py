@@ -67,6 +67,11 @@ def terminated(**more: Any) -> dict[str, Any]:
             "unscheduled",
             "of 2 nodes 2 with the taint k8s.io/lost, which the tier does not tolerate",
         ),
+        (
+            unscheduled("0/13 nodes are available: 1 Insufficient cpu, 12 node(s) had untolerated taint(s)."),
+            "unscheduled",
+            "of 13 nodes 1 without free cpu, 12 with taints that the tier does not tolerate",
+        ),
         (unscheduled("something new.\nindeed"), "unscheduled", "something new. indeed"),
         (
             waiting("ImagePullBackOff", "…: not found"),

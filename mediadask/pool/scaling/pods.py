@@ -196,6 +196,7 @@ _SHORT = (
         r"(\d+) node\(s\) had untolerated taint \{(.+)\}",
         r"\1 with the taint \2, which the tier does not tolerate",
     ),
+    (r"(\d+) node\(s\) had untolerated taint\(s\)", r"\1 with taints that the tier does not tolerate"),
     (r"(\d+) node\(s\) didn't match Pod's node affinity/selector", r"\1 that the tier does not select"),
     (r"(\d+) Too many pods", r"\1 with as many pods as they may have"),
 )

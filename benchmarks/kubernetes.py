@@ -104,7 +104,7 @@ def _ours(namespace: str, bursts: list[tuple[int, float, float]], rounds: int) -
         )  # fmt: skip
         kept = max(GRACE_SECONDS, _slowest_start(namespace))
         yield Row(
-            "kubernetes", case, "s from the last frame to no pod", max(falls), at_most(kept + 5),
+            "kubernetes", case, "s from the last frame to no pod", max(falls), at_most(GRACE_SECONDS + 5),
             note=f"kept for {kept:.1f} s: the grace, or what a worker took to start",
         )  # fmt: skip
         before = len(_outcomes(namespace))
@@ -125,8 +125,7 @@ def _ours(namespace: str, bursts: list[tuple[int, float, float]], rounds: int) -
             "kubernetes", case, "running units killed or given back", killed, at_most(0),
             ours=f"{told['done']} units in {length:.0f} s, {_leases(namespace)} workers came and went",
         )  # fmt: skip
-        kept = max(GRACE_SECONDS, _slowest_start(namespace))
-        yield Row("kubernetes", case, "s until no worker is left", left, at_most(kept + 5))
+        yield Row("kubernetes", case, "s until no worker is left", left, at_most(GRACE_SECONDS + 5))
 
 
 def _outcomes(namespace: str) -> list[str]:

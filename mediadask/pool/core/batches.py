@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from mediadask.pool.core.jobs import DeliveryJob
     from mediadask.pool.core.units import ScheduledUnit
 
-__all__ = ["ON_SLOT", "WAITING", "Batch", "BatchState", "BatchTable"]
+__all__ = ["ASIDE", "ON_SLOT", "WAITING", "Batch", "BatchState", "BatchTable"]
 
 BatchState = Literal[
     "gone", "entering", "queued", "running", "pausing", "leaving", "yielding", "paused", "resuming"
@@ -31,6 +31,8 @@ not free yet. ``resuming``: paused, its next task on the way to a slot. ``gone``
 
 WAITING: tuple[BatchState, ...] = ("entering", "queued")
 ON_SLOT: tuple[BatchState, ...] = ("running", "pausing", "leaving")
+ASIDE: tuple[BatchState, ...] = ("pausing", "yielding", "paused", "resuming")
+_TAKES_SLOT: tuple[BatchState, ...] = (*ON_SLOT, "yielding")
 
 _STEPS = 16
 """Running batches are told apart by how many sixteenths of their unit are done."""
@@ -202,6 +204,18 @@ class BatchTable:
             return next((batch for batch in queued if batch.job.show == show), None)
         due = max(self._dues[rank], default=after)
         return next((batch for batch in queued if batch.due == due), None) if due > after else None
+
+    def set_aside(self, rank: int) -> int:
+        """How many batches of this rank and more urgent ones are to go on where they pause."""
+        return sum(many for (state, other), many in self.count.items() if state in ASIDE and other <= rank)
+
+    def on_slots(self) -> int:
+        """How many slots batches have."""
+        return sum(many for (state, _), many in self.count.items() if state in _TAKES_SLOT)
+
+    def last_queued(self, rank: int) -> Batch | None:
+        """The batch of this rank that came last into Dask's queue."""
+        return next(reversed(self._in_state.get(("queued", rank), {})), None)
 
     def waiting(self, rank: int) -> tuple[int, float]:
         """How many batches of this rank and more urgent ones wait for a slot, and their predicted seconds."""

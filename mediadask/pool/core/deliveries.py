@@ -141,6 +141,7 @@ class Deliveries:
     def fill(self, now: Now) -> None:
         """Fill the window: each class has one, that only it and more urgent classes fill."""
         threads = max(self._workers.threads, 1)
+        self._give_way(now)
         entered: set[int] = set()
         while (job := self.queue.next(self._in_flight)) is not None:
             # A window is filled again when half of it is gone: entering many at once costs Dask less.
@@ -157,9 +158,31 @@ class Deliveries:
         threads = max(self._workers.threads, 1)
         most, most_seconds = threads * self._config.window, threads * WINDOW_SECONDS
         number, seconds = self._table.waiting(rank)
+        if aside := self._table.set_aside(rank):  # what goes on is part of the window
+            if number < self._free_slots():
+                return False
+            number, seconds = number + aside, seconds + aside * WINDOW_SECONDS
         if is_filling:
             return number >= most or (number >= threads and seconds >= most_seconds)
         return number > most // 2 or (number > threads // 2 and seconds > most_seconds / 2)
+
+    def _free_slots(self) -> int:
+        return self._workers.threads - self._table.on_slots()
+
+    def _give_way(self, now: Now) -> None:
+        """Take back what would begin before batches of its class, or a higher one, that pause go on."""
+        threads = self._workers.threads
+        for rank in self._table.ranks():
+            aside = self._table.set_aside(rank)
+            while aside and (latest := self._table.last_queued(rank)) is not None:
+                number, seconds = self._table.waiting(rank)
+                if number <= max(self._free_slots(), 0) or number + aside <= threads:
+                    break
+                if seconds - latest.seconds + aside * WINDOW_SECONDS < threads * WINDOW_SECONDS:
+                    break
+                self._slots.recall(latest.units.values(), now)
+                while self._slots.outcomes:
+                    self.settle(self._slots.outcomes.popleft(), now)
 
     def _make_room(self, job: DeliveryJob, now: Now) -> bool:
         """Take back a batch of the class that should wait behind this job.

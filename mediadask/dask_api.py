@@ -399,21 +399,23 @@ def executor_of(worker: Worker) -> Any:
     return worker.executors["default"]
 
 
-def give_back_tasks(worker: Worker, has_key: Callable[[dict[str, Any]], bool]) -> None:
+def give_back_tasks(worker: Worker, is_meant: Callable[[Hashable, dict[str, Any]], bool]) -> None:
     """Have tasks that have not begun wait with the scheduler again. Dask only lets a running task ask for it.
 
     Parameters
     ----------
-    has_key
-        Whether a task with these annotations is meant.
+    is_meant
+        Whether a task with this key and these annotations is.
     """
     from distributed.worker_state_machine import FreeKeysEvent
 
     keys = [
         task.key
         for task in worker.state.tasks.values()
-        if task.state in ("waiting", "ready", "constrained") and has_key(task.annotations or {})
+        if task.state in ("waiting", "ready", "constrained") and is_meant(task.key, task.annotations or {})
     ]
+    if not keys:
+        return
     worker.handle_stimulus(FreeKeysEvent(keys=keys, stimulus_id=STIMULUS))
     for key in keys:
         worker.batched_send({"op": "reschedule", "key": key, "stimulus_id": STIMULUS})

@@ -49,7 +49,7 @@ def test_every_figure_is_told_of() -> None:
 def test_a_sample_counts_the_process_it_ran_in() -> None:
     sample = isolated(burn, 0.5)
     assert sample.value == "burnt"
-    assert 0.49 < sample.cpu_seconds < 1
+    assert 0.45 < sample.cpu_seconds < 1, "to a few of the kernel's ticks of 10 ms"
 
 
 def test_a_sample_counts_children_and_the_largest_of_them() -> None:

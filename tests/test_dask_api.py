@@ -500,10 +500,10 @@ async def test_give_back_tasks(cluster: Cluster) -> None:
         futures = cluster.client.map(wait, range(3), key="ours", workers=[cluster.worker.address])
     await until(lambda: len(cluster.worker.state.tasks) == 3)
     keys = [future.key for future in futures]
-    dask_api.give_back_tasks(cluster.worker, lambda annotations: annotations.get("job") == "another's")
+    dask_api.give_back_tasks(cluster.worker, lambda key, annotations: annotations.get("job") == "another's")
     assert {task.state for task in cluster.worker.state.tasks.values()} == {"executing", "ready"}
     dask_api.bind_tasks(cluster.scheduler, cluster.tasks(*keys))
-    dask_api.give_back_tasks(cluster.worker, lambda annotations: annotations.get("job") == "ours")
+    dask_api.give_back_tasks(cluster.worker, lambda key, annotations: annotations.get("job") == "ours")
     await until(lambda: sorted(cluster.states(*keys)) == ["no-worker", "no-worker", "processing"])
     assert [task.state for task in cluster.worker.state.tasks.values()] == ["executing"]
 

@@ -177,8 +177,13 @@ class HandSite:
             return probe.connect_ex(("127.0.0.1", self._port)) == 0
 
     def connect(self) -> Pool:
-        if self._pool is None:
-            self._pool = Pool.connect(self.address)
+        give_up = time.monotonic() + WAIT
+        while self._pool is None:
+            try:
+                self._pool = Pool.connect(self.address)
+            except InvalidRequest:  # it listens before it has loaded what it needs to answer
+                if time.monotonic() > give_up:
+                    raise
         return self._pool
 
     def scheduler(self) -> psutil.Process:

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 import pytest
+from distributed import Status
 from distributed.protocol.pickle import dumps
 
 import mediadask as md
+from mediadask import dask_api
 from mediadask.delivery import Unit
 from mediadask.pool import Pool
 from mediadask.pool.worker.runner import INSTRUCTIONS, UNITS, UnitRunner, run_batch
-from tests.pool.waiting import WAIT, eventually
+from tests.pool.waiting import WAIT, eventually, see
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -49,6 +52,41 @@ def test_a_batch_whose_task_never_comes_is_forgotten(pool: Pool) -> None:
     eventually(lambda: list(pool.client.run(arrived).values()) == [["unit-1"]])
     pool.client.run_on_scheduler(evict)
     eventually(lambda: list(pool.client.run(arrived).values()) == [[]])
+
+
+def set_own_status(status: str, dask_worker: Worker) -> None:
+    """As a worker does whose memory is full, or no longer."""
+    dask_worker.memory_manager.memory_pause_fraction = False  # it does not look for itself
+    dask_worker.status = Status[status]
+
+
+def set_status(status: str, dask_scheduler: Scheduler) -> None:
+    """What the scheduler takes the only worker for."""
+    (worker,) = dask_scheduler.workers
+    {"running": dask_api.unpause_worker, "paused": dask_api.pause_worker}[status](dask_scheduler, worker)
+
+
+def forget_what_it_said(dask_scheduler: Scheduler) -> None:
+    """As if the worker's word that it is full were still on its way."""
+    dask_scheduler.extensions["mediadask-paused-themselves"].clear()
+    set_status("running", dask_scheduler)
+
+
+def is_used(dask_scheduler: Scheduler) -> bool:
+    return bool(dask_scheduler.running)
+
+
+def test_what_is_sent_to_a_worker_that_is_just_full_comes_back(pool: Pool) -> None:
+    ask = pool.client.run_on_scheduler
+    pool.client.run(partial(set_own_status, "paused"))
+    eventually(lambda: not ask(is_used))
+    ask(forget_what_it_said)
+    job = pool.submit(md.delivery(abs, [-1], name="sent"))
+    see(job, units_running=1)
+    ask(partial(set_status, "paused"))
+    see(job, units_running=0)
+    pool.client.run(partial(set_own_status, "running"))
+    assert job.result(WAIT).results == [1]
 
 
 def test_a_task_that_finds_no_units_frees_its_slot_at_once(pool: Pool) -> None:

@@ -18,7 +18,7 @@ from importlib.metadata import version
 from time import monotonic
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from distributed import Reschedule, WorkerPlugin, get_worker
+from distributed import Reschedule, Status, WorkerPlugin, get_worker
 from distributed.protocol.pickle import dumps, loads
 
 from mediadask import dask_api
@@ -141,7 +141,7 @@ class UnitRunner(WorkerPlugin):
 
     def give_back(self, graph: str) -> None:
         """Have tasks of a job's graph that have not begun wait with the scheduler."""
-        dask_api.give_back_tasks(self.worker, lambda annotations: annotations.get(GRAPH_JOB) == graph)
+        dask_api.give_back_tasks(self.worker, lambda key, annotations: annotations.get(GRAPH_JOB) == graph)
 
     def _report(self, batch: RunningBatch) -> None:
         if reports := batch.take_reports():
@@ -157,6 +157,10 @@ class UnitRunner(WorkerPlugin):
                 batch.look_after()
                 self._report(batch)
             self._make_room()
+            if self.worker.status == Status.paused:  # full; the scheduler may not have known
+                dask_api.give_back_tasks(
+                    self.worker, lambda key, annotations: key in self.arrived or GRAPH_JOB in annotations
+                )
 
     def _make_room(self) -> None:
         """Short of memory, have the paused unit that has done least give its work back."""

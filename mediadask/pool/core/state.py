@@ -311,9 +311,9 @@ class PoolState:
     def _round(self, event: ev.Round, now: Now) -> None:
         self._deliveries.look(now)
         self._hanging.look(event.foreign_tasks, now)
-        self._deliveries.fill(now)
-        self._settle(now)
+        # What is set aside goes on before anything new of its class comes into Dask.
         self._displacement.displace(self._deliveries.next_rank(), self._graphs.demands(), now)
+        self._deliveries.fill(now)
 
     def _settle(self, now: Now) -> None:
         """Deal with what became of units, and with what follows from that."""

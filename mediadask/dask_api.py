@@ -257,11 +257,10 @@ def empty_before_retiring(scheduler: Scheduler, empty: Callable[[list[str]], Awa
         gone: dict[str, Any] = await retire(
             workers, names=names, close_workers=close_workers, remove=remove, **how
         )
-        for kept in (
-            leaving.keys() - gone.keys()
-        ) & scheduler.stream_comms.keys():  # its results have no place
+        stay = leaving.keys() - gone.keys()  # their results have no other place
+        for worker in stay & scheduler.stream_comms.keys():
             change = {"op": "worker-status-change", "status": "running", "stimulus_id": STIMULUS}
-            scheduler.stream_comms[kept].send(change)
+            scheduler.stream_comms[worker].send(change)
         return gone
 
     scheduler.handlers["retire_workers"] = retire_empty

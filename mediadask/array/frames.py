@@ -49,8 +49,8 @@ _OPEN_GOP_FRAMES = 20
 which at 20 is 5 %."""
 
 _HELD_BYTES = 3 << 28
-"""Of native planes that one task holds for its chunks: half a second of 4K at 60 frames in 10 bits. A quarter
-of what Dask gives a worker of one core on a common machine: the part before may still be held."""
+"""How many bytes of native planes one task holds for its chunks: half a second of 4K at 60 frames in 10 bits.
+A quarter of what Dask gives a worker of one core on a common machine: the part before may still be held."""
 
 _MOST_LEFT = 4
 """Decoders left for tasks to come; an older one is let go."""

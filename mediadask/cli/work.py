@@ -105,7 +105,7 @@ _NO_WORK = ("plan", "done")
 only to hand it on."""
 
 _LOOK_SECONDS = 5.0
-"""Of very many outputs a pool's planners find out what is left, side by side."""
+"""For so long a command looks by itself. A pool's planners find out what is left of more, side by side."""
 
 
 def _nothing_left(delivery: Delivery) -> bool:

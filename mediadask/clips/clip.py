@@ -109,7 +109,7 @@ class Clip:
 
     @property
     def size_bytes(self) -> int:
-        """Of all its files together."""
+        """The bytes of all its files together."""
         return sum(file.size_bytes for file in self.files)
 
     @property

@@ -26,7 +26,7 @@ def is_cut(file: IO[bytes], size_bytes: int) -> bool:
 
 
 def _end_of_riff(file: IO[bytes], size_bytes: int) -> int:
-    """Of the last chunk: above a gigabyte there are several; 0 where it is not told."""
+    """Where the last chunk ends: above a gigabyte there are several; 0 where it is not told."""
     at = 0
     while at + 8 <= size_bytes:
         file.seek(at)

@@ -236,7 +236,7 @@ def _is_recovery_point(unit: bytes) -> bool:
 
 
 def _length_bytes(extradata: bytes) -> int:
-    """Of the length before each NAL unit; 0 for start codes (ISO/IEC 14496-15 5.3.3.1.2)."""
+    """How many bytes the length before each NAL unit has; 0 for start codes (ISO/IEC 14496-15 5.3.3.1.2)."""
     return (extradata[4] & 3) + 1 if extradata[:1] == b"\1" and len(extradata) > 4 else 0
 
 

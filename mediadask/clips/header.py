@@ -74,7 +74,7 @@ class ClipHeader:
     """Degrees clockwise to turn the picture for viewing: 0, 90, 180 or 270. Frames are never turned."""
 
     timecode: str | None = None
-    """Of the first frame: ``HH:MM:SS:FF``, ``;FF`` for drop-frame."""
+    """The first frame's: ``HH:MM:SS:FF``, ``;FF`` for drop-frame."""
 
     reel: str | None = None
     audio: tuple[AudioStream, ...] = ()

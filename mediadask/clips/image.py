@@ -50,7 +50,7 @@ class ImageFacts:
     """What an image's header says that matters for a clip."""
 
     width: int
-    """Of the display window: the picture, whatever part of it has pixels."""
+    """The width of the display window, which is the picture, whatever part of it has pixels."""
 
     height: int
     pixel_format: PixelFormat

@@ -79,10 +79,10 @@ class _Sequence:
     """The compound clips that it is in."""
 
     budget: Iterator[int] = field(default_factory=lambda: iter(range(_MOST_COMPOUND)))
-    """Of the compound clips that are opened: ten in ten, eight deep, would be a hundred million."""
+    """Ends when too many compound clips are opened: ten in ten, eight deep, would be a hundred million."""
 
     lines: list[tuple[int, Fraction, Fraction, list[Any]]] = field(default_factory=list)
-    """Of storylines and connected clips: lane, begin and end in seconds from the sequence's start, items."""
+    """Storylines and connected clips: lane, begin and end in seconds from the sequence's start, items."""
 
     def stack(self, sequence: Element) -> otio.schema.Stack:
         """Tracks from the lowest lane up; connected storylines that overlap in a lane have one each."""

@@ -76,12 +76,15 @@ class _Track:
 
     name: str
     start: otio.opentime.RationalTime
-    """Of the timeline."""
+    """Where the timeline starts."""
 
     skipped: list[str]
 
     def events(self, children: Sequence[Any], at: float, inside: str, depth: int = 0) -> Iterator[Event]:
-        """Of all but the first and last, which are neighbors or None; `at` is in seconds from the start."""
+        """The events of `children`, but for the first and last, which are neighbors or None.
+
+        `at` is in seconds from the start.
+        """
         trios = zip(pairwise(children), children[2:], strict=False)
         for number, ((before, child), after) in enumerate(trios, 1):
             if isinstance(child, otio.schema.Transition):

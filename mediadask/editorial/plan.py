@@ -29,7 +29,7 @@ class PlannedEvent:
 
     event: Event
     url: str | None = None
-    """Of the clip; ``concat:`` of several where consecutive ones hold the event. None: no match."""
+    """The clip's; ``concat:`` of several where consecutive ones hold the event. None: no match."""
 
     reel: str | None = None
     """As the clip has it; as the list has it where the clip has none."""
@@ -50,10 +50,10 @@ class PlannedEvent:
     """Frames of handle after it."""
 
     clip_frames: int = 0
-    """Of the whole clip."""
+    """How many frames the whole clip has."""
 
     timecode: str | None = None
-    """Of the clip's frame `start`; None where the clip has none."""
+    """The timecode of the clip's frame `start`; None where the clip has none."""
 
     speed: Fraction = Fraction(1)
     """Source frames a timeline frame, for whoever retimes: plates hold frames as the camera shot them."""
@@ -62,7 +62,7 @@ class PlannedEvent:
     """What fills the name's template: ``show``, ``shot``, ``plate``, …"""
 
     name: str | None = None
-    """Of the plate's files, relative to the output folder, with ``%04d`` where the frame's number goes."""
+    """The name of the plate's files in the output folder, with ``%04d`` where the frame's number goes."""
 
     first_number: int = 1001
     """The number of frame `start` in the plate's file names."""

@@ -70,7 +70,7 @@ class PlateOptions:
     they say."""
 
     color_space: str | None = None
-    """Of the plates; None: ACES2065-1 for EXR, the clip's own for the others."""
+    """The plates' color space; None: ACES2065-1 for EXR, the clip's own for the others."""
 
     config: str = CONFIG
     """An OpenColorIO config: a file, or ``ocio://`` and a name."""

@@ -103,7 +103,7 @@ class ClipMetadata:
     """Samples a second, of the first sound stream."""
 
     size_bytes: int
-    """Of all the clip's files together."""
+    """The bytes of all the clip's files together."""
 
     sources: Mapping[str, str] = field(default_factory=dict, repr=False)
     """Field name to the container tag, header or sidecar it came from, for every field that is known."""

@@ -96,6 +96,11 @@ class Tier(Settings):
         return self.maximum
 
     @property
+    def is_brought(self) -> bool:
+        """Whether its workers come from a cluster, as the pool asks for them."""
+        return self.kind not in ("joins", "local")
+
+    @property
     def price_per_thread_second(self) -> float:
         """What one thread of one worker costs in a second."""
         return self.price_per_hour / 3600 / self.threads
@@ -136,7 +141,7 @@ class KubernetesSettings(Settings):
 
     namespace: str
     cluster: str
-    """Of the DaskCluster, whose worker groups ``<cluster>-<tier>`` say what workers of a tier look like."""
+    """The name of the DaskCluster. Its groups ``<cluster>-<tier>`` say what workers of a tier look like."""
 
 
 class PoolConfig(Settings):

@@ -105,7 +105,7 @@ class JobEnded:
     """Turnaround: from submission to here."""
 
     running_seconds: float
-    """Of these, those in which at least one of its units ran; in the rest it waited."""
+    """The seconds of `seconds` in which at least one of its units ran; in the rest it waited."""
 
     groups_done: int = 0
     groups_failed: int = 0
@@ -203,7 +203,7 @@ class WorkerJoined:
     name: str = ""
     tier: str
     price_per_hour: float
-    """Of the whole worker, not of a thread."""
+    """What the whole worker costs, not one of its threads."""
 
     threads: int
     startup_seconds: float | None = None

@@ -69,7 +69,7 @@ def _seek(container: Any, track: Any, seconds: Fraction) -> None:
 
 
 def _sample_bytes(said: AudioStream, track: Any) -> int:
-    """Of one sample of all channels, where sound can be cut between any two; else 0."""
+    """How many bytes one sample of all channels has, where sound can be cut between any two; else 0."""
     bits = re.fullmatch(r"pcm_[suf](\d+)(?:le|be)?", said.codec)
     exact = (Fraction(1, said.rate) / track.time_base).denominator == 1  # MKV's milliseconds are not
     return int(bits[1]) * said.channels // 8 if bits and exact else 0

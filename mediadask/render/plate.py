@@ -68,7 +68,7 @@ class PlateRecipe:
     """Frames a second, for headers."""
 
     timecode: str | None = None
-    """Of the clip's first frame."""
+    """The timecode of the clip's first frame."""
 
     attributes: tuple[tuple[str, str | int | float], ...] = ()
     """What else headers say, the same in every frame: OpenEXR's names."""

@@ -92,7 +92,7 @@ class Review:
 
     @property
     def size(self) -> tuple[int, int]:
-        """Of the upright picture."""
+        """Width and height of the upright picture."""
         columns, rows = self.framing.size
         return (rows, columns) if self.rotation % 180 else (columns, rows)
 
@@ -145,7 +145,7 @@ class PlateOrder:
     """What the manifest says of the plate as a whole, of JSON types."""
 
     copies: tuple[tuple[str, str, str], ...] = ()
-    """Of larger files that belong beside it, such as an AMF's LUTs: suffix, URL and SHA-256."""
+    """Larger files that belong beside it, such as an AMF's LUTs: suffix, URL and SHA-256 of each."""
 
     earlier: str | None = None
     """URL of the manifest of the plate's former version: frames that are the same are copied from it."""
@@ -155,7 +155,7 @@ class PlateOrder:
 
     @property
     def name(self) -> str:
-        """Of the plate, for people."""
+        """The plate's name, for people."""
         return self.stem.rpartition("/")[2]
 
     @cached_property

@@ -94,7 +94,7 @@ def found(
 
 
 def sha256_of(url: str) -> str:
-    """Of a file's content."""
+    """The SHA-256 of a file's content, in hexadecimal."""
     with open_file(url) as file:
         digest = hashlib.sha256()
         while block := file.read(1 << 22):

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 __all__ = ["archive_frames", "archive_sound", "finish_archive", "read_mark", "shard_frames"]
 
 _SHARD_BYTES = 128 << 20
-"""Of uncompressed pictures in one object: what a unit holds in memory while it writes."""
+"""So many bytes of uncompressed pictures go into one object: a unit holds them in memory while it writes."""
 
 _LARGE = ("frames", "audio")
 """The arrays that units write."""

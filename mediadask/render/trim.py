@@ -44,7 +44,7 @@ class Cut:
     """The frame after the last; None for the end."""
 
     name: str | None = None
-    """Of the copy, without a suffix; of a sequence's, its folder. By default the clip's own."""
+    """The copy's name without a suffix, or that of a sequence's folder. By default the clip's own."""
 
 
 @dataclass(frozen=True)

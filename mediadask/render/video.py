@@ -52,7 +52,7 @@ class Encoder:
     """The sample entry players look for, where FFmpeg would write another."""
 
     hdr_pixel_format: str | None = None
-    """Of PQ and HLG, where `pixel_format` would show bands and players take more."""
+    """The pixel format for PQ and HLG, where `pixel_format` would show bands and players take more."""
 
     later: Mapping[str, str] = field(default_factory=dict)
     """Options over these for parts after the first, so that keyframes are as one encode of the whole has

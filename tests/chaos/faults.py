@@ -188,7 +188,7 @@ def end_pool(stage: Stage) -> None:
 
 
 def kill_program(stage: Stage) -> None:
-    """Whose client waits, or whose pool it is."""
+    """The process whose client waits, or the pool's own."""
     assert stage.program is not None
     stage.program.kill()
     stage.program.wait()

@@ -197,7 +197,7 @@ class Pipeline:
 
     output: OutputTransform | None = None
     version: tuple[int, int, int] = (2, 0, 0)
-    """Of ACES."""
+    """The version of ACES."""
 
     def color(self, beside: str, until: Stage = "output", config: str | os.PathLike[str] = CONFIG) -> Color:
         """What remains to be done to the picture, up to and including a stage; see `Amf.color`."""
@@ -233,7 +233,7 @@ class Pipeline:
 
 
 def _both(transforms: tuple[Transform, ...], beside: str, config: str | os.PathLike[str]) -> Color:
-    """Of the two halves of an ACES 1 output, the device transform's ID says it all."""
+    """The color of an ACES 1 output that comes in two halves: the device transform's ID says it all."""
     whole = [transform for transform in transforms if "RRT.a1" not in transform.id]
     return Color.chain(*(transform.color(beside, config) for transform in whole))
 

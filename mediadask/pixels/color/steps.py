@@ -22,7 +22,7 @@ class Lut:
 
     url: str
     digest: str
-    """Of the file's content."""
+    """The digest of the file's content."""
 
     inverse: bool = False
     kind: Literal["lut"] = "lut"
@@ -36,8 +36,8 @@ class Conversion:
     target: str
     config: str
     digest: str
-    """Of the config's content; empty for a built-in one, whose name pins it. Where the step goes through LUTs
-    that the config names, a colon and the digest of theirs follow."""
+    """The digest of the config's content; empty for a built-in one, whose name pins it. Where the step goes
+    through LUTs that the config names, a colon and the digest of theirs follow."""
 
     kind: Literal["conversion"] = "conversion"
 
@@ -99,7 +99,7 @@ def sealed(step: Step) -> Step:
 
 
 def _luts_digest(processor: ocio.Processor) -> str:
-    """Of the content of the files a processor is made of; empty where there are none."""
+    """The digest of the files that a processor is made of; empty where there are none."""
     files = sorted(digest_of(path) for path in processor.getProcessorMetadata().getFiles())
     return hashlib.sha256("".join(files).encode()).hexdigest() if files else ""
 

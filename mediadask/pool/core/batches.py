@@ -206,7 +206,7 @@ class BatchTable:
         return next((batch for batch in queued if batch.due == due), None) if due > after else None
 
     def set_aside(self, rank: int) -> int:
-        """How many batches of this rank and more urgent ones are to go on where they pause."""
+        """How many batches of this rank and more urgent ones pause, are about to, or are about to go on."""
         return sum(many for (state, other), many in self.count.items() if state in ASIDE and other <= rank)
 
     def on_slots(self) -> int:

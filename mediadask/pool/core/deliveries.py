@@ -170,7 +170,7 @@ class Deliveries:
         return self._workers.threads - self._table.on_slots()
 
     def _give_way(self, now: Now) -> None:
-        """Take back what would begin before batches of its class, or a higher one, that pause go on."""
+        """Take batches out of Dask's queue again that would get the slots in which paused ones go on."""
         threads = self._workers.threads
         for rank in self._table.ranks():
             aside = self._table.set_aside(rank)

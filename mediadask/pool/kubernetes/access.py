@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from mediadask.pool.kubernetes.names import (
+from mediadask.pool.scaling.kubernetes_names import (
     CLIENT,
     CLUSTER,
     COMPONENT,

@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING
 from mediadask.errors import InvalidRequest, MediaWarning
 from mediadask.pool.kubernetes.api import Refused
 from mediadask.pool.kubernetes.manifests import manifests
-from mediadask.pool.kubernetes.names import labels, scheduler_of
 from mediadask.pool.kubernetes.pods import scheduler_pod, worker_pod
 from mediadask.pool.kubernetes.quantities import amount
 from mediadask.pool.kubernetes.secrets import new_key, new_tls
+from mediadask.pool.scaling.kubernetes_names import labels, scheduler_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -7,7 +7,8 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from mediadask.pool.kubernetes.access import account, network_policies
-from mediadask.pool.kubernetes.names import (
+from mediadask.pool.kubernetes.pods import scheduler_pod, scheduler_settings, worker_pod, worker_settings
+from mediadask.pool.scaling.kubernetes_names import (
     CLUSTER,
     COMPONENT,
     DIGEST,
@@ -18,7 +19,6 @@ from mediadask.pool.kubernetes.names import (
     labels,
     scheduler_of,
 )
-from mediadask.pool.kubernetes.pods import scheduler_pod, scheduler_settings, worker_pod, worker_settings
 
 if TYPE_CHECKING:
     from mediadask.pool.kubernetes.spec import Spec

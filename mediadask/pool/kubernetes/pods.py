@@ -11,16 +11,16 @@ from typing import TYPE_CHECKING, Any
 import dask.config
 
 from mediadask.pool.config import dask_settings
-from mediadask.pool.kubernetes.names import PAGES_PORT, PORT, scheduler_of
 from mediadask.pool.kubernetes.plain import plain_yaml
 from mediadask.pool.kubernetes.quantities import amount
+from mediadask.pool.scaling.kubernetes_names import PAGES_PORT, PORT, address_of, scheduler_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from mediadask.pool.kubernetes.spec import Placement, Spec
 
-__all__ = ["address_of", "scheduler_pod", "scheduler_settings", "worker_pod", "worker_settings"]
+__all__ = ["scheduler_pod", "scheduler_settings", "worker_pod", "worker_settings"]
 
 Object = dict[str, Any]
 
@@ -38,11 +38,6 @@ _WORKER_ENVIRONMENT = {  # what a nanny would set; a worker's pod is its nanny
     "MKL_NUM_THREADS": "1",
     "OPENBLAS_NUM_THREADS": "1",
 } | {name: str(value) for name, value in dask_settings()["distributed"]["nanny"]["pre-spawn-environ"].items()}
-
-
-def address_of(spec: Spec) -> str:
-    """Where workers and clients inside the cluster reach the scheduler."""
-    return f"tls://{scheduler_of(spec.name)}.{spec.namespace}.svc.cluster.local:{PORT}"
 
 
 def scheduler_settings(spec: Spec) -> str:
@@ -116,7 +111,7 @@ def worker_pod(spec: Spec, tier: str) -> Object:
     environment = {
         **_ENVIRONMENT,
         **_WORKER_ENVIRONMENT,
-        "DASK_SCHEDULER_ADDRESS": address_of(spec),
+        "DASK_SCHEDULER_ADDRESS": address_of(spec.name, spec.namespace),
         **spec.kubernetes.environment,
         **pods.environment,
     }

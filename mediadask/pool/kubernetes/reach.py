@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 from mediadask.errors import InvalidRequest, OutputFailed
 from mediadask.pool.kubernetes.api import Refused, connect, run
-from mediadask.pool.kubernetes.names import PAGES_PORT, PORT, labels, scheduler_of, selector
 from mediadask.pool.kubernetes.readiness import is_ready, why_not_ready
 from mediadask.pool.kubernetes.secrets import security_in
+from mediadask.pool.scaling.kubernetes_names import PAGES_PORT, PORT, labels, scheduler_of, selector
 
 if TYPE_CHECKING:
     from distributed import Security
@@ -183,12 +183,12 @@ class Reached:
 
     @property
     def address(self) -> str:
-        """Of the scheduler, as seen from here."""
+        """The scheduler's address, as seen from here."""
         return f"tls://127.0.0.1:{self._work.port}"
 
     @property
     def dashboard(self) -> str:
-        """Of its pages, as seen from here."""
+        """The address of the pool's page, as seen from here."""
         self._pages = self._pages or Forward(self.place, PAGES_PORT)
         return f"http://127.0.0.1:{self._pages.port}/mediadask"
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from mediadask.errors import OutputFailed
-from mediadask.pool.kubernetes.names import CLUSTER, COMPONENT, selector
+from mediadask.pool.scaling.kubernetes_names import CLUSTER, COMPONENT, selector
 
 if TYPE_CHECKING:
     from mediadask.pool.kubernetes.api import Api, Object

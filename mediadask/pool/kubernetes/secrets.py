@@ -7,7 +7,7 @@ from base64 import b64decode, b64encode
 from typing import TYPE_CHECKING
 
 from mediadask.pool.keys import new_keys, security_of
-from mediadask.pool.kubernetes.names import KEPT, labels
+from mediadask.pool.scaling.kubernetes_names import KEPT, labels
 
 if TYPE_CHECKING:
     from distributed import Security

@@ -26,7 +26,7 @@ __all__ = ["Ledger", "Placement", "Pods", "SchedulerPod", "Spec", "Tls", "Volume
 _Model = TypeVar("_Model", bound=Settings)
 
 VERSION = 1
-"""Of the form of specs: it changes when an older spec would be read as something else."""
+"""The version of the form of specs: it changes when an older spec would be read as something else."""
 
 _EXAMPLE = "see clusters/kubernetes.yaml"
 _LABEL = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?")
@@ -97,7 +97,7 @@ class Ledger(Settings):
     """``postgresql://user@host/database``."""
 
     secret: Label | None = None
-    """Whose entry ``password`` is that user's."""
+    """The Secret whose entry ``password`` is that user's password."""
 
     claim: Label | None = None
     """A volume claim for SQLite, read and written by one node."""
@@ -190,7 +190,7 @@ class Spec:
 
     @property
     def name(self) -> str:
-        """Of the pool, and of its DaskCluster."""
+        """The name of the pool and of its DaskCluster."""
         assert self.pool.name is not None
         return self.pool.name
 

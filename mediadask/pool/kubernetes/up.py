@@ -12,7 +12,9 @@ from mediadask.errors import InvalidRequest, OutputFailed
 from mediadask.pool.kubernetes.api import Refused, connect, run
 from mediadask.pool.kubernetes.checks import check
 from mediadask.pool.kubernetes.manifests import manifests
-from mediadask.pool.kubernetes.names import (
+from mediadask.pool.kubernetes.readiness import is_ready, scheduler_pods, why_not_ready
+from mediadask.pool.kubernetes.secrets import new_key, new_tls
+from mediadask.pool.scaling.kubernetes_names import (
     CLUSTER,
     COMPONENT,
     DIGEST,
@@ -21,8 +23,6 @@ from mediadask.pool.kubernetes.names import (
     scheduler_of,
     selector,
 )
-from mediadask.pool.kubernetes.readiness import is_ready, scheduler_pods, why_not_ready
-from mediadask.pool.kubernetes.secrets import new_key, new_tls
 
 if TYPE_CHECKING:
     from collections.abc import Collection

@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 from mediadask.pool.scaling.actuator import Departure
 from mediadask.pool.scaling.kubernetes_api import Away, KubernetesApi, Refused
-from mediadask.pool.scaling.pods import CLUSTER_LABEL, TIER_LABEL, Pod, pod_of, worker_pod
+from mediadask.pool.scaling.kubernetes_names import CLUSTER, TIER, group_of
+from mediadask.pool.scaling.pods import Pod, pod_of, worker_pod
 from mediadask.pool.scaling.replicas import set_replicas
 
 if TYPE_CHECKING:
@@ -29,7 +30,7 @@ _HANDS = 8
 """Requests under way at once: more do not make the API server faster."""
 
 _GRACE_SECONDS = 1
-"""Whose end is asked for here has given its work back: it need not wait as one that is taken away does."""
+"""A worker that the pool ends has given its work back: it need not wait like one that others take away."""
 
 _LIST_SECONDS = 5.0
 _LOOK_SECONDS = 1.0
@@ -81,10 +82,11 @@ class KubernetesWorkers:
     def __init__(self, scheduler: str, tiers: Mapping[str, Tier], settings: KubernetesSettings) -> None:
         self.news = asyncio.Event()
         self._scheduler, self._cluster = scheduler, settings.cluster
-        self._settings = {name: tier for name, tier in tiers.items() if tier.kind not in ("joins", "local")}
+        self._settings = {name: tier for name, tier in tiers.items() if tier.is_brought}
         self._tiers = {name: _TierState() for name in self._settings}
         self._api = KubernetesApi(settings.namespace)
-        self._selector = f"{CLUSTER_LABEL}={self._cluster},{TIER_LABEL}"
+        # Only pods that the pool made have the tier's label beside the cluster's.
+        self._selector = f"{CLUSTER}={self._cluster},{TIER}"
         self._run = secrets.token_hex(3)  # names are not used twice, by whichever scheduler
         self._number = 0
         self._asked: dict[str, str] = {}
@@ -120,7 +122,7 @@ class KubernetesWorkers:
         known = self._tiers.get(tier)
         if known is None or not self._listed.is_set() or monotonic() < known.not_before:
             return
-        group = f"{self._cluster}-{tier}"
+        group = group_of(self._cluster, tier)
         try:
             known.group = await self._api.dask_object("daskworkergroups", group)
         except Refused as refused:
@@ -352,7 +354,7 @@ class KubernetesWorkers:
             return
         for tier, count in changed.items():
             with suppress(Refused):  # a group that is not there is told of when a worker is wanted
-                if await set_replicas(self._api, "daskworkergroups", f"{self._cluster}-{tier}", count):
+                if await set_replicas(self._api, "daskworkergroups", group_of(self._cluster, tier), count):
                     self._tiers[tier].told = count
         total = sum(len(names) for names in there.values())
         await set_replicas(self._api, "daskclusters", self._cluster, total)

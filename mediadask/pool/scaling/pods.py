@@ -8,14 +8,12 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Literal
 
+from mediadask.pool.scaling.kubernetes_names import CLUSTER, COMPONENT, TIER
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["CLUSTER_LABEL", "TIER_LABEL", "Phase", "Pod", "pod_of", "worker_pod"]
-
-CLUSTER_LABEL = "dask.org/cluster-name"
-TIER_LABEL = "mediadask.org/tier"
-"""Only pods that the pool made have it beside the cluster's name."""
+__all__ = ["Phase", "Pod", "pod_of", "worker_pod"]
 
 _GRACE_SECONDS = 30
 _EVACUATION_SHARE = 2 / 3
@@ -40,10 +38,10 @@ class Pod:
     """Whether it comes only if somebody mends something."""
 
     is_failure: bool = False
-    """Of one that has ended: whether its worker could not do its work."""
+    """Whether it has ended because its worker could not do its work."""
 
     ran_seconds: float = 0.0
-    """Of one that has ended."""
+    """How long it ran, once it has ended."""
 
 
 def worker_pod(
@@ -86,10 +84,10 @@ def worker_pod(
             "annotations": dict(metadata.get("annotations", {})),
             "labels": {
                 **metadata.get("labels", {}),
-                CLUSTER_LABEL: group["spec"]["cluster"],
+                CLUSTER: group["spec"]["cluster"],
                 "dask.org/workergroup-name": group["metadata"]["name"],
-                "dask.org/component": "worker",
-                TIER_LABEL: tier,
+                COMPONENT: "worker",
+                TIER: tier,
             },
             # Whoever deletes the DaskCluster, and its groups with it, has deleted the pods.
             "ownerReferences": [
@@ -108,7 +106,7 @@ def worker_pod(
 def pod_of(raw: Mapping[str, Any]) -> Pod:
     """What the cluster says about a pod."""
     metadata, status = raw["metadata"], raw.get("status", {})
-    name, tier = metadata["name"], metadata["labels"][TIER_LABEL]
+    name, tier = metadata["name"], metadata["labels"][TIER]
     created = _moment(metadata["creationTimestamp"])
     conditions = {each["type"]: each for each in status.get("conditions", ())}
     containers = [*status.get("initContainerStatuses", ()), *status.get("containerStatuses", ())]

@@ -45,10 +45,10 @@ class Work:
     """All of them, predicted, on one thread."""
 
     longest_seconds: float = 0.0
-    """Of one unit: more threads do not make it shorter."""
+    """What the longest unit takes: more threads do not make it shorter."""
 
     running: int = 0
-    """Of the units, those on a thread."""
+    """How many of the units are on a thread."""
 
     waited_seconds: float = 0.0
     """Since the job was submitted."""
@@ -221,7 +221,7 @@ class ScalingPolicy:
         )
 
     def _startup(self, snapshot: Snapshot) -> float:
-        """Of the slowest tier that may grow."""
+        """How long a worker of the slowest tier that may grow takes to come."""
         return max(
             (self._startup_of(name, snapshot) for name, tier in self.config.tiers.items() if _grows(tier)),
             default=0.0,

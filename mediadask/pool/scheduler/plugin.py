@@ -24,6 +24,7 @@ from mediadask.pool.core import Now, PoolState
 from mediadask.pool.core.commands import Write
 from mediadask.pool.core.events import DaskRestarted, WorkerJoined, WorkerLeft
 from mediadask.pool.history import JobEnded, new_id, utc_now
+from mediadask.pool.scaling.kubernetes_names import address_of
 from mediadask.pool.scaling.local_workers import LocalWorkers
 from mediadask.pool.scheduler.driver import Driver
 from mediadask.pool.scheduler.planning import job_spec
@@ -42,7 +43,7 @@ __all__ = ["PoolPlugin", "dask_setup"]
 
 _logger = logging.getLogger(__name__)
 _TAKE_OVER_SECONDS = 5.0
-"""So often a pool says in the ledger that it lives."""
+"""So often a pool looks whether another of its name, which may live, has fallen silent."""
 
 
 class PoolPlugin(SchedulerPlugin):
@@ -150,9 +151,7 @@ class PoolPlugin(SchedulerPlugin):
         if (place := config.kubernetes) is None:
             return None
         pods = await asyncio.to_thread(import_module, "mediadask.pool.scaling.kubernetes_workers")
-        # The service's address, not the scheduler's: another pod may be the scheduler tomorrow.
-        protocol = scheduler.address.partition("://")[0]
-        address = f"{protocol}://{place.cluster}-scheduler.{place.namespace}.svc.cluster.local:8786"
+        address = address_of(place.cluster, place.namespace, scheduler.address.partition("://")[0])
         workers: Actuator = pods.KubernetesWorkers(address, config.tiers, place)
         return workers
 

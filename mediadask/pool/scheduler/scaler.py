@@ -124,8 +124,7 @@ class Scaler:
 
     def brings(self, name: str) -> bool:
         """Whether workers such as this one come and go as the pool says."""
-        kind = self.config.tiers[self.config.tier_of(name)].kind
-        return self.actuator is not None and kind not in ("joins", "local")
+        return self.actuator is not None and self.config.tiers[self.config.tier_of(name)].is_brought
 
     def departure(self, name: str) -> Departure | None:
         """How a worker ended or is about to that was not stopped, as far as is known."""

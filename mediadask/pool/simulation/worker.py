@@ -46,10 +46,10 @@ class Seat:
     batch: str
     calls: tuple[BatchCall, ...]
     task: DaskTask | None = None
-    """By which it holds a slot."""
+    """The Dask task by which it holds a slot."""
 
     position: int = -1
-    """Of the current unit."""
+    """The place of the current unit in the batch."""
 
     ending: Ending = "done"
     frames: int = 0
@@ -60,7 +60,7 @@ class Seat:
     """When the current unit began, or went on."""
 
     run_seconds: float = 0.0
-    """Of the current unit, until `since`."""
+    """How long the current unit has had a slot, until `since`."""
 
     paused_at: float | None = None
     paused_seconds: float = 0.0

@@ -36,7 +36,7 @@ class RunningBatch:
     """The positions of units that nobody wants any more."""
 
     position: int = -1
-    """Of the unit that runs."""
+    """The place of the unit that runs; -1 before the first."""
 
     runs_alone: bool = False
     """Whether those behind the unit that runs were given back."""

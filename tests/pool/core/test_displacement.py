@@ -116,6 +116,30 @@ def test_what_paused_goes_on_before_its_job_begins_anything_new() -> None:
     assert pool.running == ["behind 0"]
 
 
+def test_nothing_new_of_its_class_waits_for_the_slots_of_what_paused() -> None:
+    """Dask gives a slot that is free to what is in its queue, before anybody can call a paused unit back."""
+    pool = behind(workers=2, units=6)
+    assert pool.queued, "some wait in Dask"
+    pool.submit("urgent", names("urgent", 2), priority="urgent")
+    pool.checkpoint()
+    assert (pool.running, pool.paused) == (names("urgent", 2), names("behind", 2))
+    assert pool.queued == []
+    pool.end("urgent 0")
+    pool.end("urgent 1")
+    assert sorted(pool.running) == names("behind", 2)
+    assert pool.queued, "they are back"
+    assert sorted(pool.end_all()) == names("behind", 6)
+
+
+def test_where_there_is_a_free_slot_new_units_begin_beside_what_paused() -> None:
+    pool = behind(units=6)
+    pool.submit("urgent", ["urgent"], priority="urgent")
+    pool.checkpoint()
+    assert (pool.running, pool.paused, pool.queued) == (["urgent"], ["behind 0"], [])
+    pool.join()
+    assert pool.running == ["urgent", "behind 1"]
+
+
 def test_a_worker_goes_on_with_the_highest_class_then_the_longest_paused() -> None:
     pool = PlainPool(threads=2)
     pool.submit("behind", names("behind", 2), priority="background", frames=100)

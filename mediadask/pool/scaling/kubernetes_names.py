@@ -11,6 +11,7 @@ __all__ = [
     "PAGES_PORT",
     "PORT",
     "TIER",
+    "address_of",
     "group_of",
     "labels",
     "scheduler_of",
@@ -34,7 +35,7 @@ PORT, PAGES_PORT = 8786, 8787
 
 
 def labels(name: str) -> dict[str, str]:
-    """Of every object that belongs to the pool of this name."""
+    """The labels of every object that belongs to the pool of this name."""
     return {
         "app.kubernetes.io/name": "mediadask",
         "app.kubernetes.io/instance": name,
@@ -43,13 +44,21 @@ def labels(name: str) -> dict[str, str]:
 
 
 def selector(labels: dict[str, str]) -> str:
-    """As the API takes it."""
+    """The labels as the API takes them to choose objects."""
     return ",".join(f"{key}={value}" for key, value in labels.items())
 
 
 def scheduler_of(name: str) -> str:
     """The name of the scheduler's Deployment and Service, which dask-kubernetes makes, and of its account."""
     return f"{name}-scheduler"
+
+
+def address_of(name: str, namespace: str, protocol: str = "tls") -> str:
+    """Where workers and clients inside the cluster reach the scheduler.
+
+    It is the Service's address, not the pod's: another pod may be the scheduler tomorrow.
+    """
+    return f"{protocol}://{scheduler_of(name)}.{namespace}.svc.cluster.local:{PORT}"
 
 
 def group_of(name: str, tier: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from collections import OrderedDict
 from contextlib import ExitStack, closing, contextmanager, suppress
 from itertools import chain
 from typing import IO, TYPE_CHECKING, Any
@@ -39,7 +40,7 @@ _CONFINED = {"format_whitelist": _FORMATS, "protocol_whitelist": "file"}
 
 
 @contextmanager
-def opened(url: str, read: IO[bytes] | None = None, *, is_indexed: bool = False) -> Iterator[Any]:
+def opened(url: str, read: Any = None, *, is_indexed: bool = False) -> Iterator[Any]:
     """A PyAV container on any URL, closed at the end.
 
     Only formats are opened that hold what they play: the file can name no other.
@@ -48,7 +49,6 @@ def opened(url: str, read: IO[bytes] | None = None, *, is_indexed: bool = False)
     ----------
     read
         The file as somebody has it open: what was fetched of it from a server is not fetched again.
-
     is_indexed
         Whether times of its pictures are known from its tables, so that FFmpeg need not read some to guess.
 
@@ -113,29 +113,57 @@ def ranged(clip: Clip, first: int, last: int) -> Iterator[tuple[int, Any]]:
     offset, size = clip.index.offset[rows].tolist(), clip.index.size[rows].tolist()
     keyframe = clip.index.keyframe[rows].tolist()
     there = [at for at in range(len(offset)) if offset[at] + size[at] <= clip.size_bytes]
+    file: Any
     with storage_errors(clip.url), open_file(clip.url) as file:
-        bodies = _bodies(file, [offset[at] for at in there], [size[at] for at in there])
+        if isinstance(file, RemoteFile):
+            bodies = _fetched(clip, file, first, there, offset, size)
+        else:
+            bodies = _read(file, there, offset, size)
         for at, body in zip(there, bodies, strict=True):
             if body is not None:
                 body.is_keyframe = keyframe[at]  # PNG's decoder adds the last picture to any other
                 yield first + at, body
 
 
-def _bodies(file: IO[bytes], offset: list[int], size: list[int]) -> Iterator[Any]:
-    """A packet for each row; None for one that is not whole."""
-    if not isinstance(file, RemoteFile):
-        for begin, length in zip(offset, size, strict=True):
-            file.seek(begin)
-            yield _packet(file, length)
-        return
-    parts = list(runs(offset, size))
-    ranges = ((offset[row], offset[stop - 1] + size[stop - 1]) for row, stop in parts)
+def _read(file: IO[bytes], there: list[int], offset: list[int], size: list[int]) -> Iterator[Any]:
+    for at in there:
+        file.seek(offset[at])
+        yield _packet(file, size[at])
+
+
+_seams: OrderedDict[tuple[object, int], list[bytes]] = OrderedDict()
+"""Ends of what was fetched, by clip and row: the key of the next GOP, and the pictures shown before it."""
+
+_SEAMS = 8
+_SEAM_ROWS = 8
+
+
+def _fetched(
+    clip: Clip, file: RemoteFile, first: int, there: list[int], offset: list[int], size: list[int]
+) -> Iterator[Any]:
+    """Where GOPs are open the pictures before a key lean on it: units on both of its sides need it."""
+    known = _seams.pop((clip.identity, first), [])
+    for body in known:
+        yield _packet(io.BytesIO(body), len(body))
+    there = there[len(known) :]
+    keys = [at for at in there[-_SEAM_ROWS:] if at and clip.index.keyframe[first + at]]
+    seam = None if clip.index.intra_only or not keys else keys[-1]
+    end: list[bytes] = []
+    parts = list(runs([offset[at] for at in there], [size[at] for at in there]))
+    ranges = ((offset[there[row]], offset[there[stop - 1]] + size[there[stop - 1]]) for row, stop in parts)
     with closing(fetched(file, ranges)) as coming:
         for (row, stop), data in zip(parts, coming, strict=True):
             source = io.BytesIO(data)
-            for at in range(row, stop):
-                source.seek(offset[at] - offset[row])
-                yield _packet(source, size[at])
+            for at in there[row:stop]:
+                source.seek(offset[at] - offset[there[row]])
+                packet = _packet(source, size[at])
+                if seam is not None and at >= seam and packet is not None:
+                    end.append(bytes(packet))
+                yield packet
+    if seam is not None and len(end) == len(there) - there.index(seam):
+        _seams[clip.identity, first + seam] = end
+        while len(_seams) > _SEAMS:
+            _seams.popitem(last=False)
 
 
 def _packet(source: Any, size: int) -> Any:

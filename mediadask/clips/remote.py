@@ -1,4 +1,4 @@
-"""Files on servers: the bytes that are asked for and no others, several requests at a time, each byte once."""
+"""Files on servers: only the bytes that are asked for, each once, by several requests at a time."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Generator, Iterable, Iterator
 
 __all__ = ["RemoteFile", "fetched", "runs"]
 
@@ -19,7 +19,7 @@ _REQUEST_BYTES = 4 << 20
 _BLOCK_BYTES = 32 << 10
 _KEPT_BYTES = 32 << 20
 _GAPS_SHARE = 1 / 32
-"""So much of a request may be what nobody asked for, as sound between pictures: a request more costs longer."""
+"""So much of a request may be what nobody asked for, such as sound between pictures."""
 
 
 def runs(offset: list[int], size: list[int]) -> Iterator[tuple[int, int]]:
@@ -42,7 +42,7 @@ def runs(offset: list[int], size: list[int]) -> Iterator[tuple[int, int]]:
         first = stop
 
 
-def fetched(file: RemoteFile, ranges: Iterable[tuple[int, int]]) -> Iterator[bytes]:
+def fetched(file: RemoteFile, ranges: Iterable[tuple[int, int]]) -> Generator[bytes]:
     """The bytes ``[begin, end)`` of each range in order; requests go ahead of who takes them.
 
     Eight are under way or wait to be taken, so that of ranges of 4 MB, the most that `runs` joins, 32 MB are
@@ -94,25 +94,36 @@ class RemoteFile(io.RawIOBase):
             data: bytes = file.read(max(min(end, self._size) - begin, 0))
             return data
 
+    def pieces(self) -> Iterator[bytes]:
+        """All of the file, in order, without keeping any of it."""
+        edges = range(0, self._size, _REQUEST_BYTES)
+        return fetched(self, ((edge, edge + _REQUEST_BYTES) for edge in edges))
+
     def readable(self) -> bool:
+        """True."""
         return True
 
     def seekable(self) -> bool:
+        """True."""
         return True
 
     def tell(self) -> int:
+        """Where the next read begins."""
         return self._at
 
     def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
+        """Read from there next."""
         self._at = offset + {io.SEEK_SET: 0, io.SEEK_CUR: self._at, io.SEEK_END: self._size}[whence]
         return self._at
 
     def readinto(self, buffer: Any) -> int:
+        """Fill the buffer, but for what lies beyond the end; how many bytes that is."""
         data = self.read(len(buffer))
         buffer[: len(data)] = data
         return len(data)
 
     def read(self, size: int | None = -1) -> bytes:
+        """So many bytes from here, or all."""
         left = max(self._size - self._at, 0)
         end = self._at + (left if size is None or size < 0 else min(size, left))
         if end == self._at:
@@ -125,6 +136,7 @@ class RemoteFile(io.RawIOBase):
         return data
 
     def readall(self) -> bytes:
+        """From here to the end."""
         return self.read()
 
     def _ready(self, first: int, stop: int) -> list[bytes]:
@@ -152,9 +164,7 @@ class RemoteFile(io.RawIOBase):
         ahead = min(so_far // 2, _REQUEST_BYTES // _BLOCK_BYTES)
         data = self.fetch(first * _BLOCK_BYTES, (stop + ahead) * _BLOCK_BYTES)
         count = -(-len(data) // _BLOCK_BYTES)
-        blocks = {
-            first + at: data[at * _BLOCK_BYTES : (at + 1) * _BLOCK_BYTES] for at in range(count)
-        }
+        blocks = {first + at: data[at * _BLOCK_BYTES : (at + 1) * _BLOCK_BYTES] for at in range(count)}
         self._read_on = first + count, so_far + count
         self._blocks.update(blocks)
         return blocks

@@ -142,10 +142,10 @@ class _Gathered:
                 what = f"the {tail.kind} begins in {left}, whose timecode the list does not say"
                 event = _noted(event, what)
             return event
-        if before.line.nothing or self._is_black(before):
+        if before.line.nothing or self._is_black(before, one):
             return event
         leaving = _event(before, reels)
-        same = [at for at in meets if _goes_on(self.events[at], leaving)]
+        same = [at for at in meets if _goes_on(self.events[at], leaving, event)]
         if same:
             other = self.events[same[-1]]
             self.events[same[-1]] = replace(other, tail=tail)
@@ -160,11 +160,19 @@ class _Gathered:
             self.skipped.append(f"{before.line.where}: {what}")
         return event
 
-    def _is_black(self, before: Statement) -> bool:
-        """Whether what a transition leaves goes on from black that was left out."""
+    def _is_black(self, before: Statement, one: Statement) -> bool:
+        """Whether what a transition leaves is the black before it: it goes on from there, or says no file.
+
+        Avid then gives what is left the clip name of what comes.
+        """
         line = before.line
         stop = self._black.get((line.track, line.record.stop))
-        return line.reel.upper() == "AX" and stop is not None and same_label(stop, line.source.start)
+        goes_on = (
+            same_label(stop, line.source.start)
+            or before.clip_name == one.clip_name
+            or ("", "") in one.said.files
+        )
+        return line.reel.upper() == "AX" and stop is not None and goes_on
 
 
 def _noted(event: Event, what: str) -> Event:
@@ -178,12 +186,13 @@ def _enters_black(one: Statement) -> bool:
     return one.before is not None and one.before.line.nothing is None and not one.is_named
 
 
-def _goes_on(event: Event, leaving: Event) -> bool:
+def _goes_on(event: Event, leaving: Event, entering: Event) -> bool:
     """Whether what a transition leaves is that event: of the same source, and going on from its end."""
     retimed = event.speed is not None or event.source_fps is not None
-    if not (retimed or same_label(event.source.stop, leaving.source.start)):
-        return False
-    return _is_of_one(event, leaving)
+    goes_on = same_label(event.source.stop, leaving.source.start)
+    # Some systems write what comes in for the reel of both lines: then the label alone tells.
+    both = goes_on and leaving.reel is not None and leaving.reel == entering.reel
+    return both or ((retimed or goes_on) and _is_of_one(event, leaving))
 
 
 def _is_of_one(one: Event, other: Event) -> bool:

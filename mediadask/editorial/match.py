@@ -94,28 +94,27 @@ class _Library:
             If there is none, or several, or it does not hold what the event uses.
         """
         refused: InvalidRequest | None = None
-        wanted = ""
+        tried: list[str] = []
         for one in (event, *event.others):
-            for named in _names(one):
-                wanted = wanted or named[0]
-                found, why = self._called(one, named, rate)
-                refused = refused or why
-                if found is not None and named[0] != wanted:
-                    why_not = "the clip of" if refused else "no clip has"
-                    end = " does not hold it" if refused else ""
-                    note = f"{why_not} reel {wanted}{end}: found as {named[0]}"
-                    return replace(found, notes=(*found.notes, note))
+            for names in _names(one):
+                found, why = self._called(one, names, rate)
                 if found is not None:
-                    return found
+                    return found if not tried else _found_as(found, event, names[0], refused)
+                refused = refused or why
+                tried.append(names[0])
         if refused is not None:
             raise refused
-        if not wanted:
+        if not tried:
             raise InvalidRequest("names neither reel nor clip", do="export the list with reel names")
-        likest = [*self._reels.nearest(wanted), *self._files.nearest(wanted)]
+        likest = list(chain.from_iterable(map(self._nearest, tried)))
+        what = f"has reel {tried[0]!r}" if event.reel else f"is called {' or '.join(map(repr, tried))}"
         raise InvalidRequest(
-            f"no clip {'has reel' if event.reel else 'is called'} {wanted!r}",
+            f"no clip {what}",
             do=f"nearest: {', '.join(dict.fromkeys(likest))}" if likest else "check the media folder",
         )
+
+    def _nearest(self, name: str) -> list[str]:
+        return [*self._reels.nearest(name), *self._files.nearest(name)]
 
     def _called(
         self, event: Event, names: Sequence[str], rate: Fraction
@@ -155,13 +154,19 @@ class _Library:
         return found[0] if len(found) == 1 else None
 
 
+def _found_as(found: Match, event: Event, name: str, refused: InvalidRequest | None) -> Match:
+    """A match by another name than an event's reel, with a note."""
+    if event.reel is None:
+        return found
+    what = f"the clip of reel {event.reel} does not hold it" if refused else f"no clip has reel {event.reel}"
+    return replace(found, notes=(*found.notes, f"{what}: found as {name}"))
+
+
 def _names(event: Event) -> list[list[str]]:
-    """What an event calls its source, the surest first: the reel, the file, the clip; without a reel the clip
-    before the file. Each in the forms that systems give it."""
+    """What an event calls its source, the surest first: the reel, the file, the clip; each in its forms."""
     reel, clip = _forms(event.reel), _forms(event.clip_name)
     file = names_of_file(event.file) if event.file else []
-    named = (reel, file, clip) if reel else (clip, file)
-    return [list(dict.fromkeys(names)) for names in named if names]
+    return [list(dict.fromkeys(names)) for names in (reel, file, clip) if names]
 
 
 def _forms(name: str | None) -> list[str]:

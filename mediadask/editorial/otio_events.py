@@ -14,16 +14,28 @@ import opentimelineio as otio
 
 from mediadask.editorial.events import Event, Span, Transition
 from mediadask.editorial.rates import exact_rate
+from mediadask.editorial.timing import Timing
 from mediadask.errors import InvalidRequest
 from mediadask.pixels.color.cdl import Cdl
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-__all__ = ["PROBLEM", "timeline_events", "timeline_rate"]
+__all__ = [
+    "PROBLEM",
+    "TIMING",
+    "clip_timing",
+    "exact_seconds",
+    "flattened",
+    "timeline_events",
+    "timeline_rate",
+]
 
 PROBLEM = "mediadask_problem"
 """In a clip's metadata: why its reader could not tell what it shows."""
+
+TIMING = "mediadask_timing"
+"""In a clip's metadata: the parts of its `Timing`, where its reader knows it."""
 
 _REELS = ("reel", "reel name", "reel_name", "reelname", "tape", "tape name", "tape_name", "tapeid", "tape id")
 _ODD = (otio.exceptions.OTIOError, ArithmeticError, AttributeError, TypeError, ValueError)
@@ -104,7 +116,7 @@ class _Track:
                 yield self._bad(where, f"{child.name or 'the clip'} {problem}")
             elif not isinstance(child, otio.schema.Clip):
                 try:
-                    flat = _flattened(child, depth)
+                    flat = flattened(child, depth)
                 except InvalidRequest as error:
                     yield self._bad(where, f"{child.name or 'a nested sequence'} {error}")
                 else:
@@ -115,9 +127,9 @@ class _Track:
                 self.skipped.append(f"{where}: {child.name} is made by a generator")
             else:
                 try:
-                    event = _clip_event(
-                        child, self.name, _record(self.start, begin, length), where, before, after
-                    )
+                    record = _record(self.start, begin, length)
+                    rate = self.start.rate if self.start.rate > 1 else length.rate
+                    event = _clip_event(child, self.name, record, rate, where, before, after)
                 except _ODD as error:
                     event = self._bad(where, f"{child.name or 'the clip'} makes no sense ({error})")
                 yield event
@@ -126,7 +138,18 @@ class _Track:
         return Event("", Span(0, 0), track=self.name, where=where, problems=(f"{where}: {what}",))
 
 
-def _flattened(nested: Any, depth: int) -> otio.schema.Track:
+def clip_timing(clip: Any) -> Timing | None:
+    """How a clip's time runs to its media's, where its reader has told."""
+    said = clip.metadata.get(TIMING)
+    return None if said is None else Timing(*map(Fraction, said))
+
+
+def exact_seconds(time: otio.opentime.RationalTime) -> Fraction:
+    """A time of OpenTimelineIO, of which rates are floating-point numbers, in seconds."""
+    return Fraction(time.value) / exact_rate(time.rate)
+
+
+def flattened(nested: Any, depth: int = 0) -> otio.schema.Track:
     """What is on top in a sequence, as long as it is shown.
 
     Raises
@@ -163,17 +186,27 @@ def _layer(child: Any) -> otio.schema.Track:
 def _record(start: otio.opentime.RationalTime, begin: float, length: otio.opentime.RationalTime) -> Span:
     rate = start.rate if start.rate > 1 else length.rate
     first = round(start.rescaled_to(rate).value + begin * rate)
-    return Span(first, first + round(length.to_seconds() * rate))
+    last = round(start.rescaled_to(rate).value + (begin + length.to_seconds()) * rate)
+    return Span(first, last)
 
 
-def _clip_event(clip: Any, track: str, record: Span, where: str, before: Any, after: Any) -> Event:
+def _clip_event(
+    clip: Any, track: str, record: Span, rate: float, where: str, before: Any, after: Any
+) -> Event:
+    """The event of a clip in a timeline of so many frames a second."""
     reference = clip.media_reference
     used = clip.trimmed_range()
     speed, unclear = _speed(clip.effects)
     media = reference.available_range if reference is not None else None
+    if timing := clip_timing(clip):
+        rates = (exact_rate(rate), exact_rate(used.start_time.rate))
+        source = timing.frames(exact_seconds(used.start_time), int(record.stop) - int(record.start), *rates)
+        speed = timing.speed
+    else:
+        source = _source(used, media, speed, clip.effects)
     event = Event(
         "",
-        _source(used, media, speed, clip.effects),
+        source,
         record,
         track,
         _reel(reference, clip),

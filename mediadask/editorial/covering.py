@@ -95,8 +95,12 @@ def _held(event: Event, source: Source, use: Use, rate: Fraction) -> Match | Non
     notes = [first.note] if first.note else []
     begin = first.frame(use.first)
     later = [one.frame(use.first) - begin for one in others if one.frame(use.first) != begin]
-    if later and first.note:
-        notes = [f"{first.note}; counted from the first one it would begin {later[0]:+d} frames from there"]
+    if later and event.file_number is not None:
+        notes = [
+            f"counted by the numbers of its files; by its timecode it would begin {later[0]:+d} frames off"
+        ]
+    elif later and source.start is None:
+        notes = [f"{first.note}; counted from the first it would begin {later[0]:+d} frames off"]
     return Match([first], use, tuple(notes))
 
 

@@ -174,9 +174,9 @@ def _read_edl(data: bytes, where: str, choice: _Choice) -> Timeline:
 
 
 def _read_ale(data: bytes, where: str, choice: _Choice) -> Timeline:
-    events, rate = parse_ale(list_text(data, where), where)
+    found = parse_ale(list_text(data, where), where)
     choice.of([_stem(where)], where)
-    return Timeline(where, _stem(where), events, rate)
+    return Timeline(where, _stem(where), found.events, found.rate, found.skipped)
 
 
 def _read_otio(data: bytes, where: str, choice: _Choice) -> Timeline:
@@ -270,26 +270,6 @@ def _as_ours(where: str, timeline: Any) -> Timeline:
     rate = timeline_rate(timeline)
     exact = None if rate is None else exact_rate(rate, where=where)
     return Timeline(where, timeline.name or _stem(where), events, exact, skipped)
-
-
-def _text(data: bytes, where: str) -> str:
-    """Text in UTF-8, UTF-16 with its mark, or else Latin-1, which editing systems of old wrote."""
-    for mark, encoding in (
-        (codecs.BOM_UTF16_LE, "utf-16"),
-        (codecs.BOM_UTF16_BE, "utf-16"),
-        (b"", "utf-8-sig"),
-    ):
-        if data.startswith(mark):
-            try:
-                text = data.decode(encoding)
-            except UnicodeDecodeError:
-                continue
-            break
-    else:
-        text = data.decode("latin-1")
-    if "\0" in text:
-        raise UnreadableMedia("is binary, not text", where=where, do="check that it is the list itself")
-    return text
 
 
 def _stem(where: str) -> str:

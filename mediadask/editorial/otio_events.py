@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import opentimelineio as otio
 
+from mediadask.editorial.aaf_timewarps import aaf_is_keyframed, aaf_source_frames
 from mediadask.editorial.events import Event, Span, Transition
 from mediadask.editorial.otio_media import file_number, media_file, media_reel, other_media, said
 from mediadask.editorial.rates import exact_rate
@@ -248,6 +249,8 @@ def _source(used: Any, media: Any, speed: Fraction, effects: Sequence[Any]) -> S
         needed = math.floor((length - 1) * abs(speed)) + 1 if speed else 1
         first = begin + into if speed >= 0 else end - into - needed
         last = first + needed
+    elif (listed := aaf_source_frames(effects, last - first)) is not None:
+        last = first + listed
     return Span(math.floor(first + 1e-6), math.ceil(last - 1e-6))
 
 
@@ -264,7 +267,7 @@ def _speed(effects: Sequence[Any]) -> tuple[Fraction, list[str]]:
                 unclear.append("its speed changes as it plays (Time Remap): export it without")
             elif 0 < abs(per_cent) < 1:  # some systems write a factor where the format has per cent
                 unclear.append(f"its speed is {float(per_cent):g} %, or that many times")
-        elif _is_keyframed(effect):
+        elif aaf_is_keyframed(effect):
             unclear.append(f"its speed changes as it plays ({effect.name}, by keyframes): export it without")
         elif isinstance(effect, otio.schema.FreezeFrame):
             speed = Fraction(0)
@@ -275,19 +278,6 @@ def _speed(effects: Sequence[Any]) -> tuple[Fraction, list[str]]:
                 f"its speed changes as it plays ({effect.effect_name or effect.name}): export it without"
             )
     return speed, unclear
-
-
-def _is_keyframed(effect: Any) -> bool:
-    """Whether an AAF's timewarp has keyframes of its position, or of its speed that are not all the same.
-
-    The adapter reads neither (otio-aaf-adapter 2.0): it makes one constant speed of them.
-    """
-    parameters = effect.metadata.get("AAF", {}).get("Parameters", {})
-    if "PARAM_OFFSET_MAP_U" in parameters:
-        return True
-    speeds = parameters.get("PARAM_SPEED_MAP_U", {})
-    values = speeds.get("keyframe_values") if isinstance(speeds, Mapping) else None
-    return len({value for _, value in values or ()}) > 1
 
 
 def _remap(effect: Any) -> dict[Any, Any] | None:

@@ -114,9 +114,10 @@ def _retimed(
     needed = frames_shown(shown, speed)
     into = _into(event, first, rate)
     unsure = f"; its motion effect begins at {event.entry}, its source at {first}" if into else ""
-    if listed == shown != needed and not into:
+    close = _about(listed, needed, shown, rate)
+    if listed == shown != needed and not into and (needed > listed or not close):
         return first, needed, ""
-    if _about(listed, needed, shown, rate):
+    if close:
         return first, listed, unsure
     return first, max(listed, needed), f"; {needed} frames would show, the list has {listed}{unsure}"
 

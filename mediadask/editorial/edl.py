@@ -32,11 +32,18 @@ _KINDS = {"D": "dissolve", "K": "key foreground", "KB": "key background", "KO": 
 
 _REPLACED = re.compile(r"FINAL CUT PRO REEL:\s*(?P<long>.+?)\s+REPLACED BY:\s*(?P<short>\S+)", re.IGNORECASE)
 _MOTION = re.compile(rf"M2\s+(?:(?P<reel>\S.*?)\s+)?(?P<fps>[-+]?\d+(?:\.\d+)?)\s+(?P<entry>{_TIMECODE})")
+_COLORS = (
+    r"(?:RED|GREEN|BLUE|CYAN|MAGENTA|YELLOW|BLACK|WHITE|PINK|PURPLE|VIOLET|ORANGE|GOLD|GR[AE]Y|BROWN|DENIM"
+    r"|FOREST|TEAL|FUCHSIA|ROSE|LAVENDER|SKY|MINT|LEMON|SAND|COCOA|CREAM)(?!\S)"
+)
+"""Of markers, in Avid and in Resolve."""
+
 _COMMENT = re.compile(
     r"(?P<side>FROM|TO)\s+CLIP\s+NAME\s*:\s*(?P<clip_name>.*)"
     r"|(?:(?P<file_side>FROM|TO)\s+(?:CLIP|FILE)|SOURCE\s+FILE)\s*:\s*(?P<file>.*)"
     r"|(?:TAPE|REEL)(?:\s+NAME)?\s*:\s*(?P<reel>.*)"
-    rf"|LOC\s*:\s*{_TIMECODE}(?:\s+\w+)?(?:\s+(?P<marker>.*))?"
+    rf"|LOC\s*:\s*{_TIMECODE}(?:\s+{_COLORS})?(?:\s+(?P<marker>.*))?"
+    r"|(?P<note>.*?)\s*\|C:\w*\s*\|M:\s*(?P<label>.*?)\s*\|D:\d+.*"
     r"|ASC_SOP\s*:?\s*(?P<sop>.*)"
     r"|ASC_SAT\s*:?\s*(?P<sat>.*)"
     r"|(?P<freeze>FREEZE\s+FRAME.*)",
@@ -162,8 +169,9 @@ def _commented(event: Event, below: list[tuple[str, str]]) -> Event:
             problems.append(f"{where} is no motion effect: {line[:72]!r}")
         elif not comment:
             comments.append(text)
-        elif comment["marker"]:
-            markers.append(comment["marker"].strip())
+        elif comment["marker"] or comment["label"] is not None:
+            texts = (comment["marker"], comment["label"], comment["note"])
+            markers += [text.strip() for text in texts if text and text.strip()]
         elif comment["freeze"]:
             said["speed"] = Fraction(0)
         elif comment["sop"] is not None or comment["sat"] is not None:

@@ -65,7 +65,7 @@ _CONFORMED: Mapping[tuple[Fraction, Fraction], Fraction] = {
     for timeline, conformed in pairs.items()
 }
 """The rate that media plays at in a timeline, by both rates: the chart in Apple's "conform-rate". Pairs that
-are not in it are not conformed, but play in real time. Final Cut Pro conforms some that the chart lacks, though,
+are not in it are not conformed, but play in real time. Yet Final Cut Pro conforms some that the chart lacks,
 between rates of 1000/1001 and whole ones, such as 23.976 to 30."""
 
 

@@ -13,17 +13,23 @@ from mediadask.text import json_text, printable
 
 if TYPE_CHECKING:
     from mediadask.cli.work import Work
-    from mediadask.editorial import PlateName, TurnoverPlan
+    from mediadask.editorial import PlateName, Timeline, TurnoverPlan
     from mediadask.metadata import ClipMetadata
 
-__all__ = ["check_otio", "show_advice", "show_plan", "turnover_plan"]
+__all__ = ["check_otio", "edit_of", "show_advice", "show_plan", "turnover_plan"]
+
+
+def edit_of(url: str, rate: str | None, name: str | None, conform: str | None) -> Timeline:
+    """The timeline of a file, by a command's options."""
+    from mediadask.editorial import read_timeline
+
+    return read_timeline(url, rate=rate, name=name, conform=conform)
 
 
 def turnover_plan(
-    timeline: str,
+    edit: Timeline,
     media: list[str],
     handles: int,
-    rate: str | None,
     where: Work,
     name: PlateName | None = None,
 ) -> tuple[TurnoverPlan, list[ClipMetadata]]:
@@ -33,12 +39,11 @@ def turnover_plan(
     Raises
     ------
     MediaError
-        If the timeline cannot be read, or there are no clips.
+        If there are no clips.
     """
     from mediadask.cli import work
-    from mediadask.editorial import find_media, match_events, read_timeline
+    from mediadask.editorial import find_media, match_events
 
-    edit = read_timeline(timeline, rate=rate)
     found = find_media(media)
     report = work.inspect(found, where)
     work.ended(report)

@@ -23,6 +23,8 @@ def pull(
     out: options.OutFolderOption,
     handles: options.HandlesOption = 8,
     rate: options.RateOption = None,
+    timeline_name: options.NameOption = None,
+    conform: options.ConformOption = None,
     plan: options.PlanOption = False,
     otio: options.OtioOption = None,
     name: Annotated[
@@ -176,7 +178,8 @@ def pull(
     names = PlateName(name or DEFAULT_TEMPLATE, fields, shot, number, first_frame, cut_frame)
     where = work.Work(pool, workers, show, priority, deadline)
     plans.check_otio(plan, otio, timeline)
-    turnover, clips = plans.turnover_plan(timeline, media, handles, rate, where, names)
+    edit = plans.edit_of(timeline, rate, timeline_name, conform)
+    turnover, clips = plans.turnover_plan(edit, media, handles, where, names)
     turnover = refuse_unfit(turnover, clips, plate_options)
     delivery = pull_plan(turnover, out, plate_options)
     if plan:

@@ -18,6 +18,8 @@ def trim(
     out: options.OutFolderOption,
     handles: options.HandlesOption = 0,
     rate: options.RateOption = None,
+    timeline_name: options.NameOption = None,
+    conform: options.ConformOption = None,
     plan: options.PlanOption = False,
     otio: options.OtioOption = None,
     json: options.JsonOption = False,
@@ -36,7 +38,8 @@ def trim(
 
     where = work.Work(pool, workers, show, priority, deadline)
     plans.check_otio(plan, otio, timeline)
-    turnover, _ = plans.turnover_plan(timeline, media, handles, rate, where)
+    edit = plans.edit_of(timeline, rate, timeline_name, conform)
+    turnover, _ = plans.turnover_plan(edit, media, handles, where)
     if plan:
         turnover = noted(turnover)
         names = iter(trim_names(turnover.good))

@@ -19,11 +19,12 @@ from mediadask.editorial.fcpx_clips import STORY, Clips, file_of, lane_of, seque
 from mediadask.editorial.fcpx_nested import nested_item, shows
 from mediadask.editorial.fcpx_times import (
     Conform,
+    blending,
     format_rate,
     seconds,
     seconds_or_nothing,
 )
-from mediadask.editorial.otio_events import PROBLEM, TIMING
+from mediadask.editorial.otio_events import NOTES, PROBLEM, TIMING
 from mediadask.editorial.timing import Timing
 from mediadask.errors import InvalidRequest
 
@@ -227,8 +228,10 @@ class _Sequence:
             media = _range(seconds(source, "start") * rate, seconds(source, "duration") * rate, rate)
             reference = otio.schema.ExternalReference(file, media)
         name = element.get("name") or source.get("name", "")
-        timing = {TIMING: [str(line.own), str(line.media), str(line.slope)]}
-        return otio.schema.Clip(name, reference, _range(start * rate, length * rate, rate), metadata=timing)
+        metadata = {TIMING: [str(line.own), str(line.media), str(line.slope)]}
+        if blended := blending(*shown):
+            metadata[NOTES] = [f"frames are blended where it is retimed ({blended})"]
+        return otio.schema.Clip(name, reference, _range(start * rate, length * rate, rate), metadata=metadata)
 
     def _compound(self, element: Element, picture: Element, source: Element, length: Fraction) -> Any:
         """What a compound clip, or the active angle of a multicam clip, shows."""

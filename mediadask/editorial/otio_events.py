@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 __all__ = [
+    "NOTES",
     "PROBLEM",
     "TIMING",
     "clip_timing",
@@ -35,6 +36,9 @@ __all__ = [
 
 PROBLEM = "mediadask_problem"
 """In a clip's metadata: why its reader could not tell what it shows."""
+
+NOTES = "mediadask_notes"
+"""In a clip's metadata: what its reader has to say of it."""
 
 TIMING = "mediadask_timing"
 """In a clip's metadata: the parts of its `Timing`, where its reader knows it."""
@@ -271,7 +275,8 @@ def _clip_event(
     used = clip.trimmed_range()
     speed, unclear = _speed(clip.effects)
     media = reference.available_range if reference is not None else None
-    if timing := clip_timing(clip):
+    timing = clip_timing(clip)
+    if timing is not None:
         rates = (exact_rate(rate), exact_rate(used.start_time.rate))
         source = timing.frames(exact_seconds(used.start_time), int(record.stop) - int(record.start), *rates)
         speed = timing.speed
@@ -292,6 +297,8 @@ def _clip_event(
         markers=tuple(dict.fromkeys(text for _, texts in markers_inside(clip) for text in texts)),
         where=where,
         problems=tuple(f"{where}: {what}" for what in unclear),
+        notes=tuple(clip.metadata.get(NOTES, ())),
+        exact=timing is not None,
     )
     try:
         return replace(event, cdl=_cdl(clip.metadata.get("cdl")))

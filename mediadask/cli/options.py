@@ -16,7 +16,7 @@ __all__ = [
     "LedgerOption",
     "LutOption",
     "MediaOption",
-    "NameOption",
+    "TimelineNameOption",
     "OnCorruptOption",
     "OtioOption",
     "OutFolderOption",
@@ -64,7 +64,7 @@ RateOption = Annotated[
 PlanOption = Annotated[
     bool, typer.Option("--plan", help="Say what would be delivered and what not, and make nothing.")
 ]
-NameOption = Annotated[
+TimelineNameOption = Annotated[
     str | None,
     typer.Option("--timeline", metavar="NAME", help="Which of several timelines in the file, or its number."),
 ]

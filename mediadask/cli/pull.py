@@ -23,7 +23,7 @@ def pull(
     out: options.OutFolderOption,
     handles: options.HandlesOption = 8,
     rate: options.RateOption = None,
-    timeline_name: options.NameOption = None,
+    timeline_name: options.TimelineNameOption = None,
     conform: options.ConformOption = None,
     plan: options.PlanOption = False,
     otio: options.OtioOption = None,

@@ -18,7 +18,7 @@ def trim(
     out: options.OutFolderOption,
     handles: options.HandlesOption = 0,
     rate: options.RateOption = None,
-    timeline_name: options.NameOption = None,
+    timeline_name: options.TimelineNameOption = None,
     conform: options.ConformOption = None,
     plan: options.PlanOption = False,
     otio: options.OtioOption = None,

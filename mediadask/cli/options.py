@@ -9,12 +9,15 @@ import typer
 
 __all__ = [
     "ClipsArgument",
+    "CsvOption",
     "DeadlineOption",
+    "FieldOption",
     "HandlesOption",
     "JsonOption",
     "LedgerOption",
     "LutOption",
     "MediaOption",
+    "NameOption",
     "OnCorruptOption",
     "OtioOption",
     "OutFolderOption",
@@ -23,6 +26,7 @@ __all__ = [
     "PoolOption",
     "PriorityOption",
     "RateOption",
+    "ShotOption",
     "ShowOption",
     "SinceOption",
     "TimelineArgument",
@@ -64,6 +68,38 @@ PlanOption = Annotated[
 ]
 OtioOption = Annotated[
     str | None, typer.Option("--otio", metavar="FILE", help="With --plan: write it as an OTIO timeline, too.")
+]
+
+# How plates are named.
+
+_NAMES = "Names"
+
+NameOption = Annotated[
+    str | None,
+    typer.Option(
+        "--name",
+        metavar="TEMPLATE",
+        help="{show}_{episode}_{sequence}_{shot}_{plate}_v{version:03}.{frame:04}.exr and the like.",
+        rich_help_panel=_NAMES,
+    ),
+]
+FieldOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--field",
+        metavar="FIELD=VALUE",
+        help="For names: episode=104, sequence=065. Repeatable.",
+        rich_help_panel=_NAMES,
+    ),
+]
+ShotOption = Annotated[
+    str | None,
+    typer.Option(
+        "--shot",
+        metavar="PATTERN",
+        help="A regular expression that finds the shot in markers, clip names and comments.",
+        rich_help_panel=_NAMES,
+    ),
 ]
 
 # What pictures become.
@@ -121,6 +157,7 @@ DeadlineOption = Annotated[
 
 # What is told, and how.
 
+CsvOption = Annotated[bool, typer.Option("--csv", help="Print CSV instead.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print a JSON list instead.")]
 PlotOption = Annotated[
     Path | None,

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
 from mediadask.cli import options, plans, work
 from mediadask.cli.inputs import option_pairs
+from mediadask.errors import InvalidRequest
 
 if TYPE_CHECKING:
     from mediadask.delivery import Outcome
@@ -25,34 +26,26 @@ def pull(
     rate: options.RateOption = None,
     plan: options.PlanOption = False,
     otio: options.OtioOption = None,
-    name: Annotated[
-        str | None,
-        typer.Option(
-            metavar="TEMPLATE",
-            help="{show}_{episode}_{sequence}_{shot}_{plate}_v{version:03}.{frame:04}.exr and the like.",
-            rich_help_panel=_NAMES,
-        ),
-    ] = None,
-    field: Annotated[
-        list[str] | None,
-        typer.Option(
-            metavar="FIELD=VALUE",
-            help="For names: episode=104, sequence=065. Repeatable.",
-            rich_help_panel=_NAMES,
-        ),
-    ] = None,
-    shot: Annotated[
-        str | None,
-        typer.Option(
-            "--shot",
-            metavar="PATTERN",
-            help="A regular expression that finds the shot in markers, clip names and comments.",
-            rich_help_panel=_NAMES,
-        ),
-    ] = None,
+    name: options.NameOption = None,
+    field: options.FieldOption = None,
+    shot: options.ShotOption = None,
     number: Annotated[
-        int, typer.Option("--plate-version", min=0, help="Of the plates.", rich_help_panel=_NAMES)
-    ] = 1,
+        str,
+        typer.Option(
+            "--version",
+            "--plate-version",
+            metavar="NUMBER|auto",
+            help="Version of the plates. auto: the newest in the folder, and the next for plates that have "
+            "changed. A delivered version is never overwritten with other pictures.",
+            rich_help_panel=_NAMES,
+        ),
+    ] = "1",
+    only_changed: Annotated[
+        bool,
+        typer.Option(
+            "--only-changed", help="Leave out events whose plate in the folder holds the same frames."
+        ),
+    ] = False,
     first_frame: Annotated[
         int, typer.Option(min=0, help="Number of a plate's first frame.", rich_help_panel=_NAMES)
     ] = 1001,
@@ -150,8 +143,7 @@ def pull(
     from mediadask.editorial import PlateName
     from mediadask.editorial.names import DEFAULT_TEMPLATE
     from mediadask.editorial.plates import PlateOptions
-    from mediadask.editorial.pull import pull_plan
-    from mediadask.editorial.refusals import refuse_unfit
+    from mediadask.editorial.pull import planned_pull, pull_plan
 
     given = {
         "input_space": input_space,
@@ -173,11 +165,20 @@ def pull(
     }
     plate_options = PlateOptions.of({key: value for key, value in given.items() if value is not None})
     fields = ({"show": show} if show else {}) | option_pairs(field or [], "--field", "episode=104")
-    names = PlateName(name or DEFAULT_TEMPLATE, fields, shot, number, first_frame, cut_frame)
+    version = _version(number)
+    first = 1 if version == "auto" else version
+    names = PlateName(name or DEFAULT_TEMPLATE, fields, shot, first, first_frame, cut_frame)
     where = work.Work(pool, workers, show, priority, deadline)
     plans.check_otio(plan, otio, timeline)
     turnover, clips = plans.turnover_plan(timeline, media, handles, rate, where, names)
-    turnover = refuse_unfit(turnover, clips, plate_options)
+    turnover = planned_pull(
+        turnover,
+        clips,
+        out,
+        plate_options,
+        version="auto" if version == "auto" else None,
+        only_changed=only_changed,
+    )
     delivery = pull_plan(turnover, out, plate_options)
     if plan:
         plans.show_plan(turnover, [one.name for one in turnover], json, otio)
@@ -186,6 +187,14 @@ def pull(
     code = work.ended(report)
     plans.show_advice(turnover)
     raise typer.Exit(min(code, 1))  # timeline, media and options were good: what failed are events
+
+
+def _version(text: str) -> int | Literal["auto"]:
+    if text == "auto":
+        return "auto"
+    if not text.isdecimal():
+        raise InvalidRequest("is no version", where=f"--version {text}", do="give a number or auto")
+    return int(text)
 
 
 def _row(outcome: Outcome) -> dict[str, object]:

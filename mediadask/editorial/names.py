@@ -14,7 +14,7 @@ from mediadask.errors import InvalidRequest
 if TYPE_CHECKING:
     from mediadask.editorial.events import Event
 
-__all__ = ["DEFAULT_TEMPLATE", "PlateName", "check_name"]
+__all__ = ["DEFAULT_TEMPLATE", "PlateName", "check_name", "shot_name"]
 
 DEFAULT_TEMPLATE = "{show}_{episode}_{sequence}_{shot}_{plate}_v{version:03}.{frame:04}.exr"
 
@@ -25,6 +25,8 @@ _SHOT = re.compile(r"(?=\S*\d)[A-Za-z0-9]+(?:[_-][A-Za-z0-9]+)+(?!\S)")
 """What an editor's marker begins with where it names a shot: ``ABC_104_065_010``."""
 
 _SEPARATORS = "_-. "
+_ANY_VERSION = "918273645"
+"""A version that no plate has: it marks where the number is in a path."""
 _UNSAFE = re.compile(r"[^\w.+=/-]")
 _RESERVED = re.compile(r"(?:CON|PRN|AUX|NUL|COM[0-9]|LPT[0-9])(?:\..*)?", re.IGNORECASE)  # by Windows
 _LONGEST = 240
@@ -145,6 +147,8 @@ class PlateName:
     def path(self, fields: Mapping[str, str]) -> str:
         """The plate's path in the output folder, with ``/``, and ``%04d`` where the frame's number goes.
 
+        A ``version`` among the fields goes before the name's own.
+
         Raises
         ------
         InvalidRequest
@@ -171,15 +175,35 @@ class PlateName:
             )
         return path
 
+    def any_version(self, fields: Mapping[str, str]) -> tuple[str, re.Pattern[str]]:
+        """How the plate's path begins, up to its version; and a pattern of the whole in whatever version.
+
+        The path is without frame number and suffix. The group ``version`` of the pattern is the number, where
+        the template has one.
+        """
+        path = self.path({**fields, "version": _ANY_VERSION}).partition("%")[0]
+        stem = re.sub(r"\.(?:exr|dpx|mov)$", "", path).rstrip(_SEPARATORS)
+        begin, *rest = map(re.escape, stem.split(_ANY_VERSION))
+        first = r"(?P<version>\d+)" if rest else ""
+        return stem.partition(_ANY_VERSION)[0], re.compile(begin + first + r"\d+".join(rest))
+
     def _text(self, name: str, spec: str, fields: Mapping[str, str]) -> str:
         if name == "frame":
             return f"%{spec}d"
         if name == "version":
-            return format(self.version, spec)
+            return format(int(fields.get("version", self.version)), spec)
         text = fields.get(name, "").strip()
         if bad := re.search(r"[/\\]|[^\w.+=-]", text.replace(" ", "_")):
             raise InvalidRequest(f"{name} {text!r} holds {bad[0]!r}, which no file name may")
         return text.replace(" ", "_")
+
+
+def shot_name(fields: Mapping[str, str]) -> str:
+    """What a shot is called for people: show, episode, sequence, scene and shot, those that are known."""
+    known = [fields[part] for part in ("show", "episode", "sequence", "scene", "shot") if fields.get(part)]
+    if known and re.match(re.escape(known[0]) + "[_-]", known[-1]):  # the marker said all of it
+        return known[-1]
+    return "_".join(known)
 
 
 def check_name(path: str) -> None:

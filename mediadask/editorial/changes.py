@@ -227,9 +227,8 @@ class Change:
             )
         if status == "retimed" and self.old and self.new:
             amounts.append(f"from {_percent(self.old.speed)} to {_percent(self.new.speed)}")
-        amounts += [
-            f"{count:+} at the {end}" for end, count in (("head", self.head), ("tail", self.tail)) if count
-        ]
+        ends = [(count, end) for count, end in ((self.head, "head"), (self.tail, "tail")) if count]
+        amounts += [f"{count:+} frames at the {end}" for count, end in ends]
         return f"{status} ({', '.join(amounts)})"
 
     def row(self) -> dict[str, Any]:

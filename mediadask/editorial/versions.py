@@ -166,10 +166,10 @@ def _same_frames(one: PlannedEvent, plate: DeliveredPlate) -> bool:
 
 
 def _refused(one: PlannedEvent, plate: DeliveredPlate) -> PlannedEvent:
-    what = (
-        f"{plate.name} was delivered with other pictures ({plate.clip.rpartition('/')[2]}, frames "
-        f"{plate.start}-{plate.stop - 1} of it) and is not overwritten; --version auto makes the next version"
-    )
+    what = f"is a plate of {plate.clip}, not of {one.url}"
+    if one.url == plate.clip:
+        what = f"was delivered with other frames of its clip, {plate.start}-{plate.stop - 1}"
+    what = f"{plate.name} {what}, and is not overwritten; --version auto makes the next version"
     return replace(one, problems=(*one.problems, what))
 
 

@@ -11,8 +11,8 @@ from dataclasses import replace
 from fractions import Fraction
 from itertools import pairwise
 
-from mediadask.editorial.edl import cdl_of
 from mediadask.editorial.events import Event, Span
+from mediadask.editorial.list_grades import cdl_of
 from mediadask.editorial.rates import exact_rate
 from mediadask.errors import InvalidRequest, UnreadableMedia
 

@@ -269,13 +269,13 @@ def _outside(event: Event, sources: Sequence[_Source], rate: Fraction) -> Invali
 def _planned(event: Event, library: _Library, rate: Fraction, handles: int) -> PlannedEvent:
     try:
         if event.problems:
-            return PlannedEvent(event, reel=event.reel, problems=event.problems)
+            return PlannedEvent(event, reel=event.reel, notes=event.notes, problems=event.problems)
         match = library.match(event, rate)
         if not match.use.frames:
             raise InvalidRequest("uses no frame of its source")
         match = library.with_handles(match, handles)
     except InvalidRequest as error:
-        return PlannedEvent(event, reel=event.reel, problems=(str(error),))
+        return PlannedEvent(event, reel=event.reel, notes=event.notes, problems=(str(error),))
     first, use = match.parts[0], match.use
     length = sum(part.frames for part in match.parts)
     at = first.frame(use.first)
@@ -299,7 +299,7 @@ def _planned(event: Event, library: _Library, rate: Fraction, handles: int) -> P
         length,
         None if first.start is None else str(first.start + (at - head)),
         use.speed,
-        notes=(*match.notes, *joined, *use.notes, *short),
+        notes=(*event.notes, *match.notes, *joined, *use.notes, *short),
     )
 
 

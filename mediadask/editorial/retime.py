@@ -8,6 +8,7 @@ from fractions import Fraction
 from typing import TYPE_CHECKING
 
 from mediadask.editorial.events import Span
+from mediadask.errors import InvalidRequest
 
 if TYPE_CHECKING:
     from mediadask.editorial.events import Event, Transition
@@ -37,26 +38,30 @@ def frames_shown(frames: int, speed: Fraction) -> int:
 def source_use(event: Event, rate: Fraction, timeline_rate: Fraction, *, drop: bool) -> Use:
     """What an event touches of a source of this rate that counts drop-frame or not.
 
+    A speed is of real time: a source of 24 frames a second whose motion effect (M2) says 24 plays at 100 %
+    in a timeline of 30, too.
+
     Raises
     ------
     InvalidRequest
-        If a label does not exist at the rate.
+        If a label does not exist at the rate, or a frame is frozen that the event does not use.
     """
     first, frames = event.source.at(rate, drop=drop)
-    speed = event.speed_at(timeline_rate)
+    speed = event.speed_at(rate)
     notes: list[str] = []
     shown = frames
     if event.record is not None:
         _, recorded = event.record.at(timeline_rate, drop=event.drops_at(timeline_rate))
         shown = math.ceil(recorded * rate / timeline_rate)
     if speed == 0:
-        frames = 1
-        notes.append("a frozen frame: that one is delivered")
+        first, frames, what = _frozen(event, first, frames, rate)
+        notes.append(what)
     elif speed == 1:
         if shown != frames and event.record is not None:
             notes.append(f"the source has {frames} frames, the record {shown}, and no speed is given")
     else:
-        first, frames, unsure = _retimed(event, first, frames, shown, speed, rate)
+        retimed = _reversed if speed < 0 else _retimed
+        first, frames, unsure = retimed(event, first, frames, shown, speed, rate)
         way = "backwards at" if speed < 0 else "at"
         notes.append(f"plays {way} {float(abs(speed)) * 100:.4g} %: frames are at native speed{unsure}")
     before, after = (_beyond(transition, speed) for transition in (event.head, event.tail))
@@ -66,27 +71,93 @@ def source_use(event: Event, rate: Fraction, timeline_rate: Fraction, *, drop: b
     return Use(first + -before, frames + before + after, speed, tuple(notes))
 
 
+def _frozen(event: Event, first: Timecode, listed: int, rate: Fraction) -> tuple[Timecode, int, str]:
+    """First frame, frames and what to know of an event that stands still."""
+    into = _into(event, first, rate)
+    if not into:
+        return first, 1, "a frozen frame: that one is delivered"
+    if not 0 < into < listed:
+        raise InvalidRequest(
+            f"freezes {event.entry}, which is outside of what it uses ({event.source})",
+            do="correct its motion effect (M2)",
+        )
+    return first, listed, f"{event.entry} is a frozen frame: all that the list has are delivered"
+
+
 def _retimed(
     event: Event, first: Timecode, listed: int, shown: int, speed: Fraction, rate: Fraction
 ) -> tuple[Timecode, int, str]:
-    """First frame, frames, and what is not sure, of an event that does not play at 100 %.
+    """First frame, frames, and what is not sure, of an event that plays forward, but not at 100 %.
 
-    Lists differ: most give the source frames touched; some as many as the record has, from where play begins;
-    some, of reverse play, the later label first.
+    Lists differ: most give the source frames touched; some as many as the record has, from where play begins.
+    """
+    needed = frames_shown(shown, speed)
+    into = _into(event, first, rate)
+    unsure = f"; its motion effect begins at {event.entry}, its source at {first}" if into else ""
+    if listed == shown != needed and not into:
+        return first, needed, ""
+    if _about(listed, needed, shown, rate):
+        return first, listed, unsure
+    return first, max(listed, needed), f"; {needed} frames would show, the list has {listed}{unsure}"
+
+
+def _reversed(
+    event: Event, first: Timecode, listed: int, shown: int, speed: Fraction, rate: Fraction
+) -> tuple[Timecode, int, str]:
+    """The same of one that plays backwards, whose motion effect names the frame that play begins with.
+
+    Avid lists that frame alone, some systems as many from it on as the record has, others the frames that are
+    touched, in the camera's order or the later label first.
     """
     needed = frames_shown(shown, speed)
     day = first.frames_per_day
-    if speed < 0 and listed > day // 2:
-        return first + listed + 1, day - listed, ""
-    if listed == shown != needed:
-        if speed < 0 and event.entry is not None:
-            entry, _ = Span(event.entry, event.entry).at(rate, drop=first.drop)
-            return entry + (1 - needed), needed, ""
-        return first, needed, ""
-    # Speeds are printed with one decimal of source frames a second.
-    if abs(listed - needed) <= 1 + shown * Fraction(1, 20) / rate:
-        return first, listed, ""
-    return first, max(listed, needed), f"; {needed} frames would show, the list has {listed}"
+    into = _into(event, first, rate)
+    if listed > day // 2:
+        return _downward(first, day - listed, needed, into)
+    if into is None:
+        if listed == shown != needed:
+            return first, needed, ""
+        close = _about(listed, needed, shown, rate)
+        unsure = "" if close else f"; {needed} frames would show, the list has {listed}"
+        return first, listed if close else max(listed, needed), unsure
+    elsewhere = f"; its motion effect begins at {event.entry}, its source at {first}" if into else ""
+    if (listed <= 1 and not into) or listed == shown != needed:
+        return first + (into + 1 - needed), needed, elsewhere
+    if _about(listed, needed, shown, rate):
+        if into in (listed - 1, listed):
+            return first, listed, ""
+        return (
+            first,
+            listed,
+            f"; its motion effect begins at {event.entry}, not at the last frame of the list's",
+        )
+    begin, end = min(0, into + 1 - needed), max(listed, into + 1)
+    what = f"; {needed} frames down from {event.entry} would show, the list has {listed} from {first}"
+    return first + begin, end - begin, what
+
+
+def _downward(first: Timecode, down: int, needed: int, into: int | None) -> tuple[Timecode, int, str]:
+    """Frames of a list that goes down from the label `first` to one `down` frames before it."""
+    if down + 1 == needed:  # both are shown
+        return first + -down, needed, ""
+    unsure = "" if down == needed else f"; {needed} frames would show, the list has {down}"
+    if into != 0:
+        unsure += f"; it is listed downwards, and {first} taken for the first frame shown"
+    return first + (1 - max(down, needed)), max(down, needed), unsure
+
+
+def _into(event: Event, first: Timecode, rate: Fraction) -> int | None:
+    """How many frames behind the source's first the motion effect begins; None where it does not say."""
+    if event.entry is None:
+        return None
+    entry, _ = Span(event.entry, event.entry).at(rate, drop=first.drop)
+    day = first.frames_per_day
+    return (entry.frames - first.frames + day // 2) % day - day // 2
+
+
+def _about(listed: int, needed: int, shown: int, rate: Fraction) -> bool:
+    """Whether as many frames are listed as a speed needs, which is printed with one decimal."""
+    return abs(listed - needed) <= 1 + shown * Fraction(1, 20) / rate
 
 
 def _beyond(transition: Transition | None, speed: Fraction) -> int:

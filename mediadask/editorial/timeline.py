@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import codecs
 import json
 import os
+import re
 import sys
 import tempfile
 from collections.abc import Callable
@@ -19,6 +19,7 @@ from mediadask.apart import apart
 from mediadask.clips.storage import normalize, read_document
 from mediadask.editorial.ale import parse_ale
 from mediadask.editorial.edl import parse_edl
+from mediadask.editorial.list_text import list_text
 from mediadask.editorial.rates import exact_rate
 from mediadask.errors import InvalidRequest, UnreadableMedia, UnsupportedMedia
 
@@ -112,20 +113,20 @@ def read_timeline(url: str | os.PathLike[str], *, rate: Fraction | float | str |
 
 
 def _read_edl(data: bytes, where: str) -> Timeline:
-    found = parse_edl(_text(data, where))
+    found = parse_edl(list_text(data, where))
     return Timeline(where, found.title or _stem(where), found.events, skipped=found.skipped)
 
 
 def _read_ale(data: bytes, where: str) -> Timeline:
-    events, rate = parse_ale(_text(data, where), where)
+    events, rate = parse_ale(list_text(data, where), where)
     return Timeline(where, _stem(where), events, rate)
 
 
 def _read_otio(data: bytes, where: str) -> Timeline:
-    text = _text(data, where)
+    text = list_text(data, where)
     try:
-        # OTIO's own parser overruns the stack on deep nesting: Python's counts.
-        json.loads(text)
+        # OTIO's own parser overruns the stack on deep nesting: Python's counts. Inf is OTIO's own word.
+        json.loads(re.sub(r"(?<=[\s:,\[-])Inf(?=[\s,\]}])", "Infinity", text))
     except RecursionError:
         raise UnreadableMedia("is nested deeper than any timeline", where=where) from None
     except ValueError as error:
@@ -217,26 +218,6 @@ def _only_timeline(found: Any, where: str) -> Any:
         where=where,
         do="export one alone",
     )
-
-
-def _text(data: bytes, where: str) -> str:
-    """Text in UTF-8, UTF-16 with its mark, or else Latin-1, which editing systems of old wrote."""
-    for mark, encoding in (
-        (codecs.BOM_UTF16_LE, "utf-16"),
-        (codecs.BOM_UTF16_BE, "utf-16"),
-        (b"", "utf-8-sig"),
-    ):
-        if data.startswith(mark):
-            try:
-                text = data.decode(encoding)
-            except UnicodeDecodeError:
-                continue
-            break
-    else:
-        text = data.decode("latin-1")
-    if "\0" in text:
-        raise UnreadableMedia("is binary, not text", where=where, do="check that it is the list itself")
-    return text
 
 
 def _stem(where: str) -> str:

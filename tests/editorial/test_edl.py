@@ -93,12 +93,21 @@ def test_a_grade_in_its_many_spellings(comment: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "comment", ["*ASC_SOP (1 1 1) (0 0)", "*ASC_SOP (1 1 x) (0 0 0) (1 1 1)", "*ASC_SAT much", "*ASC_SAT -1"]
+    "comment",
+    [
+        "*ASC_SOP (1 1 1) (0 0)",
+        "*ASC_SOP (1 1 x) (0 0 0) (1 1 1)",
+        "*ASC_SOP (1 1 1) (0 0 0) (1 1 1) 0.9",
+        "*ASC_SOP (1 1 1) (0 0 0) (0 1 1)",
+        "*ASC_SAT much",
+        "*ASC_SAT -1",
+    ],
 )
-def test_a_broken_grade_is_the_events_problem(comment: str) -> None:
+def test_a_broken_grade_costs_the_grade_and_not_the_plate(comment: str) -> None:
     event = one(LINE + comment)
-    assert len(event.problems) == 1
-    assert "line 1" in event.problems[0]
+    assert not event.problems
+    assert len(event.notes) == 1
+    assert "line 1: its grade is left out" in event.notes[0]
     assert event.cdl is None
 
 
@@ -207,7 +216,7 @@ def test_sound_black_and_bars_ask_for_no_picture() -> None:
     ],
 )
 def test_a_line_cut_short_is_a_bad_event_that_names_its_line(line: str) -> None:
-    good, bad, other = parse_edl(f"{LINE}{line}\n{LINE.replace('001', '003', 1)}").events
+    good, bad, other = parse_edl(f"{LINE}{line}\n{LINE.replace('A001', 'A003', 1)}").events
     assert not good.problems
     assert not other.problems
     assert bad.number == "002"

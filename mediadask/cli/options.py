@@ -39,7 +39,8 @@ ClipsArgument = Annotated[
     list[str], typer.Argument(metavar="CLIP", help="Files, folders, patterns, sequences or URLs.")
 ]
 TimelineArgument = Annotated[
-    str, typer.Argument(metavar="TIMELINE", help="An EDL, OTIO, Final Cut XML, AAF or ALE.")
+    str,
+    typer.Argument(metavar="TIMELINE", help="An EDL, OTIO, Final Cut XML, AAF or ALE, or a shot list (CSV)."),
 ]
 MediaOption = Annotated[
     list[str],

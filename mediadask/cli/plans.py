@@ -13,10 +13,10 @@ from mediadask.text import json_text, printable
 
 if TYPE_CHECKING:
     from mediadask.cli.work import Work
-    from mediadask.editorial import PlateName, TurnoverPlan
+    from mediadask.editorial import PlateName, Timeline, TurnoverPlan
     from mediadask.metadata import ClipMetadata
 
-__all__ = ["check_otio", "show_advice", "show_plan", "turnover_plan"]
+__all__ = ["check_otio", "show_advice", "show_plan", "turnover_media", "turnover_plan"]
 
 
 def turnover_plan(
@@ -35,8 +35,24 @@ def turnover_plan(
     MediaError
         If the timeline cannot be read, or there are no clips.
     """
+    from mediadask.editorial import match_events
+
+    edit, clips = turnover_media(timeline, media, rate, where)
+    return match_events(edit, clips, handles=handles, name=name), clips
+
+
+def turnover_media(
+    timeline: str, media: list[str], rate: str | None, where: Work
+) -> tuple[Timeline, list[ClipMetadata]]:
+    """A timeline, and the clips in some folders; those that cannot be read are listed on stderr.
+
+    Raises
+    ------
+    MediaError
+        If the timeline cannot be read, or there are no clips.
+    """
     from mediadask.cli import work
-    from mediadask.editorial import find_media, match_events, read_timeline
+    from mediadask.editorial import find_media, read_timeline
 
     edit = read_timeline(timeline, rate=rate)
     found = find_media(media)
@@ -44,7 +60,7 @@ def turnover_plan(
     work.ended(report)
     if not report.results:
         raise MissingMedia("holds no clips", where=", ".join(media), do="name a folder or files with clips")
-    return match_events(edit, report.results, handles=handles, name=name), report.results
+    return edit, report.results
 
 
 def show_plan(plan: TurnoverPlan, names: list[str | None], json: bool, otio: str | None = None) -> NoReturn:

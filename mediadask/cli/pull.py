@@ -26,6 +26,24 @@ def pull(
     rate: options.RateOption = None,
     plan: options.PlanOption = False,
     otio: options.OtioOption = None,
+    only_shots: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--only-shots",
+            metavar="SHOTS",
+            help="Leave out events of other shots, and those that name none. SHOTS is named (all that name a "
+            "shot), names and patterns (ABC_104_*, or a regular expression), a .csv or .txt file of names, or "
+            "track:V2. Repeatable.",
+        ),
+    ] = None,
+    shot_list: Annotated[
+        str | None,
+        typer.Option(
+            "--shot-list",
+            metavar="FILE",
+            help="A CSV with a column shot, and what is asked for each: handles, plate (BG01), version.",
+        ),
+    ] = None,
     name: options.NameOption = None,
     field: options.FieldOption = None,
     shot: options.ShotOption = None,
@@ -143,7 +161,7 @@ def pull(
     from mediadask.editorial import PlateName
     from mediadask.editorial.names import DEFAULT_TEMPLATE
     from mediadask.editorial.plates import PlateOptions
-    from mediadask.editorial.pull import planned_pull, pull_plan
+    from mediadask.editorial.pull import plan_pull, pull_plan
 
     given = {
         "input_space": input_space,
@@ -170,14 +188,18 @@ def pull(
     names = PlateName(name or DEFAULT_TEMPLATE, fields, shot, first, first_frame, cut_frame)
     where = work.Work(pool, workers, show, priority, deadline)
     plans.check_otio(plan, otio, timeline)
-    turnover, clips = plans.turnover_plan(timeline, media, handles, rate, where, names)
-    turnover = planned_pull(
-        turnover,
+    edit, clips = plans.turnover_media(timeline, media, rate, where)
+    turnover = plan_pull(
+        edit,
         clips,
         out,
         plate_options,
+        handles=handles,
+        name=names,
         version="auto" if version == "auto" else None,
         only_changed=only_changed,
+        only_shots=only_shots or (),
+        shot_list=shot_list,
     )
     delivery = pull_plan(turnover, out, plate_options)
     if plan:

@@ -23,7 +23,6 @@ from mediadask.timecode import Timecode
 if TYPE_CHECKING:
     import pandas as pd
 
-    from mediadask.editorial.events import Event
     from mediadask.editorial.plan import PlannedEvent
 
 __all__ = [
@@ -33,7 +32,6 @@ __all__ = [
     "changes",
     "compare",
     "delivered_cuts",
-    "is_named",
     "label_rate",
     "paired",
     "unversioned",
@@ -441,7 +439,7 @@ def delivered_cuts(
     news = []
     for one in events:
         key = None
-        if one.name is not None and is_named(name, one.event):
+        if one.name is not None and name.names_shot(one.event):
             key = one.name.casefold()
             for plate in plates.versions(name, one.fields).values():
                 keys[plate.path] = key
@@ -457,19 +455,8 @@ def delivered_cuts(
     return list(newest.values()), news
 
 
-def is_named(name: PlateName, event: Event) -> bool:
-    """Whether a shot's name is the list's own, and not counted."""
-    if name.shot_pattern is None:
-        return name.marked_shot(event) is not None
-    try:
-        name.event_fields(event, 0)
-    except InvalidRequest:
-        return False
-    return True
-
-
 def _key(name: PlateName, one: PlannedEvent) -> str | None:
     """Plates of a shot are one key each where their kind is named, and told apart by source where counted."""
-    if not is_named(name, one.event):
+    if not name.names_shot(one.event):
         return None
     return shot_name(one.fields).casefold() or None

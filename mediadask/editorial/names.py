@@ -107,30 +107,42 @@ class PlateName:
         InvalidRequest
             If a pattern was given and nothing of the event matches it.
         """
+        told = {key: text for key, text in event.asks if key not in ("head", "tail", "shot")}
         own = {
             "event": event.number,
             "reel": event.reel or "",
             "clip": event.clip_name or "",
             "track": event.track,
         }
-        return {**own, **self.fields, **self._shot(event, position, shots)}
+        return {**own, **self.fields, **self._shot(event, position, shots), **told}
 
     def marked_shot(self, event: Event) -> str | None:
-        """The shot that a marker of the event names, where no pattern says what is one."""
+        """The shot that the list tells outright, or that a marker names where no pattern says what is one."""
+        if told := dict(event.asks).get("shot"):
+            return self._bare(told)
         if self.shot_pattern is not None:
             return None
         named = (found[0] for text in event.markers if (found := _SHOT.match(text.strip())))
         return next(map(self._bare, named), None)
 
+    def names_shot(self, event: Event) -> bool:
+        """Whether the shot's name is the list's own, and not counted."""
+        if self.shot_pattern is None or dict(event.asks).get("shot"):
+            return self.marked_shot(event) is not None
+        return self._found(event) is not None
+
+    def _found(self, event: Event) -> re.Match[str] | None:
+        texts = (*event.markers, event.clip_name, *event.comments, event.reel, event.file)
+        pattern = _compiled(str(self.shot_pattern))
+        return next((found for text in texts if text and (found := pattern.search(text))), None)
+
     def _shot(self, event: Event, position: int, shots: Set[str]) -> dict[str, str]:
-        if self.shot_pattern is None:
+        if self.shot_pattern is None or dict(event.asks).get("shot"):
             said = self.marked_shot(event) or self._bare(self.fields.get("shot", ""))
             counted = f"{position * 10:04}"
             names = chain([counted], (f"{counted}-{number}" for number in count(2)))
             return {"shot": said or next(name for name in names if name not in shots)}
-        texts = (*event.markers, event.clip_name, *event.comments, event.reel, event.file)
-        pattern = _compiled(self.shot_pattern)
-        found = next((found for text in texts if text and (found := pattern.search(text))), None)
+        found = self._found(event)
         if found is None:
             raise InvalidRequest(f"nothing of it matches the shot pattern {self.shot_pattern!r}")
         return {name: value or "" for name, value in found.groupdict().items()} or {"shot": found[0]}

@@ -20,6 +20,7 @@ from mediadask.editorial.media import inspected
 from mediadask.editorial.names import PlateName
 from mediadask.editorial.plates import PlateOptions, plate_order, plate_stem
 from mediadask.editorial.refusals import refuse_unfit
+from mediadask.editorial.shots import ShotChoice, chosen_events, with_asks
 from mediadask.editorial.summary import read_turnover, turnover_time, write_turnover
 from mediadask.editorial.timeline import Timeline, read_timeline
 from mediadask.editorial.versions import Version, next_to_delivered, other_pictures, with_version
@@ -32,7 +33,7 @@ from mediadask.render.segment import plate_segments
 from mediadask.render.sources import Sources
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
     from datetime import datetime
 
     from mediadask.editorial.media import Media
@@ -40,7 +41,7 @@ if TYPE_CHECKING:
     from mediadask.metadata import ClipMetadata
     from mediadask.render.plate import PlateFormat
 
-__all__ = ["PullGroups", "planned_pull", "pull", "pull_plan", "units_of"]
+__all__ = ["PullGroups", "plan_pull", "pull", "pull_plan", "units_of"]
 
 
 def pull(
@@ -53,6 +54,8 @@ def pull(
     rate: Fraction | float | str | None = None,
     version: Version = None,
     only_changed: bool = False,
+    only_shots: str | Iterable[str] = (),
+    shot_list: str | os.PathLike[str] | None = None,
     **options: Any,
 ) -> Delivery:
     """Plates of every event of a timeline: OpenEXR files in ACES2065-1, as a VFX vendor is sent them.
@@ -63,7 +66,7 @@ def pull(
     Parameters
     ----------
     timeline
-        An EDL, OTIO, Final Cut XML, AAF or ALE, or one that has been read.
+        An EDL, OTIO, Final Cut XML, AAF, ALE or a shot list (CSV), or one that has been read.
     media
         Where the clips are, or clips that are inspected already. They are inspected here and now; what
         cannot be read is told by a `MediaWarning`.
@@ -81,6 +84,11 @@ def pull(
         other pictures, and pictures keep their numbers.
     only_changed
         Leave out events whose plate in `out` holds the same frames.
+    only_shots
+        Leave out events of other shots, and those that name none: ``named``, ``track:V2``, names and patterns
+        (``ABC_104_*``, or a regular expression), or a ``.csv`` or ``.txt`` file with names; one or several.
+    shot_list
+        A CSV with a column ``shot``, and what is asked for each: ``handles``, ``plate``, ``version``.
     options
         Those of `mediadask.editorial.plates.PlateOptions`: ``input_space``, ``color_space``, ``fdl``,
         ``amf``, ``cdl``, ``lut``, ``format``, ``compression``, …
@@ -101,28 +109,54 @@ def pull(
         timeline = read_timeline(timeline, rate=rate)
     named = PlateName(name) if isinstance(name, str) else name
     clips = inspected(media)
-    plan = match_events(timeline, clips, handles=handles, name=named)
-    plan = planned_pull(plan, clips, out, chosen, version=version, only_changed=only_changed)
+    plan = plan_pull(
+        timeline,
+        clips,
+        out,
+        chosen,
+        handles=handles,
+        name=named,
+        version=version,
+        only_changed=only_changed,
+        only_shots=only_shots,
+        shot_list=shot_list,
+    )
     if plan.advice:
         warnings.warn("; ".join(plan.advice), MediaWarning, stacklevel=2)
     return pull_plan(plan, out, chosen)
 
 
-def planned_pull(
-    plan: TurnoverPlan,
+def plan_pull(
+    timeline: Timeline,
     clips: Sequence[ClipMetadata],
     out: str | os.PathLike[str],
     options: PlateOptions,
     *,
+    handles: int = 8,
+    name: PlateName | None = None,
     version: Version = None,
     only_changed: bool = False,
+    only_shots: str | Iterable[str] = (),
+    shot_list: str | os.PathLike[str] | None = None,
 ) -> TurnoverPlan:
-    """The plan as it will be pulled: what cannot be is refused, and what is delivered keeps its pictures.
+    """The plan of a pull: what each event becomes in `out`, and what cannot be.
 
-    Parameters are those of `pull`; `clips` are those the plan was made over.
+    Parameters are those of `pull`.
+
+    Raises
+    ------
+    MediaError
+        If the shot list or a list of shots cannot be read, or no event is of `only_shots`.
     """
-    fit = refuse_unfit(plan, clips, options)
-    return next_to_delivered(fit, normalize(out), version=version, only_changed=only_changed)
+    named = name or PlateName()
+    choice = ShotChoice.of(only_shots) if only_shots else None
+    asked = with_asks(timeline, named, shot_list=shot_list, choice=choice)
+    plan = match_events(asked, clips, handles=handles, name=named)
+    left: tuple[PlannedEvent, ...] = ()
+    if choice is not None:
+        plan, left = chosen_events(plan, choice)
+    plan = refuse_unfit(plan, clips, options)
+    return next_to_delivered(plan, normalize(out), version=version, only_changed=only_changed, left_out=left)
 
 
 def pull_plan(plan: TurnoverPlan, out: str | os.PathLike[str], options: PlateOptions) -> Delivery:

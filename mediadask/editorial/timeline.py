@@ -21,6 +21,7 @@ from mediadask.editorial.ale import parse_ale
 from mediadask.editorial.edl import parse_edl
 from mediadask.editorial.list_text import list_text
 from mediadask.editorial.rates import exact_rate
+from mediadask.editorial.shot_list import list_events
 from mediadask.errors import InvalidRequest, UnreadableMedia, UnsupportedMedia
 
 if TYPE_CHECKING:
@@ -36,7 +37,7 @@ _MOST_BYTES = 256 << 20
 _MOST_SECONDS = 120
 """A feature's XML takes 10."""
 
-_PLAIN = (".edl", ".ale")
+_PLAIN = (".edl", ".ale", ".csv")
 """What is read here, line by line, in Python alone."""
 
 _COMPOUND_FILE = bytes.fromhex("d0cf11e0a1b11ae1")
@@ -70,8 +71,8 @@ def read_timeline(url: str | os.PathLike[str], *, rate: Fraction | float | str |
     Parameters
     ----------
     url
-        An EDL (``.edl``), OTIO (``.otio``), Final Cut XML (``.xml``, ``.fcpxml``), AAF (``.aaf``) or ALE
-        (``.ale``).
+        An EDL (``.edl``), OTIO (``.otio``), Final Cut XML (``.xml``, ``.fcpxml``), AAF (``.aaf``), ALE
+        (``.ale``) or a shot list (``.csv``).
     rate
         Frames a second that its timecode counts, whatever the list says. Default: what it says; where that is
         nothing, as in EDLs, the rate of the clips it matches.
@@ -120,6 +121,10 @@ def _read_edl(data: bytes, where: str) -> Timeline:
 def _read_ale(data: bytes, where: str) -> Timeline:
     events, rate = parse_ale(list_text(data, where), where)
     return Timeline(where, _stem(where), events, rate)
+
+
+def _read_shot_list(data: bytes, where: str) -> Timeline:
+    return Timeline(where, _stem(where), list_events(list_text(data, where), where))
 
 
 def _read_otio(data: bytes, where: str) -> Timeline:
@@ -231,4 +236,5 @@ _READERS: dict[str, Callable[[bytes, str], Timeline]] = {
     ".fcpxml": _read_xml,
     ".aaf": _read_aaf,
     ".ale": _read_ale,
+    ".csv": _read_shot_list,
 }

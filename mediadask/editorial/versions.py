@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Literal
 
-from mediadask.editorial.changes import Change, Cut, delivered_cuts, is_named, paired, unversioned
+from mediadask.editorial.changes import Change, Cut, delivered_cuts, paired, unversioned
 from mediadask.editorial.delivered import DeliveredPlate, DeliveredPlates
 from mediadask.errors import InvalidRequest
 from mediadask.render.output import exists
@@ -26,7 +26,12 @@ _MOST_NAMED = 30
 
 
 def next_to_delivered(
-    plan: TurnoverPlan, out: str, *, version: Version = None, only_changed: bool = False
+    plan: TurnoverPlan,
+    out: str,
+    *,
+    version: Version = None,
+    only_changed: bool = False,
+    left_out: Sequence[PlannedEvent] = (),
 ) -> TurnoverPlan:
     """The plan as it goes on from the plates that stand in a folder.
 
@@ -41,6 +46,8 @@ def next_to_delivered(
         Of the plates that say none of their own.
     only_changed
         Leave out the events whose delivered plate holds the same frames.
+    left_out
+        Events of the list that are not pulled now: their plates are no dropped ones.
 
     Raises
     ------
@@ -50,7 +57,7 @@ def next_to_delivered(
     name = plan.name if version in (None, "auto") else replace(plan.name, version=int(version))
     plan = replace(plan, name=name)
     delivered = DeliveredPlates.read(out)
-    olds, news = delivered_cuts(delivered, plan.events, plan.rate, name)
+    olds, news = delivered_cuts(delivered, (*plan.events, *left_out), plan.rate, name)
     pairs = {id(news[at][1]): (olds[other], news[at][0]) for at, other in paired_cuts(olds, news).items()}
     settled: dict[int, PlannedEvent] = {}
     told: list[tuple[int, str]] = []
@@ -66,7 +73,9 @@ def next_to_delivered(
         if at not in settled:
             settled[at] = _fresh(one, delivered, plan, version, taken)
     events = [settled[at] for at in range(len(plan))]
-    lines = [line for _, line in told] + _dropped([plate for _, plate in olds], plan, events)
+    there = {id(plate) for (_, plate), _ in pairs.values()}
+    gone = [plate for _, plate in olds if id(plate) not in there]
+    lines = [line for _, line in told] + _dropped(gone, plan, (*events, *left_out))
     if only_changed:
         events = [
             new
@@ -96,7 +105,7 @@ def _fresh(
     if one.name is None:
         return one
     counted, number = one.fields.get("shot", ""), 2
-    named = is_named(plan.name, one.event)
+    named = plan.name.names_shot(one.event)
     there = delivered.versions(plan.name, one.fields)
     while not named and (there or stem_of(str(one.name)) in taken):
         fields = {**one.fields, "shot": f"{counted}-{number}"}
@@ -127,7 +136,7 @@ def _continued(
     if one.name is None:
         return one
     named = plate.facts.get("fields")
-    if isinstance(named, dict) and not is_named(plan.name, one.event):
+    if isinstance(named, dict) and not plan.name.names_shot(one.event):
         fields = {**one.fields, **{part: str(text) for part, text in named.items()}}
         one = replace(one, fields=fields, name=plan.name.path(fields))
     there = delivered.versions(plan.name, one.fields)
@@ -183,7 +192,7 @@ def with_version(one: PlannedEvent, plan: TurnoverPlan, version: int) -> Planned
     """
     fields = {**one.fields, "version": str(version)}
     path = plan.name.path(fields)
-    if path == one.name and version != plan.name.version:
+    if path == one.name and version != int(one.fields.get("version", plan.name.version)):
         raise InvalidRequest(
             "its pictures have changed, and its name has no version", do="put {version} into the template"
         )

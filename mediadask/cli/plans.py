@@ -13,43 +13,37 @@ from mediadask.text import json_text, printable
 
 if TYPE_CHECKING:
     from mediadask.cli.work import Work
-    from mediadask.editorial import PlateName, Timeline, TurnoverPlan
+    from mediadask.editorial import Timeline, TurnoverPlan
     from mediadask.metadata import ClipMetadata
 
-__all__ = ["check_otio", "edit_of", "show_advice", "show_plan", "turnover_plan"]
+__all__ = ["check_otio", "show_advice", "show_plan", "turnover_media"]
 
 
-def edit_of(url: str, rate: str | None, name: str | None, conform: str | None) -> Timeline:
-    """The timeline of a file, by a command's options."""
-    from mediadask.editorial import read_timeline
+def turnover_media(
+    timeline: str, media: list[str], where: Work, *, rate: str | None, name: str | None, conform: str | None
+) -> tuple[Timeline, list[ClipMetadata]]:
+    """A timeline, and the clips in some folders; those that cannot be read are listed on stderr.
 
-    return read_timeline(url, rate=rate, name=name, conform=conform)
-
-
-def turnover_plan(
-    edit: Timeline,
-    media: list[str],
-    handles: int,
-    where: Work,
-    name: PlateName | None = None,
-) -> tuple[TurnoverPlan, list[ClipMetadata]]:
-    """The plan of a timeline over the clips in some folders, and the clips; those that cannot be read are
-    listed on stderr.
+    Parameters
+    ----------
+    rate, name, conform
+        As `mediadask.editorial.read_timeline` takes them.
 
     Raises
     ------
     MediaError
-        If there are no clips.
+        If the timeline cannot be read, or there are no clips.
     """
     from mediadask.cli import work
-    from mediadask.editorial import find_media, match_events
+    from mediadask.editorial import find_media, read_timeline
 
+    edit = read_timeline(timeline, rate=rate, name=name, conform=conform)
     found = find_media(media)
     report = work.inspect(found, where)
     work.ended(report)
     if not report.results:
         raise MissingMedia("holds no clips", where=", ".join(media), do="name a folder or files with clips")
-    return match_events(edit, report.results, handles=handles, name=name), report.results
+    return edit, report.results
 
 
 def show_plan(plan: TurnoverPlan, names: list[str | None], json: bool, otio: str | None = None) -> NoReturn:

@@ -34,12 +34,13 @@ def trim(
     Timecode, reel, tags and sound are kept; image sequences are copied. Long-GOP material is cut at its keys,
     and what that adds is said. The timeline comes along as OTIO, relinked to the trims.
     """
+    from mediadask.editorial import match_events
     from mediadask.editorial.trim import noted, trim_names, trim_plan
 
     where = work.Work(pool, workers, show, priority, deadline)
     plans.check_otio(plan, otio, timeline)
-    edit = plans.edit_of(timeline, rate, timeline_name, conform)
-    turnover, _ = plans.turnover_plan(edit, media, handles, where)
+    edit, clips = plans.turnover_media(timeline, media, where, rate=rate, name=timeline_name, conform=conform)
+    turnover = match_events(edit, clips, handles=handles)
     if plan:
         turnover = noted(turnover)
         names = iter(trim_names(turnover.good))

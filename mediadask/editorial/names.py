@@ -14,7 +14,7 @@ from mediadask.errors import InvalidRequest
 if TYPE_CHECKING:
     from mediadask.editorial.events import Event
 
-__all__ = ["DEFAULT_TEMPLATE", "PlateName", "check_name"]
+__all__ = ["DEFAULT_TEMPLATE", "PlateName", "check_name", "shot_name"]
 
 DEFAULT_TEMPLATE = "{show}_{episode}_{sequence}_{shot}_{plate}_v{version:03}.{frame:04}.exr"
 
@@ -31,6 +31,8 @@ _INVENTED = "unnamed"
 """Stands before the number of an event that no marker names a shot, where it could be taken for a shot's."""
 
 _SEPARATORS = "_-. "
+_ANY_VERSION = "918273645"
+"""A version that no plate has: it marks where the number is in a path."""
 _UNSAFE = re.compile(r"[^\w.+=/-]")
 _RESERVED = re.compile(r"(?:CON|PRN|AUX|NUL|COM[0-9]|LPT[0-9])(?:\..*)?", re.IGNORECASE)  # by Windows
 _LONGEST = 240
@@ -111,16 +113,19 @@ class PlateName:
         InvalidRequest
             If a pattern was given and nothing of the event matches it.
         """
+        told = {key: text for key, text in event.asks if key not in ("head", "tail", "shot")}
         own = {
             "event": event.number,
             "reel": event.reel or "",
             "clip": event.clip_name or "",
             "track": event.track,
         }
-        return {**own, **self.fields, **self._shot(event, position, shots)}
+        return {**own, **self.fields, **self._shot(event, position, shots), **told}
 
     def marked_shot(self, event: Event) -> str | None:
-        """The shot that a marker of the event names, where no pattern says what is one."""
+        """The shot that the list tells outright, or that a marker names where no pattern says what is one."""
+        if told := dict(event.asks).get("shot"):
+            return self._bare(told)
         if self.shot_pattern is not None:
             return None
         named = (found["shot"] for text in event.markers if (found := _SHOT.match(text.strip())))
@@ -133,15 +138,24 @@ class PlateName:
         said = ", ".join(map(repr, event.markers[:3])) + (", …" if len(event.markers) > 3 else "")
         return (f"its markers name no shot ({said:.120}): counted; --shot says by a pattern what is one",)
 
+    def names_shot(self, event: Event) -> bool:
+        """Whether the shot's name is the list's own, and not counted."""
+        if self.shot_pattern is None or dict(event.asks).get("shot"):
+            return self.marked_shot(event) is not None
+        return self._found(event) is not None
+
+    def _found(self, event: Event) -> re.Match[str] | None:
+        texts = (*event.markers, event.clip_name, *event.comments, event.reel, event.file)
+        pattern = _compiled(str(self.shot_pattern))
+        return next((found for text in texts if text and (found := pattern.search(text))), None)
+
     def _shot(self, event: Event, position: int, shots: Set[str]) -> dict[str, str]:
-        if self.shot_pattern is None:
+        if self.shot_pattern is None or dict(event.asks).get("shot"):
             said = self.marked_shot(event) or self._bare(self.fields.get("shot", ""))
             counted = f"{_INVENTED if shots or self._names_a_show else ''}{position * 10:04}"
             names = chain([counted], (f"{counted}-{number}" for number in count(2)))
             return {"shot": said or next(name for name in names if name not in shots)}
-        texts = (*event.markers, event.clip_name, *event.comments, event.reel, event.file)
-        pattern = _compiled(self.shot_pattern)
-        found = next((found for text in texts if text and (found := pattern.search(text))), None)
+        found = self._found(event)
         if found is None:
             raise InvalidRequest(f"nothing of it matches the shot pattern {self.shot_pattern!r}")
         return {name: value or "" for name, value in found.groupdict().items()} or {"shot": found[0]}
@@ -163,6 +177,8 @@ class PlateName:
 
     def path(self, fields: Mapping[str, str]) -> str:
         """The plate's path in the output folder, with ``/``, and ``%04d`` where the frame's number goes.
+
+        A ``version`` among the fields goes before the name's own.
 
         Raises
         ------
@@ -190,15 +206,35 @@ class PlateName:
             )
         return path
 
+    def any_version(self, fields: Mapping[str, str]) -> tuple[str, re.Pattern[str]]:
+        """How the plate's path begins, up to its version; and a pattern of the whole in whatever version.
+
+        The path is without frame number and suffix. The group ``version`` of the pattern is the number, where
+        the template has one.
+        """
+        path = self.path({**fields, "version": _ANY_VERSION}).partition("%")[0]
+        stem = re.sub(r"\.(?:exr|dpx|mov)$", "", path).rstrip(_SEPARATORS)
+        begin, *rest = map(re.escape, stem.split(_ANY_VERSION))
+        first = r"(?P<version>\d+)" if rest else ""
+        return stem.partition(_ANY_VERSION)[0], re.compile(begin + first + r"\d+".join(rest))
+
     def _text(self, name: str, spec: str, fields: Mapping[str, str]) -> str:
         if name == "frame":
             return f"%{spec}d"
         if name == "version":
-            return format(self.version, spec)
+            return format(int(fields.get("version", self.version)), spec)
         text = fields.get(name, "").strip()
         if bad := re.search(r"[/\\]|[^\w.+=-]", text.replace(" ", "_")):
             raise InvalidRequest(f"{name} {text!r} holds {bad[0]!r}, which no file name may")
         return text.replace(" ", "_")
+
+
+def shot_name(fields: Mapping[str, str]) -> str:
+    """What a shot is called for people: show, episode, sequence, scene and shot, those that are known."""
+    known = [fields[part] for part in ("show", "episode", "sequence", "scene", "shot") if fields.get(part)]
+    if known and re.match(re.escape(known[0]) + "[_-]", known[-1]):  # the marker said all of it
+        return known[-1]
+    return "_".join(known)
 
 
 def check_name(path: str) -> None:

@@ -113,7 +113,11 @@ class TurnoverPlan:
 
     name: PlateName
     advice: tuple[str, ...] = ()
-    """What helps with the problems of several events, said once: lines for people."""
+    """What helps with the problems of several events, and what has changed since plates were delivered: lines
+    for people."""
+
+    versions_up: bool = False
+    """Whether a plate whose colors or framing have changed gets the next version."""
 
     def __len__(self) -> int:
         return len(self.events)

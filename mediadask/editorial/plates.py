@@ -15,6 +15,7 @@ from mediadask.clips import Clip, OnCorrupt
 from mediadask.clips.storage import normalize
 from mediadask.editorial.amfs import TurnoverAmfs, amf_documents, amf_review, amf_space
 from mediadask.editorial.grades import TurnoverGrades
+from mediadask.editorial.names import shot_name
 from mediadask.errors import InvalidRequest, MediaError
 from mediadask.metadata import describe
 from mediadask.pixels import Color, Filter, Framing
@@ -29,10 +30,12 @@ from mediadask.render.exr import Compression, ExrSample
 from mediadask.render.output import join_url
 from mediadask.render.plate import Plate, PlateFormat, PlateRecipe
 from mediadask.render.plate_folder import PlateOrder, Review
+from mediadask.render.recipe import fingerprint
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from datetime import datetime
+    from fractions import Fraction
 
     from mediadask.editorial.plan import PlannedEvent
     from mediadask.metadata import ClipMetadata
@@ -168,6 +171,7 @@ def plate_order(
     made: datetime,
     amfs: TurnoverAmfs,
     grades: TurnoverGrades,
+    rate: Fraction,
 ) -> PlateOrder:
     """Everything that is to stand in `out` for one event.
 
@@ -177,6 +181,8 @@ def plate_order(
         When the turnover was made, for AMFs.
     amfs, grades
         Those of the options, read.
+    rate
+        Frames a second of the timeline.
 
     Raises
     ------
@@ -223,7 +229,7 @@ def plate_order(
     if amfs and amf is None:
         notes = (*notes, "no AMF is for it")
     said = source or f"as {amf.url if amf else ''} says"
-    return PlateOrder(plate, stem, review, documents, _facts(planned, plate, said, notes), copies)
+    return PlateOrder(plate, stem, review, documents, _facts(planned, plate, said, notes, rate), copies)
 
 
 def check_amf(amf: Amf, options: PlateOptions) -> None:
@@ -399,17 +405,26 @@ def _documents(
 
 
 def _facts(
-    planned: PlannedEvent, plate: Plate, source: str, notes: tuple[str, ...]
+    planned: PlannedEvent, plate: Plate, source: str, notes: tuple[str, ...], rate: Fraction
 ) -> tuple[tuple[str, Any], ...]:
-    """What a manifest says of the plate as a whole."""
-    event, recipe = planned.event, plate.recipe
+    """What a manifest says of the plate as a whole; a later pull compares its edit with it."""
+    event, recipe, fields = planned.event, plate.recipe, planned.fields
+    record = None
+    if event.record is not None:
+        first, length = event.record.at(rate, drop=event.drops_at(rate))
+        record = [first.frames, length]
     code = plate.timecode(plate.start)
     return (
         ("plate", plate_stem(plate.pattern).rpartition("/")[2]),
+        ("shot", shot_name(fields) or None),
+        ("fields", {part: fields[part] for part in ("shot", "plate") if fields.get(part)}),
+        ("version", int(fields["version"]) if "version" in fields else None),
         ("event", event.number),
         ("where", event.where),
+        ("record_frames", record),
         ("clip", plate.clip.url),
         ("reel", plate.reel or None),
+        ("list_reel", event.reel),
         ("source_frames", [plate.start, plate.stop]),
         ("source_timecode", None if code is None else str(code)),
         ("frame_rate", str(recipe.rate)),
@@ -423,5 +438,6 @@ def _facts(
         ("color_space", recipe.space),
         ("size", list(recipe.framing.size)),
         ("pixel_aspect", recipe.framing.pixel_aspect),
+        ("picture", fingerprint(repr(recipe.framing), repr(recipe.color), recipe.space)),
         ("notes", [*planned.notes, *notes]),
     )

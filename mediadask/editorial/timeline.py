@@ -23,6 +23,7 @@ from mediadask.editorial.edl import parse_edl
 from mediadask.editorial.fcpx_times import check_conform
 from mediadask.editorial.list_text import list_text
 from mediadask.editorial.rates import exact_rate
+from mediadask.editorial.shot_list import list_events
 from mediadask.errors import InvalidRequest, UnreadableMedia, UnsupportedMedia
 
 if TYPE_CHECKING:
@@ -39,7 +40,7 @@ MOST_BYTES = 256 << 20
 _MOST_SECONDS = 120
 """A feature's XML takes 10."""
 
-_PLAIN = (".edl", ".ale")
+_PLAIN = (".edl", ".ale", ".csv")
 """What is read here, line by line, in Python alone."""
 
 _COMPOUND_FILE = bytes.fromhex("d0cf11e0a1b11ae1")
@@ -120,7 +121,7 @@ def read_timeline(
     ----------
     url
         An EDL (``.edl``), OTIO (``.otio``, ``.otioz``, ``.otiod``), Final Cut XML (``.xml``, ``.fcpxml``,
-        ``.fcpxmld``), AAF (``.aaf``) or ALE (``.ale``).
+        ``.fcpxmld``), AAF (``.aaf``), ALE (``.ale``) or a shot list (``.csv``).
     rate
         Frames a second that its timecode counts, whatever the list says. Default: what it says; where that is
         nothing, as in EDLs, the rate of the clips it matches.
@@ -177,6 +178,11 @@ def _read_ale(data: bytes, where: str, choice: _Choice) -> Timeline:
     events, rate = parse_ale(list_text(data, where), where)
     choice.of([_stem(where)], where)
     return Timeline(where, _stem(where), events, rate)
+
+
+def _read_shot_list(data: bytes, where: str, choice: _Choice) -> Timeline:
+    choice.of([_stem(where)], where)
+    return Timeline(where, _stem(where), list_events(list_text(data, where), where))
 
 
 def _read_otio(data: bytes, where: str, choice: _Choice) -> Timeline:
@@ -286,4 +292,5 @@ _READERS: dict[str, Callable[[bytes, str, _Choice], Timeline]] = {
     ".fcpxmld": _read_xml,
     ".aaf": _read_aaf,
     ".ale": _read_ale,
+    ".csv": _read_shot_list,
 }

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from mediadask.editorial import Timeline, TurnoverPlan
     from mediadask.metadata import ClipMetadata
 
-__all__ = ["check_otio", "show_advice", "show_plan", "turnover_media"]
+__all__ = ["check_otio", "show_advice", "show_plan", "show_spaces", "turnover_media"]
 
 
 def turnover_media(
@@ -64,7 +64,7 @@ def show_plan(plan: TurnoverPlan, names: list[str | None], json: bool, otio: str
     else:
         _print_table(plan, names)
     for one in plan.bad:
-        print(printable(f"{one.title}: {'; '.join(one.problems)}"), file=sys.stderr)
+        print(printable(f"{one.title}: {one.complaint}"), file=sys.stderr)
     show_advice(plan)
     raise typer.Exit(1 if plan.bad else 0)
 
@@ -73,6 +73,15 @@ def show_advice(plan: TurnoverPlan) -> None:
     """What helps several of a plan's bad events, once, on stderr."""
     for line in plan.advice:
         print(printable(line), file=sys.stderr)
+
+
+def show_spaces(config: str | None) -> NoReturn:
+    """Print the color spaces of a config by their families, and end."""
+    from mediadask.pixels.color.config import CONFIG, config_url, open_config, spaces_by_family
+
+    for family, names in spaces_by_family(open_config(config_url(config or CONFIG))).items():
+        print(printable(f"{family}: {', '.join(names)}"))
+    raise typer.Exit
 
 
 def check_otio(plan: bool, otio: str | None, timeline: str) -> None:
@@ -106,7 +115,7 @@ def _print_table(plan: TurnoverPlan, names: list[str | None]) -> None:
             one.event.number,
             one.reel or one.event.reel or "",
             _clip_cell(one.url or ""),
-            *(found if one.ok else ("", "", "")),
+            *(found if one.url else ("", "", "")),
             name or "",
             "; ".join((*one.problems, *one.notes)),
         )

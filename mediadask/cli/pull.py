@@ -77,7 +77,11 @@ def pull(
     ] = None,
     input_space: Annotated[
         str | None,
-        typer.Option(help="Color space of the clips. Default: as they say.", rich_help_panel=_PICTURE),
+        typer.Option(
+            metavar="NAME|list",
+            help="Color space of the clips. Default: as they say.",
+            rich_help_panel=_PICTURE,
+        ),
     ] = None,
     color_space: Annotated[
         str | None,
@@ -165,6 +169,8 @@ def pull(
     from mediadask.editorial.plates import PlateOptions
     from mediadask.editorial.pull import plan_pull, pull_plan
 
+    if input_space == "list":
+        plans.show_spaces(config)
     given = {
         "input_space": input_space,
         "color_space": color_space,

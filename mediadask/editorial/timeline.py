@@ -189,12 +189,33 @@ def _read_otio(data: bytes, where: str, choice: _Choice) -> Timeline:
     text = list_text(data, where)
     try:
         # OTIO's own parser overruns the stack on deep nesting: Python's counts. Inf is OTIO's own word.
-        json.loads(re.sub(r"(?<=[\s:,\[-])Inf(?=[\s,\]}])", "Infinity", text))
+        document = json.loads(re.sub(r"(?<=[\s:,\[-])Inf(?=[\s,\]}])", "Infinity", text))
     except RecursionError:
         raise UnreadableMedia("is nested deeper than any timeline", where=where) from None
     except ValueError as error:
         raise UnreadableMedia(f"is no JSON ({error})", where=where, do="export it again") from None
+    if newer := _newer_schemas(document):
+        raise UnreadableMedia(
+            f"is of a newer OpenTimelineIO than is installed here ({', '.join(sorted(newer)[:5])})",
+            where=where,
+            do="pip install -U opentimelineio, or save it for an older release",
+        )
     return _adapted(where, choice, "otio_json", text)
+
+
+def _newer_schemas(document: Any) -> set[str]:
+    """Schemas of an OTIO document in versions that this OpenTimelineIO cannot read."""
+    import opentimelineio as otio
+
+    known, newer, waiting = otio.core.type_version_map(), set(), [document]
+    while waiting:
+        one = waiting.pop()
+        waiting += one.values() if isinstance(one, dict) else one if isinstance(one, list) else ()
+        said = one.get("OTIO_SCHEMA") if isinstance(one, dict) else None
+        name, _, version = said.partition(".") if isinstance(said, str) else ("", "", "")
+        if name in known and version.isdecimal() and int(version) > known[name]:
+            newer.add(f"{said}, where {name}.{known[name]} is the newest")
+    return newer
 
 
 def _read_xml(data: bytes, where: str, choice: _Choice) -> Timeline:

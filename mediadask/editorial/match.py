@@ -135,12 +135,12 @@ class _Library:
                     return found, None
         return None, outside(event, list(seen.values()), rate) if seen else None
 
-    def with_handles(self, match: Match, handles: int) -> Match:
+    def with_handles(self, match: Match, before: int, behind: int) -> Match:
         """A match with the parts of its recording before and after it into which handles reach."""
         parts, use = list(match.parts), match.use
-        while parts[0].frame(use.first) < handles and (before := self._beside(parts[0], -1)):
-            parts.insert(0, before)
-        needed = parts[0].frame(use.first) + use.frames + handles
+        while parts[0].frame(use.first) < before and (part := self._beside(parts[0], -1)):
+            parts.insert(0, part)
+        needed = parts[0].frame(use.first) + use.frames + behind
         while sum(part.frames for part in parts) < needed and (after := self._beside(parts[-1], 1)):
             parts.append(after)
         return replace(match, parts=parts)
@@ -188,17 +188,18 @@ def _planned(event: Event, library: _Library, rate: Fraction, handles: int) -> P
         match = library.match(event, rate)
         if not match.use.frames:
             raise InvalidRequest("uses no frame of its source")
-        match = library.with_handles(match, handles)
+        before, behind = _handles_of(event, handles)
+        match = library.with_handles(match, before, behind)
     except InvalidRequest as error:
         return PlannedEvent(event, reel=event.reel, notes=event.notes, problems=(str(error),))
     first, use = match.parts[0], match.use
     length = sum(part.frames for part in match.parts)
     at = first.frame(use.first)
-    head, tail = min(handles, at), min(handles, length - at - use.frames)
+    head, tail = min(before, at), min(behind, length - at - use.frames)
     short = [
-        f"{which} handle of {got} frames for {handles}: the clip {verb} there"
-        for which, got, verb in (("head", head, "begins"), ("tail", tail, "ends"))
-        if got < handles
+        f"{which} handle of {got} frames for {asked}: the clip {verb} there"
+        for which, got, asked, verb in (("head", head, before, "begins"), ("tail", tail, behind, "ends"))
+        if got < asked
     ]
     urls = [part.url for part in match.parts]
     joined = [f"joined of {len(urls)} consecutive clips"] if len(urls) > 1 else []
@@ -216,6 +217,12 @@ def _planned(event: Event, library: _Library, rate: Fraction, handles: int) -> P
         use.speed,
         notes=(*event.notes, *match.notes, *joined, *use.notes, *short),
     )
+
+
+def _handles_of(event: Event, handles: int) -> tuple[int, int]:
+    """Frames before and after the cut that are asked for."""
+    asked = dict(event.asks)
+    return int(asked.get("head", handles)), int(asked.get("tail", handles))
 
 
 def _apart(planned: Sequence[PlannedEvent], rate: Fraction) -> list[PlannedEvent]:
@@ -272,4 +279,5 @@ def _named(planned: Iterable[PlannedEvent], name: PlateName, timeline: str) -> I
         except InvalidRequest as error:
             yield replace(one, problems=(*one.problems, str(error)))
         else:
-            yield replace(one, fields=fields, name=path, first_number=number)
+            notes = (*one.notes, *name.silent_markers(one.event))
+            yield replace(one, fields=fields, name=path, first_number=number, notes=notes)

@@ -23,6 +23,7 @@ from mediadask.editorial.edl import parse_edl
 from mediadask.editorial.fcpx_times import check_conform
 from mediadask.editorial.list_text import list_text
 from mediadask.editorial.rates import exact_rate
+from mediadask.editorial.shot_list import list_events
 from mediadask.errors import InvalidRequest, UnreadableMedia, UnsupportedMedia
 
 if TYPE_CHECKING:
@@ -39,7 +40,7 @@ MOST_BYTES = 256 << 20
 _MOST_SECONDS = 120
 """A feature's XML takes 10."""
 
-_PLAIN = (".edl", ".ale")
+_PLAIN = (".edl", ".ale", ".csv")
 """What is read here, line by line, in Python alone."""
 
 _COMPOUND_FILE = bytes.fromhex("d0cf11e0a1b11ae1")
@@ -120,7 +121,7 @@ def read_timeline(
     ----------
     url
         An EDL (``.edl``), OTIO (``.otio``, ``.otioz``, ``.otiod``), Final Cut XML (``.xml``, ``.fcpxml``,
-        ``.fcpxmld``), AAF (``.aaf``) or ALE (``.ale``).
+        ``.fcpxmld``), AAF (``.aaf``), ALE (``.ale``) or a shot list (``.csv``).
     rate
         Frames a second that its timecode counts, whatever the list says. Default: what it says; where that is
         nothing, as in EDLs, the rate of the clips it matches.
@@ -179,16 +180,42 @@ def _read_ale(data: bytes, where: str, choice: _Choice) -> Timeline:
     return Timeline(where, _stem(where), found.events, found.rate, found.skipped)
 
 
+def _read_shot_list(data: bytes, where: str, choice: _Choice) -> Timeline:
+    choice.of([_stem(where)], where)
+    return Timeline(where, _stem(where), list_events(list_text(data, where), where))
+
+
 def _read_otio(data: bytes, where: str, choice: _Choice) -> Timeline:
     text = list_text(data, where)
     try:
         # OTIO's own parser overruns the stack on deep nesting: Python's counts. Inf is OTIO's own word.
-        json.loads(re.sub(r"(?<=[\s:,\[-])Inf(?=[\s,\]}])", "Infinity", text))
+        document = json.loads(re.sub(r"(?<=[\s:,\[-])Inf(?=[\s,\]}])", "Infinity", text))
     except RecursionError:
         raise UnreadableMedia("is nested deeper than any timeline", where=where) from None
     except ValueError as error:
         raise UnreadableMedia(f"is no JSON ({error})", where=where, do="export it again") from None
+    if newer := _newer_schemas(document):
+        raise UnreadableMedia(
+            f"is of a newer OpenTimelineIO than is installed here ({', '.join(sorted(newer)[:5])})",
+            where=where,
+            do="pip install -U opentimelineio, or save it for an older release",
+        )
     return _adapted(where, choice, "otio_json", text)
+
+
+def _newer_schemas(document: Any) -> set[str]:
+    """Schemas of an OTIO document in versions that this OpenTimelineIO cannot read."""
+    import opentimelineio as otio
+
+    known, newer, waiting = otio.core.type_version_map(), set(), [document]
+    while waiting:
+        one = waiting.pop()
+        waiting += one.values() if isinstance(one, dict) else one if isinstance(one, list) else ()
+        said = one.get("OTIO_SCHEMA") if isinstance(one, dict) else None
+        name, _, version = said.partition(".") if isinstance(said, str) else ("", "", "")
+        if name in known and version.isdecimal() and int(version) > known[name]:
+            newer.add(f"{said}, where {name}.{known[name]} is the newest")
+    return newer
 
 
 def _read_xml(data: bytes, where: str, choice: _Choice) -> Timeline:
@@ -286,4 +313,5 @@ _READERS: dict[str, Callable[[bytes, str, _Choice], Timeline]] = {
     ".fcpxmld": _read_xml,
     ".aaf": _read_aaf,
     ".ale": _read_ale,
+    ".csv": _read_shot_list,
 }

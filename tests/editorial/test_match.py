@@ -369,7 +369,7 @@ def test_the_same_source_used_twice_makes_two_plates_of_distinct_names(plan: Tur
     assert [one.name for one in plan][:3] == [
         "ABC_104_065_010_PL01_v001.%04d.exr",
         "abc_104_065_010_PL02_v001.%04d.exr",
-        "0030_PL01_v001.%04d.exr",
+        "unnamed0030_PL01_v001.%04d.exr",
     ]
 
 
@@ -378,7 +378,10 @@ def test_an_event_without_a_marker_is_no_plate_of_a_marked_one_s_shot() -> None:
     events = event(cut), replace(event(cut), number="002", markers=("ABC_0010 paint",))
     name = PlateName(fields={"show": "ABC"})
     plan = match_events(Timeline("/x.edl", "x", events, None), [clip("A001C001")], name=name)
-    assert [one.name for one in plan] == ["ABC_0010-2_PL01_v001.%04d.exr", "ABC_0010_PL01_v001.%04d.exr"]
+    assert [one.name for one in plan] == [
+        "ABC_unnamed0010_PL01_v001.%04d.exr",
+        "ABC_0010_PL01_v001.%04d.exr",
+    ]
 
 
 @pytest.mark.parametrize("template", ["{shot}.{frame:04}.exr", "{shot}.{frame:04}.{plate}.exr"])
@@ -425,7 +428,7 @@ def test_a_plan_is_a_timeline_relinked_to_what_was_found(plan: TurnoverPlan) -> 
     assert first.source_range.start_time.to_timecode() == "01:00:01:00"
     assert first.source_range.duration.value == 24
     assert list(first.metadata["cdl"]["asc_sop"]["slope"]) == [1.1, 1.0, 1.0]
-    fast = next(one for one in track if one.name.startswith("0040"))
+    fast = next(one for one in track if one.name.startswith("unnamed0040"))
     assert fast.effects[0].time_scalar == 2
     assert fast.range_in_parent().start_time.value >= 24 * 5
     missing = next(one for one in track if one.metadata.get("mediadask", {}).get("event") == "005")

@@ -82,7 +82,7 @@ def _use(event: Event, source: Source, rate: Fraction) -> Use | None:
         return use.noted(f"the clip has {rates}: taken frame for frame")
     if event.rate is None and fits_speed(event, own, rate, drop=source.drop):
         use = source_use(event, own, rate, drop=source.drop)
-        return use.noted(f"its speed is of {rate_text(own)} frames a second, which its labels count")
+        return use.noted(f"its labels count {rate_text(own)} frames a second, as the clip does")
     return None
 
 

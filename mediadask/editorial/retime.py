@@ -40,11 +40,11 @@ def frames_shown(frames: int, speed: Fraction) -> int:
 
 
 def fits_speed(event: Event, rate: Fraction, timeline_rate: Fraction, *, drop: bool) -> bool:
-    """Whether an event has a motion effect by which its labels count a source of this rate.
+    """Whether an event is as long as its record where its labels count a source of this rate.
 
-    Avid lists a clip of 24 frames a second in a list of 30 with its own labels, and M2 024.0.
+    Avid lists a clip of 24 frames a second in a list of 30 with its own labels, and M2 024.0; others without.
     """
-    if not event.source_fps or event.record is None:
+    if event.record is None or event.source_fps == 0:
         return False
     try:
         _, listed = event.source.at(rate, drop=drop)
@@ -52,6 +52,8 @@ def fits_speed(event: Event, rate: Fraction, timeline_rate: Fraction, *, drop: b
     except InvalidRequest:  # a label that the rate does not have
         return False
     shown = math.ceil(recorded * rate / timeline_rate)
+    if event.source_fps is None:
+        return listed == shown != recorded
     return _about(listed, frames_shown(shown, event.speed_at(rate)), shown, rate)
 
 

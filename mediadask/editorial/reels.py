@@ -99,9 +99,7 @@ def _answers(name: str) -> set[tuple[str, str]]:
     stem = bare_name(name)
     plain = _plain(stem)
     keys = {("name", stem.casefold()), ("plain", plain)}
-    keys |= {
-        ("cut", text[:length].casefold().rstrip("_")) for text in (_even(stem), plain) for length in _CUTS
-    }
+    keys |= {("cut", _even(text[:length].rstrip())) for text in (stem, plain) for length in _CUTS}
     if camera := _CAMERA.fullmatch(stem.upper()):
         roll = _plain(camera["roll"])
         keys.add(("roll", roll))

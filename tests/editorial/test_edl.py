@@ -203,7 +203,8 @@ def test_speeds_are_printed_with_one_decimal(fps: str, rate: Fraction, speed: in
 )
 def test_a_retime_may_leave_out_its_reel_and_its_timecode(text: str, fps: str) -> None:
     event = one(f"{LINE}{text}\n")
-    assert (event.source_fps, event.entry, event.problems) == (Fraction(fps), "01:00:00:10", ())
+    entry = "01:00:00:10" if text.endswith("10") else None
+    assert (event.source_fps, event.entry, event.problems) == (Fraction(fps), entry, ())
 
 
 def test_a_frozen_frame() -> None:

@@ -236,6 +236,17 @@ def test_a_clip_of_23_976_in_a_list_of_24_is_taken_frame_for_frame_and_that_is_n
     assert found.notes == ("the clip has 23.976 frames a second, the list 24: taken frame for frame",)
 
 
+def test_reverse_play_that_may_mean_two_things_is_what_the_clip_holds() -> None:
+    """Down from its entry as Avid and Final Cut Pro 7 list it, or as listed, as Premiere does."""
+    how: dict[str, object] = {"source_fps": Fraction(-24), "record": Span("10:00:00:00", "10:00:01:00")}
+    middle = planned(event(("01:00:02:00", "01:00:03:00"), entry="01:00:02:00", **how), clip("A001C001"))
+    assert (middle.start, middle.stop) == (25, 49)
+    assert "taken down from 01:00:02:00, though 01:00:02:00 to 01:00:03:00 are listed" in middle.notes[0]
+    first = planned(event(("01:00:00:00", "01:00:01:00"), entry="01:00:00:00", **how), clip("A001C001"))
+    assert (first.start, first.stop) == (0, 24)
+    assert "taken as listed, though play may go down from 01:00:00:00" in first.notes[0]
+
+
 def test_an_event_without_any_name() -> None:
     assert "names neither reel nor clip" in planned(event((0, 10), None), clip("A001C001")).problems[0]
 

@@ -148,7 +148,7 @@ def test_what_a_generator_makes_asks_for_no_picture() -> None:
     found = parse_edl(CUT + pair("A001C001", "GEN", "* TO CLIP NAME:  TEXT\n* TO CLIP IS A GENERATOR\n"))
     assert [(one.reel, one.tail and one.tail.beyond) for one in found.events] == [("A001C001", 12)]
     slug = line.replace("GEN", "AX ") + "* FROM CLIP NAME:  SLUG\n"
-    assert parse_edl(slug).skipped == ("line 1: event 001 is black",)
+    assert parse_edl(slug).skipped == ("line 1: event 001 is black: it names no source",)
 
 
 def test_a_short_reel_stands_for_the_long_one_of_its_own_event() -> None:

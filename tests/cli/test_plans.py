@@ -118,7 +118,7 @@ def test_an_otio_without_a_plan_or_over_the_timeline_is_refused(
     assert (tmp_path / "cut.edl").read_text() == EDL
 
 
-def test_a_color_space_that_nobody_names_is_a_problem_of_each_event_and_the_choices_come_once(
+def test_a_color_space_that_nobody_names_is_a_problem_of_each_event_and_told_how_to_name_once(
     words: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     again = "003  A001     V     C        10:00:00:02 10:00:00:04 01:00:00:04 01:00:00:06\n"
@@ -131,12 +131,18 @@ def test_a_color_space_that_nobody_names_is_a_problem_of_each_event_and_the_choi
         (problem,) = row["problems"]
         assert problem.endswith("name it with --input-space")
         assert len(problem) < 200
-    assert said.err.count("ARRI LogC4") == 1
-    assert "  Input/ARRI: ARRI LogC3 (EI800), " in said.err
+    assert said.err.count("--input-space list shows them") == 1
+    assert "ARRI LogC4" not in said.err
+    # The table has what matched nevertheless.
+    assert run(asked) == 1
+    _, line, *_ = capsys.readouterr().out.splitlines()
+    assert "10:00:00:" in line
     # The same without a plan: nothing is made, for no event.
     assert run([word for word in asked if word != "--plan"]) == 1
-    assert capsys.readouterr().err.count("ARRI LogC4") == 1
+    assert capsys.readouterr().err.count("--input-space list shows them") == 1
     assert not list((tmp_path / "out").rglob("*.exr"))
+    assert run([*asked, "--input-space", "list"]) == 0
+    assert "Input/ARRI: ARRI LogC3 (EI800), " in capsys.readouterr().out
 
 
 def test_a_clip_that_no_fdl_is_for_is_a_problem_before_anything_is_made(

@@ -32,8 +32,8 @@ def pull(
             "--only-shots",
             metavar="SHOTS",
             help="Leave out events of other shots, and those that name none. SHOTS is named (all that name a "
-            "shot), names and patterns (ABC_104_*, or a regular expression), a .csv or .txt file of names, or "
-            "track:V2. Repeatable.",
+            "shot), names and patterns (ABC_104_*, or a regular expression), a .csv or .txt file of names, "
+            "or track:V2. Repeatable.",
         ),
     ] = None,
     shot_list: Annotated[
@@ -147,6 +147,7 @@ def pull(
     ] = True,
     on_corrupt: options.OnCorruptOption = "fail",
     json: options.JsonOption = False,
+    csv: options.CsvOption = False,
     pool: options.PoolOption = None,
     workers: options.WorkersOption = None,
     show: options.ShowOption = "",
@@ -188,6 +189,10 @@ def pull(
     names = PlateName(name or DEFAULT_TEMPLATE, fields, shot, first, first_frame, cut_frame)
     where = work.Work(pool, workers, show, priority, deadline)
     plans.check_otio(plan, otio, timeline)
+    if csv and (json or not plan):
+        raise InvalidRequest(
+            "is printed with --plan only, and instead of JSON", where="--csv", do="add --plan"
+        )
     edit, clips = plans.turnover_media(timeline, media, rate, where)
     turnover = plan_pull(
         edit,
@@ -203,7 +208,7 @@ def pull(
     )
     delivery = pull_plan(turnover, out, plate_options)
     if plan:
-        plans.show_plan(turnover, [one.name for one in turnover], json, otio)
+        plans.show_plan(turnover, [one.name for one in turnover], json, otio, csv)
     report = work.run(delivery, where)
     work.show_made(report, _row if json else None)
     code = work.ended(report)

@@ -62,6 +62,7 @@ __all__ = [
     "pulled_plate",
     "read_manifest_mark",
     "remove_stale",
+    "thumbnail",
     "write_document",
 ]
 
@@ -361,12 +362,12 @@ def pulled_plate(order: PlateOrder, frames: Sequence[Receipt], written: int) -> 
     stand_ins = tuple(n for n, receipt in zip(numbers, frames, strict=False) if receipt.stand_in)
     first = plate.number(plate.start)
     url = plate.pattern if plate.is_files else f"{order.stem}.mov"
-    shown = _thumbnail(f"{order.stem}.mp4") if order.review else b""
+    shown = thumbnail(f"{order.stem}.mp4") if order.review else b""
     event = str(dict(order.facts).get("event", ""))
     return PulledPlate(url, len(plate), stand_ins, event, order.stem, first, written, shown)
 
 
-def _thumbnail(movie: str) -> bytes:
+def thumbnail(movie: str) -> bytes:
     """A small JPEG of a movie's middle frame."""
     from PIL import Image
 

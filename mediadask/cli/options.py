@@ -159,7 +159,7 @@ DeadlineOption = Annotated[
 # What is told, and how.
 
 CsvOption = Annotated[
-    bool, typer.Option("--csv", help="Print CSV instead; of a pull with --plan, its count sheet.")
+    bool, typer.Option("--csv", help="Print CSV instead; of a pull, with --plan, the count sheet.")
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print a JSON list instead.")]
 PlotOption = Annotated[

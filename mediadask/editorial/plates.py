@@ -16,6 +16,7 @@ from mediadask.clips.storage import normalize
 from mediadask.editorial.amfs import TurnoverAmfs, amf_documents, amf_review, amf_space
 from mediadask.editorial.grades import TurnoverGrades
 from mediadask.editorial.names import shot_name
+from mediadask.editorial.retime_data import retime_documents
 from mediadask.errors import InvalidRequest, MediaError
 from mediadask.metadata import describe
 from mediadask.pixels import Color, Filter, Framing
@@ -226,6 +227,7 @@ def plate_order(
         box = _REVIEW_BOX[::-1] if rotation % 180 else _REVIEW_BOX
         review = Review(review_framing(framing, *box), *colors, name, rotation)
     documents, copies, notes = _documents(plate, source, amf, cdl, choice, config, made)
+    documents = (*documents, *retime_documents(planned, name, rate))
     if amfs and amf is None:
         notes = (*notes, "no AMF is for it")
     said = source or f"as {amf.url if amf else ''} says"

@@ -142,6 +142,15 @@ def pull(
     float32: Annotated[
         bool, typer.Option("--float", help="EXR of floats instead of halves.", rich_help_panel=_PICTURE)
     ] = False,
+    reference: Annotated[
+        str | None,
+        typer.Option(
+            metavar="MOVIE",
+            help="A movie of the whole offline cut. What it shows of each shot comes beside the plate, in "
+            "step with it frame by frame.",
+            rich_help_panel=_PICTURE,
+        ),
+    ] = None,
     review: Annotated[
         bool, typer.Option(help="A review with burn-ins beside each plate.", rich_help_panel=_PICTURE)
     ] = True,
@@ -176,6 +185,7 @@ def pull(
         "amf": amf,
         "cdl": cdl,
         "lut": lut,
+        "reference": reference,
         "format": format,
         "compression": compression,
         "sample": "float" if float32 else "half",

@@ -356,7 +356,8 @@ def changes(
     Parameters
     ----------
     old
-        A timeline, or a folder with plates that were pulled before: their newest versions count.
+        A timeline, or a folder with plates that were pulled before, whose newest versions count, or the
+        manifest of one plate.
     new
         A timeline.
     name
@@ -376,7 +377,7 @@ def changes(
     edit = _read(new, rate, notes)
     events = list(match_events(edit, (), name=named))
     counted = edit.rate or Fraction(label_rate(edit))
-    if not isinstance(old, Timeline) and _is_folder(old):
+    if not isinstance(old, Timeline) and _is_delivery(old):
         folder = normalize(old)
         plates = DeliveredPlates.read(folder)
         if not plates.plates:
@@ -395,8 +396,10 @@ def changes(
     return Changes(tuple(compare(*cuts)), tuple(dict.fromkeys(notes)))
 
 
-def _is_folder(place: str | os.PathLike[str]) -> bool:
+def _is_delivery(place: str | os.PathLike[str]) -> bool:
     url = normalize(place)
+    if url.endswith(".json"):
+        return True
     return os.path.isdir(url) if is_local(url) else not os.path.splitext(url)[1]
 
 

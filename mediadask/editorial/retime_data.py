@@ -1,7 +1,7 @@
 """Retimes as data: which source frame the cut shows in each frame of the timeline, for whoever repeats it.
 
-Plates hold frames as the camera shot them, so a comp has to do the retime: by the table in ``.retime.json``, or
-by the Nuke node in ``.retime.nk``. Its curve is written as Foundry's NDK developer's guide has it ("Curve
+Plates hold frames as the camera shot them, so a comp has to do the retime: by the table in ``.retime.json``,
+or by the Nuke node in ``.retime.nk``. Its curve is written as Foundry's NDK developer's guide has it ("Curve
 serialisation format").
 """
 

@@ -283,5 +283,8 @@ def test_a_delivery_may_be_copied_elsewhere(rushes: Path, tmp_path: Path) -> Non
     shutil.copytree(out, tmp_path / "vendor")
     new.write_text(LONGER_HEAD)
     assert statuses(tmp_path / "vendor", new)["ABC_104_0010"] == "extended head"
+    manifest = tmp_path / "vendor" / f"{THREE}_v001.json"
+    found = statuses(manifest, new)
+    assert found == {"ABC_104_0010": "new", "ABC_104_0030": "same"}, "one plate's manifest"
     facts = json.loads((out / f"{ONE}_v001.json").read_text())
     assert facts["record_frames"] == [10 * 3600 * 24, 12]

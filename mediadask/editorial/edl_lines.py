@@ -28,12 +28,19 @@ _MOTION = re.compile(
     rf"M2\s+(?:(?P<reel>\S.*?)\s+)?(?P<fps>[-+]?\d+(?:\.\d+)?|[-+]?\.\d+)(?:\s+(?P<entry>{_TIMECODE}))?",
     re.IGNORECASE,
 )
+_COLORS = (
+    r"(?:RED|GREEN|BLUE|CYAN|MAGENTA|YELLOW|BLACK|WHITE|PINK|PURPLE|VIOLET|ORANGE|GOLD|GR[AE]Y|BROWN|DENIM"
+    r"|FOREST|TEAL|FUCHSIA|ROSE|LAVENDER|SKY|MINT|LEMON|SAND|COCOA|CREAM)(?!\S)"
+)
+"""Of markers, in Avid and in Resolve."""
+
 _COMMENT = re.compile(
     r"(?:(?P<side>FROM|TO|KEY)\s+)?CLIP\s+NAME\s*:\s*(?P<clip_name>.*)"
     r"|(?:(?P<file_side>FROM|TO|KEY)\s+(?:CLIP|FILE|SOURCE\s+FILE)|SOURCE\s+FILE(?:\s+(?:NAME|PATH))?)\s*:"
     r"\s*(?P<file>.*)"
     r"|(?:TAPE|REEL)(?:\s+NAME)?\s*:\s*(?P<reel>.*)"
-    rf"|LOC\s*:\s*{_TIMECODE}(?:\s+\w+)?(?:\s+(?P<marker>.*))?"
+    rf"|LOC\s*:\s*{_TIMECODE}(?:\s+{_COLORS})?(?:\s+(?P<marker>.*))?"
+    r"|(?P<note>.*?)\s*\|C:\w*\s*\|M:\s*(?P<label>.*?)\s*\|D:\d+.*"
     r"|(?P<grade>ASC_S(?:OP|AT).*)"
     r"|(?P<freeze>FREEZE\s+FRAME.*)"
     r"|(?P<warp>(?:EFFECTS?\s+NAME\s+IS\s+)?(?:TIME\s*WARP|TIME\s*REMAP|SPEED\s*RAMP|VARIABLE\s+SPEED).*)",
@@ -173,8 +180,9 @@ def comments_of(below: Iterable[tuple[str, str]]) -> Comments:
             said.files.append(((comment["file_side"] or "").upper(), "" if file == "(NULL)" else file))
         elif comment["reel"]:
             said.reel = comment["reel"].strip()
-        elif comment["marker"]:
-            said.markers.append(comment["marker"].strip())
+        elif comment["marker"] or comment["label"] is not None:
+            texts = (comment["marker"], comment["label"], comment["note"])
+            said.markers += [text.strip() for text in texts if text and text.strip()]
         elif comment["freeze"]:
             said.freeze = True
         elif comment["warp"]:

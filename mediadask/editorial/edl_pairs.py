@@ -11,6 +11,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 
 from mediadask.editorial.edl_lines import Comments, EventLine, Motion
 
@@ -61,6 +62,10 @@ def pair_up(statements: Sequence[Statement]) -> None:
             _own(one)
             for motion in one.said.motions:
                 _give(motion, [one], among=1)
+    for before, one in pairwise(statements):
+        goes_on = before.line.record.stop == one.line.record.start and before.line.reel == one.line.reel
+        if one.line.edit == "KB" and goes_on and not before.is_named:  # a cut to a key's background is of it
+            before.clip_name, before.file = one.clip_name, one.file
 
 
 def _is_one_event(before: EventLine, line: EventLine) -> bool:

@@ -8,24 +8,35 @@ from dataclasses import dataclass, replace
 from fractions import Fraction
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
-from urllib.parse import unquote
 
 import opentimelineio as otio
 
 from mediadask.editorial.events import Event, Span, Transition
+from mediadask.editorial.otio_media import file_number, media_file, media_reel, other_media, said
 from mediadask.editorial.rates import exact_rate
+from mediadask.editorial.timing import Timing
 from mediadask.errors import InvalidRequest
 from mediadask.pixels.color.cdl import Cdl
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-__all__ = ["PROBLEM", "timeline_events", "timeline_rate"]
+__all__ = [
+    "PROBLEM",
+    "TIMING",
+    "clip_timing",
+    "exact_seconds",
+    "flattened",
+    "timeline_events",
+    "timeline_rate",
+]
 
 PROBLEM = "mediadask_problem"
 """In a clip's metadata: why its reader could not tell what it shows."""
 
-_REELS = ("reel", "reel name", "reel_name", "reelname", "tape", "tape name", "tape_name", "tapeid", "tape id")
+TIMING = "mediadask_timing"
+"""In a clip's metadata: the parts of its `Timing`, where its reader knows it."""
+
 _ODD = (otio.exceptions.OTIOError, ArithmeticError, AttributeError, TypeError, ValueError)
 """What OpenTimelineIO and Python raise where a file gives a range, a speed or metadata of no sense."""
 
@@ -41,14 +52,24 @@ def timeline_events(timeline: otio.schema.Timeline) -> tuple[tuple[Event, ...], 
     start = timeline.global_start_time or otio.opentime.RationalTime(0, timeline_rate(timeline) or 24)
     events: list[Event] = []
     skipped: list[str] = []
+    names = _track_names([track.name for track in timeline.video_tracks()])
     for number, track in enumerate(timeline.video_tracks(), 1):
-        name = track.name or f"V{number}"
+        name = names[number - 1]
         for event in _Track(name, start, skipped).events((None, *track, None), 0.0, f"track {name}"):
             events.append(replace(event, number=f"{len(events) + 1:03}"))
     skipped += [
         f"track {track.name or number} is sound" for number, track in enumerate(timeline.audio_tracks(), 1)
     ]
     return tuple(events), tuple(skipped)
+
+
+def _track_names(given: Sequence[str]) -> list[str]:
+    """Names that tell picture tracks apart: Avid calls all of an AAF's the same."""
+    names: list[str] = []
+    for number, name in enumerate(given, 1):
+        own = name if name and given.count(name) == 1 else f"V{number}"
+        names.append(own if own == name or own not in (*given, *names) else f"{own} ({number})")
+    return names
 
 
 def timeline_rate(timeline: otio.schema.Timeline) -> float | None:
@@ -98,13 +119,13 @@ class _Track:
             at += length.to_seconds()
             if isinstance(child, otio.schema.Gap):
                 continue
-            if not child.enabled or _said(child.metadata, ("enabled",)) == "FALSE":
+            if not child.enabled or said(child.metadata, ("enabled",)) == "FALSE":
                 self.skipped.append(f"{where}: {child.name} is disabled")
             elif problem := child.metadata.get(PROBLEM):
                 yield self._bad(where, f"{child.name or 'the clip'} {problem}")
             elif not isinstance(child, otio.schema.Clip):
                 try:
-                    flat = _flattened(child, depth)
+                    flat = flattened(child, depth)
                 except InvalidRequest as error:
                     yield self._bad(where, f"{child.name or 'a nested sequence'} {error}")
                 else:
@@ -115,9 +136,9 @@ class _Track:
                 self.skipped.append(f"{where}: {child.name} is made by a generator")
             else:
                 try:
-                    event = _clip_event(
-                        child, self.name, _record(self.start, begin, length), where, before, after
-                    )
+                    record = _record(self.start, begin, length)
+                    rate = self.start.rate if self.start.rate > 1 else length.rate
+                    event = _clip_event(child, self.name, record, rate, where, before, after)
                 except _ODD as error:
                     event = self._bad(where, f"{child.name or 'the clip'} makes no sense ({error})")
                 yield event
@@ -126,7 +147,18 @@ class _Track:
         return Event("", Span(0, 0), track=self.name, where=where, problems=(f"{where}: {what}",))
 
 
-def _flattened(nested: Any, depth: int) -> otio.schema.Track:
+def clip_timing(clip: Any) -> Timing | None:
+    """How a clip's time runs to its media's, where its reader has told."""
+    said = clip.metadata.get(TIMING)
+    return None if said is None else Timing(*map(Fraction, said))
+
+
+def exact_seconds(time: otio.opentime.RationalTime) -> Fraction:
+    """A time of OpenTimelineIO, of which rates are floating-point numbers, in seconds."""
+    return Fraction(time.value) / exact_rate(time.rate)
+
+
+def flattened(nested: Any, depth: int = 0) -> otio.schema.Track:
     """What is on top in a sequence, as long as it is shown.
 
     Raises
@@ -163,22 +195,32 @@ def _layer(child: Any) -> otio.schema.Track:
 def _record(start: otio.opentime.RationalTime, begin: float, length: otio.opentime.RationalTime) -> Span:
     rate = start.rate if start.rate > 1 else length.rate
     first = round(start.rescaled_to(rate).value + begin * rate)
-    return Span(first, first + round(length.to_seconds() * rate))
+    last = round(start.rescaled_to(rate).value + (begin + length.to_seconds()) * rate)
+    return Span(first, last)
 
 
-def _clip_event(clip: Any, track: str, record: Span, where: str, before: Any, after: Any) -> Event:
+def _clip_event(
+    clip: Any, track: str, record: Span, rate: float, where: str, before: Any, after: Any
+) -> Event:
+    """The event of a clip in a timeline of so many frames a second."""
     reference = clip.media_reference
     used = clip.trimmed_range()
     speed, unclear = _speed(clip.effects)
     media = reference.available_range if reference is not None else None
+    if timing := clip_timing(clip):
+        rates = (exact_rate(rate), exact_rate(used.start_time.rate))
+        source = timing.frames(exact_seconds(used.start_time), int(record.stop) - int(record.start), *rates)
+        speed = timing.speed
+    else:
+        source = _source(used, media, speed, clip.effects)
     event = Event(
         "",
-        _source(used, media, speed, clip.effects),
+        source,
         record,
         track,
-        _reel(reference, clip),
+        media_reel(reference, clip),
         clip.name or None,
-        _file(reference),
+        media_file(reference),
         exact_rate(used.start_time.rate, where=where),
         speed=speed,
         head=_transition(before, "in_offset"),
@@ -187,10 +229,12 @@ def _clip_event(clip: Any, track: str, record: Span, where: str, before: Any, af
         where=where,
         problems=tuple(f"{where}: {what}" for what in unclear),
     )
+    number = file_number(reference, int(source.start), event.rate or Fraction(24))
+    event = replace(event, file_number=number, others=tuple(_others(clip, used, event)))
     try:
         return replace(event, cdl=_cdl(clip.metadata.get("cdl")))
     except InvalidRequest as error:
-        return replace(event, problems=(*event.problems, f"{where}: {error}"))
+        return replace(event, notes=(f"{where}: its grade is left out: {error}",))
 
 
 def _source(used: Any, media: Any, speed: Fraction, effects: Sequence[Any]) -> Span:
@@ -220,6 +264,8 @@ def _speed(effects: Sequence[Any]) -> tuple[Fraction, list[str]]:
                 unclear.append("its speed changes as it plays (Time Remap): export it without")
             elif 0 < abs(per_cent) < 1:  # some systems write a factor where the format has per cent
                 unclear.append(f"its speed is {float(per_cent):g} %, or that many times")
+        elif _is_keyframed(effect):
+            unclear.append(f"its speed changes as it plays ({effect.name}, by keyframes): export it without")
         elif isinstance(effect, otio.schema.FreezeFrame):
             speed = Fraction(0)
         elif isinstance(effect, otio.schema.LinearTimeWarp):
@@ -229,6 +275,19 @@ def _speed(effects: Sequence[Any]) -> tuple[Fraction, list[str]]:
                 f"its speed changes as it plays ({effect.effect_name or effect.name}): export it without"
             )
     return speed, unclear
+
+
+def _is_keyframed(effect: Any) -> bool:
+    """Whether an AAF's timewarp has keyframes of its position, or of its speed that are not all the same.
+
+    The adapter reads neither (otio-aaf-adapter 2.0): it makes one constant speed of them.
+    """
+    parameters = effect.metadata.get("AAF", {}).get("Parameters", {})
+    if "PARAM_OFFSET_MAP_U" in parameters:
+        return True
+    speeds = parameters.get("PARAM_SPEED_MAP_U", {})
+    values = speeds.get("keyframe_values") if isinstance(speeds, Mapping) else None
+    return len({value for _, value in values or ()}) > 1
 
 
 def _remap(effect: Any) -> dict[Any, Any] | None:
@@ -249,39 +308,14 @@ def _transition(item: Any, beyond: str) -> Transition | None:
     return Transition(kind, round(frames), math.ceil(getattr(item, beyond).value))
 
 
-def _file(reference: Any) -> str | None:
-    if isinstance(reference, otio.schema.ImageSequenceReference):
-        digits = f"%0{reference.frame_zero_padding}d"
-        return f"{reference.target_url_base}{reference.name_prefix}{digits}{reference.name_suffix}"
-    url = getattr(reference, "target_url", None) or None
-    return unquote(url) if url and "://" in url else url
-
-
-def _reel(reference: Any, clip: Any) -> str | None:
-    for holder in (reference, clip):
-        reel = _said(holder.metadata, _REELS) if holder is not None else None
-        if reel:
-            return reel
-    # An AAF's adapter hands on every mob that a clip comes from: the recording on a tape is one of them.
-    return next((one.name for one in clip.media_references().values() if _is_tape(one)), None)
-
-
-def _is_tape(reference: Any) -> bool:
-    description = reference.metadata.get("AAF", {}).get("EssenceDescription", {})
-    return bool(reference.name) and description.get("ClassName") == "TapeDescriptor"
-
-
-def _said(metadata: Any, names: Sequence[str], depth: int = _DEPTH) -> str | None:
-    """The text under the first of the names anywhere in metadata: every system has a place of its own."""
-    if not isinstance(metadata, Mapping) or not depth:
-        return None
-    for key, value in metadata.items():
-        if key.casefold() in names:
-            text = value.get("name") if isinstance(value, Mapping) else value
-            if isinstance(text, str) and text.strip():
-                return text.strip()
-    found = (_said(value, names, depth - 1) for value in metadata.values())
-    return next((text for text in found if text), None)
+def _others(clip: Any, used: Any, event: Event) -> Iterator[Event]:
+    """The event by the other media that the clip names."""
+    for reference, first in other_media(clip, used):
+        moved = math.floor(first + 1e-6) - math.floor(used.start_time.value + 1e-6)
+        source = Span(int(event.source.start) + moved, int(event.source.stop) + moved)
+        number = file_number(reference, int(source.start), event.rate or Fraction(24))
+        file = media_file(reference)
+        yield replace(event, source=source, reel=None, clip_name=None, file=file, file_number=number)
 
 
 def _cdl(said: Any) -> Cdl | None:

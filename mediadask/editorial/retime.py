@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import TYPE_CHECKING
 
@@ -14,12 +14,7 @@ if TYPE_CHECKING:
     from mediadask.editorial.events import Event, Transition
     from mediadask.timecode import Timecode
 
-__all__ = [
-    "Use",
-    "frames_shown",
-    "retime_text",
-    "source_use",
-]
+__all__ = ["Use", "fits_speed", "frames_shown", "retime_text", "source_use"]
 
 
 @dataclass(frozen=True)
@@ -34,10 +29,30 @@ class Use:
     notes: tuple[str, ...] = ()
     """What whoever receives the plate should know."""
 
+    def noted(self, note: str) -> Use:
+        """The same with a note more."""
+        return replace(self, notes=(*self.notes, note))
+
 
 def frames_shown(frames: int, speed: Fraction) -> int:
     """How many source frames so many frames of the timeline touch, first and last shown included."""
     return math.floor((frames - 1) * abs(speed)) + 1 if frames else 0
+
+
+def fits_speed(event: Event, rate: Fraction, timeline_rate: Fraction, *, drop: bool) -> bool:
+    """Whether an event has a motion effect by which its labels count a source of this rate.
+
+    Avid lists a clip of 24 frames a second in a list of 30 with its own labels, and M2 024.0.
+    """
+    if not event.source_fps or event.record is None:
+        return False
+    try:
+        _, listed = event.source.at(rate, drop=drop)
+        _, recorded = event.record.at(timeline_rate, drop=event.drops_at(timeline_rate))
+    except InvalidRequest:  # a label that the rate does not have
+        return False
+    shown = math.ceil(recorded * rate / timeline_rate)
+    return _about(listed, frames_shown(shown, event.speed_at(rate)), shown, rate)
 
 
 def source_use(event: Event, rate: Fraction, timeline_rate: Fraction, *, drop: bool) -> Use:

@@ -12,7 +12,9 @@ from typing import TYPE_CHECKING, Any
 
 from mediadask.clips.storage import filesystem_of, is_local, open_file
 from mediadask.delivery import Failure
+from mediadask.editorial.bundles import document_name, document_url, timeline_document
 from mediadask.editorial.count_sheet import count_csv, hashes
+from mediadask.editorial.timeline import MOST_BYTES
 from mediadask.errors import InvalidRequest
 from mediadask.render.output import Mark, Output, committed, exists, join_url, output_errors
 from mediadask.render.plate_folder import PulledPlate
@@ -45,8 +47,7 @@ def read_turnover(plan: TurnoverPlan, out: str) -> bytes:
     InvalidRequest
         If something stands in `out` that `write_turnover` would refuse to replace.
     """
-    with open_file(plan.timeline.url) as file:
-        content = file.read()
+    content = timeline_document(plan.timeline.url, MOST_BYTES)
     summary = _summary(plan, out, "")
     summary.is_done(_read_mark(summary.url))
     _is_copied(plan, out, content)
@@ -60,7 +61,7 @@ def turnover_time(plan: TurnoverPlan, out: str, content: bytes) -> datetime:
     The copy in `out` keeps that time. So the same list gives the same AMFs again, wherever it has been copied
     meanwhile.
     """
-    url, copy = plan.timeline.url, join_url(out, os.path.basename(plan.timeline.url))
+    url, copy = document_url(plan.timeline.url), join_url(out, document_name(plan.timeline.url))
     place = copy if is_local(copy) and _is_copied(plan, out, content) else url
     if is_local(place):
         return datetime.fromtimestamp(int(os.stat(place).st_mtime), UTC)
@@ -97,7 +98,7 @@ def write_turnover(
     summary = _summary(plan, out, page)
     done = summary.is_done(_read_mark(summary.url))
     if not _is_copied(plan, out, content):
-        copy = join_url(out, os.path.basename(plan.timeline.url))
+        copy = join_url(out, document_name(plan.timeline.url))
         with output_errors(copy), committed(copy, summary.workspace) as path:
             path.write_bytes(content)
             os.utime(path, (made.timestamp(), made.timestamp()))
@@ -112,7 +113,7 @@ def write_turnover(
 
 
 def _summary(plan: TurnoverPlan, out: str, page: str) -> Output:
-    name = os.path.basename(plan.timeline.url).rpartition(".")[0]
+    name = document_name(plan.timeline.url).rpartition(".")[0]
     stem = re.sub(r"[^\w.-]+", "_", name).strip("._") or "turnover"
     return Output.of(join_url(out, f"{stem}.html"), plan.timeline.url, page)
 
@@ -120,7 +121,7 @@ def _summary(plan: TurnoverPlan, out: str, page: str) -> Output:
 def _is_copied(plan: TurnoverPlan, out: str, content: bytes) -> bool:
     """Whether the timeline's copy is there; refuses what else is, but for the copy that our page knows."""
     page = _summary(plan, out, "").url
-    copy = join_url(out, os.path.basename(plan.timeline.url))
+    copy = join_url(out, document_name(plan.timeline.url))
     if not exists(copy):
         return False
     with open_file(copy) as file:

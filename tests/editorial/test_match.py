@@ -271,12 +271,19 @@ def plan(read_list: ReadList) -> TurnoverPlan:
 
 
 def test_bad_events_stop_no_other(plan: TurnoverPlan) -> None:
-    assert [one.event.number for one in plan.good] == ["001", "002", "004", "007"]
+    assert [one.event.number for one in plan.good] == ["001", "002", "003", "004", "007"]
     assert [one.problems[0] for one in plan.bad] == [
-        "lies over event 002 (line 5) on track V by 4 frames",
         "no clip has reel 'A009C009'; nearest: A001C002, A001C001",
         "line 11 is no event: '006  A001C002 V     C        01:00:01'",
     ]
+
+
+def test_what_lies_over_an_earlier_event_of_its_track_is_delivered_and_noted(plan: TurnoverPlan) -> None:
+    assert plan.events[2].notes == ("lies over event 002 (line 5) on track V by 4 frames",)
+    above = plan.to_otio().video_tracks()[1]
+    (over,) = above.find_clips()
+    assert over.metadata["mediadask"]["event"] == "003"
+    assert above.range_of_child(over).start_time.value == 44
 
 
 def test_the_same_source_used_twice_makes_two_plates_of_distinct_names(plan: TurnoverPlan) -> None:
@@ -330,7 +337,7 @@ def test_a_plan_is_a_timeline_relinked_to_what_was_found(plan: TurnoverPlan) -> 
     timeline = otio.adapters.read_from_string(plan.to_otio().to_json_string())
     assert timeline.name == "DAY 12"
     assert timeline.global_start_time.to_timecode() == "10:00:00:00"
-    track, other = timeline.video_tracks()
+    track, _, other = timeline.video_tracks()
     assert (track.name, other.name) == ("V", "V2")
     first = next(iter(track))
     assert first.media_reference.target_url == "/card/A001C001.mov"

@@ -379,7 +379,7 @@ def changes(
     counted = edit.rate or Fraction(label_rate(edit))
     if not isinstance(old, Timeline) and _is_delivery(old):
         folder = normalize(old)
-        plates = DeliveredPlates.read(folder)
+        plates = _delivered(folder)
         if not plates.plates:
             raise InvalidRequest(
                 "holds no plates that were pulled", where=folder, do="name the folder of a pull"
@@ -394,6 +394,13 @@ def changes(
         for some, at in ((match_events(before, (), name=named), was), (events, counted))
     ]
     return Changes(tuple(compare(*cuts)), tuple(dict.fromkeys(notes)))
+
+
+def _delivered(place: str) -> DeliveredPlates:
+    if not place.endswith(".json") or (is_local(place) and os.path.isdir(place)):
+        return DeliveredPlates.read(place)
+    one = DeliveredPlate.of_manifest(place, place.rpartition("/")[2].removesuffix(".json"))
+    return DeliveredPlates((one,) if one else ())
 
 
 def _is_delivery(place: str | os.PathLike[str]) -> bool:

@@ -113,17 +113,13 @@ class DeliveredPlates:
 
     @classmethod
     def read(cls, folder: str) -> DeliveredPlates:
-        """Those of a folder and all inside it, or of one manifest; none where it is not there.
+        """Those of a folder and all inside it; none where it is not there.
 
         Raises
         ------
         MissingMedia
             If a folder may not be read.
         """
-        if folder.endswith(".json"):
-            name = folder.rpartition("/")[2]
-            one = DeliveredPlate.of_manifest(folder, name.removesuffix(".json"))
-            return cls((one,) if one else ())
         with ThreadPoolExecutor(_READERS) as pool:
             found = pool.map(
                 lambda url: DeliveredPlate.of_manifest(url, url[len(folder) + 1 : -len(".json")]),

@@ -213,7 +213,10 @@ def test_what_stands_beside_a_plate(edl: Path, rushes: Path, tmp_path: Path) -> 
     page = (out / "turnover.html").read_text()
     assert page.count("data:image/jpeg") == 2
     assert ONE in page
-    sheet = {row["Shot Code"]: row for row in csv.DictReader((out / "turnover_count_sheet.csv").open())}
+    sheet = {
+        row["Shot Code"]: row
+        for row in csv.DictReader((out / "turnover_count_sheet.csv").read_text().splitlines())
+    }
     row = sheet["ABC_104_065_010"]
     assert (row["File Path"], row["Cut In"], row["Cut Out"]) == (f"{ONE}.####.exr", "1003", "1010")
     assert (out / row["Version Thumbnail"]).read_bytes()[:2] == b"\xff\xd8", "a JPEG"

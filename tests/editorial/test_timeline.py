@@ -488,6 +488,7 @@ NO_TIMELINE = bytes.fromhex("504b0506") + bytes(18)
         ("x.otio", '{"OTIO_SCHEMA": "Clip.1"}', "holds 0 timelines"),
         ("x.otio", '{"OTIO_SCHEMA": "Nothing.1"}', "holds 0 timelines"),
         ("x.otio", "[]", "holds 0 timelines"),
+        ("x.otio", '{"OTIO_SCHEMA": "Timeline.1", "tracks": {"OTIO_SCHEMA": "Stack.99"}}', "is of a newer"),
         ("x.otioz", "no archive", "is no archive"),
         ("x.otioz", NO_TIMELINE, "holds no content.otio"),
         ("x.aaf", "no compound file", "is no AAF"),

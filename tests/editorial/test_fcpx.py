@@ -481,6 +481,20 @@ def test_one_of_several_projects(read_list: ReadList) -> None:
         read_list(text.replace("DAY 13", "DAY 12"), ".fcpxml", name="DAY 12")
 
 
+def test_a_document_may_name_its_dtd(read_list: ReadList) -> None:
+    text = project(shot("A001C001")).replace("<!DOCTYPE fcpxml>", '<!DOCTYPE fcpxml SYSTEM "FCPXMLv1.dtd">')
+    assert frames_of(read_list(text, ".fcpxml")) == [("A001C001", 24, 48)]
+
+
+@pytest.mark.parametrize("start", ["1/2s", f"{10 * HOUR + 1}/1s"])
+def test_markers_that_other_writers_put_on_the_sequence(start: str, read_list: ReadList) -> None:
+    marker = f'<chapter-marker start="{start}" value="ABC_010"/>'
+    text = project(shot("A001C001"), shot("A001C002"))
+    text = text.replace("</sequence>\n</project>", f"{marker}</sequence></project>")
+    (named,) = (event for event in read_list(text, ".fcpxml") if event.markers == ("ABC_010",))
+    assert named.clip_name == ("A001C001" if start == "1/2s" else "A001C002")
+
+
 def test_a_bundle_of_final_cut_pro(tmp_path: Path) -> None:
     bundle = tmp_path / "cut.fcpxmld"
     bundle.mkdir()

@@ -24,7 +24,7 @@ from mediadask.editorial.fcpx_times import (
     seconds,
     seconds_or_nothing,
 )
-from mediadask.editorial.otio_events import NOTES, PROBLEM, TIMING
+from mediadask.editorial.otio_events import DROP, NOTES, PROBLEM, TIMING
 from mediadask.editorial.timing import Timing
 from mediadask.errors import InvalidRequest
 
@@ -74,7 +74,8 @@ def fcpx_timeline(root: Element, project: Element, conform: Conform | None = Non
     read = _Sequence(Clips(resources, rate, conform), budget)
     read.spine(sequence.iterfind("spine/*"), 0, Fraction(0))
     start = otio.opentime.RationalTime(*_frames(seconds(sequence, "tcStart"), rate))
-    timeline = otio.schema.Timeline(project.get("name", ""), global_start_time=start)
+    metadata = {DROP: sequence.get("tcFormat") == "DF"}
+    timeline = otio.schema.Timeline(project.get("name", ""), global_start_time=start, metadata=metadata)
     timeline.tracks = read.stack()
     timeline.tracks.markers.extend(
         _marker(one, otio.opentime.RationalTime(*_frames(seconds_or_nothing(one, "start"), rate)))

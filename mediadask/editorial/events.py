@@ -150,6 +150,7 @@ class Event:
 
     exact: bool = False
     """Whether `source` is just the frames that show at its speed, as labels of most lists are only about."""
+
     asks: tuple[tuple[str, str], ...] = ()
     """What is asked for its plate outright: fields of the name (``shot``, ``plate``, ``version``, …), and
     ``head`` and ``tail``, the frames of its handles."""

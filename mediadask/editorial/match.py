@@ -97,10 +97,16 @@ class _Library:
         tried: list[str] = []
         for one in (event, *event.others):
             for names in _names(one):
-                found, why = self._called(one, names, rate)
+                found, outside_of = self._called(one, names, rate)
+                if found is not None and one is not event:
+                    return _noted(found, f"found by other media of the clip: {one.file}")
+                if found is not None and refused is not None:
+                    return _noted(found, f"found as {names[0]}: by {tried[0]} it {refused.what}")
+                if found is not None and event.reel and tried:
+                    return _noted(found, f"no clip has reel {event.reel}: found as {names[0]}")
                 if found is not None:
-                    return found if not tried else _found_as(found, event, names[0], refused)
-                refused = refused or why
+                    return found
+                refused = refused or outside_of
                 tried.append(names[0])
         if refused is not None:
             raise refused
@@ -154,12 +160,8 @@ class _Library:
         return found[0] if len(found) == 1 else None
 
 
-def _found_as(found: Match, event: Event, name: str, refused: InvalidRequest | None) -> Match:
-    """A match by another name than an event's reel, with a note."""
-    if event.reel is None:
-        return found
-    what = f"the clip of reel {event.reel} does not hold it" if refused else f"no clip has reel {event.reel}"
-    return replace(found, notes=(*found.notes, f"{what}: found as {name}"))
+def _noted(match: Match, note: str) -> Match:
+    return replace(match, notes=(*match.notes, note))
 
 
 def _names(event: Event) -> list[list[str]]:

@@ -9,12 +9,13 @@ from dataclasses import dataclass, replace
 from fractions import Fraction
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
-from urllib.parse import unquote
 
 import opentimelineio as otio
 
+from mediadask.editorial.aaf_timewarps import aaf_is_keyframed, aaf_source_frames
 from mediadask.editorial.events import Event, Span, Transition
 from mediadask.editorial.otio_markers import marker_texts, markers_inside
+from mediadask.editorial.otio_media import file_number, media_file, media_reel, other_media
 from mediadask.editorial.rates import exact_rate
 from mediadask.editorial.timing import Timing
 from mediadask.errors import InvalidRequest
@@ -47,7 +48,6 @@ NOTES = "mediadask_notes"
 TIMING = "mediadask_timing"
 """In a clip's metadata: the parts of its `Timing`, where its reader knows it."""
 
-_REELS = ("reel", "reel name", "reel_name", "reelname", "tape", "tape name", "tape_name", "tapeid", "tape id")
 _ODD = (otio.exceptions.OTIOError, ArithmeticError, AttributeError, TypeError, ValueError)
 """What OpenTimelineIO and Python raise where a file gives a range, a speed or metadata of no sense."""
 
@@ -67,8 +67,9 @@ def timeline_events(timeline: otio.schema.Timeline) -> tuple[tuple[Event, ...], 
     by_track: list[tuple[int, Event]] = []
     skipped: list[str] = []
     marks: list[_Mark] = []
+    names = _track_names([track.name for track in timeline.video_tracks()])
     for number, track in enumerate(timeline.video_tracks(), 1):
-        name = track.name or f"V{number}"
+        name = names[number - 1]
         if not track.enabled:
             skipped.append(f"track {name} is disabled")
             continue
@@ -145,6 +146,15 @@ def _marked(event: Event, track: int, marks: Sequence[_Mark]) -> Event:
         for text in mark.texts
     ]
     return replace(event, markers=tuple(dict.fromkeys((*event.markers, *texts)))) if texts else event
+
+
+def _track_names(given: Sequence[str]) -> list[str]:
+    """Names that tell picture tracks apart: Avid calls all of an AAF's the same."""
+    names: list[str] = []
+    for number, name in enumerate(given, 1):
+        own = name if name and given.count(name) == 1 else f"V{number}"
+        names.append(own if own == name or own not in (*given, *names) else f"{own} ({number})")
+    return names
 
 
 def timeline_rate(timeline: otio.schema.Timeline) -> float | None:
@@ -307,9 +317,9 @@ def _clip_event(
         source,
         record,
         track,
-        _reel(reference, clip),
+        media_reel(reference, clip),
         clip.name or None,
-        _file(reference),
+        media_file(reference),
         exact_rate(used.start_time.rate, where=where),
         speed=speed,
         head=_transition(before, "in_offset"),
@@ -320,10 +330,12 @@ def _clip_event(
         notes=tuple(clip.metadata.get(NOTES, ())),
         exact=timing is not None,
     )
+    number = file_number(reference, int(source.start), event.rate or Fraction(24))
+    event = replace(event, file_number=number, others=tuple(_others(clip, used, event)))
     try:
         return replace(event, cdl=_cdl(clip.metadata.get("cdl")))
     except InvalidRequest as error:
-        return replace(event, problems=(*event.problems, f"{where}: {error}"))
+        return replace(event, notes=(*event.notes, f"{where}: its grade is left out: {error}"))
 
 
 def _source(used: Any, media: Any, speed: Fraction, effects: Sequence[Any]) -> Span:
@@ -337,6 +349,8 @@ def _source(used: Any, media: Any, speed: Fraction, effects: Sequence[Any]) -> S
         needed = math.floor((length - 1) * abs(speed)) + 1 if speed else 1
         first = begin + into if speed >= 0 else end - into - needed
         last = first + needed
+    elif (listed := aaf_source_frames(effects, last - first)) is not None:
+        last = first + listed
     return Span(math.floor(first + 1e-6), math.ceil(last - 1e-6))
 
 
@@ -353,6 +367,8 @@ def _speed(effects: Sequence[Any]) -> tuple[Fraction, list[str]]:
                 unclear.append("its speed changes as it plays (Time Remap): export it without")
             elif 0 < abs(per_cent) < 1:  # some systems write a factor where the format has per cent
                 unclear.append(f"its speed is {float(per_cent):g} %, or that many times")
+        elif aaf_is_keyframed(effect):
+            unclear.append(f"its speed changes as it plays ({effect.name}, by keyframes): export it without")
         elif isinstance(effect, otio.schema.FreezeFrame):
             speed = Fraction(0)
         elif isinstance(effect, otio.schema.LinearTimeWarp):
@@ -382,39 +398,14 @@ def _transition(item: Any, beyond: str) -> Transition | None:
     return Transition(kind, round(frames), math.ceil(getattr(item, beyond).value))
 
 
-def _file(reference: Any) -> str | None:
-    if isinstance(reference, otio.schema.ImageSequenceReference):
-        digits = f"%0{reference.frame_zero_padding}d"
-        return f"{reference.target_url_base}{reference.name_prefix}{digits}{reference.name_suffix}"
-    url = getattr(reference, "target_url", None) or None
-    return unquote(url) if url and "://" in url else url
-
-
-def _reel(reference: Any, clip: Any) -> str | None:
-    for holder in (reference, clip):
-        reel = _said(holder.metadata, _REELS) if holder is not None else None
-        if reel:
-            return reel
-    # An AAF's adapter hands on every mob that a clip comes from: the recording on a tape is one of them.
-    return next((one.name for one in clip.media_references().values() if _is_tape(one)), None)
-
-
-def _is_tape(reference: Any) -> bool:
-    description = reference.metadata.get("AAF", {}).get("EssenceDescription", {})
-    return bool(reference.name) and description.get("ClassName") == "TapeDescriptor"
-
-
-def _said(metadata: Any, names: Sequence[str], depth: int = _DEPTH) -> str | None:
-    """The text under the first of the names anywhere in metadata: every system has a place of its own."""
-    if not isinstance(metadata, Mapping) or not depth:
-        return None
-    for key, value in metadata.items():
-        if key.casefold() in names:
-            text = value.get("name") if isinstance(value, Mapping) else value
-            if isinstance(text, str) and text.strip():
-                return text.strip()
-    found = (_said(value, names, depth - 1) for value in metadata.values())
-    return next((text for text in found if text), None)
+def _others(clip: Any, used: Any, event: Event) -> Iterator[Event]:
+    """The event by the other media that the clip names."""
+    for reference, first in other_media(clip, used):
+        moved = math.floor(first + 1e-6) - math.floor(used.start_time.value + 1e-6)
+        source = Span(int(event.source.start) + moved, int(event.source.stop) + moved)
+        number = file_number(reference, int(source.start), event.rate or Fraction(24))
+        file = media_file(reference)
+        yield replace(event, source=source, reel=None, clip_name=None, file=file, file_number=number)
 
 
 def _cdl(said: Any) -> Cdl | None:

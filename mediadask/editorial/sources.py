@@ -104,7 +104,8 @@ def readings(source: Source, event: Event, rate: Fraction) -> list[Source]:
         return [source]
     if event.file_number is not None:
         first, _ = event.source.at(rate, drop=source.drop)
-        return [source.counted_from(number - event.file_number + first.frames)]
+        exact = source.counted_from(number - event.file_number + first.frames)
+        return [exact] if source.start is None else [exact, source]
     by_number = source.counted_from(number, _BY_NUMBER)
     if source.start is not None and not event.counts_files:
         by_number.note = "the timecode is not the clip's: counted by the numbers of its files"

@@ -175,9 +175,9 @@ def _read_edl(data: bytes, where: str, choice: _Choice) -> Timeline:
 
 
 def _read_ale(data: bytes, where: str, choice: _Choice) -> Timeline:
-    events, rate = parse_ale(list_text(data, where), where)
+    found = parse_ale(list_text(data, where), where)
     choice.of([_stem(where)], where)
-    return Timeline(where, _stem(where), events, rate)
+    return Timeline(where, _stem(where), found.events, found.rate, found.skipped)
 
 
 def _read_shot_list(data: bytes, where: str, choice: _Choice) -> Timeline:

@@ -50,6 +50,63 @@ def test_lines_of_many_systems(line: str, reel: str | None, track: str) -> None:
     assert (event.reel, event.track, event.problems) == (reel, track, ())
 
 
+@pytest.mark.parametrize(
+    ("channels", "track"),
+    [
+        *((said, "V") for said in ("V", "v", "VA1", "VA1A2", "V/A", "A/V", "AA/V", "A12V", "A1A2V")),
+        *((said, "V") for said in ("B", "B/A2")),
+        *((said, said) for said in ("V1", "V2", "V10")),
+        ("V1A1A2", "V1"),
+        ("V2A1", "V2"),
+        ("A1/V2", "V2"),
+    ],
+)  # fmt: skip
+def test_channels_with_a_picture(channels: str, track: str) -> None:
+    (event,) = parse_edl(LINE.replace(" V  ", f" {channels}  ")).events
+    assert (event.track, event.reel, event.problems) == (track, "A001C001_140102_R2EC", ())
+
+
+@pytest.mark.parametrize(
+    "channels", ["A", "A2", "AA", "AA2", "A12", "A3A4", "A1A2A3A4", "A/A2", "A1,A2", "AUD", "NONE", "none"]
+)
+def test_channels_of_sound_alone(channels: str) -> None:
+    found = parse_edl(LINE.replace(" V  ", f" {channels}  "))
+    assert (found.events, found.skipped) == ((), ("line 1: event 001 is sound",))
+
+
+def test_numbers_of_frames_where_others_have_timecode() -> None:
+    event = one("001  AX       V     C        1005        1017        00:00:00:00 00:00:00:12\n")
+    assert (event.source, event.record) == (Span(1005, 1017), Span("00:00:00:00", "00:00:00:12"))
+    assert event.counts_files
+    assert not one(LINE).counts_files
+
+
+def test_an_event_that_asks_for_the_same_again_is_skipped_and_another_shot_of_it_is_not() -> None:
+    again = LINE.replace("001  ", "002  ", 1)
+    found = parse_edl(LINE + again)
+    assert len(found.events) == 1
+    assert found.skipped == ("line 2: event 002 repeats event 001 (line 1)",)
+    assert len(parse_edl(LINE + again + "* LOC: 10:00:00:05 RED ABC_0020\n").events) == 2
+    assert len(parse_edl(LINE + again.replace(" V ", " V2")).events) == 2
+
+
+@pytest.mark.parametrize(
+    "comment",
+    [
+        "* TIMEWARP EFFECT AT SEQUENCE TC 01;00;26;10.",
+        "* TIME WARP EFFECT",
+        "EFFECTS NAME IS TIMEWARP",
+        "* TIME REMAP",
+        "* SPEED RAMP",
+    ],
+)
+def test_a_speed_that_may_change_is_noted(comment: str) -> None:
+    event = one(f"{LINE}{comment}\n")
+    assert event.notes[0].startswith("line 2: a TIMEWARP EFFECT, and no speed is given")
+    event = one(f"{LINE}M2 A001C001_140102_R2EC 047.6 01:00:00:10\n{comment}\n")
+    assert event.notes[0].startswith("line 3: a TIMEWARP EFFECT, and its speed an average")
+
+
 def test_comments_name_clip_file_tape_and_shot() -> None:
     event = one(
         LINE + "* FROM CLIP NAME:  12A-3 (day)\n"
@@ -86,6 +143,10 @@ def test_final_cut_writes_long_reels_apart() -> None:
         "*ASC_SOP (1.1 0.9 1.0) (0.01 -0.0122 0.0305) (1.0 0.9 1.0)\n*ASC_SAT 0.9\n",
         "* ASC_SOP: (1.1 0.9 1.0) (0.01 -0.0122 0.0305) (1.0 0.9 1.0)\n* ASC_SAT: 0.9\n",
         "*ASC_SOP(1.1,0.9,1)(1e-2 -1.22e-2 3.05e-2)(1 .9 1)\n*ASC_SAT 9e-1\n",
+        "*ASC_SOP (1.1 0.9 1.0)(0.01 -0.0122 0.0305)(1.0 0.9 1.0) ASC_SAT 0.9\n",
+        "* ASC_SOP: (1.1 0.9 1.0)(0.01 -0.0122 0.0305)(1.0 0.9 1.0), SAT (0.9)\n",
+        "* ASC_SAT 0.9 ASC_SOP (1.1 0.9 1.0)(0.01 -0.0122 0.0305)(1.0 0.9 1.0)\n",
+        "* ASC_SOP 1.1 0.9 1.0 0.01 -0.0122 0.0305 1.0 0.9 1.0\n* ASC_SAT = 0.9\n",
     ],
 )
 def test_a_grade_in_its_many_spellings(comment: str) -> None:
@@ -129,6 +190,21 @@ def test_a_retime_counts_source_frames_a_second() -> None:
 )
 def test_speeds_are_printed_with_one_decimal(fps: str, rate: Fraction, speed: int) -> None:
     assert one(f"{LINE}M2   A001 {fps} 01:00:00;10\n").speed_at(rate) == speed
+
+
+@pytest.mark.parametrize(
+    ("text", "fps"),
+    [
+        ("M2   A001C001_140102_R2EC 048.0", "48"),
+        ("M2   048.0", "48"),
+        ("M2 A001C001_140102_R2EC -24", "-24"),
+        ("m2   A001C001_140102_R2EC +012.5  01:00:00:10", "12.5"),
+    ],
+)
+def test_a_retime_may_leave_out_its_reel_and_its_timecode(text: str, fps: str) -> None:
+    event = one(f"{LINE}{text}\n")
+    entry = "01:00:00:10" if text.endswith("10") else None
+    assert (event.source_fps, event.entry, event.problems) == (Fraction(fps), entry, ())
 
 
 def test_a_frozen_frame() -> None:

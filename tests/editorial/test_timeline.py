@@ -138,10 +138,88 @@ def test_a_clip_that_makes_no_sense_is_one_bad_event(
     timeline = edit(shot("A001C001"), odd.clone(), shot("A001C002"))
     timeline.global_start_time = None if start is None else time(start)
     found = read_list(timeline.to_json_string(), ".otio")
-    assert what in found.events[1].problems[0]
+    assert what in str(found.events[1].problems or found.events[1].notes)
+    assert bool(found.events[1].problems) == (what != "is no CDL")  # a plate needs no grade
     assert found.rate == 24
     good, _, other = frames_of(found)
     assert (good[1:], other[1:]) == ((24, 48), (24, 48))
+
+
+def avid(
+    speed: float,
+    length: int,
+    ratio: str,
+    position: list[list[float]] | None,
+    speeds: list[list[float]] | None,
+) -> otio.schema.LinearTimeWarp:
+    """A timewarp as the AAF adapter makes it of Avid's."""
+    maps = {"PARAM_OFFSET_MAP_U": position, "PARAM_SPEED_MAP_U": speeds}
+    parameters = {name: {"keyframe_values": keys} for name, keys in maps.items() if keys is not None}
+    metadata = {"AAF": {"Length": length, "Parameters": {"SpeedRatio": ratio, **parameters}}}
+    return otio.schema.LinearTimeWarp("Motion Control", time_scalar=speed, metadata=metadata)
+
+
+@pytest.mark.parametrize(
+    ("speed", "length", "ratio", "position", "speeds", "frames"),
+    [  # of Avid's own AAFs
+        (2.0, 8, "8/15", None, [[0, 2.0]], 15),
+        (0.375, 8, "8/3", None, [[0, 0.375]], 3),
+        (0.99, 10, "1", None, [[-31, 0.99]], 10),  # begins within a frame: it touches one more
+        (0.99, 100, "100/99", [[0, 0], [1, 98]], None, 99),
+        (2.75, 8, "4/11", [[-1.5714285714285714, -34], [3, 65]], None, 22),
+        (7.666666666666667, 3, "3/23", [[-2, -44], [2.5, 55]], None, 23),
+        (-0.5, 24, "-24/13", None, [[-36, -0.5]], 13),
+    ],
+)
+def test_an_avid_timewarp_of_one_speed_has_the_frames_that_it_counts(
+    speed: float,
+    length: int,
+    ratio: str,
+    position: list[list[float]] | None,
+    speeds: list[list[float]] | None,
+    frames: int,
+    read_list: ReadList,
+) -> None:
+    warped = shot("A001C001", frames=length, effects=[avid(speed, length, ratio, position, speeds)])
+    assert frames_of(read_list(edit(warped).to_json_string(), ".otio")) == [
+        ("/card/A001C001.mov", 24, 24 + frames)
+    ]
+
+
+@pytest.mark.parametrize(
+    ("position", "speeds"),
+    [
+        ([[0, 0], [0.26666666666666666, 5.625], [0.7333333333333333, 9.375], [1, 15]], None),
+        ([[0, 3]], None),
+        ([], None),
+        (None, [[0, 0.0], [275, 1.0]]),
+    ],
+)
+def test_an_avid_timewarp_whose_speed_changes_is_bad(
+    position: list[list[float]] | None, speeds: list[list[float]] | None, read_list: ReadList
+) -> None:
+    warped = shot("A001C001", frames=16, effects=[avid(1.0, 16, "1", position, speeds)])
+    found = read_list(edit(warped).to_json_string(), ".otio")
+    assert "its speed changes as it plays (Motion Control, by keyframes)" in found.events[0].problems[0]
+
+
+def test_picture_tracks_of_one_name_are_told_apart(read_list: ReadList) -> None:
+    """Avid calls all picture tracks of an AAF alike, and they lie over one another."""
+    timeline = edit(shot("A001C001"))
+    timeline.tracks.append(otio.schema.Track("V1", [shot("A001C002")], kind=otio.schema.TrackKind.Video))
+    timeline.tracks.append(otio.schema.Track("top", [shot("A001C001", first=HOUR)], kind="Video"))
+    found = read_list(timeline.to_json_string(), ".otio")
+    assert [event.track for event in found] == ["V1", "V2", "top"]
+    plan = match_events(found, [clip("A001C001"), clip("A001C002")])
+    assert [(one.ok, one.notes) for one in plan] == [(True, ())] * 3
+
+
+def test_a_number_that_opentimelineio_writes_is_read(read_list: ReadList) -> None:
+    text = edit(shot("A001C001", metadata={"big": float("inf"), "less": [float("-inf"), float("nan")]}))
+    json_text = text.to_json_string()
+    for word in ("Inf", "-Inf"):
+        assert word in json_text
+    assert frames_of(read_list(json_text, ".otio")) == [("/card/A001C001.mov", 24, 48)]
 
 
 def test_what_asks_for_no_camera_picture_is_skipped(read_list: ReadList) -> None:

@@ -165,8 +165,14 @@ def _attributes(clip: Clip) -> dict[str, Any]:
         "pixel_aspect": str(header.pixel_aspect),
         "field_order": header.field_order,
         "rotation": header.rotation,
+        "mirrored": header.mirrored or None,
+        "alpha": header.alpha,
         "start_timecode": header.timecode,
         "reel": header.reel,
-        **{f"color_{name}": value for name, value in asdict(header.color).items()},
+        **{f"color_{name}": _plain(value) for name, value in asdict(header.color).items()},
     }
     return {name: value for name, value in facts.items() if value is not None}
+
+
+def _plain(value: Any) -> Any:
+    return list(value) if isinstance(value, tuple) else value

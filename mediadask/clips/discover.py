@@ -10,7 +10,8 @@ from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from mediadask.clips.clip import Clip
-from mediadask.clips.pattern import group_names, is_image, members, pattern_of, split_layer
+from mediadask.clips.choices import split_choices
+from mediadask.clips.pattern import group_names, is_image, members, pattern_of
 from mediadask.clips.spans import continues
 from mediadask.clips.storage import (
     filesystem_of,
@@ -89,7 +90,7 @@ def _named(name: str, on_error: Callable[[MediaError], None] | None) -> Iterator
         yield name
         return
     url = normalize(name)
-    file = split_layer(url)[0]
+    file = split_choices(url)[0]
     if _is_folder(url):
         yield from _walk(url.rstrip("/") or "/", on_error)
     elif "*" not in file and is_image(file) and pattern_of(file):

@@ -5,16 +5,18 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING, Any
 
+from mediadask.clips.dpx import HEAD_BYTES, corrected_head
+from mediadask.clips.jpeg import without_gain_map
 from mediadask.clips.storage import is_local, open_file, stat, storage_errors
 from mediadask.errors import UnreadableMedia, UnsupportedMedia
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-__all__ = ["check_size", "complaint", "opened_image"]
+__all__ = ["check_size", "complaint", "head_of", "on_disk", "opened_image"]
 
 
 @contextmanager
@@ -28,8 +30,8 @@ def opened_image(url: str) -> Iterator[Any]:
     """
     import OpenImageIO as oiio  # only who opens images waits for it
 
-    with _on_disk(url) as path:
-        _check_kind(url, path)
+    with on_disk(url) as found, ExitStack() as stack:
+        path = stack.enter_context(_readable(found, _check_kind(url, found)))
         # Else whatever the named format's reader refuses goes to all the others, of formats nobody asked for.
         oiio.attribute("try_all_readers", 0)
         config = oiio.ImageSpec()
@@ -49,12 +51,14 @@ _MAGIC: dict[str, tuple[bytes, ...]] = {
     "TIFF": (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"),
     "PNG": (b"\x89PNG",),
     "JPEG": (b"\xff\xd8\xff",),
+    "CIN": (b"\x80\x2a\x5f\xd7", b"\xd7\x5f\x2a\x80"),
 }
 """How files of each kind begin."""
 
 
-def _check_kind(url: str, path: str) -> None:
-    """Raise `UnreadableMedia` for a file that is not what its name says, before anything parses it.
+def _check_kind(url: str, path: str) -> str:
+    """The kind of a file; raises `UnreadableMedia` for one that is not what its name says, before anything
+    parses it.
 
     A gigabyte of zeros, as a copy that is under way has them, is told at once.
     """
@@ -68,10 +72,33 @@ def _check_kind(url: str, path: str) -> None:
         raise UnreadableMedia(f"is no {meant} image", where=url, do="copy it again from the source")
     if found != meant:
         raise UnreadableMedia(f"is a {found} image by its content", where=url, do=f"name it .{found.lower()}")
+    return found
 
 
 @contextmanager
-def _on_disk(url: str) -> Iterator[str]:
+def _readable(path: str, kind: str) -> Iterator[str]:
+    """A path to what OpenImageIO shall read: the file, or where it would misread that a corrected copy."""
+    head, length = None, 0
+    if kind == "DPX":
+        with open(path, "rb") as file:
+            head = corrected_head(file.read(length := HEAD_BYTES), os.path.getsize(path))
+    elif kind == "JPEG":
+        with open(path, "rb") as file:
+            head = without_gain_map(file.read(length := 1 << 20))
+    if head is None:
+        yield path
+        return
+    with tempfile.TemporaryDirectory(prefix="mediadask-") as folder:
+        copy = os.path.join(folder, os.path.basename(path))
+        with open(path, "rb") as source, open(copy, "wb") as target:
+            target.write(head)
+            source.seek(length)
+            shutil.copyfileobj(source, target, 1 << 22)
+        yield copy
+
+
+@contextmanager
+def on_disk(url: str) -> Iterator[str]:
     """A path to the file: OpenImageIO for Python reads no memory, so that remote files are fetched whole."""
     if is_local(url):
         yield url
@@ -81,6 +108,12 @@ def _on_disk(url: str) -> Iterator[str]:
         with storage_errors(url), open_file(url) as source, open(path, "wb") as target:
             shutil.copyfileobj(source, target, 1 << 22)
         yield path
+
+
+def head_of(url: str, size_bytes: int) -> bytes:
+    """The first bytes of a file."""
+    with storage_errors(url), open_file(url) as file:
+        return file.read(size_bytes)
 
 
 def complaint(source: Any) -> str:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from mediadask.clips.index import FrameIndex
 
-__all__ = ["container_name", "header_of"]
+__all__ = ["PRIMARIES", "TRANSFERS", "container_name", "header_of"]
 
 _CONTAINERS = {"matroska": "mkv", "mpegts": "ts", "mxf_opatom": "mxf"}
 _FIELD_ORDERS: dict[int, Literal["progressive", "top", "bottom"]] = {
@@ -31,11 +31,11 @@ _MATRICES = {
     9: "bt2020nc", 10: "bt2020c", 11: "smpte2085", 12: "chroma-derived-nc", 13: "chroma-derived-c",
     14: "ictcp", 15: "ipt-c2", 16: "ycgco-re", 17: "ycgco-ro",
 }  # fmt: skip
-_PRIMARIES = {
+PRIMARIES = {
     1: "bt709", 4: "bt470m", 5: "bt470bg", 6: "smpte170m", 7: "smpte240m", 8: "film", 9: "bt2020",
     10: "smpte428", 11: "smpte431", 12: "smpte432", 22: "ebu3213",
 }  # fmt: skip
-_TRANSFERS = {
+TRANSFERS = {
     1: "bt709", 4: "bt470m", 5: "bt470bg", 6: "smpte170m", 7: "smpte240m", 8: "linear", 9: "log100",
     10: "log316", 11: "iec61966-2-4", 12: "bt1361e", 13: "iec61966-2-1", 14: "bt2020-10",
     15: "bt2020-12", 16: "smpte2084", 17: "smpte428", 18: "arib-std-b67",
@@ -82,8 +82,8 @@ def header_of(
         color=ColorTags(
             matrix=_MATRICES.get(context.colorspace) if form.model == "yuv" else None,
             range="full" if "yuvj" in context.pix_fmt else _RANGES.get(context.color_range),
-            primaries=_PRIMARIES.get(context.color_primaries),
-            transfer=_TRANSFERS.get(context.color_trc),
+            primaries=PRIMARIES.get(context.color_primaries),
+            transfer=TRANSFERS.get(context.color_trc),
             chroma_location=_CHROMA.get(codec) if form.chroma == (2, 2) else None,
         ),
         profile=context.profile,

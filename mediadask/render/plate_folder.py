@@ -90,6 +90,9 @@ class Review:
     rotation: int = 0
     """Clockwise degrees from the plate's picture, which is as stored, to the upright one."""
 
+    mirrored: bool = False
+    """Whether left and right change places before that."""
+
     @property
     def size(self) -> tuple[int, int]:
         """Width and height of the upright picture."""
@@ -116,7 +119,9 @@ class Movie:
         plate, review = order.plate, order.review
         if self.shows == "plate" or review is None:
             return plate_picture(plate.recipe)
-        picture = review_picture(review.framing, review.color, review.view, review.rotation)
+        picture = review_picture(
+            review.framing, review.color, review.view, review.rotation, review.mirrored
+        )
 
         def shown(frame: Frame) -> npt.NDArray[Any]:
             texts: dict[Corner, str] = {

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from mediadask.clips import dpx
+from mediadask.clips import dpx, exr_chroma
 from mediadask.clips.frame import ColorTags, PixelFormat
 from mediadask.clips.gamuts import gamut_named, is_gamut
 from mediadask.clips.header import Tag
 from mediadask.clips.image_facts import ImageFacts
-from mediadask.clips.image_file import check_size, complaint, head_of, opened_image
+from mediadask.clips.image_file import SubsampledImage, check_size, complaint, head_of, opened_image
 from mediadask.clips.orientation import of_exif
 from mediadask.errors import InvalidRequest, UnreadableMedia, UnsupportedMedia
 from mediadask.timecode import HIGHEST_RATE, Timecode
@@ -52,6 +52,15 @@ def read_header(url: str, layer: str | None = None, view: str | None = None) -> 
     InvalidRequest
         If it has no such layer or view.
     """
+    try:
+        return _read_header(url, layer, view)
+    except SubsampledImage:
+        if layer or view:
+            raise
+        return _chroma_header(url)
+
+
+def _read_header(url: str, layer: str | None, view: str | None) -> ImageFacts:
     with opened_image(url) as image:
         found = _find(image, layer, view, url)
         spec = image.spec()
@@ -94,6 +103,26 @@ def read_header(url: str, layer: str | None = None, view: str | None = None) -> 
         )
 
 
+def _chroma_header(url: str) -> ImageFacts:
+    entries = exr_chroma.entries(url)
+    rate = _rate(entries)
+    format = exr_chroma.pixel_format(url)
+    width, height = exr_chroma.window_size(url)
+    return ImageFacts(
+        width=width,
+        height=height,
+        pixel_format=format,
+        file_type="exr",
+        color=_color("exr", entries),
+        frame_rate=rate,
+        timecode=_timecode(entries, rate or Fraction(24)),
+        reel=_word(entries, "reelName"),
+        pixel_aspect=_pixel_aspect(entries),
+        alpha="premultiplied" if format.alpha else None,
+        tags=tuple(Tag("exr header", name, _text(value)) for name, value in entries.items()),
+    )
+
+
 def read_planes(
     url: str, layer: str | None, size: tuple[int, int], format: PixelFormat, view: str | None = None
 ) -> tuple[npt.NDArray[Any], ...]:
@@ -107,6 +136,24 @@ def read_planes(
     UnreadableMedia
         If the file is damaged, cut short, or not like this.
     """
+    try:
+        return _read_planes(url, layer, size, format, view)
+    except SubsampledImage:
+        if layer or view:
+            raise
+    planes = exr_chroma.planes(url)
+    found = (planes[0].shape[1], planes[0].shape[0])
+    if found != size:
+        what = f"is {found[0]}x{found[1]} where the sequence is {size[0]}x{size[1]}"
+        raise UnreadableMedia(what, where=url)
+    if exr_chroma.pixel_format(url) != format:
+        raise UnreadableMedia(f"holds others than the {format.name} of the sequence", where=url)
+    return planes
+
+
+def _read_planes(
+    url: str, layer: str | None, size: tuple[int, int], format: PixelFormat, view: str | None
+) -> tuple[npt.NDArray[Any], ...]:
     with opened_image(url) as image:
         try:
             found = _find(image, layer, view, url)
@@ -156,6 +203,8 @@ def _find(image: Any, wanted: str | None, view: str | None, url: str) -> _Layer:
         title = _clean(spec.get_string_attribute("oiio:subimagename"))
         names = [_clean(name).upper() for name in spec.channelnames]
         views = _views(spec)
+        if {"Y", "RY", "BY"} <= set(names) and not (wanted or view):
+            raise SubsampledImage("is of luminance and chroma", where=url)
         pictured: set[int] = set()
         for prefix in dict.fromkeys(name.rpartition(".")[0] for name in map(_clean, spec.channelnames)):
             channels = _picture_channels(names, f"{prefix}.".upper() if prefix else "")

@@ -16,7 +16,11 @@ from mediadask.errors import UnreadableMedia, UnsupportedMedia
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-__all__ = ["check_size", "complaint", "head_of", "on_disk", "opened_image"]
+__all__ = ["SubsampledImage", "check_area", "check_size", "complaint", "head_of", "on_disk", "opened_image"]
+
+
+class SubsampledImage(UnsupportedMedia):
+    """An EXR some of whose channels have fewer samples than others: OpenImageIO reads none of them."""
 
 
 @contextmanager
@@ -38,7 +42,10 @@ def opened_image(url: str) -> Iterator[Any]:
         config.attribute("oiio:UnassociatedAlpha", 1)  # as stored: PNG's colors are not multiplied by alpha
         image = oiio.ImageInput.open(path, config)
         if image is None:
-            raise UnreadableMedia(complaint(oiio), where=url)
+            what = complaint(oiio)
+            if "ubsampled" in what:
+                raise SubsampledImage("has subsampled channels", where=url)
+            raise UnreadableMedia(what, where=url)
         try:
             yield image
         finally:
@@ -132,10 +139,16 @@ _MOST_PIXELS = 1 << 29
 
 def check_size(spec: Any, url: str) -> None:
     """Raise `UnsupportedMedia` for a picture that no memory should be asked for: a header costs nothing."""
-    for width, height in ((spec.width, spec.height), (spec.full_width, spec.full_height)):
-        if not (width > 0 and height > 0 and width * height <= _MOST_PIXELS):
-            raise UnsupportedMedia(
-                f"says that it has {width}x{height} pixels, of {_MOST_PIXELS // 1_000_000} million at most",
-                where=url,
-                do="copy it again from the source",
-            )
+    check_area(spec.width, spec.height, url)
+    if spec.get_string_attribute("openexr:lineOrder"):  # other formats tell the size of a page or a scan there
+        check_area(spec.full_width, spec.full_height, url)
+
+
+def check_area(width: int, height: int, url: str) -> None:
+    """The same of one size."""
+    if not (width > 0 and height > 0 and width * height <= _MOST_PIXELS):
+        raise UnsupportedMedia(
+            f"says that it has {width}x{height} pixels, of {_MOST_PIXELS // 1_000_000} million at most",
+            where=url,
+            do="copy it again from the source",
+        )

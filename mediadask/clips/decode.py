@@ -12,6 +12,7 @@ from av.packet import PacketSideData
 
 from mediadask.clips import ffv1
 from mediadask.clips.frame import BadFrame, Frame
+from mediadask.clips.lead_in import led
 from mediadask.clips.planes import pixel_format, planes_of
 
 if TYPE_CHECKING:
@@ -113,9 +114,17 @@ class _Pass:
         self._first, self._last = int(index.decode_start[start:stop].min()), max(wanted)
         self._numbers = {row: number for number, row in enumerate(wanted, start)}
         pts = dict(enumerate(index.pts[self._first : self._last + 1].tolist(), self._first))
+        hidden = [] if index.hidden is None else np.flatnonzero(index.hidden[self._first : self._last + 1])
+        self._silent = {self._first + int(row) for row in hidden}
         # Leading pictures of the key that decoding begins at lack their reference: they are not fed.
-        self._fed = {row for row in pts if pts[row] >= pts[self._first] or row in self._numbers}
-        coming = (row for row in pts if row in self._fed and (not discards or index.is_shown[row]))
+        self._fed = {
+            row for row in pts if pts[row] >= pts[self._first] or row in self._numbers or row in self._silent
+        }
+        coming = (
+            row
+            for row in pts
+            if row in self._fed and row not in self._silent and (not discards or index.is_shown[row])
+        )
         self._coming = deque(sorted(coming, key=pts.__getitem__))
         self._open = set(self._coming)  # packets whose fate is not known yet
         self._known = self._first  # that of all packets below is
@@ -140,11 +149,15 @@ class _Pass:
         context, used = self._decoder(threads)
         extradata = self._clip.header.extradata
         checked = self._clip.header.codec == "ffv1" and extradata  # earlier versions than 3 have none
+        lead = bool(self._clip.header.lead_in)
         try:
             for row, packet in packets(self._clip, self._first, self._last):
                 if row in self._fed:
                     if checked and ffv1.is_damaged(bytes(packet)):
                         self._damage(row, "does not decode: its checksums do not fit")
+                    if lead and row:
+                        packet = _led(self._clip.header, packet)
+                    lead = False
                     packet.pts = packet.dts = row  # comes out again on the picture
                     if used and extradata and not self._clip.index.intra_only:
                         # Parameter sets that the stream replaced elsewhere are as they were at the beginning.
@@ -222,6 +235,12 @@ class _Pass:
     def _cut_off(self, row: int) -> bool:
         index = self._clip.index
         return bool(index.offset[row] + index.size[row] > self._clip.size_bytes)
+
+
+def _led(header: ClipHeader, packet: Any) -> Any:
+    whole: Any = av.Packet(led(header.codec, header.lead_in, bytes(packet)))
+    whole.is_keyframe = packet.is_keyframe
+    return whole
 
 
 def _side_data(extradata: bytes) -> PacketSideData:

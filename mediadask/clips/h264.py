@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any, Literal
 
 import av
@@ -16,7 +17,7 @@ import av
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-__all__ = ["completes", "first_field", "frame_packets", "joined", "may_split", "recovers"]
+__all__ = ["completes", "first_field", "frame_packets", "joined", "may_split", "recovers", "whole_units"]
 
 _SLICE, _SLICE_A, _IDR, _SEI, _SPS, _PPS = 1, 2, 5, 6, 7, 8  # nal_unit_type, table 7-1
 _HEAD_BYTES = 64  # of a slice: far more than its header's beginning takes
@@ -263,6 +264,27 @@ def _units(data: bytes, length_bytes: int) -> Iterator[bytes]:
         length = int.from_bytes(data[at : at + length_bytes], "big")
         yield data[at + length_bytes : at + length_bytes + min(length, 4096)]
         at += length_bytes + length
+
+
+def whole_units(codec: str, packet: bytes, extradata: bytes) -> Iterator[tuple[bytes, bytes]]:
+    """NAL units of H.264 or H.265 with what precedes each in a packet: its length, or a start code."""
+    width = _length_bytes(extradata)
+    if codec == "hevc":  # ISO/IEC 14496-15, 8.3.3.1.2
+        width = (extradata[21] & 3) + 1 if extradata[:1] == b"\1" and len(extradata) > 22 else 0
+    if not width:
+        starts = [match.start() for match in _START.finditer(packet)]
+        for start, end in pairwise([*starts, len(packet)]):
+            unit = packet[start + 3 : end].rstrip(b"\0")
+            if unit:
+                yield b"\0\0\0\1", unit
+        return
+    at = 0
+    while at + width < len(packet):
+        length = int.from_bytes(packet[at : at + width], "big")
+        unit = packet[at + width : at + width + length]
+        if unit:
+            yield packet[at : at + width], unit
+        at += width + length
 
 
 class _Bits:

@@ -97,6 +97,9 @@ class ClipHeader:
     extradata: bytes = field(default=b"", repr=False)
     """What the decoder needs besides packets, as the container stores it."""
 
+    lead_in: bytes = field(default=b"", repr=False)
+    """What the first packet says for all: it goes before the packet that a decoder begins with."""
+
     decoder: str = ""
     """FFmpeg's decoder, where it is not called as the codec is: ``libdav1d``."""
 

@@ -102,7 +102,7 @@ def ranged(clip: Clip, first: int, last: int) -> Iterator[tuple[int, Any]]:
     offset, size = clip.index.offset[rows].tolist(), clip.index.size[rows].tolist()
     keyframe = clip.index.keyframe[rows].tolist()
     source: Any
-    with storage_errors(clip.url), open_file(clip.url) as file:
+    with storage_errors(clip.files[0].url), open_file(clip.files[0].url) as file:
         row = 0
         while row < len(offset):
             begin = end = offset[row]
@@ -115,7 +115,7 @@ def ranged(clip: Clip, first: int, last: int) -> Iterator[tuple[int, Any]]:
                 end = offset[stop] + size[stop]
                 stop += 1
             source, base = file, 0
-            if not is_local(clip.url):  # a request for all of them; a local file is read into each packet
+            if not is_local(clip.files[0].url):  # a request for all of them; a local file is read into each packet
                 file.seek(begin)
                 source, base = io.BytesIO(file.read(end - begin)), begin
             for at in range(row, stop):
@@ -131,7 +131,7 @@ def ranged(clip: Clip, first: int, last: int) -> Iterator[tuple[int, Any]]:
 
 def demuxed(clip: Clip, first: int, last: int) -> Iterator[tuple[int, Any]]:
     """Packets `first` to `last`, from the container; what lies behind damage is left out."""
-    with opened(clip.url) as container:
+    with opened(clip.files[0].url) as container:
         stream = container.streams[clip.header.stream]
         with suppress(UnreadableMedia):
             for row, packet in _from(clip, container, stream, first):
@@ -145,7 +145,9 @@ def _from(clip: Clip, container: Any, stream: Any, first: int) -> Iterator[tuple
     asked for, and at last the beginning."""
     index = clip.index
     keys = np.flatnonzero(index.keyframe[: first + 1])[: -_TRIES - 1 : -1]
-    times = index.dts if clip.header.container in ("ts", "mpeg") else index.pts
+    times = index.pts
+    if clip.header.container in ("ts", "mpeg"):
+        times = np.where(index.dts == UNTIMED, index.pts, index.dts)
     for time in [*times[keys].tolist(), int(index.pts.min())]:
         try:
             container.seek(time, stream=stream)

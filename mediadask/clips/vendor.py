@@ -50,6 +50,14 @@ _SAMPLE_ENTRY = re.compile(rb"stsd.{4}\0\0\0.{5}(.{4})", re.DOTALL)
 _PRIVATE_CODING = re.compile(rb"\x32\x01\x00\x10\x06\x0e\x2b\x34\x04\x01\x01.\x0e(.)", re.DOTALL)
 _ORGANIZATIONS = {b"\x06": _SONY_RAW, b"\x17": _ARRI_MXF}  # SMPTE's registry of private labels (class 14)
 
+_ENCRYPTED_ENTRIES = (b"encv", b"drmi", b"p608")  # ISO/IEC 14496-12 8.12, Apple's FairPlay
+_SCHEME = re.compile(rb"schm.{4}(.{4})", re.DOTALL)
+_HEAD_BYTES = 1 << 18
+_ENCRYPTED_HEADS = (
+    bytes.fromhex("060e2b34025301010d01040102020000"),  # MXF: a cryptographic context (SMPTE ST 429-6)
+    bytes.fromhex("060e2b34025301010d0104010201000000")[:14],
+)
+
 VENDOR_SUFFIXES = frozenset(form.suffix for form in _FORMATS)
 """File names that are a vendor's footage even though no reader here opens it."""
 
@@ -78,6 +86,29 @@ def refuse_undecodable(url: str, tables: bytes | memoryview) -> None:
     for label in _PRIVATE_CODING.finditer(tables):
         if label[1] in _ORGANIZATIONS:
             raise _refusal(_ORGANIZATIONS[label[1]], url)
+
+
+def refuse_encrypted(url: str, tables: bytes | memoryview) -> None:
+    """Nothing, for a file that anybody may play; `tables` as in `refuse_undecodable`.
+
+    Raises
+    ------
+    UnsupportedMedia
+        If its pictures are encrypted: what a decoder makes of them looks like damage.
+    """
+    for entry in _SAMPLE_ENTRY.finditer(tables):
+        if entry[1] in _ENCRYPTED_ENTRIES:
+            scheme = _SCHEME.search(tables)
+            how = f" ({scheme[1].decode('latin-1').strip()})" if scheme else ""
+            raise _encrypted(url, how)
+    if any(sign in bytes(tables[:_HEAD_BYTES]) for sign in _ENCRYPTED_HEADS):
+        raise _encrypted(url, "")
+
+
+def _encrypted(url: str, how: str) -> UnsupportedMedia:
+    return UnsupportedMedia(
+        f"is encrypted{how}, and nothing here has the key", where=url, do="ask for a file without encryption"
+    )
 
 
 def _refusal(form: _Format, url: str) -> UnsupportedMedia:

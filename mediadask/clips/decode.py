@@ -114,12 +114,15 @@ class _Pass:
         self._first, self._last = int(index.decode_start[start:stop].min()), max(wanted)
         self._numbers = {row: number for number, row in enumerate(wanted, start)}
         pts = dict(enumerate(index.pts[self._first : self._last + 1].tolist(), self._first))
-        hidden = [] if index.hidden is None else np.flatnonzero(index.hidden[self._first : self._last + 1])
-        self._silent = {self._first + int(row) for row in hidden}
-        # Leading pictures of the key that decoding begins at lack their reference: they are not fed.
-        self._fed = {
-            row for row in pts if pts[row] >= pts[self._first] or row in self._numbers or row in self._silent
-        }
+        self._silent: set[int] = set()
+        if index.hidden is not None:
+            rows = np.flatnonzero(index.hidden[self._first : self._last + 1]) + self._first
+            self._silent.update(rows.tolist())
+        # Leading pictures of the key that decoding begins at lack their reference: they are not fed. Those that
+        # the clip begins with do not (RADL), and refer to one another.
+        begin = min(pts[self._first], *(pts[row] for row in wanted if row >= 0))
+        leads = begin < pts[self._first]
+        self._fed = {row for row in pts if leads or pts[row] >= begin or row in self._silent}
         coming = (
             row
             for row in pts

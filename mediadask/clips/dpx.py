@@ -70,15 +70,13 @@ def corrected_head(head: bytes, size_bytes: int) -> bytes | None:
     is right (RAWcooked issues 219 and 233), which is what FFmpeg and others go by.
     """
     begins = _begins(head)
-    elements = struct.unpack_from(_order(head) + "H", head, 770)[0]
-    told = struct.unpack_from(_order(head) + "I", head, _ELEMENT_OFFSET)[0]
     if begins is None:
         return None
+    elements = struct.unpack_from(_order(head) + "H", head, 770)[0]
+    told = struct.unpack_from(_order(head) + "I", head, _ELEMENT_OFFSET)[0]
     if begins >= size_bytes or told == begins or (elements > 1 and begins < told < size_bytes):
         return None
-    return (
-        head[:_ELEMENT_OFFSET] + struct.pack(_order(head) + "I", begins) + head[_ELEMENT_OFFSET + 4 :]
-    )
+    return head[:_ELEMENT_OFFSET] + struct.pack(_order(head) + "I", begins) + head[_ELEMENT_OFFSET + 4 :]
 
 
 def _begins(head: bytes) -> int | None:

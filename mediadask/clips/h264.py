@@ -17,7 +17,16 @@ import av
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-__all__ = ["completes", "first_field", "frame_packets", "joined", "may_split", "recovers", "whole_units"]
+__all__ = [
+    "completes",
+    "first_field",
+    "frame_packets",
+    "joined",
+    "leads_alone",
+    "may_split",
+    "recovers",
+    "whole_units",
+]
 
 _SLICE, _SLICE_A, _IDR, _SEI, _SPS, _PPS = 1, 2, 5, 6, 7, 8  # nal_unit_type, table 7-1
 _HEAD_BYTES = 64  # of a slice: far more than its header's beginning takes
@@ -78,6 +87,17 @@ def recovers(packet: Any, stream: Any) -> bool:
         return True
     units = _units(bytes(packet), _length_bytes(stream.codec_context.extradata or b""))
     return any(unit[:1] and (unit[0] & 31 == _IDR or _is_recovery_point(unit)) for unit in units)
+
+
+def leads_alone(codec: str, packet: bytes, stream: Any) -> bool:
+    """Whether a packet of H.265 or H.266 is shown before the key that it follows, and needs no other: RADL
+    pictures (ITU-T H.265 and H.266, table 5 and 7.4.2.2)."""
+    if codec not in ("hevc", "vvc"):
+        return False
+    units = whole_units(codec, packet, stream.codec_context.extradata or b"")
+    if codec == "hevc":
+        return any(unit[0] >> 1 & 63 in (6, 7) for _, unit in units)
+    return any(unit[1] >> 3 == 2 for _, unit in units if len(unit) > 1)
 
 
 def joined(first: Any, second: Any) -> Any:
@@ -271,6 +291,8 @@ def whole_units(codec: str, packet: bytes, extradata: bytes) -> Iterator[tuple[b
     width = _length_bytes(extradata)
     if codec == "hevc":  # ISO/IEC 14496-15, 8.3.3.1.2
         width = (extradata[21] & 3) + 1 if extradata[:1] == b"\1" and len(extradata) > 22 else 0
+    elif codec == "vvc":  # 11.2.4.2.2
+        width = (extradata[0] >> 1 & 3) + 1 if extradata[:3] not in (b"", b"\0\0\1", b"\0\0\0") else 0
     if not width:
         starts = [match.start() for match in _START.finditer(packet)]
         for start, end in pairwise([*starts, len(packet)]):

@@ -107,7 +107,9 @@ def _pixel_format(image: Any) -> PixelFormat:
     color, alpha = mode.startswith("RGB"), mode.endswith(("A", "a"))
     family = ("gbrap" if alpha else "gbrp") if color else ("ya" if alpha else "gray")
     name = family + ("" if bits == 8 and family != "ya" else "8" if bits == 8 else f"{bits}le")
-    return PixelFormat(name, "rgb" if color else "gray", bits, "uint8" if bits == 8 else "uint16", alpha=alpha)
+    return PixelFormat(
+        name, "rgb" if color else "gray", bits, "uint8" if bits == 8 else "uint16", alpha=alpha
+    )
 
 
 def _alpha(image: Any) -> Any:

@@ -376,7 +376,11 @@ def _timecode(entries: dict[str, _Entry], rate: Fraction) -> str | None:
     packed = entries.get("smpte:TimeCode")
     try:
         return str(Timecode.unpacked(int(packed[0]), rate)) if isinstance(packed, tuple) else None
-    except (InvalidRequest, ValueError, OverflowError):  # left blank, or of another rate: it stays among the tags
+    except (
+        InvalidRequest,
+        ValueError,
+        OverflowError,
+    ):  # left blank, or of another rate: it stays among the tags
         return None
 
 

@@ -73,7 +73,9 @@ def _check_kind(url: str, path: str) -> str:
     meant = {".jpg": "JPEG", ".tif": "TIFF"}.get(suffix, suffix[1:].upper())
     stat(url)  # missing, unreadable and empty have words of their own
     with storage_errors(url), open(path, "rb") as file:
-        head = file.read(4)
+        head = file.read(12)
+    if head[4:8] == b"ftyp" and head[8:12] in (b"heic", b"heix", b"mif1", b"msf1", b"hevc"):
+        raise UnreadableMedia("is a HEIC image by its content", where=url, do="name it .heic")
     found = next((kind for kind, magic in _MAGIC.items() if head.startswith(magic)), None)
     if found is None:
         raise UnreadableMedia(f"is no {meant} image", where=url, do="copy it again from the source")
@@ -140,7 +142,9 @@ _MOST_PIXELS = 1 << 29
 def check_size(spec: Any, url: str) -> None:
     """Raise `UnsupportedMedia` for a picture that no memory should be asked for: a header costs nothing."""
     check_area(spec.width, spec.height, url)
-    if spec.get_string_attribute("openexr:lineOrder"):  # other formats tell the size of a page or a scan there
+    if spec.get_string_attribute(
+        "openexr:lineOrder"
+    ):  # other formats tell the size of a page or a scan there
         check_area(spec.full_width, spec.full_height, url)
 
 

@@ -59,17 +59,19 @@ def _hevc(packet: bytes, extradata: bytes) -> bytes:
 
 def _mpeg12(packet: bytes, extradata: bytes) -> bytes:
     """The sequence header with its extensions and user data, which FFmpeg knows TMPGEnc by (H.262, 6.2.2)."""
-    return _until(re.compile(rb"\0\0\1[\x00\xb8]"), rb"\0\0\1\xb3", packet)
+    return _until(re.compile(rb"\x00\x00\x01[\x00\xb8]"), rb"\x00\x00\x01\xb3", packet)
 
 
 def _mpeg4(packet: bytes, extradata: bytes) -> bytes:
     """Layer headers with user data, by which FFmpeg knows the faults of Xvid and DivX (ISO/IEC 14496-2, 6.2)."""
-    return _until(re.compile(rb"\0\0\1[\xb6\xb3]"), rb"\0\0\1[\x20-\x2f\xb0\xb2]", packet)
+    return _until(re.compile(rb"\x00\x00\x01[\xb6\xb3]"), rb"\x00\x00\x01[\x20-\x2f\xb0\xb2]", packet)
 
 
 def _until(end: re.Pattern[bytes], begin: bytes, packet: bytes) -> bytes:
     first, picture = re.search(begin, packet), end.search(packet)
-    return packet[first.start() : picture.start()] if first and picture and first.start() < picture.start() else b""
+    if first is None or picture is None or first.start() > picture.start():
+        return b""
+    return packet[first.start() : picture.start()]
 
 
 def _mjpeg(packet: bytes, extradata: bytes) -> bytes:

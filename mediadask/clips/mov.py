@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 __all__ = ["Track", "orientation", "read_moov", "track"]
 
 
+_STILLS = tuple(b"ftyp" + brand for brand in (b"heic", b"heix", b"mif1", b"avif", b"msf1"))
+
+
 @dataclass(frozen=True, eq=False)
 class Track:
     """What the tables say of one track."""
@@ -40,9 +43,11 @@ def read_moov(file: IO[bytes], size_bytes: int, url: str) -> memoryview | None:
         If there is none: a recording that was cut off, or a copy that did not finish.
     """
     at = 0
+    is_still = False
     while at + 8 <= size_bytes:
         file.seek(at)
         head = file.read(16)
+        is_still = is_still or head[4:12] in _STILLS
         length, kind = struct.unpack(">I4s", head[:8])
         header = 8
         if length == 1 and len(head) == 16:
@@ -56,6 +61,12 @@ def read_moov(file: IO[bytes], size_bytes: int, url: str) -> memoryview | None:
         if length < header:
             break
         at += length
+    if is_still:
+        raise UnreadableMedia(
+            "truncated: its table of contents (meta) is missing",
+            where=url,
+            do="copy it again from the source",
+        )
     raise UnreadableMedia(
         "truncated: its table of contents (moov) is missing", where=url, do="copy it again from the source"
     )

@@ -78,4 +78,6 @@ def product(first: bytes | memoryview, second: bytes | memoryview) -> tuple[floa
 
 
 def _rows(matrix: bytes | memoryview) -> list[float]:
-    return [value / (1 << (30 if at % 3 == 2 else 16)) for at, value in enumerate(struct.unpack(">9i", matrix))]
+    return [
+        value / (1 << (30 if at % 3 == 2 else 16)) for at, value in enumerate(struct.unpack(">9i", matrix))
+    ]

@@ -115,7 +115,9 @@ def ranged(clip: Clip, first: int, last: int) -> Iterator[tuple[int, Any]]:
                 end = offset[stop] + size[stop]
                 stop += 1
             source, base = file, 0
-            if not is_local(clip.files[0].url):  # a request for all of them; a local file is read into each packet
+            if not is_local(
+                clip.files[0].url
+            ):  # a request for all of them; a local file is read into each packet
                 file.seek(begin)
                 source, base = io.BytesIO(file.read(end - begin)), begin
             for at in range(row, stop):

@@ -85,7 +85,9 @@ def rate_of(stream: Any, index: FrameIndex) -> Rate:
 
 def _told(stream: Any) -> Iterable[Fraction]:
     context = stream.codec_context
-    rates = (stream.guessed_rate, stream.base_rate, context.framerate, stream.average_rate)
+    # MXF counts time in pictures; FFmpeg may take the fields of H.264 for some.
+    edit_rate = 1 / stream.time_base if stream.container.format.name.startswith("mxf") else None
+    rates = (edit_rate, stream.guessed_rate, stream.base_rate, context.framerate, stream.average_rate)
     return dict.fromkeys(Fraction(rate) for rate in rates if rate and 0 < rate <= HIGHEST_RATE)
 
 
@@ -110,4 +112,4 @@ def _spread(ticks: npt.NDArray[np.int64], base: Fraction, rate: Fraction) -> flo
 
 
 def _numbers(ticks: npt.NDArray[np.int64], base: Fraction, rate: Fraction) -> npt.NDArray[np.int64]:
-    return np.rint(ticks * float(rate * base)).astype(np.int64)
+    return np.asarray(np.rint(ticks * float(rate * base)), np.int64)

@@ -10,7 +10,7 @@ from typing import IO, TYPE_CHECKING, Any
 import av
 import numpy as np
 
-from mediadask.clips.h264 import frame_packets, joined, recovers
+from mediadask.clips.h264 import frame_packets, joined, leads_alone, recovers
 from mediadask.clips.index import FrameIndex
 from mediadask.clips.packets import UNTIMED, only, opened
 from mediadask.clips.rates import told_rate
@@ -42,6 +42,7 @@ def scan(
     raw = _Raw(file) if file is not None and container.format.name in RAW_FORMATS else None
     sounds = {sound.index: _Sound(sound) for sound in container.streams.audio if sound.codec_context}
     packets, seen = only(url, container, stream, *container.streams.audio), False
+    keys, alone = 0, set[int]()
     for packet, second in frame_packets(packets, stream):
         if packet.stream_index == stream.index:
             pts = UNTIMED if packet.pts is None else packet.pts
@@ -50,14 +51,17 @@ def scan(
             # The first key is where a decode of the whole clip begins, whatever it is.
             key = packet.is_keyframe and (not seen or recovers(packet, stream))
             seen = seen or key
+            keys += key
             place = -1 if file is None or second else raw.place(packet) if raw else _offset(packet, file)
-            hidden = codec in VPX and is_hidden(codec, bytes(packet))
-            rows.append((pts, dts, size, key, packet.is_discard, place, hidden))
+            unseen = codec in VPX and is_hidden(codec, bytes(packet))
+            rows.append((pts, dts, size, key, packet.is_discard, place, unseen))
+            if keys == 1 and not key and leads_alone(codec, bytes(packet), stream):
+                alone.add(len(rows) - 1)
         elif packet.stream_index in sounds:
             sounds[packet.stream_index].add(packet)
     table = np.array(rows, np.int64).reshape(-1, 7)
     pts, dts, size, *_, offset, _ = (np.ascontiguousarray(column) for column in table.T)
-    keyframe, discarded, hidden = (table[:, column].astype(bool) for column in (3, 4, 6))
+    keyframe, discarded, hidden = (table[:, column] > 0 for column in (3, 4, 6))
     # FFmpeg's own MXF writer leaves the order of H.264's pictures out: then times are those of decoding.
     ascending = bool((np.diff(pts) > 0).all())
     untold = container.format.name == "avi" or (container.format.name == "mxf" and ascending)
@@ -66,7 +70,9 @@ def scan(
         known = np.full(len(pts), UNTIMED) if invented else pts
         pts = _times_by_decoding(url, stream, known, dts)
     shown = np.argsort(pts, kind="stable")
-    shown = shown[~(discarded | hidden)[shown] & _decodable(pts, keyframe)[shown]]
+    decodable = _decodable(pts, keyframe)
+    decodable[list(alone)] = True
+    shown = shown[~(discarded | hidden)[shown] & decodable[shown]]
     if discarded.any() or (offset < 0).any():
         offset = np.full(len(pts), -1, np.int64)
     if (dts == UNTIMED).all():
@@ -139,7 +145,9 @@ def _times_by_decoding(
         again_stream = again.streams[stream.index]
         context = again_stream.codec_context
         context.thread_type = "AUTO"
-        context.reorder_depth = 16  # no stream may ask for more: the decoder need not guess, and drops nothing
+        context.reorder_depth = (
+            16  # no stream may ask for more: the decoder need not guess, and drops nothing
+        )
         for row, pair in enumerate(frame_packets(only(url, again, again_stream), again_stream)):
             packet = joined(*pair)
             packet.pts = packet.dts = row
@@ -197,7 +205,19 @@ def _filled(pts: npt.NDArray[np.int64], order: npt.NDArray[np.int64], step: floa
 
 _MOST_OF_THEM = 0.6
 
-RAW_FORMATS = ("h264", "hevc", "vvc", "mpegvideo", "m4v", "obu", "dnxhd", "mjpeg", "dirac", "apv", "cavsvideo")
+RAW_FORMATS = (
+    "h264",
+    "hevc",
+    "vvc",
+    "mpegvideo",
+    "m4v",
+    "obu",
+    "dnxhd",
+    "mjpeg",
+    "dirac",
+    "apv",
+    "cavsvideo",
+)
 """FFmpeg's readers of elementary streams, whose packets follow one another without anything between."""
 
 

@@ -12,9 +12,11 @@ from mediadask.clips import heif, image
 from mediadask.clips.choices import choices_of, split_choices
 from mediadask.clips.frame import BadFrame, Frame
 from mediadask.clips.header import ClipHeader, Tag
+from mediadask.clips.image_file import head_of
 from mediadask.clips.index import FrameIndex
 from mediadask.clips.pattern import HEIF_SUFFIXES, is_image, members, only_sequence, pattern_of
 from mediadask.clips.storage import FileStamp, is_local
+from mediadask.clips.vendor import RAW_FRAME_SUFFIXES, refuse
 from mediadask.errors import InvalidRequest, MissingMedia, UnreadableMedia, UnsupportedMedia
 from mediadask.timecode import Timecode
 
@@ -43,7 +45,7 @@ class SequenceReader:
 
     def claims(self, url: str) -> bool:
         """Names and patterns with an image suffix, and folders."""
-        return is_image(url) or _is_folder(url)
+        return is_image(url) or _is_folder(url) or _is_raw(url)
 
     def files(self, url: str) -> tuple[FileStamp, ...]:
         """In the order of their numbers."""
@@ -52,6 +54,8 @@ class SequenceReader:
     def probe(self, url: str, files: tuple[FileStamp, ...]) -> tuple[ClipHeader, FrameIndex]:
         """From the names, and one file's header."""
         source, choices = _source(url)
+        if _is_raw(source):
+            refuse(files[0].url, head_of(files[0].url, 64))
         pattern = pattern_of(source)
         numbers = [0]
         if pattern:
@@ -144,6 +148,11 @@ def _read_planes(
     if _is_heif(url):
         return heif.read_planes(url, size, format)
     return image.read_planes(url, choices.get("layer"), size, format, choices.get("view"))
+
+
+def _is_raw(url: str) -> bool:
+    """Whether these are camera raw frames, a file each, which are refused as one clip."""
+    return os.path.splitext(split_choices(url)[0])[1].lower() in RAW_FRAME_SUFFIXES
 
 
 def _is_heif(url: str) -> bool:

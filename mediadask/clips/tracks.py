@@ -50,9 +50,7 @@ def video_track(container: Any, url: str, tables: bytes | memoryview, wanted: st
         return found[0]
     counts = _frames(container, url, found)
     most = max(counts)
-    recordings = [
-        track for track, count in zip(found, counts, strict=True) if count >= _FEW * most
-    ]
+    recordings = [track for track, count in zip(found, counts, strict=True) if count >= _FEW * most]
     return max(
         recordings,
         key=lambda track: (

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Literal
 
 from pydantic import TypeAdapter, ValidationError
 
-from mediadask.clips.discover import find_clips
 from mediadask.clips.choices import split_choices
+from mediadask.clips.discover import find_clips
 from mediadask.clips.pattern import is_image
 from mediadask.clips.storage import FileStamp, check_exists, is_local, listing, normalize, read_document, stat
 from mediadask.delivery import Delivery, Outcome, Report

@@ -31,7 +31,9 @@ def display_picture(
 
     def picture(frame: Frame) -> npt.NDArray[np.uint8]:
         # What is not a number (a render's mistake) is black: no cast of it is defined.
-        codes = [np.clip(np.nan_to_num(rgb), 0, 1) * np.float32(255) + np.float32(0.5) for rgb in strips(frame)]
+        codes = [
+            np.clip(np.nan_to_num(rgb), 0, 1) * np.float32(255) + np.float32(0.5) for rgb in strips(frame)
+        ]
         return np.concatenate(codes, dtype=np.uint8, casting="unsafe")
 
     return picture

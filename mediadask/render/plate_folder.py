@@ -119,9 +119,7 @@ class Movie:
         plate, review = order.plate, order.review
         if self.shows == "plate" or review is None:
             return plate_picture(plate.recipe)
-        picture = review_picture(
-            review.framing, review.color, review.view, review.rotation, review.mirrored
-        )
+        picture = review_picture(review.framing, review.color, review.view, review.rotation, review.mirrored)
 
         def shown(frame: Frame) -> npt.NDArray[Any]:
             texts: dict[Corner, str] = {

@@ -11,8 +11,8 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from mediadask.checkpoint import checkpoint
-from mediadask.clips.packets import opened
 from mediadask.clips.choices import split_choices
+from mediadask.clips.packets import opened
 from mediadask.clips.pattern import is_image, pattern_of
 from mediadask.clips.probe import container_name
 from mediadask.clips.storage import is_local, open_file, stat

@@ -13,7 +13,18 @@ from mediadask.errors import InvalidRequest, MediaChanged, UnreadableMedia
 from mediadask.pixels.color.cdl import Cdl
 from mediadask.pixels.color.config import digest_of, local_file, open_config
 
-__all__ = ["Conversion", "Grade", "Look", "Lut", "Matrix", "Step", "View", "inverted", "processor_of", "sealed"]
+__all__ = [
+    "Conversion",
+    "Grade",
+    "Look",
+    "Lut",
+    "Matrix",
+    "Step",
+    "View",
+    "inverted",
+    "processor_of",
+    "sealed",
+]
 
 
 @dataclass(frozen=True)

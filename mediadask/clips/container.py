@@ -14,6 +14,7 @@ from mediadask.clips import lead_in, mov, mxf, sound
 from mediadask.clips.choices import split_choices
 from mediadask.clips.decode import decode
 from mediadask.clips.extent import is_cut
+from mediadask.clips.imx import active_picture
 from mediadask.clips.h264 import completes, first_field, may_split
 from mediadask.clips.orientation import AS_STORED, Orientation, of_matrix
 from mediadask.clips.packets import damage, demuxed, opened, ranged
@@ -143,6 +144,10 @@ def _header(
     header = header_of(container, stream, index, **known)
     tags = (*header.tags, *track_tags(container, header.container, stream))
     header = replace(header, tags=tags)
+    lines = choices.get("lines", "active")
+    if lines not in ("active", "all"):
+        raise InvalidRequest(f"has no lines {lines!r}", where=container.name, do="add ?lines=all, or nothing")
+    header = active_picture(header, all_lines=lines == "all")
     fields = header.field_order is None and may_split(stream)
     if not fields and header.codec not in lead_in.CODECS:
         return header

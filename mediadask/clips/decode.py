@@ -54,7 +54,7 @@ def open_decoder(header: ClipHeader, *, threads: int, reorder: int = 0, lenient:
     """
     context: Any = av.CodecContext.create(header.decoder or header.codec, "r")
     context.extradata = header.extradata or None
-    context.width, context.height = header.width, header.height
+    context.width, context.height = header.width, header.height + header.skipped_rows
     if header.codec_tag:
         context.codec_tag = header.codec_tag
     if header.coded_bits:
@@ -67,7 +67,7 @@ def open_decoder(header: ClipHeader, *, threads: int, reorder: int = 0, lenient:
     context.options = {
         "err_detect": "crccheck" if lenient else "crccheck+explode",
         # A damaged packet may say that its picture is huge: each thread would ask for the memory.
-        "max_pixels": str(2 * header.width * header.height + _PADDING_PIXELS),
+        "max_pixels": str(2 * header.width * (header.height + header.skipped_rows) + _PADDING_PIXELS),
     }
     return context
 
@@ -254,8 +254,12 @@ def _side_data(extradata: bytes) -> PacketSideData:
 
 def _frame(clip: Clip, number: int, picture: Any) -> Frame | BadFrame:
     header = clip.header
-    if (picture.width, picture.height) != (header.width, header.height) or (
+    if (picture.width, picture.height) != (header.width, header.height + header.skipped_rows) or (
         pixel_format(picture.format.name) != header.pixel_format
     ):
         return BadFrame(number, f"is {picture.width}x{picture.height} {picture.format.name}, unlike the clip")
-    return Frame(number, planes_of(picture), header.pixel_format, header.color)
+    planes = planes_of(picture)
+    if header.skipped_rows:
+        shapes = header.pixel_format.plane_shapes(header.height, header.width)
+        planes = tuple(plane[len(plane) - rows :] for plane, (rows, _) in zip(planes, shapes, strict=True))
+    return Frame(number, planes, header.pixel_format, header.color)

@@ -97,6 +97,9 @@ class ClipHeader:
     extradata: bytes = field(default=b"", repr=False)
     """What the decoder needs besides packets, as the container stores it."""
 
+    skipped_rows: int = 0
+    """Rows above the picture that the codec holds and that are no picture: a frame begins below them."""
+
     lead_in: bytes = field(default=b"", repr=False)
     """What the first packet says for all: it goes before the packet that a decoder begins with."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import IO
 
 __all__ = ["is_cut"]
@@ -12,6 +13,8 @@ _UNTOLD = 0xFFFFFFFF
 
 _SEGMENT = b"\x18\x53\x80\x67"
 _CLUSTER = b"\x1f\x43\xb6\x75"
+_CUES_PLACE = re.compile(rb"\x53\xab\x84\x1c\x53\xbb\x6b\x53\xac[\x81-\x88](.{8})", re.DOTALL)
+"""Where the index (Cues) is, from the segment's beginning: it follows the pictures (RFC 9559, 5.1.1)."""
 
 
 def is_cut(file: IO[bytes], size_bytes: int, frames: int) -> bool:
@@ -46,13 +49,14 @@ def _riff_has(file: IO[bytes], size_bytes: int, frames: int) -> bool:
 
 
 def _cuts_cluster(file: IO[bytes], size_bytes: int) -> bool:
-    """Whether the first element of a Matroska segment that goes beyond the file holds pictures: no other need be
-    there to play it."""
+    """Whether pictures are missing where a Matroska segment goes beyond the file: the first element that does
+    holds some, or it is not known what would follow the last that is there."""
     file.seek(4)
     file.seek(_length(file) + file.tell())
     file.read(4)
     _length(file)
-    at = file.tell()
+    at = begin = file.tell()
+    cues = _CUES_PLACE.search(file.read(1 << 12))
     while at + 5 <= size_bytes:
         file.seek(at)
         name = _identifier(file)
@@ -60,7 +64,7 @@ def _cuts_cluster(file: IO[bytes], size_bytes: int) -> bool:
         at = file.tell() + length
         if not name or not length or at > size_bytes:
             return name in (b"", _CLUSTER) or not length
-    return True
+    return cues is None or at < begin + int.from_bytes(cues[1][: cues[0][9] & 15], "big")
 
 
 def _identifier(file: IO[bytes]) -> bytes:

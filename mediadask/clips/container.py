@@ -14,8 +14,8 @@ from mediadask.clips import lead_in, mov, mxf, sound
 from mediadask.clips.choices import split_choices
 from mediadask.clips.decode import decode
 from mediadask.clips.extent import is_cut
-from mediadask.clips.imx import active_picture
 from mediadask.clips.h264 import completes, first_field, may_split
+from mediadask.clips.imx import active_picture
 from mediadask.clips.orientation import AS_STORED, Orientation, of_matrix
 from mediadask.clips.packets import damage, demuxed, opened, ranged
 from mediadask.clips.probe import container_name, header_of

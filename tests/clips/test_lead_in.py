@@ -43,8 +43,8 @@ def rewritten(source: Path, target: Path, change: Callable[[int, bytes], bytes],
 def test_x264_before_core_151_in_444() -> None:
     """Its note of its version is in the first packet alone; FFmpeg decodes around that version's fault.
 
-    Made by `ffmpeg -f lavfi -i testsrc2=s=320x180:r=24 -t 3 -pix_fmt yuv444p -c:v libx264 -g 24 -keyint_min 24
-    -sc_threshold 0` of FFmpeg 3.1 with x264 core 148.
+    Made by `ffmpeg -f lavfi -i testsrc2=s=320x180:r=24 -t 3 -pix_fmt yuv444p -c:v libx264 -g 24
+    -keyint_min 24 -sc_threshold 0` of FFmpeg 3.1 with x264 core 148.
     """
     path = INPUTS / "x264_148_444.mp4"
     whole = decoded_whole(path)
@@ -79,7 +79,9 @@ def test_parameter_sets_that_only_the_first_packet_has(
     make_clip: MakeClip, tmp_path: Path, codec: str, sets: tuple[int, ...]
 ) -> None:
     """An elementary stream whose sets are at its beginning alone."""
-    options = {"g": "6", "bf": "2"} if codec == "libx264" else {"x265-params": "keyint=6:open-gop=0:log-level=0"}
+    options = (
+        {"g": "6", "bf": "2"} if codec == "libx264" else {"x265-params": "keyint=6:open-gop=0:log-level=0"}
+    )
     suffix = "h264" if codec == "libx264" else "hevc"
     source = make_clip(f"a.{suffix}", codec=codec, options=options, frames=20, size=(320, 180))
     units = re.split(rb"\0{2,3}\x01", source.read_bytes())[1:]

@@ -20,7 +20,19 @@ if TYPE_CHECKING:
     from tests.conftest import MakeClip
 
 NTSC = Fraction(30000, 1001)
-RATES = [24, 25, 30, 50, 60, Fraction(24000, 1001), NTSC, Fraction(60000, 1001), 120, Fraction(15), Fraction(25, 2)]
+RATES = [
+    24,
+    25,
+    30,
+    50,
+    60,
+    Fraction(24000, 1001),
+    NTSC,
+    Fraction(60000, 1001),
+    120,
+    Fraction(15),
+    Fraction(25, 2),
+]
 
 
 def write(path: Path, ticks: Sequence[int], base: Fraction, **options: str) -> Path:
@@ -44,7 +56,9 @@ def ticks(rate: Fraction | int, count: int, base: Fraction) -> list[int]:
 @pytest.mark.parametrize("rate", RATES)
 @pytest.mark.parametrize("base", [Fraction(1, 1000), Fraction(1, 600), Fraction(1, 90000)])
 def test_times_that_a_clock_rounds(tmp_path: Path, rate: Fraction, base: Fraction) -> None:
-    path = write(tmp_path / "a.mp4", ticks(rate, 150, base), base, video_track_timescale=str(base.denominator))
+    path = write(
+        tmp_path / "a.mp4", ticks(rate, 150, base), base, video_track_timescale=str(base.denominator)
+    )
     header = Clip.open(path).header
     assert (header.frame_rate, header.variable) == (rate, False)
 
@@ -92,7 +106,9 @@ def test_a_change_of_rate_is_variable(tmp_path: Path) -> None:
 def test_program_streams_time_some_packets_only(
     make_clip: MakeClip, codec: str, rate: Fraction, options: dict[str, str]
 ) -> None:
-    path = make_clip("a.mpg", codec=codec, rate=rate, options=options, frames=90, size=(320, 176), muxer="vob")
+    path = make_clip(
+        "a.mpg", codec=codec, rate=rate, options=options, frames=90, size=(320, 176), muxer="vob"
+    )
     clip = assert_exact(path, range(90))
     assert (clip.header.frame_rate, clip.header.variable) == (rate, False)
 

@@ -1,4 +1,4 @@
-"""Images say no more than is in them, and nothing of what they say is dropped: every kind has its own pitfalls."""
+"""Images say no more than is in them, and nothing of what they say is dropped."""
 
 from __future__ import annotations
 
@@ -143,7 +143,10 @@ def test_a_png_is_no_part_of_a_page(tmp_path: Path, offset: tuple[int, int]) -> 
 def test_a_tiff_is_no_part_of_a_page(tmp_path: Path) -> None:
     picture = Image.fromarray(footage.picture(3, WIDTH, HEIGHT))
     picture.save(tmp_path / "a.tif")
-    picture.save(tmp_path / "b.tif", tiffinfo={282: 72.0, 283: 72.0, 296: 2, 286: 0.5, 287: 0.25, 33300: 192, 33301: 108})
+    picture.save(
+        tmp_path / "b.tif",
+        tiffinfo={282: 72.0, 283: 72.0, 296: 2, 286: 0.5, 287: 0.25, 33300: 192, 33301: 108},
+    )
     assert_planes_equal(planes_of(tmp_path / "b.tif"), planes_of(tmp_path / "a.tif"))
 
 
@@ -158,7 +161,9 @@ def test_every_orientation_of_exif(tmp_path: Path, mediadask: Any, suffix: str, 
     exif = Image.Exif()
     exif[274] = value
     path = tmp_path / f"a.{suffix}"
-    Image.fromarray(quarters).save(path, exif=exif, **({"quality": 100, "subsampling": 0} if suffix == "jpg" else {}))
+    Image.fromarray(quarters).save(
+        path, exif=exif, **({"quality": 100, "subsampling": 0} if suffix == "jpg" else {})
+    )
     with Image.open(path) as stored:
         from PIL import ImageOps
 
@@ -212,7 +217,7 @@ def test_stereo_in_one_part_opens_with_a_choice_of_view(tmp_path: Path) -> None:
         assert value_of(f"{path}{url}") == value, url
     said = {tag.name: tag.value for tag in Clip.open(path).header.tags}
     assert said["views"] == "left, right"
-    with pytest.raises(InvalidRequest, match="has no view 'middle'; add .view= with one of left, right"):
+    with pytest.raises(InvalidRequest, match=r"has no view 'middle'; add .view= with one of left, right"):
         Clip.open(f"{path}?view=middle")
 
 
@@ -236,7 +241,11 @@ def test_one_view_has_nothing_to_choose(tmp_path: Path) -> None:
 
 def test_a_sequence_of_stereo_frames(tmp_path: Path) -> None:
     for number in (1001, 1002):
-        exr(tmp_path / f"a.{number}.exr", rgb(1) | rgb(number - 1000 + 1, "right."), multiView=["left", "right"])
+        exr(
+            tmp_path / f"a.{number}.exr",
+            rgb(1) | rgb(number - 1000 + 1, "right."),
+            multiView=["left", "right"],
+        )
     clip = Clip.open(tmp_path / "a.%04d.exr?view=right")
     assert [float(frame.planes[0][0, 0]) for frame in clip.frames()] == [2, 3]
 
@@ -295,7 +304,11 @@ def luminance_chroma(path: Path, step: int = 2, **extra: Any) -> tuple[npt.NDArr
     red, blue = 0.3 + x / 640, 0.4 - y / 360
     green = np.full_like(red, 0.2)
     luma = 0.2126 * red + 0.7152 * green + 0.0722 * blue
-    channels = {"BY": ((blue - luma) / luma)[::step, ::step], "RY": ((red - luma) / luma)[::step, ::step], "Y": luma}
+    channels = {
+        "BY": ((blue - luma) / luma)[::step, ::step],
+        "RY": ((red - luma) / luma)[::step, ::step],
+        "Y": luma,
+    }
 
     def attribute(name: str, kind: str, body: bytes) -> bytes:
         return name.encode() + b"\0" + kind.encode() + b"\0" + struct.pack("<i", len(body)) + body
@@ -342,7 +355,11 @@ def test_luminance_and_chroma_become_colors(tmp_path: Path, step: int) -> None:
         np.testing.assert_allclose(plane[8:-8, 8:-8], color[8:-8, 8:-8], atol=2e-3)
         np.testing.assert_allclose(plane, color, atol=0.03)
     found = inspect(path)
-    assert (found.pixel_format, found.frame_rate, found.start_timecode) == ("gbrpf32le", "25/1", "01:02:03:04")
+    assert (found.pixel_format, found.frame_rate, found.start_timecode) == (
+        "gbrpf32le",
+        "25/1",
+        "01:02:03:04",
+    )
 
 
 def test_other_subsampled_channels_are_unsupported_not_damaged(tmp_path: Path) -> None:
@@ -393,7 +410,7 @@ def test_a_heic_cut_short_is_no_movie_without_its_table(tmp_path: Path, name: st
 def test_a_heic_under_another_name_is_told(tmp_path: Path) -> None:
     path = tmp_path / "a.jpg"
     path.write_bytes((INPUTS / "grid.heic").read_bytes())
-    with pytest.raises(UnreadableMedia, match="is a HEIC image by its content; name it .heic"):
+    with pytest.raises(UnreadableMedia, match=r"is a HEIC image by its content; name it .heic"):
         Clip.open(path)
 
 
@@ -432,7 +449,9 @@ def cineon(path: Path) -> npt.NDArray[Any]:
     """A 10-bit Cineon file after Kodak's "Cineon Image File Format", draft 4.5, and its codes."""
     codes = (np.mgrid[0:36, 0:64][1] * 16).astype(">u4")
     head = bytearray(b"\xff" * 2048)
-    struct.pack_into(">IIIIII8s", head, 0, 0x802A5FD7, 2048, 1024, 1024, 0, 2048 + 36 * 64 * 4, b"V4.5\0\0\0\0")
+    struct.pack_into(
+        ">IIIIII8s", head, 0, 0x802A5FD7, 2048, 1024, 1024, 0, 2048 + 36 * 64 * 4, b"V4.5\0\0\0\0"
+    )
     head[192:194] = b"\0\x03"
     for element in range(3):
         struct.pack_into(">BBBxII4f", head, 196 + 28 * element, 0, element + 1, 10, 64, 36, 0, 0, 1023, 2.046)

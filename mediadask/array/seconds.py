@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import xarray as xr
 from xarray.indexes import PandasIndex
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
 
 __all__ = ["SecondsIndex"]
 
@@ -20,9 +17,9 @@ class SecondsIndex(PandasIndex):
     as their dimension is.
     """
 
-    def create_variables(self, variables: Mapping[Any, xr.Variable] | None = None) -> dict[Any, xr.Variable]:
+    def create_variables(self, variables: Any = None) -> dict[Any, xr.Variable]:
         """The coordinate."""
-        made = super().create_variables(variables)  # type: ignore[no-untyped-call]
+        made = super().create_variables(variables)
         return {
             name: xr.Variable(one.dims, one.values, one.attrs, one.encoding) for name, one in made.items()
         }

@@ -1,7 +1,7 @@
 """Which picture of a file is meant, where it has several: words behind its name.
 
-``beauty.%04d.exr?layer=diffuse``, ``stereo.exr?view=right``, ``two_cameras.mov?video=2``, ``imx.mxf?lines=all``;
-several are joined by ``&``.
+``beauty.%04d.exr?layer=diffuse``, ``stereo.exr?view=right``, ``two_cameras.mov?video=2``,
+``imx.mxf?lines=all``; several are joined by ``&``.
 """
 
 from __future__ import annotations

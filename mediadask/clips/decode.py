@@ -118,8 +118,8 @@ class _Pass:
         if index.hidden is not None:
             rows = np.flatnonzero(index.hidden[self._first : self._last + 1]) + self._first
             self._silent.update(rows.tolist())
-        # Leading pictures of the key that decoding begins at lack their reference: they are not fed. Those that
-        # the clip begins with do not (RADL), and refer to one another.
+        # Leading pictures of the key that decoding begins at lack their reference: they are not fed. Those
+        # that the clip begins with do not (RADL), and refer to one another.
         begin = min(pts[self._first], *(pts[row] for row in wanted if row >= 0))
         leads = begin < pts[self._first]
         self._fed = {row for row in pts if leads or pts[row] >= begin or row in self._silent}

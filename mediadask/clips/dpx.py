@@ -54,7 +54,8 @@ _FIELD_ENDS = {
 def absent_entries(head: bytes) -> frozenset[str]:
     """The entries that OpenImageIO reads out of pixels, since the picture begins before their place ends.
 
-    FFmpeg, and much that is built on it, writes neither a film nor a television header: pixels from byte 1664.
+    FFmpeg, and much that is built on it, writes neither a film nor a television header: its pixels begin at
+    byte 1664.
     """
     begins = _begins(head)
     if begins is None:

@@ -1,7 +1,7 @@
 """EXRs of luminance and chroma: Y with RY and BY of half the size, through OpenEXR; OpenImageIO reads none.
 
-What the channels mean, and the filter between chroma samples, are those of OpenEXR's own reader (ImfRgbaYca.h):
-RY is (R - Y) / Y, BY is (B - Y) / Y, and Y weighs R, G and B as the chromaticities say.
+What the channels mean, and the filter between chroma samples, are those of OpenEXR's own reader
+(ImfRgbaYca.h): RY is (R - Y) / Y, BY is (B - Y) / Y, and Y weighs R, G and B as the chromaticities say.
 """
 
 from __future__ import annotations
@@ -126,7 +126,7 @@ def _full(chroma: npt.NDArray[Any], shape: tuple[int, ...]) -> npt.NDArray[Any]:
 
 
 def _between(samples: npt.NDArray[Any], length: int) -> npt.NDArray[Any]:
-    """(samples, …) at every other place, to (length, …): the samples themselves, and what the filter makes."""
+    """(samples, …) at every other place, to (length, …): they, and what the filter makes of them."""
     near = len(_TAPS)
     padded = np.pad(samples, ((near - 1, near), (0, 0)), mode="edge")
     count = len(samples)

@@ -31,8 +31,8 @@ def is_cut(file: IO[bytes], size_bytes: int, frames: int) -> bool:
 
 
 def _riff_has(file: IO[bytes], size_bytes: int, frames: int) -> bool:
-    """Whether an AVI's pictures are all there though its end is not: as many as its header tells of, or a list of
-    them (movi) that ends within the file."""
+    """Whether an AVI's pictures are all there though its end is not: as many as its header tells of, or a
+    list of them (movi) that ends within the file."""
     file.seek(0)
     head = file.read(4 << 10)
     main = head.find(b"avih")

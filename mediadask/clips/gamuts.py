@@ -24,10 +24,11 @@ GAMUTS: dict[str, tuple[float, ...]] = {
     "bt470bg": (0.64, 0.33, 0.29, 0.60, 0.15, 0.06, *_D65),
     "ap0": (0.7347, 0.2653, 0.0, 1.0, 0.0001, -0.0770, *_ACES_WHITE),  # SMPTE ST 2065-1
     "ap1": (0.713, 0.293, 0.165, 0.830, 0.128, 0.044, *_ACES_WHITE),  # ACEScg, S-2014-004
-    # The makers' white papers: ARRI "ALEXA Log C Curve" and "ARRI LogC4", RED "White Paper on REDWideGamutRGB
-    # and Log3G10", Sony "Technical Summary for S-Gamut3.Cine/S-Log3", the ACES input transforms of VENICE, Canon
-    # "Canon Log Gamma Curves", Panasonic "V-Log/V-Gamut Reference Manual", Blackmagic "Generation 5 Color
-    # Science" and "DaVinci Resolve Wide Gamut Intermediate", Apple "Apple Log 2", DJI "D-Log and D-Gamut".
+    # The makers' white papers: ARRI "ALEXA Log C Curve" and "ARRI LogC4", RED "White Paper on
+    # REDWideGamutRGB and Log3G10", Sony "Technical Summary for S-Gamut3.Cine/S-Log3", the ACES input
+    # transforms of VENICE, Canon "Canon Log Gamma Curves", Panasonic "V-Log/V-Gamut Reference Manual",
+    # Blackmagic "Generation 5 Color Science" and "DaVinci Resolve Wide Gamut Intermediate", Apple "Apple Log
+    # 2", DJI "D-Log and D-Gamut".
     "arri wide gamut 3": (0.684, 0.313, 0.221, 0.848, 0.0861, -0.102, *_D65),
     "arri wide gamut 4": (0.7347, 0.2653, 0.1424, 0.8576, 0.0991, -0.0308, *_D65),
     "redwidegamutrgb": (0.780308, 0.304253, 0.121595, 1.493994, 0.095612, -0.084589, *_D65),

@@ -9,14 +9,22 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from mediadask.clips import dpx, exr_chroma
-from mediadask.clips.frame import ColorTags, PixelFormat
-from mediadask.clips.gamuts import gamut_named, is_gamut
+from mediadask.clips.frame import PixelFormat
 from mediadask.clips.header import Tag
+from mediadask.clips.image_entries import (
+    clean,
+    color_said,
+    entries_of,
+    pixel_aspect,
+    rate_said,
+    shown,
+    timecode_said,
+    word,
+)
 from mediadask.clips.image_facts import ImageFacts
 from mediadask.clips.image_file import SubsampledImage, check_size, complaint, head_of, opened_image
 from mediadask.clips.orientation import of_exif
 from mediadask.errors import InvalidRequest, UnreadableMedia, UnsupportedMedia
-from mediadask.timecode import HIGHEST_RATE, Timecode
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -26,18 +34,6 @@ if TYPE_CHECKING:
 __all__ = ["read_header", "read_planes"]
 
 _DTYPES: dict[str, _Dtype] = {"half": "float16", "float": "float32", "uint16": "uint16", "uint8": "uint8"}
-_INTEROP = {  # color interop IDs (ASWF Color Interop Forum) are transfer_primaries_state
-    "rec709": "bt709", "rec2020": "bt2020", "p3d65": "smpte432", "ap0": "ap0", "ap1": "ap1",
-    "lin": "linear", "srgb": "iec61966-2-1", "g22": "gamma22", "g24": "gamma24", "pq": "smpte2084",
-    "hlg": "arib-std-b67",
-}  # fmt: skip
-_DPX_WORDS = {
-    "Linear": "linear",
-    "Printing density": "printing density",
-    "Logarithmic": "log",
-    "ITU-R 709-4": "bt709",
-    "SMPTE 274M": "bt709",
-}
 
 
 def read_header(url: str, layer: str | None = None, view: str | None = None) -> ImageFacts:
@@ -67,11 +63,11 @@ def _read_header(url: str, layer: str | None, view: str | None) -> ImageFacts:
         check_size(spec, url)
         file_type = image.format_name().removeprefix("open")
         absent = dpx.absent_entries(head_of(url, dpx.HEAD_BYTES)) if file_type == "dpx" else frozenset()
-        entries = {name: value for name, value in _entries(spec).items() if name not in absent}
+        entries = {name: value for name, value in entries_of(spec).items() if name not in absent}
         width, height = _size(spec, file_type)
-        rate = _rate(entries)
+        rate = rate_said(entries)
         tags = [
-            Tag(f"{file_type} header", name, _text(value))
+            Tag(f"{file_type} header", name, shown(value))
             for name, value in entries.items()
             if not name.startswith("oiio:")
         ]
@@ -86,17 +82,17 @@ def _read_header(url: str, layer: str | None, view: str | None) -> ImageFacts:
         ):
             for name, window in (("dataWindow", spec.roi), ("displayWindow", spec.roi_full)):
                 corners = (window.xbegin, window.ybegin, window.xend - 1, window.yend - 1)
-                tags.append(Tag(f"{file_type} header", name, _text(corners)))
+                tags.append(Tag(f"{file_type} header", name, shown(corners)))
         return ImageFacts(
             width=width,
             height=height,
             pixel_format=found.format,
             file_type=file_type,
-            color=_color(file_type, entries),
+            color=color_said(file_type, entries),
             frame_rate=rate,
-            timecode=_timecode(entries, rate or Fraction(24)),
-            reel=_word(entries, "reelName", "dpx:InputDevice"),  # Cineon's device is a scanner
-            pixel_aspect=_pixel_aspect(entries),
+            timecode=timecode_said(entries, rate or Fraction(24)),
+            reel=word(entries, "reelName", "dpx:InputDevice"),  # Cineon's device is a scanner
+            pixel_aspect=pixel_aspect(entries),
             orientation=of_exif(entries.get("Orientation")),
             alpha=_alpha(file_type, spec) if found.format.alpha else None,
             tags=tuple(tags),
@@ -105,7 +101,7 @@ def _read_header(url: str, layer: str | None, view: str | None) -> ImageFacts:
 
 def _chroma_header(url: str) -> ImageFacts:
     entries = exr_chroma.entries(url)
-    rate = _rate(entries)
+    rate = rate_said(entries)
     format = exr_chroma.pixel_format(url)
     width, height = exr_chroma.window_size(url)
     return ImageFacts(
@@ -113,13 +109,13 @@ def _chroma_header(url: str) -> ImageFacts:
         height=height,
         pixel_format=format,
         file_type="exr",
-        color=_color("exr", entries),
+        color=color_said("exr", entries),
         frame_rate=rate,
-        timecode=_timecode(entries, rate or Fraction(24)),
-        reel=_word(entries, "reelName"),
-        pixel_aspect=_pixel_aspect(entries),
+        timecode=timecode_said(entries, rate or Fraction(24)),
+        reel=word(entries, "reelName"),
+        pixel_aspect=pixel_aspect(entries),
         alpha="premultiplied" if format.alpha else None,
-        tags=tuple(Tag("exr header", name, _text(value)) for name, value in entries.items()),
+        tags=tuple(Tag("exr header", name, shown(value)) for name, value in entries.items()),
     )
 
 
@@ -129,7 +125,7 @@ def read_planes(
     """The read-only (height, width) planes of an image that must have this (width, height) and format.
 
     Pixels of an EXR's data window are placed in its display window: zeros where there are none, overscan cut.
-    Other formats have no such windows: DPX, PNG and TIFF say where on a film, page or sensor pixels come from.
+    Other formats have no such windows: DPX, PNG and TIFF say where on a film or a page pixels come from.
 
     Raises
     ------
@@ -200,13 +196,13 @@ def _find(image: Any, wanted: str | None, view: str | None, url: str) -> _Layer:
     for part in range(image.spec().get_int_attribute("oiio:subimages", 1)):
         image.seek_subimage(part, 0)
         spec = image.spec()
-        title = _clean(spec.get_string_attribute("oiio:subimagename"))
-        names = [_clean(name).upper() for name in spec.channelnames]
+        title = clean(spec.get_string_attribute("oiio:subimagename"))
+        names = [clean(name).upper() for name in spec.channelnames]
         views = _views(spec)
         if {"Y", "RY", "BY"} <= set(names) and not (wanted or view):
             raise SubsampledImage("is of luminance and chroma", where=url)
         pictured: set[int] = set()
-        for prefix in dict.fromkeys(name.rpartition(".")[0] for name in map(_clean, spec.channelnames)):
+        for prefix in dict.fromkeys(name.rpartition(".")[0] for name in map(clean, spec.channelnames)):
             channels = _picture_channels(names, f"{prefix}.".upper() if prefix else "")
             if channels:
                 pictured.update(channels)
@@ -217,7 +213,7 @@ def _find(image: Any, wanted: str | None, view: str | None, url: str) -> _Layer:
                 seen.setdefault(eye, {}).setdefault(layer, (part, channels))
                 if title and not layer:
                     seen[eye].setdefault(title, (part, channels))
-        for at, name in enumerate(map(_clean, spec.channelnames)):
+        for at, name in enumerate(map(clean, spec.channelnames)):
             if at not in pictured:
                 found.setdefault(name, (part, (at,)))
                 if title and spec.nchannels == 1:
@@ -249,11 +245,11 @@ def _views(spec: Any) -> tuple[str, ...]:
     one = spec.getattribute("view")
     every = spec.getattribute("multiView")
     named = every if isinstance(every, tuple) else (one,)
-    return tuple(_clean(name) for name in named if isinstance(name, str) and name)
+    return tuple(clean(name) for name in named if isinstance(name, str) and name)
 
 
 def _view_of(prefix: str, views: tuple[str, ...]) -> tuple[str, str]:
-    """The view and the layer of channels whose names begin so: ``diffuse.right`` is ``right``'s ``diffuse``."""
+    """The view and the layer of channels whose names begin so: ``diffuse.right`` is `right`'s `diffuse`."""
     words = prefix.split(".")
     for at in (-1, 0):  # the last by OpenEXR's rule, the first as some write it
         if words[at] in views:
@@ -320,105 +316,3 @@ def _alpha(file_type: str, spec: Any) -> Literal["straight", "premultiplied"] | 
         return "straight" if spec.get_int_attribute("oiio:UnassociatedAlpha") else "premultiplied"
     known: dict[str, Literal["straight", "premultiplied"]] = {"exr": "premultiplied", "png": "straight"}
     return known.get(file_type)
-
-
-_Entry = str | int | float | tuple[float, ...]
-
-
-def _entries(spec: Any) -> dict[str, _Entry]:
-    """A header's entries of the kinds that are read here: text, numbers, and rows of numbers.
-
-    OpenImageIO gives arrays and bytes for types that it does not know, whatever the entry's name.
-    """
-    every = ((_clean(entry.name), _clean(entry.value)) for entry in spec.extra_attribs)
-    return {name: value for name, value in every if isinstance(value, str | int | float | tuple) and name}
-
-
-def _word(entries: dict[str, _Entry], *names: str) -> str | None:
-    """The first of the named entries that is text, and not empty."""
-    return next((value for name in names if isinstance(value := entries.get(name), str) and value), None)
-
-
-def _pixel_aspect(entries: dict[str, _Entry]) -> Fraction:
-    value = entries.get("PixelAspectRatio")
-    if not isinstance(value, float | int) or not 0.01 <= value <= 100:
-        return Fraction(1)
-    return Fraction(value).limit_denominator(1000)
-
-
-_RATES = (
-    "framesPerSecond", "FramesPerSecond", "dpx:FrameRate", "dpx:TemporalFrameRate", "cineon:FrameRate",
-)  # fmt: skip
-_LOWEST_RATE = 0.01
-"""Frames a second. Fields that nobody has filled hold numbers like 9e-41."""
-
-
-def _rate(entries: dict[str, _Entry]) -> Fraction | None:
-    """Frames a second, of the first entry that makes sense."""
-    said = (_as_rate(entries.get(name)) for name in _RATES)
-    return next(filter(None, said), None)
-
-
-def _as_rate(value: _Entry | None) -> Fraction | None:
-    """Decimals such as 23.976 become the rational they stand for."""
-    if isinstance(value, tuple) and len(value) == 2 and all(isinstance(part, int) for part in value):
-        exact = Fraction(*map(int, value)) if value[1] else Fraction(0)
-        return exact if _LOWEST_RATE <= exact <= HIGHEST_RATE else None
-    if not isinstance(value, float | int) or not _LOWEST_RATE <= value <= HIGHEST_RATE:
-        return None
-    whole = round(value)
-    candidates = (Fraction(whole), Fraction(whole * 1000, 1001))
-    near = min(candidates, key=lambda rate: abs(float(rate) - value))
-    return near if abs(float(near) - value) < 0.002 else Fraction(value).limit_denominator(1001)
-
-
-def _timecode(entries: dict[str, _Entry], rate: Fraction) -> str | None:
-    packed = entries.get("smpte:TimeCode")
-    try:
-        return str(Timecode.unpacked(int(packed[0]), rate)) if isinstance(packed, tuple) else None
-    except (
-        InvalidRequest,
-        ValueError,
-        OverflowError,
-    ):  # left blank, or of another rate: it stays among the tags
-        return None
-
-
-def _color(file_type: str, entries: dict[str, _Entry]) -> ColorTags:
-    """What the header says outright; what a program would assume of the file type is not said."""
-    primaries = transfer = chromaticities = None
-    if file_type == "exr":
-        transfer = "linear"  # by the definition of OpenEXR
-        stated = entries.get("chromaticities")
-        if isinstance(stated, tuple) and len(stated) == 8 and is_gamut(stated):
-            primaries = gamut_named(stated)
-            chromaticities = tuple(map(float, stated))
-        elif entries.get("acesImageContainerFlag"):
-            primaries = "ap0"  # SMPTE ST 2065-4
-    elif file_type == "cineon":
-        transfer = "log"  # printing density
-    elif file_type == "dpx":
-        transfer = _DPX_WORDS.get(_word(entries, "dpx:Transfer") or "")
-        primaries = _DPX_WORDS.get(_word(entries, "dpx:Colorimetric") or "") and "bt709"
-    words = [_INTEROP.get(word) for word in str(entries.get("colorInteropID", "")).split("_")[:2]]
-    if len(words) == 2:
-        transfer, primaries = words[0] or transfer, words[1] or primaries
-    return ColorTags(
-        range="full",
-        primaries=primaries,
-        transfer=transfer,
-        chromaticities=None if primaries else chromaticities,
-    )
-
-
-def _clean(value: Any) -> Any:
-    """Header text need not be text: blank DPX fields are bytes of 255."""
-    if not isinstance(value, str):
-        return value
-    return value.encode("utf-8", "surrogateescape").decode("utf-8", "ignore").strip("\0 ")
-
-
-def _text(value: Any) -> str:
-    if not isinstance(value, tuple):
-        return str(value)
-    return " ".join(f"{item:g}" if isinstance(item, int | float) else str(_clean(item)) for item in value)

@@ -12,8 +12,8 @@ if TYPE_CHECKING:
 __all__ = ["active_picture"]
 
 _BLANKING = {608: 32, 512: 26}
-"""Lines above the picture by all that are coded: of 576 in 625-line systems, of 486 in 525-line systems (SMPTE
-ST 356, clause 5; ST 386 gives them as display offsets of 16 and 13 a field)."""
+"""Lines above the picture by all that are coded: it has 576 in 625-line systems and 486 in 525-line systems
+(SMPTE ST 356, clause 5; ST 386 gives them as display offsets of 16 and 13 a field)."""
 
 _SHAPES = (Fraction(4, 3), Fraction(16, 9))
 

@@ -52,8 +52,8 @@ class FrameIndex:
     discards are left out. -1 where the frame is missing (a hole in a sequence)."""
 
     hidden: npt.NDArray[np.bool_] | None = None
-    """(packets,) whether a packet is decoded for others alone, and no picture comes of it; None: of every packet
-    one comes."""
+    """(packets,) whether a packet is decoded for others alone, and no picture comes of it; None: of every
+    packet one comes."""
 
     def __len__(self) -> int:
         return len(self.shown)

@@ -22,8 +22,8 @@ _TABLES = (0xDB, 0xC4)  # JPEG's quantization and Huffman tables
 
 
 def lead_in(codec: str, packet: bytes, extradata: bytes) -> bytes:
-    """What to put before a packet that a decoder begins with, from the clip's first packet; empty where that has
-    nothing of the kind."""
+    """What to put before a packet that a decoder begins with, from the clip's first packet; empty where that
+    has nothing of the kind."""
     of = CODECS.get(codec)
     return of(packet, extradata) if of else b""
 
@@ -63,7 +63,7 @@ def _mpeg12(packet: bytes, extradata: bytes) -> bytes:
 
 
 def _mpeg4(packet: bytes, extradata: bytes) -> bytes:
-    """Layer headers with user data, by which FFmpeg knows the faults of Xvid and DivX (ISO/IEC 14496-2, 6.2)."""
+    """Layer headers with user data, by which FFmpeg knows the faults of Xvid and DivX (ISO/IEC 14496-2)."""
     return _until(re.compile(rb"\x00\x00\x01[\xb6\xb3]"), rb"\x00\x00\x01[\x20-\x2f\xb0\xb2]", packet)
 
 

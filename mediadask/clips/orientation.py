@@ -47,7 +47,7 @@ _SIGNS = {
 
 
 def of_exif(value: object) -> Orientation:
-    """The orientation that Exif, TIFF, DPX and PNG number 1 to 8; as stored where the number is none of them."""
+    """The orientation that Exif, TIFF, DPX and PNG number 1 to 8; as stored where it is none of them."""
     return _EXIF.get(value, AS_STORED) if isinstance(value, int) else AS_STORED
 
 

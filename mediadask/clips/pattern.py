@@ -1,8 +1,8 @@
 """How image sequences are named, and which files a name means.
 
 A sequence is named by a pattern: ``plate.%04d.exr``, ``plate.####.exr``, ``plate.*.exr``, a range of it as
-fileseq writes one (``plate.1001-1100#.exr``), or by the folder that holds it and no other. What follows a ``?``
-chooses among the pictures of a file: see `mediadask.clips.choices`.
+fileseq writes one (``plate.1001-1100#.exr``), or by the folder that holds it and no other. What follows a
+``?`` chooses among the pictures of a file: see `mediadask.clips.choices`.
 """
 
 from __future__ import annotations

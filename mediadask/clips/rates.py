@@ -1,4 +1,4 @@
-"""The rate of a clip from the times of its frames, which clocks round, recorders skip and containers leave out."""
+"""The rate of a clip from its frames' times, which clocks round, recorders skip and containers leave out."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ __all__ = ["Rate", "rate_of", "told_rate"]
 _USUAL = (
     *(Fraction(rate * 1000, 1001) for rate in (24, 30, 48, 60, 72, 96, 120, 240)),
     *(Fraction(rate) for rate in (24, 25, 30, 48, 50, 60, 72, 96, 100, 120, 144, 150, 180, 200, 240)),
-    *(Fraction(rate) for rate in (1, 2, 3, 4, 5, 6, 8, 10, 12, 15, 16, 18, 20, 22, 23, 26, 27, 28, 32, 36, 40, 90)),
+    *(Fraction(rate) for rate in (1, 2, 3, 4, 5, 6, 8, 10, 12, 15, 16, 18, 20, 22, 28, 32, 36, 40)),
     Fraction(15, 2), Fraction(25, 2), Fraction(15000, 1001), Fraction(12000, 1001),
 )  # fmt: skip
 _MOST_HOLES = 0.1
@@ -49,9 +49,9 @@ def rate_of(stream: Any, index: FrameIndex) -> Rate:
     """The rate at which frames come.
 
     If every time is a whole number of frames of a usual rate, to within the file's clock, that is the rate,
-    and of several the one that is told. Where frames are missing between others it is so, too; but such a clip
-    is variable, and so is one whose frames keep to no rate: its rate is the most frequent one, or else what
-    is told, or the mean.
+    and of several the one that is told. Where frames are missing between others it is so, too; but such a
+    clip is variable, and so is one whose frames keep to no rate: its rate is the most frequent one, or else
+    what is told, or the mean.
     """
     told = list(_told(stream))
     ticks = index.frame_pts - index.frame_pts[:1]

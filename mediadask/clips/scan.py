@@ -133,12 +133,12 @@ def _decodable(pts: npt.NDArray[np.int64], keyframe: npt.NDArray[np.bool_]) -> n
 def _times_by_decoding(
     url: str, stream: Any, pts: npt.NDArray[np.int64], dts: npt.NDArray[np.int64]
 ) -> npt.NDArray[np.int64]:
-    """(packets,) presentation times where packets lack some or all, in the order in which pictures come out of
-    the decoder.
+    """(packets,) presentation times where packets lack some or all, in the order in which pictures come out
+    of the decoder.
 
     Where packets have decode times alone, those are given to the pictures in their order. Where some have
-    presentation times (MPEG program streams), those stay, and the pictures between take even steps; where none
-    has any time (elementary streams), pictures are a frame apart.
+    presentation times (MPEG program streams), those stay, and the pictures between take even steps; where
+    none has any time (elementary streams), pictures are a frame apart.
     """
     order: list[int] = []
     with opened(url) as again:
@@ -176,8 +176,8 @@ def _times_by_decoding(
 def _filled(pts: npt.NDArray[np.int64], order: npt.NDArray[np.int64], step: float) -> npt.NDArray[np.int64]:
     """The times with those that are not there made up, in the `order` of presentation, `step` ticks apart.
 
-    FFmpeg guesses some of a program stream's times, and guesses wrong about H.264: where most times lie on one
-    grid, all do.
+    FFmpeg guesses some of a program stream's times, and guesses wrong about H.264: where most times lie on
+    one grid, all do.
     """
     numbers = np.arange(len(order))
     at = np.flatnonzero(pts[order] != UNTIMED)

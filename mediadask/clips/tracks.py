@@ -20,8 +20,8 @@ _FEW = 0.1
 
 
 def video_track(container: Any, url: str, tables: bytes | memoryview, wanted: str | None = None) -> Any:
-    """The stream with the pictures: of those with many frames the one with the largest picture, then the one that
-    the file says to play, then the first; or the one that is wanted, by its number from 1.
+    """The stream with the pictures: of those with many frames the one with the largest picture, then the one
+    that the file says to play, then the first; or the one that is wanted, by its number from 1.
 
     Parameters
     ----------

@@ -46,6 +46,17 @@ _CANON_STILL = _Format(  # the same container, told apart by the compressor's ve
 _PRORES_RAW = _Format("Apple ProRes RAW", "Apple ProRes RAW SDK")
 _SONY_RAW = _Format("Sony X-OCN or RAW", "Sony RAW SDK")
 _ARRI_MXF = _Format("ARRIRAW or ARRICORE in MXF", "ARRI Image SDK")
+_STILLS = {
+    ".3fr": "Hasselblad",
+    ".arw": "Sony",
+    ".cr2": "Canon",
+    ".iiq": "Phase One",
+    ".nef": "Nikon",
+    ".orf": "Olympus",
+    ".pef": "Pentax",
+    ".raf": "Fujifilm",
+    ".rw2": "Panasonic",
+}
 _FORMATS = (
     _Format("REDCODE RAW (R3D)", "RED R3D SDK", ".r3d", lambda head: head[4:8] in (b"RED1", b"RED2")),
     _BRAW,
@@ -58,12 +69,9 @@ _FORMATS = (
     _Format("MotionCam RAW", "", ".mcraw"),
     *(
         _Format(f"a {maker} raw still ({suffix[1:].upper()})", "", suffix)
-        for suffix, maker in (
-            (".3fr", "Hasselblad"), (".arw", "Sony"), (".cr2", "Canon"), (".iiq", "Phase One"), (".nef", "Nikon"),
-            (".orf", "Olympus"), (".pef", "Pentax"), (".raf", "Fujifilm"), (".rw2", "Panasonic"),
-        )
+        for suffix, maker in _STILLS.items()
     ),
-)  # fmt: skip
+)
 _SAMPLE_ENTRIES = {  # the first letters of QuickTime's codec code
     b"br": _BRAW,
     b"CRAW": _CANON_RAW,
@@ -169,7 +177,7 @@ def _refusal(form: _Format, url: str) -> UnsupportedMedia:
         return UnsupportedMedia(
             f"is {form.name}, which nothing here decodes",
             where=url,
-            do="make EXR, DPX or TIFF of it first, or install a reader for it (entry point 'mediadask.readers')",
+            do="make EXR or TIFF of it first, or install a reader for it (entry point 'mediadask.readers')",
         )
     return UnsupportedMedia(
         f"is {form.name}, which only the {form.sdk} decodes",

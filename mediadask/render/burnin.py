@@ -59,8 +59,8 @@ def review_picture(
     color, view
         From the clip's values to those of a display, in two steps.
     rotation, mirrored
-        To the upright picture: whether left and right change places, then clockwise degrees, 0, 90, 180 or 270.
-        Texts are upright.
+        To the upright picture: whether left and right change places, then clockwise degrees: 0, 90, 180 or
+        270. Texts are upright.
     """
     shown = Color.chain(color, view).for_display()
 

@@ -65,5 +65,5 @@ def test_the_picture_and_all_lines(tmp_path: Path, coded: int, name: str) -> Non
 
 def test_lines_are_all_or_active(tmp_path: Path) -> None:
     path = write(tmp_path / "a.mov", 608)
-    with pytest.raises(InvalidRequest, match="has no lines 'some'; add .lines=all"):
+    with pytest.raises(InvalidRequest, match=r"has no lines 'some'; add .lines=all"):
         Clip.open(f"{path}?lines=some")

@@ -43,8 +43,8 @@ def rewritten(source: Path, target: Path, change: Callable[[int, bytes], bytes],
 def test_x264_before_core_151_in_444() -> None:
     """Its note of its version is in the first packet alone; FFmpeg decodes around that version's fault.
 
-    Made by `ffmpeg -f lavfi -i testsrc2=s=320x180:r=24 -t 3 -pix_fmt yuv444p -c:v libx264 -g 24 -keyint_min 24
-    -sc_threshold 0` of FFmpeg 3.1 with x264 core 148.
+    Made by `ffmpeg -f lavfi -i testsrc2=s=320x180:r=24 -t 3 -pix_fmt yuv444p -c:v libx264 -g 24
+    -keyint_min 24 -sc_threshold 0` of FFmpeg 3.1 with x264 core 148.
     """
     path = INPUTS / "x264_148_444.mp4"
     whole = decoded_whole(path)

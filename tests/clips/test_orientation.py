@@ -39,7 +39,7 @@ def stored(matrix: tuple[float, ...]) -> bytes:
 
 
 def turned(source: Path, target: Path, *, track: tuple[float, ...] = IDENTITY, movie: Any = IDENTITY) -> Path:
-    """A copy with these matrices in its track's and its movie's headers (ISO/IEC 14496-12, 8.2.2 and 8.3.2)."""
+    """A copy with these matrices in its track's and its movie's headers (ISO/IEC 14496-12, 8.2.2, 8.3.2)."""
     data = bytearray(source.read_bytes())
     for name, offset, matrix in ((b"mvhd", 40, movie), (b"tkhd", 44, track)):
         at = data.index(name) + offset

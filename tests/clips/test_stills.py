@@ -1,4 +1,4 @@
-"""Images say no more than is in them, and nothing of what they say is dropped: every kind has its own pitfalls."""
+"""Images say no more than is in them, and nothing of what they say is dropped."""
 
 from __future__ import annotations
 
@@ -217,7 +217,7 @@ def test_stereo_in_one_part_opens_with_a_choice_of_view(tmp_path: Path) -> None:
         assert value_of(f"{path}{url}") == value, url
     said = {tag.name: tag.value for tag in Clip.open(path).header.tags}
     assert said["views"] == "left, right"
-    with pytest.raises(InvalidRequest, match="has no view 'middle'; add .view= with one of left, right"):
+    with pytest.raises(InvalidRequest, match=r"has no view 'middle'; add .view= with one of left, right"):
         Clip.open(f"{path}?view=middle")
 
 
@@ -410,7 +410,7 @@ def test_a_heic_cut_short_is_no_movie_without_its_table(tmp_path: Path, name: st
 def test_a_heic_under_another_name_is_told(tmp_path: Path) -> None:
     path = tmp_path / "a.jpg"
     path.write_bytes((INPUTS / "grid.heic").read_bytes())
-    with pytest.raises(UnreadableMedia, match="is a HEIC image by its content; name it .heic"):
+    with pytest.raises(UnreadableMedia, match=r"is a HEIC image by its content; name it .heic"):
         Clip.open(path)
 
 

@@ -22,7 +22,7 @@ THUMBNAIL = ("mjpeg", (64, 36), 1)
 
 
 def write(path: Path, *tracks: tuple[str, tuple[int, int], int], first: tuple[int, ...] = ()) -> Path:
-    """A file with these video tracks: encoder, size and frames of each; `first`: the number each begins with."""
+    """A file with these video tracks: encoder, size and frames of each; `first`: each one's first number."""
     with av.open(str(path), "w") as container:
         packets = []
         streams: list[Any] = []
@@ -67,7 +67,7 @@ def test_another_track_is_chosen_by_its_number(tmp_path: Path) -> None:
         assert [number_of(frame.planes) for frame in clip.frames(3, 6)] == [numbers + at for at in (3, 4, 5)]
     chosen = md.open_clip(f"{path}?video=2").frames[5].compute()
     assert footage.read_number(chosen.values) == 105
-    with pytest.raises(InvalidRequest, match="has no video track 3; add .video= with one of 1, 2"):
+    with pytest.raises(InvalidRequest, match=r"has no video track 3; add .video= with one of 1, 2"):
         Clip.open(f"{path}?video=3")
 
 

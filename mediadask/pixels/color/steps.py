@@ -142,8 +142,8 @@ def processor_of(step: Step) -> ocio.Processor:
     if isinstance(step, Grade):
         return _grade(step)
     if isinstance(step, Matrix):
-        rows = [[*step.rows[start : start + 3], 0.0] for start in (0, 3, 6)]
-        transform = ocio.MatrixTransform(sum(rows, []) + [0.0, 0.0, 0.0, 1.0])
+        red, green, blue = (step.rows[start : start + 3] for start in (0, 3, 6))
+        transform = ocio.MatrixTransform([*red, 0.0, *green, 0.0, *blue, 0.0, 0.0, 0.0, 0.0, 1.0])
         return ocio.Config.CreateRaw().getProcessor(transform, _direction(step))
     if isinstance(step, Lut):
         return _lut(step)

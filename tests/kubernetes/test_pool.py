@@ -22,7 +22,8 @@ from mediadask.pool.kubernetes.plain import plain_yaml
 from mediadask.pool.kubernetes.reach import find
 from mediadask.pool.kubernetes.spec import read_spec
 from mediadask.pool.kubernetes.up import down, up
-from tests.kubernetes.conftest import IMAGE, kubectl, small_spec, volume
+from tests.kubernetes.conftest import small_spec, volume
+from tests.kubernetes.place import IMAGE, kubectl
 
 KINDS = (
     "all,configmaps,secrets,serviceaccounts,roles,rolebindings,networkpolicies,poddisruptionbudgets,"

@@ -18,7 +18,8 @@ import mediadask as md
 from mediadask.errors import InvalidRequest, MediaError, MediaWarning
 from mediadask.pool.kubernetes.spec import read_spec
 from mediadask.pool.kubernetes.up import up
-from tests.kubernetes.conftest import kubectl, small_spec
+from tests.kubernetes.conftest import small_spec
+from tests.kubernetes.place import kubectl
 from tests.kubernetes.test_pool import left_in
 
 

@@ -29,7 +29,11 @@ def account(spec: Spec) -> list[Object]:
     meta = {"name": name, "namespace": spec.namespace, "labels": labels(spec.name)}
     groups = [group_of(spec.name, tier) for tier in spec.pods]
     rules = [
-        {"apiGroups": [""], "resources": ["pods"], "verbs": ["create", "delete", "get", "list", "watch"]},
+        {
+            "apiGroups": [""],
+            "resources": ["pods"],
+            "verbs": ["create", "deletecollection", "get", "list", "watch"],
+        },
         {"apiGroups": [""], "resources": ["events"], "verbs": ["list"]},
         _own("daskworkergroups", groups),
         _own("daskclusters", [spec.name]),

@@ -12,7 +12,7 @@ from mediadask.errors import InvalidRequest, OutputFailed
 from mediadask.pool.kubernetes.api import Refused, connect, run
 from mediadask.pool.kubernetes.checks import check
 from mediadask.pool.kubernetes.manifests import manifests
-from mediadask.pool.kubernetes.readiness import is_ready, scheduler_pods, why_not_ready
+from mediadask.pool.kubernetes.readiness import is_ready, scheduler_pods, serves, why_not_ready
 from mediadask.pool.kubernetes.secrets import new_key, new_tls
 from mediadask.pool.scaling.kubernetes_names import (
     CLUSTER,
@@ -245,7 +245,7 @@ async def _until_ready(api: Api, spec: Spec, gone: Collection[str] = ()) -> None
                 )
         elif is_ready(deployment):
             pods = await scheduler_pods(api, spec.name, spec.namespace)
-            if pods and not any(pod["metadata"]["uid"] in gone for pod in pods):
+            if pods and all(serves(pod) and pod["metadata"]["uid"] not in gone for pod in pods):
                 return
         else:
             why = await why_not_ready(api, deployment)

@@ -11,6 +11,7 @@ __all__ = [
     "PAGES_PORT",
     "PORT",
     "TIER",
+    "WORKER",
     "address_of",
     "group_of",
     "labels",
@@ -20,6 +21,9 @@ __all__ = [
 
 CLUSTER, COMPONENT = "dask.org/cluster-name", "dask.org/component"
 """Labels by which dask-kubernetes finds what belongs to a cluster."""
+
+WORKER = "dask.org/worker-name"
+"""A label of each worker's pod that no other has: its name. By it any pods are ended in one request."""
 
 TIER = "mediadask.org/tier"
 CLIENT = "mediadask.org/client"

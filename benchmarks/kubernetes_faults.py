@@ -195,7 +195,7 @@ def _play(
         results = [f"{type(error).__name__}: {error}"]
     is_right = results == [reduce(link, range(CHAIN_FRAMES), str(unit)) for unit in range(units)]
     computed = [[frame for frame, _ in frames] for frames in played.computed()]
-    often = max(frames.count(frame) for frames in computed for frame in set(frames))
+    often = max((frames.count(frame) for frames in computed for frame in set(frames)), default=0)
     met = victim is not None and (name in happens.survived or _interrupted(url, played.job))
     seconds = time.monotonic() - begun
     print(f"{folder.name} {name}: {seconds:.0f} s, {often} times, right {is_right}, met {met}", flush=True)

@@ -398,7 +398,7 @@ class Pool:
                 client = connected(self._reached.address, self._reached.security)
                 break
             except MediaError as error:
-                if monotonic() > give_up:
+                if monotonic() > give_up or self._reached.is_removed():
                     raise self._gone() from error
                 time.sleep(_AGAIN_SECONDS)
         self.client, self._returned_at = client, monotonic()

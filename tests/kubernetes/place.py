@@ -186,7 +186,7 @@ def pool(name: str, tiers: dict[str, dict[str, Any]], settings: dict[str, Any], 
             "apiGroups": ["kubernetes.dask.org"],
             "resources": ["daskclusters"],
             "resourceNames": [name],
-            "verbs": ["get", "patch"],
+            "verbs": ["delete", "get", "patch"],
         },
     ]
     role = "rbac.authorization.k8s.io"

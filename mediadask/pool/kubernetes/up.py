@@ -18,6 +18,7 @@ from mediadask.pool.scaling.kubernetes_names import (
     CLUSTER,
     COMPONENT,
     DIGEST,
+    GOING_DOWN,
     KEPT,
     labels,
     scheduler_of,
@@ -123,6 +124,9 @@ async def _up(api: Api, spec: Spec, *, rotate: bool) -> Up:
     before = await api.get("DaskCluster", spec.name, spec.namespace)
     if before is None and rotate:
         raise InvalidRequest("there is no such pool to give new certificates", where=spec.name)
+    if before is not None and GOING_DOWN in before["metadata"].get("annotations", {}):
+        do = "bring it up when it is down; `mediadask pool down --now` ends it now"
+        raise InvalidRequest("goes down when its jobs have ended", where=spec.name, do=do)
     had_key = await api.get("Secret", f"{spec.name}-key", spec.namespace) is not None
     try:
         settings, *others = manifests(spec)

@@ -34,7 +34,7 @@ _PAGE = 500
 _HEADERS = {
     "PATCH": {"Content-Type": "application/merge-patch+json"},
     # Of pods that are to end their names are enough.
-    "DELETE": {"Accept": "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"},
+    "DELETE": {"Accept": "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1,application/json"},
 }
 
 
@@ -131,6 +131,12 @@ class KubernetesApi:
     async def patch_dask_object(self, plural: str, name: str, patch: Mapping[str, Any]) -> None:
         """Merge a patch into one of them."""
         await self._call("PATCH", f"{plural}/{name}", version=_DASK, body=patch)
+
+    async def delete_dask_object(self, plural: str, name: str) -> None:
+        """Delete one of them, and in the background what it owns."""
+        await self._call(
+            "DELETE", f"{plural}/{name}", version=_DASK, body={"propagationPolicy": "Background"}
+        )
 
     async def close(self) -> None:
         """Close the connections."""

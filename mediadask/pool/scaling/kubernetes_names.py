@@ -7,6 +7,7 @@ __all__ = [
     "CLUSTER",
     "COMPONENT",
     "DIGEST",
+    "GOING_DOWN",
     "KEPT",
     "PAGES_PORT",
     "PORT",
@@ -31,6 +32,9 @@ CLIENT = "mediadask.org/client"
 
 DIGEST = "mediadask.org/digest"
 """An annotation: what the scheduler's pod was made from, which says whether it has to be made anew."""
+
+GOING_DOWN = "mediadask.org/going-down"
+"""An annotation of the DaskCluster: the pool takes no more jobs, and ends when those that it has have."""
 
 KEPT = "mediadask.org/kept"
 """A label of what the next pool of the same name needs to go on with the jobs of this one."""

@@ -6,6 +6,7 @@ import asyncio
 import logging
 import secrets
 from contextlib import suppress
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from mediadask.pool.scaling.actuator import Departure
@@ -235,8 +236,8 @@ class KubernetesWorkers:
         self._asked.pop(pod.name, None)
         if pod.tier not in self._troubles and pod.name not in self._ending:
             self._have_end(pod.name)  # an earlier pool had such a tier
-        if pod.phase in ("leaving", "ended") and pod.reason and pod.name not in self._ending:
-            self._note(pod.name, pod.reason, not pod.is_failure)
+        if pod.phase in ("leaving", "ended") and pod.name not in self._ending:
+            self._note(pod)
         if pod.phase == "ended":
             self._pods.pop(pod.name, None)
             if pod.name not in self._ending:
@@ -252,17 +253,21 @@ class KubernetesWorkers:
 
     def _gone(self, name: str, pod: Pod | None) -> None:
         known = self._pods.pop(name, None)
-        if known is not None and name not in self._departures:
+        if known is not None:
             told = pod if pod is not None and pod.reason else known
-            self._note(name, told.reason or "its pod was deleted", not told.is_failure)
+            self._note(replace(told, phase="ended", reason=told.reason or "its pod was deleted"))
         self._ending.discard(name)
         self._warned.pop(name, None)
         if not self._ending:
             self._all_gone.set()
         self.news.set()
 
-    def _note(self, name: str, reason: str, is_taken: bool) -> None:
-        self._departures[name] = Departure(reason, is_taken)
+    def _note(self, pod: Pod) -> None:
+        if (known := self._departures.get(pod.name)) is None:
+            reason = pod.reason or "its worker has closed by itself"
+            self._departures[pod.name] = Departure(reason, not pod.is_failure, pod.phase == "ended")
+        elif pod.phase == "ended":
+            self._departures[pod.name] = replace(known, has_ended=True)
         if len(self._departures) > _KEPT_DEPARTURES:
             del self._departures[next(iter(self._departures))]
 

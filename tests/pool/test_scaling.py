@@ -267,7 +267,11 @@ def test_a_worker_that_is_known_to_have_ended_is_not_waited_for(
             await until(lambda: len(begun(tmp_path)) == 3)
             (tmp_path / "go").touch()
             assert (await pool.ended(job))["status"] == "done"
-            assert sorted(each.outcome for each in pool.rows(tables.attempts)) == ["done", "done", "rescheduled"]
+            assert sorted(each.outcome for each in pool.rows(tables.attempts)) == [
+                "done",
+                "done",
+                "rescheduled",
+            ]
             assert [each.name for each in pool.rows(tables.leases) if each.reason == end.reason] == [
                 gone.name
             ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+import logging
 import time
 import warnings
 from math import inf
@@ -392,7 +393,7 @@ class Pool:
         line = f"{self.address}: its scheduler is away; waiting until it is back, with its jobs"
         warnings.warn(MediaWarning(line), stacklevel=4)
         give_up = monotonic() + _PATIENCE_SECONDS
-        self.client.close()
+        _close_quietly(self.client)
         while True:
             try:
                 self._reached.renew()
@@ -461,6 +462,16 @@ class Pool:
         jobs = "".join(Job(self, described)._repr_html_() for described in told["jobs"])
         title = html.escape(" · ".join((self.address, *tiers)))
         return f"<div><b>Pool</b> {title}{jobs or '<br>no job is open'}</div>"
+
+
+def _close_quietly(client: Client) -> None:
+    """Close a client that tries to connect again, which would log with a traceback that it is interrupted."""
+    log = logging.getLogger("distributed.client")
+    log.disabled = True
+    try:
+        client.close()
+    finally:
+        log.disabled = False
 
 
 def _address_here() -> str:

@@ -17,7 +17,7 @@ from mediadask.clips.extent import is_cut
 from mediadask.clips.h264 import completes, first_field, may_split
 from mediadask.clips.imx import active_picture
 from mediadask.clips.orientation import AS_STORED, Orientation, of_matrix
-from mediadask.clips.packets import damage, demuxed, opened, ranged
+from mediadask.clips.packets import demuxed, only, opened, ranged
 from mediadask.clips.probe import container_name, header_of
 from mediadask.clips.scan import RAW_FORMATS, scan
 from mediadask.clips.storage import FileStamp, open_file, stat, storage_errors
@@ -45,7 +45,7 @@ class ContainerReader:
     """Takes whatever no other reader claims."""
 
     name = "container"
-    version = 7
+    version = 8
 
     def claims(self, url: str) -> bool:
         """Always: the last reader to be asked."""
@@ -95,9 +95,9 @@ def _probe(
             track = mov.track(moov, stream.id, size_bytes) if moov is not None and shows_all else None
             if track is not None and _holds(track.index, container, stream, file):
                 known = {"orientation": track.orientation}
-                return _header(container, stream, track.index, file, choices, **known), track.index
+                return _header(url, container, stream, track.index, file, choices, **known), track.index
             if table is not None and _holds(table, container, stream, file):
-                return _header(container, stream, table, file, choices), table
+                return _header(url, container, stream, table, file, choices), table
     with opened(url, file) as container:
         stream = video_track(container, url, head, wanted)
         name = container_name(container)
@@ -120,7 +120,8 @@ def _probe(
             orientation = mov.orientation(moov, stream.id)
         else:
             orientation = _shown_orientation(url, stream, file)
-        return _header(container, stream, index, file, choices, orientation=orientation, sounds=sounds), index
+        told = {"orientation": orientation, "sounds": sounds}
+        return _header(url, container, stream, index, file, choices, **told), index
 
 
 def _unchanged(clip: Clip) -> None:
@@ -134,6 +135,7 @@ def _has_moov(head: bytes) -> bool:
 
 
 def _header(
+    url: str,
     container: Any,
     stream: Any,
     index: FrameIndex,
@@ -146,27 +148,29 @@ def _header(
     header = replace(header, tags=tags)
     lines = choices.get("lines", "active")
     if lines not in ("active", "all"):
-        raise InvalidRequest(f"has no lines {lines!r}", where=container.name, do="add ?lines=all, or nothing")
+        raise InvalidRequest(f"has no lines {lines!r}", where=url, do="add ?lines=all, or nothing")
     header = active_picture(header, all_lines=lines == "all")
     fields = header.field_order is None and may_split(stream)
-    if not fields and header.codec not in lead_in.CODECS:
+    palette = header.native_format == "pal8"
+    if not (fields or palette) and header.codec not in lead_in.CODECS:
         return header
-    packet = _first_packet(container, stream, index, file)
+    packet = _first_packet(url, stream, index, file)
     if packet is None:
         return header
     if fields:
         header = replace(header, field_order=first_field(packet, stream))
+    if palette:
+        header = replace(header, palette=lead_in.palette(packet))
     return replace(header, lead_in=lead_in.lead_in(header.codec, bytes(packet), header.extradata))
 
 
-def _first_packet(container: Any, stream: Any, index: FrameIndex, file: IO[bytes]) -> Any:
+def _first_packet(url: str, stream: Any, index: FrameIndex, file: IO[bytes]) -> Any:
     if index.by_ranges:
         file.seek(int(index.offset[0]))
         return av.Packet(file.read(int(index.size[0])))
-    with suppress(av.FFmpegError):
-        container.seek(int(index.pts.min()), stream=stream)
-    with damage(container.name):
-        return next((packet for packet in container.demux(stream) if packet.size), None)
+    # Opened again: after a seek to the beginning FFmpeg may land later (trac 11137).
+    with opened(url, file) as again:
+        return next(only(url, again, again.streams[stream.index]), None)
 
 
 def _shown_orientation(url: str, stream: Any, file: IO[bytes]) -> Orientation:

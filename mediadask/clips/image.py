@@ -62,7 +62,8 @@ def _read_header(url: str, layer: str | None, view: str | None) -> ImageFacts:
         spec = image.spec()
         check_size(spec, url)
         file_type = image.format_name().removeprefix("open")
-        absent = dpx.absent_entries(head_of(url, dpx.HEAD_BYTES)) if file_type == "dpx" else frozenset()
+        head = head_of(url, dpx.HEAD_BYTES) if file_type == "dpx" else b""
+        absent = dpx.absent_entries(head)
         entries = {name: value for name, value in entries_of(spec).items() if name not in absent}
         width, height = _size(spec, file_type)
         rate = rate_said(entries)
@@ -93,7 +94,7 @@ def _read_header(url: str, layer: str | None, view: str | None) -> ImageFacts:
             timecode=timecode_said(entries, rate or Fraction(24)),
             reel=word(entries, "reelName", "dpx:InputDevice"),  # Cineon's device is a scanner
             pixel_aspect=pixel_aspect(entries),
-            orientation=of_exif(entries.get("Orientation")),
+            orientation=of_exif(dpx.exif_orientation(head) if head else entries.get("Orientation")),
             alpha=_alpha(file_type, spec) if found.format.alpha else None,
             tags=tuple(tags),
         )
@@ -193,12 +194,14 @@ def _find(image: Any, wanted: str | None, view: str | None, url: str) -> _Layer:
     """Where the wanted layer is; leaves `image` at its part."""
     found: dict[str, tuple[int, tuple[int, ...]]] = {}
     seen: dict[str, dict[str, tuple[int, tuple[int, ...]]]] = {}  # view to layers
+    first = ""
     for part in range(image.spec().get_int_attribute("oiio:subimages", 1)):
         image.seek_subimage(part, 0)
         spec = image.spec()
         title = clean(spec.get_string_attribute("oiio:subimagename"))
         names = [clean(name).upper() for name in spec.channelnames]
         views = _views(spec)
+        first = first or next(iter(views), "")
         if {"Y", "RY", "BY"} <= set(names) and not (wanted or view):
             raise SubsampledImage("is of luminance and chroma", where=url)
         pictured: set[int] = set()
@@ -225,6 +228,8 @@ def _find(image: Any, wanted: str | None, view: str | None, url: str) -> _Layer:
             do = f"add ?view= with one of {', '.join(views)}" if views else "leave it out"
             raise InvalidRequest(f"has no view {view!r}", where=url, do=do)
         found = seen[view]
+    elif "" not in found and first and "" in seen.get(first, {}):
+        found[""] = seen[first][""]  # the first view's channels say it, too
     if not wanted and len(found) == 1:
         wanted = next(iter(found))  # one channel under any name is a gray picture
     if wanted not in found:

@@ -66,8 +66,12 @@ def rate_of(stream: Any, index: FrameIndex) -> Rate:
         return Rate(exact[0], False)
     usual = [rate for rate in told if rate in _USUAL]
     choices = dict.fromkeys([*usual, *_USUAL])
-    fitting = [(rate, holes) for rate in choices if (holes := _holes(ticks, base, rate)) is not None]
-    if fitting:
+    for within in (1,) if even else (1, 2):  # some writers round twice, each time another way
+        fitting = [
+            (rate, holes) for rate in choices if (holes := _holes(ticks, base, rate, within)) is not None
+        ]
+        if not fitting:
+            continue
         # Fewest holes; then what is told; then the one whose times are off by the least.
         rate, holes = min(
             fitting, key=lambda fit: (fit[1], fit[0] not in usual, _spread(ticks, base, fit[0]))
@@ -91,8 +95,9 @@ def _told(stream: Any) -> Iterable[Fraction]:
     return dict.fromkeys(Fraction(rate) for rate in rates if rate and 0 < rate <= HIGHEST_RATE)
 
 
-def _holes(ticks: npt.NDArray[np.int64], base: Fraction, rate: Fraction) -> int | None:
-    """How many frames of a rate are missing between those that are there; None where the times are others."""
+def _holes(ticks: npt.NDArray[np.int64], base: Fraction, rate: Fraction, within: int) -> int | None:
+    """How many frames of a rate are missing between those that are there; None where the times are off by
+    more ticks."""
     if 1 / rate < _LEAST_TICKS * base:
         return None
     numbers = _numbers(ticks, base, rate)
@@ -100,13 +105,13 @@ def _holes(ticks: npt.NDArray[np.int64], base: Fraction, rate: Fraction) -> int 
     if (steps < 1).any():
         return None
     missing = int(numbers[-1]) - (len(ticks) - 1)
-    if missing > _MOST_HOLES * len(ticks) or _spread(ticks, base, rate) > 1 + 1e-6:
+    if missing > _MOST_HOLES * len(ticks) or _spread(ticks, base, rate) > within + 1e-6:
         return None
     return missing
 
 
 def _spread(ticks: npt.NDArray[np.int64], base: Fraction, rate: Fraction) -> float:
-    """How far times are off the rate's, in ticks: 0 to 1 by rounding, wherever the first frame is."""
+    """How far times are off the rate's, in ticks: 0 to 1 by one rounding, wherever the first frame is."""
     off = ticks - _numbers(ticks, base, rate) / float(rate * base)
     return float(np.ptp(off))
 

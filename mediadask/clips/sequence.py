@@ -41,7 +41,7 @@ class SequenceReader:
     """
 
     name = "sequence"
-    version = 3
+    version = 4
 
     def claims(self, url: str) -> bool:
         """Names and patterns with an image suffix, and folders."""

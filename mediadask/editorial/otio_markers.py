@@ -2,12 +2,61 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Any
+from bisect import bisect_left
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
 
 import opentimelineio as otio
 
-__all__ = ["marker_texts", "markers_inside"]
+if TYPE_CHECKING:
+    from mediadask.editorial.events import Event
+
+__all__ = ["Mark", "frame_at", "marker_texts", "markers_inside", "marks_over", "with_marks"]
+
+
+@dataclass(frozen=True)
+class Mark:
+    """A marker that is not on a clip, in the timeline."""
+
+    frames: tuple[int, ...]
+    """The frames that it may lie over, in the timeline's count, the likeliest first."""
+
+    texts: tuple[str, ...]
+    track: int | None = None
+    """Its track; None: all."""
+
+
+def marks_over(markers: Any, start: otio.opentime.RationalTime, track: int | None) -> list[Mark]:
+    """Those of a timeline or track. They count from its beginning; some systems count its timecode."""
+    places = [marker.marked_range.start_time.to_seconds() for marker in markers]
+    return [
+        Mark(
+            tuple(frame_at(start, at) for at in (place, place - start.to_seconds())),
+            marker_texts(marker),
+            track,
+        )
+        for marker, place in zip(markers, places, strict=True)
+    ]
+
+
+def frame_at(start: otio.opentime.RationalTime, seconds: float) -> int:
+    """The frame of a timeline that shows at a time from its beginning."""
+    rate = start.rate if start.rate > 1 else 24
+    return int(start.rescaled_to(rate).value + seconds * rate + 1e-3)
+
+
+def with_marks(events: Sequence[tuple[int, Event]], marks: Sequence[Mark]) -> Iterator[Event]:
+    """Events, each given with the number of its track, with the marks that lie over them."""
+    places = sorted((frame, number) for number, mark in enumerate(marks) for frame in mark.frames)
+    for track, event in events:
+        if event.record is None or event.problems:
+            yield event
+            continue
+        first, last = (bisect_left(places, (int(end), 0)) for end in (event.record.start, event.record.stop))
+        over = [marks[number] for number in sorted({number for _, number in places[first:last]})]
+        texts = [text for mark in over if mark.track in (None, track) for text in mark.texts]
+        yield replace(event, markers=tuple(dict.fromkeys((*event.markers, *texts)))) if texts else event
 
 
 def marker_texts(marker: Any) -> tuple[str, ...]:

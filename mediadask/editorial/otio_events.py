@@ -271,6 +271,11 @@ def _clip_event(
         speed = timing.speed
     else:
         source = _source(used, media, speed, clip.effects)
+    head, tail = _transition(before, "in_offset"), _transition(after, "out_offset")
+    around = [one.beyond / rate if one else 0.0 for one in (head, tail)]
+    if timing is None and abs(speed) > 1:  # a retimed clip's markers may count in its media's time
+        around[1] += float(abs(speed) - 1) * used.duration.to_seconds()
+    texts = (text for _, texts in markers_inside(clip, *around) for text in texts)
     event = Event(
         "",
         source,
@@ -281,9 +286,9 @@ def _clip_event(
         media_file(reference),
         exact_rate(used.start_time.rate, where=where),
         speed=speed,
-        head=_transition(before, "in_offset"),
-        tail=_transition(after, "out_offset"),
-        markers=tuple(dict.fromkeys(text for _, texts in markers_inside(clip) for text in texts)),
+        head=head,
+        tail=tail,
+        markers=tuple(dict.fromkeys(texts)),
         where=where,
         problems=tuple(f"{where}: {what}" for what in unclear),
         notes=tuple(clip.metadata.get(NOTES, ())),

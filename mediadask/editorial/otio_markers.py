@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from bisect import bisect_left
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -27,17 +28,13 @@ class Mark:
     """Its track; None: all."""
 
 
-def marks_over(markers: Any, start: otio.opentime.RationalTime, track: int | None) -> list[Mark]:
+def marks_over(markers: Any, start: otio.opentime.RationalTime, track: int | None) -> Iterator[Mark]:
     """Those of a timeline or track. They count from its beginning; some systems count its timecode."""
-    places = [marker.marked_range.start_time.to_seconds() for marker in markers]
-    return [
-        Mark(
-            tuple(frame_at(start, at) for at in (place, place - start.to_seconds())),
-            marker_texts(marker),
-            track,
-        )
-        for marker, place in zip(markers, places, strict=True)
-    ]
+    for marker in markers:
+        place = marker.marked_range.start_time.to_seconds()
+        if math.isfinite(place):
+            frames = frame_at(start, place), frame_at(start, place - start.to_seconds())
+            yield Mark(frames, marker_texts(marker), track)
 
 
 def frame_at(start: otio.opentime.RationalTime, seconds: float) -> int:
@@ -72,11 +69,18 @@ def marker_texts(marker: Any) -> tuple[str, ...]:
     return tuple(dict.fromkeys(text.strip() for text in said if isinstance(text, str) and text.strip()))
 
 
-def markers_inside(item: Any) -> Iterator[tuple[float, tuple[str, ...]]]:
+def markers_inside(
+    item: Any, before: float = 0.0, behind: float = 0.0
+) -> Iterator[tuple[float, tuple[str, ...]]]:
     """The markers of an item that lie on the part of it that is used: seconds from its beginning, texts.
 
     A clip's markers count in the clip's own time, as OpenTimelineIO has it; where that cannot be, from the
     beginning of the part.
+
+    Parameters
+    ----------
+    before, behind
+        Seconds around the part that show, too: in transitions.
     """
     used = item.trimmed_range()
     length = used.duration.to_seconds()
@@ -86,9 +90,9 @@ def markers_inside(item: Any) -> Iterator[tuple[float, tuple[str, ...]]]:
         into = place - used.start_time.to_seconds()
         if "fcp_xml" in item.metadata and media is not None:  # there they count from the media's beginning
             into += media.start_time.to_seconds()
-        elif not _reaches(into, length) and not _is_in(place, media):
+        elif not _reaches(into + before, length + before + behind) and not _is_in(place, media):
             into = place
-        if _reaches(into, length):
+        if _reaches(into + before, length + before + behind):
             yield into, marker_texts(marker)
 
 

@@ -12,7 +12,12 @@ from typing import TYPE_CHECKING, Any
 
 import opentimelineio as otio
 
-from mediadask.editorial.aaf_timewarps import aaf_is_keyframed, aaf_source_frames
+from mediadask.editorial.aaf_timewarps import (
+    aaf_is_adapter,
+    aaf_is_keyframed,
+    aaf_mixed_start,
+    aaf_source_frames,
+)
 from mediadask.editorial.events import Event, Span, Transition
 from mediadask.editorial.otio_markers import marker_texts, markers_inside
 from mediadask.editorial.otio_media import file_number, media_file, media_reel, other_media
@@ -312,6 +317,9 @@ def _clip_event(
     )
     number = file_number(reference, int(source.start), event.rate or Fraction(24))
     event = replace(event, file_number=number, others=tuple(_others(clip, used, event)))
+    if aaf_mixed_start(clip.effects, used, media) is not None:
+        what = "its media has another rate than the timeline, and is counted as Avid counts it"
+        event = replace(event, notes=(*event.notes, f"{where}: {what}"))
     try:
         return replace(event, cdl=_cdl(clip.metadata.get("cdl")))
     except InvalidRequest as error:
@@ -320,8 +328,11 @@ def _clip_event(
 
 def _source(used: Any, media: Any, speed: Fraction, effects: Sequence[Any]) -> Span:
     """Whole frames that hold the range, in the source's count."""
-    first, last = used.start_time.value, used.end_time_exclusive().value
-    if media is not None and speed != 1 and any(_remap(effect) is not None for effect in effects):
+    first = used.start_time.value
+    last = first + used.duration.rescaled_to(used.start_time.rate).value
+    if (begin := aaf_mixed_start(effects, used, media)) is not None:
+        first, last = begin, begin + last - first
+    elif media is not None and speed != 1 and any(_remap(effect) is not None for effect in effects):
         # FCP 7 XML counts in and out in the retimed clip's frames, from its beginning or, reversed, its end.
         begin = media.start_time.rescaled_to(used.start_time.rate).value
         end = media.end_time_exclusive().rescaled_to(used.start_time.rate).value
@@ -339,6 +350,8 @@ def _speed(effects: Sequence[Any]) -> tuple[Fraction, list[str]]:
     speed, unclear = Fraction(1), []
     for effect in effects:
         remap = _remap(effect)
+        if aaf_is_adapter(effect):
+            continue
         if remap is not None:
             per_cent = Fraction(str(remap.get("speed", 100)))
             backwards = str(remap.get("reverse")).upper() == "TRUE" and per_cent > 0

@@ -26,7 +26,7 @@ def changes(
     name: options.NameOption = None,
     field: options.FieldOption = None,
     shot: options.ShotOption = None,
-    show: Annotated[str, typer.Option("--show", help="The show, as in the names of the plates.")] = "",
+    show: options.ShowOption = "",
     json: options.JsonOption = False,
     csv: options.CsvOption = False,
 ) -> None:

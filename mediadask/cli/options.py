@@ -172,7 +172,9 @@ DeadlineOption = Annotated[
 
 # What is told, and how.
 
-CsvOption = Annotated[bool, typer.Option("--csv", help="Print CSV instead.")]
+CsvOption = Annotated[
+    bool, typer.Option("--csv", help="Print CSV instead; of a pull, with --plan, the count sheet.")
+]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print a JSON list instead.")]
 PlotOption = Annotated[
     Path | None,

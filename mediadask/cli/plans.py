@@ -46,7 +46,13 @@ def turnover_media(
     return edit, report.results
 
 
-def show_plan(plan: TurnoverPlan, names: list[str | None], json: bool, otio: str | None = None) -> NoReturn:
+def show_plan(
+    plan: TurnoverPlan,
+    names: list[str | None],
+    json: bool,
+    otio: str | None = None,
+    csv: bool = False,
+) -> NoReturn:
     """Print every event with what it matches, and end: 1 where some cannot be delivered.
 
     Parameters
@@ -55,12 +61,18 @@ def show_plan(plan: TurnoverPlan, names: list[str | None], json: bool, otio: str
         Of what would be delivered, one for each event, None for those that cannot be.
     otio
         A file to write it to as an OpenTimelineIO timeline.
+    csv
+        Print the count sheet.
     """
     if otio is not None:
         _write_otio(plan, otio)
     if json:
         rows = [{**row, "name": name} for row, name in zip(plan.rows(), names, strict=True)]
         print(json_text(rows))
+    elif csv:
+        from mediadask.editorial.count_sheet import count_csv
+
+        print(count_csv(plan.rows()), end="")
     else:
         _print_table(plan, names)
     for one in plan.bad:

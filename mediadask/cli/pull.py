@@ -34,8 +34,8 @@ def pull(
             "--only-shots",
             metavar="SHOTS",
             help="Leave out events of other shots, and those that name none. SHOTS is named (all that name a "
-            "shot), names and patterns (ABC_104_*, or a regular expression), a .csv or .txt of names, or "
-            "track:V2. Repeatable.",
+            "shot), names and patterns (ABC_104_*, or a regular expression), a .csv or .txt file of names, "
+            "or track:V2. Repeatable.",
         ),
     ] = None,
     shot_list: Annotated[
@@ -148,11 +148,21 @@ def pull(
     float32: Annotated[
         bool, typer.Option("--float", help="EXR of floats instead of halves.", rich_help_panel=_PICTURE)
     ] = False,
+    reference: Annotated[
+        str | None,
+        typer.Option(
+            metavar="MOVIE",
+            help="A movie of the whole offline cut. What it shows of each shot comes beside the plate, in "
+            "step with it frame by frame.",
+            rich_help_panel=_PICTURE,
+        ),
+    ] = None,
     review: Annotated[
         bool, typer.Option(help="A review with burn-ins beside each plate.", rich_help_panel=_PICTURE)
     ] = True,
     on_corrupt: options.OnCorruptOption = "fail",
     json: options.JsonOption = False,
+    csv: options.CsvOption = False,
     pool: options.PoolOption = None,
     workers: options.WorkersOption = None,
     show: options.ShowOption = "",
@@ -183,6 +193,7 @@ def pull(
         "amf": amf,
         "cdl": cdl,
         "lut": lut,
+        "reference": reference,
         "format": format,
         "compression": compression,
         "sample": "float" if float32 else "half",
@@ -196,6 +207,10 @@ def pull(
     names = PlateName(name or DEFAULT_TEMPLATE, fields, shot, first, first_frame, cut_frame)
     where = work.Work(pool, workers, show, priority, deadline)
     plans.check_otio(plan, otio, timeline)
+    if csv and (json or not plan):
+        raise InvalidRequest(
+            "is printed with --plan only, and instead of JSON", where="--csv", do="add --plan"
+        )
     edit, clips = plans.turnover_media(timeline, media, where, rate=rate, name=timeline_name, conform=conform)
     turnover = plan_pull(
         edit,
@@ -211,7 +226,7 @@ def pull(
     )
     delivery = pull_plan(turnover, out, plate_options)
     if plan:
-        plans.show_plan(turnover, [one.name for one in turnover], json, otio)
+        plans.show_plan(turnover, [one.name for one in turnover], json, otio, csv)
     report = work.run(delivery, where)
     work.show_made(report, _row if json else None)
     code = work.ended(report)

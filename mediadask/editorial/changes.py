@@ -356,7 +356,8 @@ def changes(
     Parameters
     ----------
     old
-        A timeline, or a folder with plates that were pulled before: their newest versions count.
+        A timeline, or a folder with plates that were pulled before, whose newest versions count, or the
+        manifest of one plate.
     new
         A timeline.
     name
@@ -376,9 +377,9 @@ def changes(
     edit = _read(new, rate, notes)
     events = list(match_events(edit, (), name=named))
     counted = edit.rate or Fraction(label_rate(edit))
-    if not isinstance(old, Timeline) and _is_folder(old):
+    if not isinstance(old, Timeline) and _is_delivery(old):
         folder = normalize(old)
-        plates = DeliveredPlates.read(folder)
+        plates = _delivered(folder)
         if not plates.plates:
             raise InvalidRequest(
                 "holds no plates that were pulled", where=folder, do="name the folder of a pull"
@@ -395,8 +396,17 @@ def changes(
     return Changes(tuple(compare(*cuts)), tuple(dict.fromkeys(notes)))
 
 
-def _is_folder(place: str | os.PathLike[str]) -> bool:
+def _delivered(place: str) -> DeliveredPlates:
+    if not place.endswith(".json") or (is_local(place) and os.path.isdir(place)):
+        return DeliveredPlates.read(place)
+    one = DeliveredPlate.of_manifest(place, place.rpartition("/")[2].removesuffix(".json"))
+    return DeliveredPlates((one,) if one else ())
+
+
+def _is_delivery(place: str | os.PathLike[str]) -> bool:
     url = normalize(place)
+    if url.endswith(".json"):
+        return True
     return os.path.isdir(url) if is_local(url) else not os.path.splitext(url)[1]
 
 

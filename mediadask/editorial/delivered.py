@@ -121,10 +121,7 @@ class DeliveredPlates:
             If a folder may not be read.
         """
         with ThreadPoolExecutor(_READERS) as pool:
-            found = pool.map(
-                lambda url: DeliveredPlate.of_manifest(url, url[len(folder) + 1 : -len(".json")]),
-                list(_manifests(folder)),
-            )
+            found = pool.map(lambda place: DeliveredPlate.of_manifest(*place), list(_manifests(folder)))
             plates = [plate for plate in found if plate is not None]
         return cls(tuple(sorted(plates, key=lambda plate: plate.path)))
 
@@ -150,8 +147,8 @@ class DeliveredPlates:
         return dict(sorted(found.items()))
 
 
-def _manifests(folder: str) -> Iterator[str]:
-    """URLs of what may be manifests; hidden folders are where plates are in the making."""
+def _manifests(folder: str, inside: str = "") -> Iterator[tuple[str, str]]:
+    """URL and plate's path of what may be manifests; hidden folders are where plates are in the making."""
     try:
         folders, files = listing(folder)
     except MissingMedia as error:
@@ -161,7 +158,8 @@ def _manifests(folder: str) -> Iterator[str]:
     for file in files:
         name = file.url.rpartition("/")[2]
         if re.fullmatch(r"[^.].*\.json", name) and not name.endswith(".retime.json"):
-            yield file.url
+            yield file.url, inside + name.removesuffix(".json")
     for inner in folders:
-        if not inner.rpartition("/")[2].startswith("."):
-            yield from _manifests(inner)
+        name = inner.rpartition("/")[2]
+        if not name.startswith("."):
+            yield from _manifests(inner, f"{inside}{name}/")

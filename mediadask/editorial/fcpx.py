@@ -24,7 +24,7 @@ from mediadask.editorial.fcpx_times import (
     seconds,
     seconds_or_nothing,
 )
-from mediadask.editorial.otio_events import NOTES, PROBLEM, TIMING
+from mediadask.editorial.otio_events import DROP, NOTES, PROBLEM, TIMING
 from mediadask.editorial.timing import Timing
 from mediadask.errors import InvalidRequest
 
@@ -74,8 +74,14 @@ def fcpx_timeline(root: Element, project: Element, conform: Conform | None = Non
     read = _Sequence(Clips(resources, rate, conform), budget)
     read.spine(sequence.iterfind("spine/*"), 0, Fraction(0))
     start = otio.opentime.RationalTime(*_frames(seconds(sequence, "tcStart"), rate))
-    timeline = otio.schema.Timeline(project.get("name", ""), global_start_time=start)
+    metadata = {DROP: sequence.get("tcFormat") == "DF"}
+    timeline = otio.schema.Timeline(project.get("name", ""), global_start_time=start, metadata=metadata)
     timeline.tracks = read.stack()
+    timeline.tracks.markers.extend(
+        _marker(one, otio.opentime.RationalTime(*_frames(seconds_or_nothing(one, "start"), rate)))
+        for tag in _MARKERS
+        for one in sequence.iterfind(tag)  # the DTD knows none there, but other writers do
+    )
     return timeline
 
 
@@ -184,8 +190,7 @@ class _Sequence:
         conformed = Fraction(1) if element.find("timeMap") is not None or not line.slope else line.slope
         for one in found:
             into = (seconds_or_nothing(one, "start") - start) / conformed
-            place = otio.opentime.TimeRange(first + self._time(into))
-            yield otio.schema.Marker(one.get("value", ""), place, metadata={"comment": one.get("note", "")})
+            yield _marker(one, first + self._time(into))
 
     def _picture(self, element: Element, length: Fraction) -> Any:
         """None where there is none.
@@ -334,6 +339,11 @@ class _Sequence:
 
     def _time(self, time: Fraction) -> otio.opentime.RationalTime:
         return otio.opentime.RationalTime(*_frames(time, self.clips.rate))
+
+
+def _marker(element: Element, at: otio.opentime.RationalTime) -> otio.schema.Marker:
+    place = otio.opentime.TimeRange(at)
+    return otio.schema.Marker(element.get("value", ""), place, metadata={"comment": element.get("note", "")})
 
 
 def _active(element: Element) -> Element:

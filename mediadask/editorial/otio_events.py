@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 __all__ = [
+    "DROP",
     "NOTES",
     "PROBLEM",
     "TIMING",
@@ -42,6 +43,9 @@ __all__ = [
 
 PROBLEM = "mediadask_problem"
 """In a clip's metadata: why its reader could not tell what it shows."""
+
+DROP = "mediadask_drop_frame"
+"""In a timeline's metadata: whether its timecode is drop-frame."""
 
 NOTES = "mediadask_notes"
 """In a clip's metadata: what its reader has to say of it."""
@@ -64,6 +68,7 @@ def timeline_events(timeline: otio.schema.Timeline) -> tuple[tuple[Event, ...], 
     """
     start = timeline.global_start_time or otio.opentime.RationalTime(0, timeline_rate(timeline) or 24)
     _switch_off(timeline)
+    drop = _is_drop(timeline)
     by_track: list[tuple[int, Event]] = []
     skipped: list[str] = []
     marks: list[_Mark] = []
@@ -75,7 +80,7 @@ def timeline_events(timeline: otio.schema.Timeline) -> tuple[tuple[Event, ...], 
             continue
         reader = _Track(name, number, start, skipped, marks)
         for event in reader.events((None, *track, None), 0.0, f"track {name}"):
-            by_track.append((number, replace(event, number=f"{len(by_track) + 1:03}")))
+            by_track.append((number, replace(event, number=f"{len(by_track) + 1:03}", drop=drop)))
         marks += _marks_over(track.markers, start, number)
     marks += _marks_over(timeline.tracks.markers, start, None)
     skipped += [
@@ -84,11 +89,26 @@ def timeline_events(timeline: otio.schema.Timeline) -> tuple[tuple[Event, ...], 
     return tuple(_marked(event, track, marks) for track, event in by_track), tuple(skipped)
 
 
+def _is_drop(timeline: otio.schema.Timeline) -> bool | None:
+    """Whether a timeline's timecode is drop-frame; None where it does not say, as OTIO cannot."""
+    said = timeline.metadata.get(DROP)
+    if said is None:
+        shown = _at(timeline.metadata, "fcp_xml", "timecode", "displayformat")
+        said = shown == "DF" if isinstance(shown, str) else None
+    return None if said is None else bool(said)
+
+
+def _at(metadata: Any, *names: str) -> Any:
+    """What stands in nested metadata; None where nothing does."""
+    for name in names:
+        metadata = metadata.get(name) if isinstance(metadata, Mapping) else None
+    return metadata
+
+
 def _switch_off(timeline: otio.schema.Timeline) -> None:
     """Disable what Final Cut Pro 7 XML says is: its adapter hands that on as it found it."""
     for item in timeline.find_children(descended_from_type=otio.core.Item):
-        said = item.metadata.get("fcp_xml", {})
-        if isinstance(said, Mapping) and str(said.get("enabled", "TRUE")).upper() == "FALSE":
+        if str(_at(item.metadata, "fcp_xml", "enabled")).upper() == "FALSE":
             item.enabled = False
 
 

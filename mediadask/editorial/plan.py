@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
+from mediadask.editorial.count_sheet import count_row
 from mediadask.editorial.events import Span
 from mediadask.timecode import Timecode
 
@@ -145,8 +146,10 @@ class TurnoverPlan:
         return tuple(one for one in self.events if not one.ok)
 
     def rows(self) -> list[dict[str, Any]]:
-        """One row an event, of JSON types; what is not known of an event is None."""
-        return [self._row(one) for one in self.events]
+        """One row an event, of JSON types, with all that a count sheet says; what is not known is None."""
+        return [
+            {**count_row(one, order, self.rate), **self._row(one)} for order, one in enumerate(self.events, 1)
+        ]
 
     def table(self) -> pd.DataFrame:
         """`rows` as a pandas table."""

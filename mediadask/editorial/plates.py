@@ -16,6 +16,8 @@ from mediadask.clips.storage import normalize
 from mediadask.editorial.amfs import TurnoverAmfs, amf_documents, amf_review, amf_space
 from mediadask.editorial.grades import TurnoverGrades
 from mediadask.editorial.names import shot_name
+from mediadask.editorial.offline import Offline
+from mediadask.editorial.retime_data import retime_documents
 from mediadask.errors import InvalidRequest, MediaError
 from mediadask.metadata import describe
 from mediadask.pixels import Color, Filter, Framing
@@ -116,6 +118,9 @@ class PlateOptions:
     format: PlateFormat = "exr"
     compression: Compression = "zip"
     sample: ExrSample = "half"
+    reference: str | None = None
+    """A movie of the whole offline cut; of each shot what it shows comes along, in step with the plate."""
+
     review: bool = True
     """Whether a review with burn-ins is made of each plate."""
 
@@ -190,6 +195,7 @@ def plate_order(
     amfs: TurnoverAmfs,
     grades: TurnoverGrades,
     rate: Fraction,
+    offline: Offline | None = None,
 ) -> PlateOrder:
     """Everything that is to stand in `out` for one event.
 
@@ -201,6 +207,8 @@ def plate_order(
         Those of the options, read.
     rate
         Frames a second of the timeline.
+    offline
+        The options' reference, opened.
 
     Raises
     ------
@@ -244,10 +252,16 @@ def plate_order(
         box = _REVIEW_BOX[::-1] if rotation % 180 else _REVIEW_BOX
         review = Review(review_framing(framing, *box), *colors, name, rotation)
     documents, copies, notes = _documents(plate, source, amf, cdl, choice, config, made)
+    documents = (*documents, *retime_documents(planned, name, rate))
     if amfs and amf is None:
         notes = (*notes, "no AMF is for it")
+    reference = offline.of_plate(planned, name) if offline else None
+    if offline and reference is None:
+        notes = (*notes, "the reference does not show it")
     said = source or f"as {amf.url if amf else ''} says"
-    return PlateOrder(plate, stem, review, documents, _facts(planned, plate, said, notes, rate), copies)
+    return PlateOrder(
+        plate, stem, review, documents, _facts(planned, plate, said, notes, rate), copies, None, reference
+    )
 
 
 def check_amf(amf: Amf, options: PlateOptions) -> None:

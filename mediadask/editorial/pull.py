@@ -18,6 +18,7 @@ from mediadask.editorial.grades import TurnoverGrades
 from mediadask.editorial.match import match_events
 from mediadask.editorial.media import inspected
 from mediadask.editorial.names import PlateName
+from mediadask.editorial.offline import Offline
 from mediadask.editorial.plates import PlateOptions, plate_order, plate_stem
 from mediadask.editorial.refusals import refuse_unfit
 from mediadask.editorial.shots import ShotChoice, chosen_events, with_asks
@@ -91,7 +92,7 @@ def pull(
         A CSV with a column ``shot``, and what is asked for each: ``handles``, ``plate``, ``version``.
     options
         Those of `mediadask.editorial.plates.PlateOptions`: ``input_space``, ``color_space``, ``fdl``,
-        ``amf``, ``cdl``, ``lut``, ``format``, ``compression``, …
+        ``amf``, ``cdl``, ``lut``, ``reference``, ``format``, ``compression``, …
 
     Returns
     -------
@@ -156,6 +157,8 @@ def plan_pull(
     if choice is not None:
         plan, left = chosen_events(plan, choice)
     plan = refuse_unfit(plan, clips, options)
+    if options.reference:
+        plan = replace(plan, advice=(*plan.advice, *Offline.of(options.reference, plan).notes))
     return next_to_delivered(plan, normalize(out), version=version, only_changed=only_changed, left_out=left)
 
 
@@ -187,7 +190,8 @@ class PullGroups(LazyGroups):
         self._amfs, self._grades = TurnoverAmfs.read(options.amf), TurnoverGrades.read(options.cdl)
         self._listed: dict[str, list[str]] = {}
         amfs = (amf.url for amf in (*self._amfs.of_clips, *self._amfs.of_show))
-        documents = (name for name in (*options.fdl, options.cdl, options.lut) if name)
+        self._offline = Offline.of(options.reference, plan) if options.reference else None
+        documents = (name for name in (*options.fdl, options.cdl, options.lut, options.reference) if name)
         clips = (one.url for one in plan.events if one.url)
         self._sources = Sources((plan.timeline.url, *map(normalize, documents), *amfs, *clips))
 
@@ -230,7 +234,8 @@ class PullGroups(LazyGroups):
 
     def _order(self, planned: PlannedEvent) -> PlateOrder:
         amfs, grades, rate = self._amfs, self._grades, self._plan.rate
-        return plate_order(planned, self._options, self._out, self._made, amfs, grades, rate)
+        how = (self._options, self._out, self._made, amfs, grades, rate, self._offline)
+        return plate_order(planned, *how)
 
     def _standing(self, order: PlateOrder) -> list[str]:
         """Names of the files in a plate's folder that begin like it; a folder is listed once."""

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from mediadask.editorial.events import Event, Transition
     from mediadask.timecode import Timecode
 
-__all__ = ["Use", "fits_speed", "frames_shown", "source_use"]
+__all__ = ["Use", "fits_speed", "frames_shown", "retime_text", "source_use"]
 
 
 @dataclass(frozen=True)
@@ -206,3 +206,10 @@ def _about(listed: int, needed: int, shown: int, rate: Fraction) -> bool:
 def _beyond(transition: Transition | None, speed: Fraction) -> int:
     """Source frames a transition needs outside the event's span."""
     return math.ceil(transition.beyond * abs(speed)) if transition else 0
+
+
+def retime_text(speed: Fraction) -> str | None:
+    """A speed for people, ``200 %``; None for real time, ``freeze`` for a frozen frame."""
+    if speed == 1:
+        return None
+    return f"{float(speed) * 100:.4g} %" if speed else "freeze"

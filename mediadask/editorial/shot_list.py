@@ -51,6 +51,7 @@ _COLUMNS = {
 _BY_HEADING = {heading: column for column, headings in _COLUMNS.items() for heading in headings.split()}
 _NAMING = ("shot", "show", "episode", "sequence", "scene", "plate", "version")
 _MOST_BYTES = 64 << 20
+_LOWEST_RATE = 24
 _TIMECODE = re.compile(r"\d{1,2}:\d{2}:\d{2}[:;.,]\d{2,3}")
 
 
@@ -75,6 +76,9 @@ class ShotRow:
             If a version or a number of handles is none.
         """
         asked = {column: text for column in _NAMING if (text := self.get(column))}
+        for part in ("show", "episode", "sequence", "scene"):  # what the shot's name says too, it says alone
+            if part in asked and asked[part] in re.split(r"[_-]", asked.get("shot", "")):
+                del asked[part]
         if "version" in asked:
             asked["version"] = str(_number(asked["version"].lower().removeprefix("v"), "version"))
         if both := self.get("handles"):
@@ -243,12 +247,17 @@ def _moved(end: str | int, frames: int, rate: Fraction | None) -> str | int:
     if isinstance(end, int):
         return end + frames
     if rate is None:
+        moved = int(end[-2:]) + frames
+        if 0 <= moved < _LOWEST_RATE:  # the next frame of the same second, at whatever rate
+            return f"{end[:-2]}{moved:02}"
         raise InvalidRequest("has a duration, and no rate to count it at", do="fill in both ends, or fps")
     return str(Timecode.parse(end, rate) + frames)
 
 
 def _speed(text: str) -> Fraction:
     """``200 %`` or ``2``; -1 is backwards."""
+    if text.casefold() in ("freeze", "frozen"):
+        return Fraction(0)
     number, percent, _ = text.partition("%")
     try:
         return Fraction(number.strip()) / (100 if percent else 1)

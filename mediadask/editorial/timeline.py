@@ -228,9 +228,11 @@ def _read_xml(data: bytes, where: str, choice: _Choice) -> Timeline:
         raise UnreadableMedia(
             f"is not well-formed XML ({error})", where=where, do="export it again"
         ) from None
-    # Both kinds begin with a bare DOCTYPE, which is harmless; what one can declare or fetch is not.
+    # Both kinds begin with a DOCTYPE, bare or with the name of Apple's DTD. It is not read, so it is harmless.
+    # What one can declare or fetch is not.
     declared = root.getroottree().docinfo
-    if declared.system_url or (declared.internalDTD is not None and any(declared.internalDTD.iterentities())):
+    fetches = declared.system_url and not str(declared.system_url).lower().endswith(".dtd")
+    if fetches or (declared.internalDTD is not None and any(declared.internalDTD.iterentities())):
         raise UnreadableMedia(
             "declares entities or fetches them, which is refused", where=where, do="export it again"
         )

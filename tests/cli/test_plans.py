@@ -197,3 +197,37 @@ def test_what_cannot_be_is_one_line_each(
     said = capsys.readouterr().err
     assert message in said
     assert "Traceback" not in said
+
+
+SHOW_CONFIG = """ocio_profile_version: 1
+roles: {default: raw, scene_linear: lin}
+displays: {sRGB: [!<View> {name: Film, colorspace: raw}]}
+colorspaces:
+  - !<ColorSpace> {name: lin}
+  - !<ColorSpace> {name: lg10, to_reference: !<LogTransform> {base: 10, direction: inverse}}
+  - !<ColorSpace> {name: raw, isdata: true}
+"""
+
+
+def test_a_plan_refuses_a_config_as_the_pull_does(
+    words: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "show.ocio").write_text(SHOW_CONFIG)
+    asked = [word for word in words if word not in ("--input-space", "ARRI LogC4")]
+    asked += ["--config", str(tmp_path / "show.ocio"), "--input-space", "lg10"]
+    for command in (asked, [word for word in asked if word != "--plan"]):
+        assert run(command) == 2
+        (line,) = capsys.readouterr().err.splitlines()
+        assert "has no color space 'ACES2065-1'" in line
+        assert line.endswith("name another with --color-space; use one of lin, lg10, raw")
+    assert run([*asked, "--color-space", "lin"]) == 1  # of two events one matches
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_line_s_place_is_said_once(
+    words: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "cut.edl").write_text(EDL + "003  A001 V  C  soon\n")
+    assert run(words) == 1
+    line = next(one for one in capsys.readouterr().err.splitlines() if one.startswith("event 003"))
+    assert (line.count("line"), "is no event: '003  A001 V  C  soon'" in line) == (1, True)

@@ -481,6 +481,35 @@ def test_one_of_several_projects(read_list: ReadList) -> None:
         read_list(text.replace("DAY 13", "DAY 12"), ".fcpxml", name="DAY 12")
 
 
+def test_a_document_may_name_its_dtd(read_list: ReadList) -> None:
+    text = project(shot("A001C001")).replace("<!DOCTYPE fcpxml>", '<!DOCTYPE fcpxml SYSTEM "FCPXMLv1.dtd">')
+    assert frames_of(read_list(text, ".fcpxml")) == [("A001C001", 24, 48)]
+
+
+@pytest.mark.parametrize("start", ["1/2s", f"{10 * HOUR + 1}/1s"])
+def test_markers_that_other_writers_put_on_the_sequence(start: str, read_list: ReadList) -> None:
+    marker = f'<chapter-marker start="{start}" value="ABC_010"/>'
+    text = project(shot("A001C001"), shot("A001C002"))
+    text = text.replace("</sequence>\n</project>", f"{marker}</sequence></project>")
+    (named,) = (event for event in read_list(text, ".fcpxml") if event.markers == ("ABC_010",))
+    assert named.clip_name == ("A001C001" if start == "1/2s" else "A001C002")
+
+
+def test_drop_frame_timecode(read_list: ReadList) -> None:
+    """The media's counts, by its start; the timeline's says so beside it."""
+    rate = Fraction(30000, 1001)
+    hour = 107892  # 01:00:00;00
+    text = project(shot("A001C001", hour - HOUR * 30 + 30, 30, rate=rate), rate=rate)
+    start = long(10 * hour, rate)
+    text = text.replace(f'tcStart="{at(9 * HOUR * 30, rate)}"', f'tcStart="{start}" tcFormat="DF"')
+    found = read_list(text.replace(f'start="{at(0, rate)}"', f'start="{long(hour, rate)}"'), ".fcpxml")
+    plan = match_events(found, [clip("A001C001", "01:00:00;00", rate=rate)])
+    (one,), (row,) = plan.events, plan.rows()
+    assert (one.start, one.stop, one.timecode) == (30, 60, "01:00:01;00")
+    assert (row["source_in"], row["source_out"]) == ("01:00:01;00", "01:00:02;00")
+    assert (row["record_in"], row["record_out"]) == ("10:00:00;00", "10:00:01;00")
+
+
 def test_a_bundle_of_final_cut_pro(tmp_path: Path) -> None:
     bundle = tmp_path / "cut.fcpxmld"
     bundle.mkdir()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import hashlib
 import json
 import os
@@ -193,10 +194,11 @@ def test_what_stands_beside_a_plate(edl: Path, rushes: Path, tmp_path: Path) -> 
     made(edl, rushes, out, review=True)
     beside = {path.name for path in out.iterdir() if path.suffix != ".exr"}
     assert beside == {
-        *(f"{ONE}{suffix}" for suffix in (".amf", ".cc", ".cdl", ".json", ".mp4")),
-        *(f"{TWO}{suffix}" for suffix in (".amf", ".json", ".mp4")),
+        *(f"{ONE}{suffix}" for suffix in (".amf", ".cc", ".cdl", ".jpg", ".json", ".mp4")),
+        *(f"{TWO}{suffix}" for suffix in (".amf", ".jpg", ".json", ".mp4")),
         "turnover.edl",
         "turnover.html",
+        "turnover_count_sheet.csv",
     }
     assert (out / "turnover.edl").read_text() == EDL
     grade = Cdl.read(out / f"{ONE}.cc")
@@ -211,6 +213,13 @@ def test_what_stands_beside_a_plate(edl: Path, rushes: Path, tmp_path: Path) -> 
     page = (out / "turnover.html").read_text()
     assert page.count("data:image/jpeg") == 2
     assert ONE in page
+    sheet = {
+        row["Shot Code"]: row
+        for row in csv.DictReader((out / "turnover_count_sheet.csv").read_text().splitlines())
+    }
+    row = sheet["ABC_104_065_010"]
+    assert (row["File Path"], row["Cut In"], row["Cut Out"]) == (f"{ONE}.####.exr", "1003", "1010")
+    assert (out / row["Version Thumbnail"]).read_bytes()[:2] == b"\xff\xd8", "a JPEG"
     with av.open(str(out / f"{ONE}.mp4")) as container:
         pictures = [frame.to_ndarray(format="gray") for frame in container.decode(video=0)]
     assert [footage.read_number(image) for image in pictures] == list(range(8, 20))
@@ -379,7 +388,8 @@ def test_a_list_that_is_not_ours_is_refused_before_anything_is_rendered(
 ) -> None:
     out = tmp_path / "out"
     out.mkdir()
-    for name, what in (("turnover.edl", "is another timeline"), ("turnover.html", "was not made here")):
+    names = {"turnover.edl": "is another timeline", "turnover.html": "was not made here"}
+    for name, what in {**names, "turnover_count_sheet.csv": "was not made here"}.items():
         (out / name).write_text("somebody's own")
         with pytest.raises(md.InvalidRequest, match=what):
             pull(edl, rushes, out, **HOW)

@@ -188,6 +188,17 @@ def test_versions_are_found_whatever_the_template(rushes: Path, tmp_path: Path) 
     assert not DeliveredPlates.read(normalize(tmp_path / "nothing")).plates
 
 
+def test_an_object_store_keeps_its_versions_too(rushes: Path, tmp_path: Path) -> None:
+    out, name = "memory://repull/day1", PlateName("{shot}/{shot}_{plate}_v{version:03}.{frame:04}.exr")
+    for edl in (FIRST, LONGER_HEAD):
+        (tmp_path / "cut.edl").write_text(edl)
+        how = {**HOW, "name": name, "version": "auto"}
+        with warnings.catch_warnings(record=True):
+            (report,) = dask.compute(md.pull(tmp_path / "cut.edl", rushes, out, **how))
+    names = [plate.stem.removeprefix(f"{out}/") for plate in report.results]
+    assert names == ["ABC_104_0010/ABC_104_0010_PL01_v002", "ABC_104_0030/ABC_104_0030_PL01_v001"]
+
+
 def test_a_name_without_a_version_cannot_have_the_next(rushes: Path, tmp_path: Path) -> None:
     out, name = tmp_path / "out", PlateName("{shot}_{plate}.{frame:04}.exr")
     made(FIRST, rushes, out, name=name, version="auto")
@@ -283,5 +294,8 @@ def test_a_delivery_may_be_copied_elsewhere(rushes: Path, tmp_path: Path) -> Non
     shutil.copytree(out, tmp_path / "vendor")
     new.write_text(LONGER_HEAD)
     assert statuses(tmp_path / "vendor", new)["ABC_104_0010"] == "extended head"
+    manifest = tmp_path / "vendor" / f"{THREE}_v001.json"
+    found = statuses(manifest, new)
+    assert found == {"ABC_104_0010": "new", "ABC_104_0030": "same"}, "one plate's manifest"
     facts = json.loads((out / f"{ONE}_v001.json").read_text())
     assert facts["record_frames"] == [10 * 3600 * 24, 12]

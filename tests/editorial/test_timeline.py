@@ -475,6 +475,17 @@ def test_markers_of_final_cut_7_xml(read_list: ReadList) -> None:
     assert read_list(text, ".xml").events[0].markers == ("ABC_010", "rig")
 
 
+def test_drop_frame_of_final_cut_7_xml(read_list: ReadList) -> None:
+    ntsc = XMEML.format(first=24, last=48, filters="").replace("<timebase>24<", "<timebase>30<")
+    was = "<string>10:00:00:00</string>\n<frame>864000</frame>"
+    drop = "<string>10:00:00;00</string><frame>1078920</frame><displayformat>DF</displayformat>"
+    text = ntsc.replace(was, drop, 1)
+    rate = Fraction(30000, 1001)
+    for said, label in ((text, "10:00:00;00"), (ntsc, "08:00:00:00")):
+        plan = match_events(read_list(said, ".xml"), [clip("A001_C001_0101AB", "00:48:00:00", rate=rate)])
+        assert plan.rows()[0]["record_in"] == label
+
+
 def test_tracks_that_are_switched_off_stay_out(read_list: ReadList) -> None:
     timeline = edit(shot("A001C001"))
     off = layer(shot("A001C002"))
@@ -596,6 +607,7 @@ NO_TIMELINE = bytes.fromhex("504b0506") + bytes(18)
         ("x.otio", '{"OTIO_SCHEMA": "Clip.1"}', "holds 0 timelines"),
         ("x.otio", '{"OTIO_SCHEMA": "Nothing.1"}', "holds 0 timelines"),
         ("x.otio", "[]", "holds 0 timelines"),
+        ("x.otio", '{"OTIO_SCHEMA": "Timeline.1", "tracks": {"OTIO_SCHEMA": "Stack.99"}}', "is of a newer"),
         ("x.otioz", "no archive", "is no archive"),
         ("x.otioz", NO_TIMELINE, "holds no content.otio"),
         ("x.aaf", "no compound file", "is no AAF"),

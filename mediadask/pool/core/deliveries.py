@@ -63,7 +63,7 @@ class Deliveries:
         """Units in flight, by key: an equal unit of any job joins the one that is there."""
 
         self._waiting: dict[str, list[ScheduledUnit]] = {}
-        """Planned units, by key: equal ones of several jobs go together."""
+        """Units that wait outside of Dask, by key: equal ones of several jobs go together."""
 
         self._in_flight: Counter[tuple[int, str]] = Counter()
         """How many units are in flight, by rank and show."""
@@ -84,7 +84,7 @@ class Deliveries:
                 self._claim(unit, now)
             else:
                 job.planned.append(unit)
-                self._waiting.setdefault(unit.key, []).append(unit)
+                self._wait(unit)
         self._update(job)
 
     def reorder(self, job: DeliveryJob, now: Now) -> None:
@@ -111,7 +111,7 @@ class Deliveries:
 
     def end(self, job: DeliveryJob, now: Now) -> None:
         """A job has ended: what nobody else waits for leaves the queue, or stops at its next checkpoint."""
-        for unit in job.planned:
+        for unit in (*job.first, *job.planned):
             self._forget(unit)
         waiting = job.forget_units()
         self.queue.update(job)
@@ -131,6 +131,7 @@ class Deliveries:
         """Put units back that have waited long enough for another try."""
         while self._later and self._later[0][0] <= now.seconds:
             _, _, unit = heappop(self._later)
+            self._forget(unit)
             self._put_first(unit)
 
     def next_rank(self) -> float:
@@ -213,6 +214,7 @@ class Deliveries:
             if units and (takes is None or seconds + takes >= BATCH_SECONDS):
                 break
             (job.first or job.planned).popleft()
+            self._forget(unit)
             if self._claim(unit, now):
                 units.append(unit)
                 seconds += self._guessed_seconds(unit) if takes is None else takes
@@ -234,8 +236,11 @@ class Deliveries:
             self._forget(ready.popleft())
         return None
 
+    def _wait(self, unit: ScheduledUnit) -> None:
+        self._waiting.setdefault(unit.key, []).append(unit)
+
     def _forget(self, unit: ScheduledUnit) -> None:
-        """A planned unit waits no more."""
+        """A unit waits no more."""
         equal = [each for each in self._waiting.pop(unit.key, ()) if each is not unit]
         if equal:
             self._waiting[unit.key] = equal
@@ -271,11 +276,13 @@ class Deliveries:
         return twin is None
 
     def _join_waiting(self, unit: ScheduledUnit) -> None:
-        """Equal units that other jobs have planned go with this one."""
+        """Equal units for which other jobs wait go with this one."""
         for other in self._waiting.pop(unit.key, ()):
-            if other is not unit and other.is_wanted:
-                other.targets[0].group.job.planned.remove(other)
-                unit.targets = [*unit.targets, *other.targets]
+            for job in other.wanting:
+                job.leave(other)
+            unit.targets = [*unit.targets, *other.targets]
+            unit.failures, unit.kills = max(unit.failures, other.failures), max(unit.kills, other.kills)
+            other.targets = []  # where it waits for another try nobody wants it any more
         if len(unit.targets) > 1:
             unit.reorder()
 
@@ -306,6 +313,7 @@ class Deliveries:
         if not seconds:
             self._put_first(unit)
             return
+        self._wait(unit)
         heappush(self._later, (now.seconds + seconds, next(self._numbers), unit))
 
     def _put_first(self, unit: ScheduledUnit) -> None:
@@ -316,6 +324,7 @@ class Deliveries:
         unit.reorder()
         job = min(wanting, key=lambda job: (job.is_held, job.rank))
         job.first.appendleft(unit)
+        self._wait(unit)
         self._update(job)
 
     def _land(self, unit: ScheduledUnit) -> None:

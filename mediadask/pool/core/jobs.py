@@ -224,6 +224,12 @@ class DeliveryJob(Job):
             planned += units
         return planned
 
+    def leave(self, unit: ScheduledUnit) -> None:
+        """A unit is not handed out by this job, if it was to be."""
+        for ready in (self.first, self.planned):
+            if unit in ready:
+                ready.remove(unit)
+
     def settle(self, target: Target, value: bytes | Failure, frames: int) -> list[ScheduledUnit]:
         """Put a result where it belongs. Returns the units in flight that this job no longer wants."""
         group = target.group

@@ -274,6 +274,8 @@ class Slots:
         elif batch.state in ON_SLOT or (batch.state == "resuming" and batch.worker == worker):
             if batch.worker != worker:
                 self.evict([batch], now)
+            elif not batch.has_begun:  # until it was told to leave it waited for a thread there
+                batch.since, batch.run_seconds = now.seconds, 0.0
             self._interrupt(batch, "rescheduled", "", now)
 
     # What becomes of batches and units.

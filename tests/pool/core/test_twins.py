@@ -132,3 +132,27 @@ def test_a_twin_that_comes_after_the_end_runs_again() -> None:
     pool.end("clip")
     pool.submit("second", ["clip"])
     assert pool.running == ["clip"]
+
+
+def test_a_unit_that_was_given_back_goes_with_a_twin_that_comes_first() -> None:
+    pool = PlainPool(workers=2, budgets={"POOR": {"amount": 5, "action": "hold"}})
+    pool.submit("poor", ["clip", "own"], show="POOR")
+    pool.spend(POOR=6)
+    pool.retire(pool.worker_of("clip"))
+    assert "clip" not in pool.running, "its show is held"
+    pool.submit("rich", ["clip"], show="RICH")
+    pool.end_all()
+    assert pool.attempts("clip") == ["rescheduled", "done"]
+    assert sorted(pool.ended) == ["poor", "rich"]
+
+
+def test_a_failure_is_one_for_a_twin_that_waits_for_another_try_too() -> None:
+    pool = PlainPool()
+    pool.submit("first", ["clip"])
+    pool.fail("clip", transient=True)
+    pool.fail("clip", transient=True)
+    pool.submit("second", ["clip"])
+    pool.fail("clip", "no such clip")
+    pool.wait(30)
+    assert pool.running == []
+    assert sorted(pool.ended) == ["first", "second"]

@@ -207,6 +207,20 @@ def test_a_task_that_dask_moved_to_another_worker_has_its_units_run_again() -> N
     assert (pool.attempts("a"), job.status) == (["rescheduled", "done"], "done")
 
 
+@pytest.mark.parametrize("begins", [True, False])
+def test_a_unit_that_waited_for_a_thread_until_it_had_to_leave_used_no_slot(begins: bool) -> None:
+    pool = PlainPool()
+    pool.submit("job", ["a"])
+    batch, there = pool.batch_of("a"), pool.worker_of("a")
+    if begins:
+        pool.begin("a")
+    pool.wait(3)
+    del pool.seats[batch]
+    pool.tell(ev.UnitsReported(there, batch, (reports.BatchUnknown(),)))
+    (ended,) = pool.records(AttemptEnded)
+    assert (ended.outcome, ended.run_seconds) == ("rescheduled", 3 if begins else 0)
+
+
 @pytest.mark.parametrize("batch", ["old", "nonsense"])
 @pytest.mark.parametrize(
     "late",

@@ -144,6 +144,8 @@ class _Gathered:
             for at, other in enumerate(self.events)
             if other.track == event.track and other.record and other.record.stop == event.record.start
         ]
+        if not frames:
+            event = _noted(event, f"its {tail.kind} has no length: what it leaves gets no frames for it")
         if before is None:
             left = one.said.name("FROM")
             known = [at for at in meets if not _differ(left, self.events[at].clip_name)]

@@ -18,7 +18,7 @@ _LABEL = rf"(?:{_TIMECODE}|\d{{1,9}})"
 _EVENT = re.compile(
     r"(?P<number>\d+)\s+(?P<reel>\S.*?)\s+(?P<channels>[A-Z]+\d*(?:[/,+&-]?[A-Z]+\d*)*)\s+"
     r"(?P<edit>C|D|K\s?B|K\s?O|K|W\d+)\s+(?:(?P<frames>\d+)\s+)?"
-    rf"(?P<labels>{_LABEL}(?:\s+{_LABEL}){{3}})",
+    rf"(?P<labels>{_LABEL}(?:\s+{_LABEL}){{3}})(?:\s+(?P<behind>\d{{3}}))?",
     re.IGNORECASE,
 )
 _SOUND = re.compile(r"NONE|(?:A+|AUD|AUDIO)\d*(?:[/,+&-]?A+\d*)*", re.IGNORECASE)
@@ -165,7 +165,7 @@ def event_line(text: str, where: str, drop: bool | None) -> EventLine:
     picture = re.search(r"V\d*", channels)
     track = None if _SOUND.fullmatch(channels) else picture[0] if picture else "V"
     edit = re.sub(r"\s", "", found["edit"].upper())
-    frames = int(found["frames"] or 0)
+    frames = int(found["frames"] or found["behind"] or 0)
     spans = Span(labels[0], labels[1]), Span(labels[2], labels[3])
     return EventLine(where, text, drop, found["reel"], track, edit, frames, *spans)
 

@@ -119,6 +119,14 @@ def test_a_dissolve_whose_first_line_is_missing_says_what_it_does_not_know() -> 
     assert (first.tail, entered.notes) == (Transition("dissolve", 12, beyond=12), ())
 
 
+def test_the_length_of_a_dissolve_may_stand_behind_its_labels_and_where_it_is_missing_it_is_said() -> None:
+    text = CUT + pair("A001C001", "B001")
+    behind = text.replace("D    012 ", "D        ").replace("10:00:02:00\n", "10:00:02:00 012\n")
+    assert tails(behind) == tails(text) == [("A001C001", None, "01:00:01:00", 12)]
+    missing = events(text.replace("D    012 ", "D        "))
+    assert missing[-1].notes == ("line 3: its dissolve has no length: what it leaves gets no frames for it",)
+
+
 def test_the_first_line_of_a_dissolve_may_have_the_number_of_the_event_before() -> None:
     text = CUT + pair("A001C001", "B001").replace("002  A001C001", "001  A001C001")
     assert tails(text) == [("A001C001", None, "01:00:01:00", 12)]

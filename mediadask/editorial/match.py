@@ -130,9 +130,15 @@ class _Library:
         for name in names:
             for sources in self._find(name):
                 fresh = [source for source in sources if source.url not in seen]
-                seen |= {source.url: source for source in fresh}
-                if found := covering(event, fresh, rate):
+                found = covering(event, fresh, rate)
+                if found is not None and seen:
+                    surer = next(iter(seen))
+                    return _noted(
+                        found, f"called like {name} less than {surer}, which does not hold it"
+                    ), None
+                if found is not None:
                     return found, None
+                seen |= {source.url: source for source in fresh}
         return None, outside(event, list(seen.values()), rate) if seen else None
 
     def with_handles(self, match: Match, before: int, behind: int) -> Match:

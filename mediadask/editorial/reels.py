@@ -21,8 +21,8 @@ _CAMERA = re.compile(
     r"(?P<clip>[_-]?[CD]\d{3,4}|[_-][A-Z]\d{3}(?!\d))?(?P<rest>.*)"
 )
 """``A001_C001_0101AB`` and its kin: ARRI's ``A_0001C001_250102_101112_h1ABC``, Blackmagic's
-``A001_08151512_C003``, RED's ``A001_B003_0101AB``, whose letter is the camera's position. After 999 clips some
-cameras go on with ``D001``."""
+``A001_08151512_C003``, RED's ``A001_B003_0101AB``, whose letter is the camera's position. After 999 clips
+some cameras go on with ``D001``."""
 
 _SUFFIX = re.compile(r"\.[A-Za-z]\w{1,4}$")
 _PART = re.compile(r"(.+)[_-]\d{3}")

@@ -228,7 +228,7 @@ def _read_xml(data: bytes, where: str, choice: _Choice) -> Timeline:
         raise UnreadableMedia(
             f"is not well-formed XML ({error})", where=where, do="export it again"
         ) from None
-    # Both kinds begin with a DOCTYPE, bare or with the name of Apple's DTD. It is not read, so it is harmless.
+    # Both kinds begin with a DOCTYPE, bare or with the name of Apple's DTD: it is not read, and harmless.
     # What one can declare or fetch is not.
     declared = root.getroottree().docinfo
     fetches = declared.system_url and not str(declared.system_url).lower().endswith(".dtd")

@@ -174,6 +174,14 @@ def test_a_short_reel_stands_for_the_long_one_of_its_own_event() -> None:
     assert [one.reel for one in events(ahead)] == ["A001C001_AB"] * 2
 
 
+def test_the_table_of_sources_at_the_end_of_an_avid_list_has_the_long_reels() -> None:
+    mob = "060a2b340101010101010f00-13-00-00-00-{55772c79-7a32-0077-060e2b347f7f2a80}"
+    table = f">>> SOURCE A001C001 A001C001_150330_R0T6 {mob}\n>>> SOURCE B001     B001 {mob}\n"
+    found = events(CUT + CUT.replace("A001C001", "B001    ") + table)
+    assert [one.reel for one in found] == ["A001C001_150330_R0T6", "B001"]
+    assert found[1].comments == (table.splitlines()[1],)
+
+
 def test_a_motion_effect_is_for_the_reel_that_it_names_whatever_its_order() -> None:
     lines = ["M2   A001 -024.0 01:00:00:23\n", "M2   B001 048.0 02:00:00:00\n"]
     for below in ("".join(lines), "".join(reversed(lines))):

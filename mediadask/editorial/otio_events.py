@@ -110,6 +110,15 @@ def _switch_off(timeline: otio.schema.Timeline) -> None:
     for item in timeline.find_children(descended_from_type=otio.core.Item):
         if str(_at(item.metadata, "fcp_xml", "enabled")).upper() == "FALSE":
             item.enabled = False
+        filters = _at(item.metadata, "fcp_xml", "filter") or []
+        off = {
+            _at(one, "effect", "effectid")
+            for one in ([filters] if isinstance(filters, Mapping) else filters)
+            if str(_at(one, "enabled")).upper() == "FALSE"
+        }
+        for effect in item.effects:
+            if off:
+                effect.enabled = _at(effect.metadata, "fcp_xml", "effectid") not in off
 
 
 @dataclass(frozen=True)
@@ -370,7 +379,7 @@ def _speed(effects: Sequence[Any]) -> tuple[Fraction, list[str]]:
     speed, unclear = Fraction(1), []
     for effect in effects:
         remap = _remap(effect)
-        if aaf_is_adapter(effect):
+        if aaf_is_adapter(effect) or not effect.enabled:
             continue
         if remap is not None:
             per_cent = Fraction(str(remap.get("speed", 100)))
@@ -396,7 +405,7 @@ def _speed(effects: Sequence[Any]) -> tuple[Fraction, list[str]]:
 def _remap(effect: Any) -> dict[Any, Any] | None:
     """What FCP 7 XML's Time Remap filter says, which the adapter hands on as it found it."""
     remap = effect.metadata.get("fcp_xml", {})
-    if remap.get("effectid") != "timeremap":
+    if remap.get("effectid") != "timeremap" or not effect.enabled:
         return None
     parameters = remap.get("parameter", [])
     listed = [parameters] if isinstance(parameters, Mapping) else parameters

@@ -126,6 +126,7 @@ def _questions(name: str) -> Iterator[tuple[str, str]]:
         yield "part", _plain(stem)
         if part := _PART.fullmatch(stem):
             yield "plain", _plain(part[1])
+            yield "part", _plain(part[1])
     if {len(name), len(name) + 1} & set(_CUTS):  # a blank at its end is gone
         yield "cut", _even(name)
         yield "name", re.sub(r"\.\w{0,3}$", "", name).casefold()  # cut in the suffix

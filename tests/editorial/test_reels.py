@@ -62,7 +62,7 @@ def test_a_reel_is_found_however_the_list_writes_it(written: str, reel: str) -> 
         ("A00", "A001C001"),
         ("A001_C0", "A001_C001_0101AB"),  # seven characters: nobody's truncation
         ("A001", "A0011C001"),
-        ("A009_C012_0615QX_001", "A009_C012_0615QX_002"),
+        ("A009_C012_0615QX_001", "A009_C012_0616QX_001"),
         ("ABC_010", "ABC_010_001"),  # no camera's name: a shot, a take, a version
         ("A004R1JL", "A004C010_20100610_R2XX"),
         ("A_0007C003", "A_0007C004_250102_101112_h1ABC"),

@@ -243,6 +243,13 @@ def test_a_number_that_opentimelineio_writes_is_read(read_list: ReadList) -> Non
     assert frames_of(read_list(json_text, ".otio")) == [("/card/A001C001.mov", 24, 48)]
 
 
+def test_an_effect_that_is_switched_off_changes_no_speed(read_list: ReadList) -> None:
+    effect = otio.schema.LinearTimeWarp(time_scalar=2)
+    effect.enabled = False
+    found = read_list(edit(shot("A001C001", effects=[effect])).to_json_string(), ".otio")
+    assert frames_of(found) == [("/card/A001C001.mov", 24, 48)]
+
+
 def test_what_asks_for_no_camera_picture_is_skipped(read_list: ReadList) -> None:
     generated = otio.schema.Clip("bars", otio.schema.GeneratorReference("bars", "SMPTEBars"), used(0, 24))
     disabled = shot("A001C001")
@@ -334,6 +341,7 @@ XMEML = """<?xml version="1.0" encoding="UTF-8"?>
 REMAP = """<filter><effect><name>Time Remap</name><effectid>timeremap</effectid>
 <parameter><parameterid>speed</parameterid><value>{speed}</value></parameter>
 <parameter><parameterid>reverse</parameterid><value>{reverse}</value></parameter></effect></filter>"""
+OFF = "<filter><enabled>FALSE</enabled>"
 
 
 @pytest.mark.parametrize(
@@ -344,6 +352,7 @@ REMAP = """<filter><effect><name>Time Remap</name><effectid>timeremap</effectid>
         (24, REMAP.format(speed=50, reverse="FALSE"), (12, 12 + 12)),
         (24, REMAP.format(speed=100, reverse="TRUE"), (240 - 48, 240 - 24)),
         (24, REMAP.format(speed=-100, reverse="FALSE"), (240 - 48, 240 - 24)),
+        (24, REMAP.format(speed=200, reverse="FALSE").replace("<filter>", OFF), (24, 48)),
     ],
 )
 def test_retimes_of_final_cut_count_in_the_retimed_clips_frames(

@@ -46,6 +46,22 @@ def test_what_is_left_is_another_use_of_that_reel_where_its_timecode_does_not_go
     assert len(events(CUT + pair("A001C001", "B001", at="01:00:30:00"))) == 3
 
 
+@pytest.mark.parametrize(
+    ("below_cut", "below", "at", "goes_on"),
+    [
+        ("M2   A001C001 048.0 01:00:00:00\n", "M2   A001C001 048.0 01:00:01:01\n", "01:00:01:01", True),
+        ("M2   A001C001 -24.0 01:00:00:00\n", "M2   A001C001 -24.0 00:59:59:00\n", "00:59:59:00", True),
+        ("* FREEZE FRAME\n", "", "01:00:00:00", True),
+        ("M2   A001C001 048.0 01:00:00:00\n", "M2   A001C001 048.0 01:00:09:00\n", "01:00:09:00", False),
+        ("M2   A001C001 -24.0 01:00:00:00\n", "M2   A001C001 012.0 01:00:01:00\n", "01:00:01:00", False),
+    ],
+)
+def test_what_is_left_may_be_retimed(below_cut: str, below: str, at: str, goes_on: bool) -> None:
+    found = events(CUT + below_cut + pair("A001C001", "B001", below, at=at))
+    assert (found[0].tail is not None) == goes_on
+    assert len(found) == (2 if goes_on else 3)
+
+
 def test_another_reel_at_the_same_timecode_is_another_source() -> None:
     assert tails(CUT + pair("C009", "B001")) == [("C009", None, "01:00:01:00", 12)]
 

@@ -14,13 +14,14 @@ from mediadask.clips import lead_in, mov, mxf, sound
 from mediadask.clips.choices import split_choices
 from mediadask.clips.decode import decode
 from mediadask.clips.extent import is_cut
+from mediadask.clips.frame import BadFrame
 from mediadask.clips.h264 import completes, first_field, may_split
 from mediadask.clips.imx import active_picture
 from mediadask.clips.orientation import AS_STORED, Orientation, of_matrix
 from mediadask.clips.packets import demuxed, only, opened, ranged
 from mediadask.clips.probe import container_name, header_of
 from mediadask.clips.scan import RAW_FORMATS, scan
-from mediadask.clips.storage import FileStamp, open_file, stat, storage_errors
+from mediadask.clips.storage import FileStamp, is_local, open_file, stat, storage_errors
 from mediadask.clips.tracks import track_tags, video_track
 from mediadask.clips.vendor import refuse, refuse_encrypted
 from mediadask.clips.vpx import VPX
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
     from mediadask.clips.clip import Clip
-    from mediadask.clips.frame import BadFrame, Frame
+    from mediadask.clips.frame import Frame
     from mediadask.clips.header import ClipHeader
     from mediadask.clips.index import FrameIndex
 
@@ -71,7 +72,8 @@ class ContainerReader:
         _unchanged(clip)
         ranges = clip.index.by_ranges
         packets = ranged if ranges else demuxed
-        return decode(clip, start, stop, packets, threads=threads, discards=not ranges)
+        frames = decode(clip, start, stop, packets, threads=threads, discards=not ranges)
+        return frames if is_local(clip.files[0].url) else _of_one_file(clip, frames)
 
     def audio(self, clip: Clip, stream: int, start: int, stop: int) -> npt.NDArray[np.float32]:
         """Decoded from a little before `start`."""
@@ -124,8 +126,25 @@ def _probe(
         return _header(url, container, stream, index, file, choices, **told), index
 
 
+def _of_one_file(clip: Clip, frames: Iterator[Frame | BadFrame]) -> Iterator[Frame | BadFrame]:
+    """The frames, the last one after another look whether the file on its server is still the same: each
+    request may be answered from another one, while a local file that is open stays what it is."""
+    held: Frame | BadFrame | None = None
+    bad = False
+    for frame in frames:
+        if held is not None:
+            yield held
+        if isinstance(frame, BadFrame) and not bad:
+            _unchanged(clip)
+            bad = True
+        held = frame
+    _unchanged(clip)
+    if held is not None:
+        yield held
+
+
 def _unchanged(clip: Clip) -> None:
-    if stat(clip.files[0].url) != clip.files[0]:
+    if stat(clip.files[0].url, anew=True) != clip.files[0]:
         raise MediaChanged("has changed since it was opened", where=clip.url, do="open it again")
 
 

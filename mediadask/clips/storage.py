@@ -159,8 +159,8 @@ def check_exists(url: str) -> None:
                 raise FileNotFoundError
 
 
-def stat(url: str) -> FileStamp:
-    """Size and version of a file.
+def stat(url: str, *, anew: bool = False) -> FileStamp:
+    """Size and version of a file; `anew`: as it is now, whatever a listing made earlier in this process says.
 
     Raises
     ------
@@ -179,6 +179,8 @@ def stat(url: str) -> FileStamp:
             stamp = FileStamp(url, info.st_size, str(info.st_mtime_ns), info.st_mtime_ns)
         else:
             filesystem, path = filesystem_of(url)
+            if anew:
+                filesystem.invalidate_cache(path)
             details: dict[str, Any] = filesystem.info(path)
             if details.get("type") == "directory":
                 raise IsADirectoryError

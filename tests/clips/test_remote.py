@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from itertools import pairwise
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
@@ -13,12 +14,12 @@ from fsspec.implementations.memory import MemoryFileSystem
 from mediadask.clips import Clip
 from mediadask.clips.container import ContainerReader
 from mediadask.clips.remote import RemoteFile, fetched, runs
+from mediadask.errors import MediaChanged, MissingMedia
 from mediadask.footage import read_number
 from tests.clips.test_reading import H264, OPEN, PRORES, RangeHandler, serving
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
     from tests.conftest import MakeClip
 
@@ -142,3 +143,76 @@ def test_a_request_joins_what_touches() -> None:
     large = 3 << 20
     assert list(runs([0, large], [large, large])) == [(0, 1), (1, 2)], "a request has four megabytes at most"
     assert list(runs([], [])) == []
+
+
+class Unsteady(RangeHandler):
+    """A server on a bad day: `fault` says which."""
+
+    fault: ClassVar[str] = ""
+    faults_left: ClassVar[int] = 0
+
+    def do_GET(self) -> None:  # noqa: N802
+        asked = re.fullmatch(r"bytes=(\d+)-(\d+)", self.headers.get("Range", ""))
+        if asked is None or not Unsteady.fault or not Unsteady.faults_left:
+            super().do_GET()
+            return
+        Unsteady.faults_left -= 1
+        if Unsteady.fault == "busy":
+            self.send_error(503)
+            return
+        begin, end = int(asked[1]), int(asked[2]) + 1
+        data = Path(self.translate_path(self.path)).read_bytes()[begin:end]
+        half = data[: max(len(data) // 2, 1)]
+        told = len(half) if Unsteady.fault == "gives less" else len(data)
+        self.send_response(206)
+        self.send_header("Content-Range", f"bytes {begin}-{begin + told - 1}/*")
+        self.send_header("Content-Length", str(told))
+        self.end_headers()
+        self.wfile.write(half)
+        self.close_connection = True
+
+
+@pytest.fixture
+def unsteady(tmp_path: Path) -> Iterator[str]:
+    with serving(Unsteady, tmp_path) as root:
+        yield root
+    Unsteady.fault = ""
+
+
+@pytest.mark.parametrize("fault", ["breaks off", "gives less", "busy"])
+def test_what_a_server_fails_to_give_is_asked_for_again(
+    make_clip: MakeClip, tmp_path: Path, unsteady: str, fault: str
+) -> None:
+    (tmp_path / "a.mov").write_bytes(make_clip("a.mov", **PRORES).read_bytes())
+    Unsteady.fault, Unsteady.faults_left = fault, 2
+    clip = Clip.open(f"{unsteady}/a.mov")
+    Unsteady.faults_left = 2
+    assert [read_number(frame.planes[0]) for frame in clip.frames()] == list(range(len(clip)))
+    assert not Unsteady.faults_left
+
+
+@pytest.mark.parametrize("fault", ["breaks off", "busy"])
+def test_a_server_that_goes_on_failing_is_no_damaged_clip(
+    make_clip: MakeClip, tmp_path: Path, unsteady: str, fault: str
+) -> None:
+    (tmp_path / "a.mov").write_bytes(make_clip("a.mov", **PRORES).read_bytes())
+    clip = Clip.open(f"{unsteady}/a.mov")
+    Unsteady.fault, Unsteady.faults_left = fault, 1000
+    with pytest.raises(MissingMedia, match=r"cannot be fetched .*; check the server"):
+        list(clip.frames(on_corrupt="black"))
+
+
+@pytest.mark.parametrize("shrinks", [True, False])
+def test_a_file_that_changes_while_it_is_read(
+    make_clip: MakeClip, tmp_path: Path, counted: tuple[str, Path, Given], shrinks: bool
+) -> None:
+    """Each request would be answered from another file; the frames that are out already are not the last."""
+    root, folder, _ = counted
+    first = make_clip("a.mov", **PRORES).read_bytes()
+    (folder / "b.mov").write_bytes(first)
+    clip = Clip.open(f"{root}/b.mov")
+    frames = clip.frames()
+    next(frames)
+    (folder / "b.mov").write_bytes(first[: len(first) // 2] if shrinks else first[::-1] + b"\0")
+    with pytest.raises(MediaChanged):
+        list(frames)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import os
 from collections import OrderedDict
 from contextlib import ExitStack, closing, contextmanager, suppress
 from itertools import chain
@@ -15,7 +14,7 @@ from av.stream import Discard
 
 from mediadask.clips.h264 import frame_packets, joined
 from mediadask.clips.remote import RemoteFile, fetched, runs
-from mediadask.clips.storage import is_local, is_of_ranges, open_file, path_of, storage_errors
+from mediadask.clips.storage import is_local, is_of_ranges, open_file, storage_errors, suffix_of
 from mediadask.errors import UnreadableMedia, UnsupportedMedia
 
 if TYPE_CHECKING:
@@ -69,7 +68,7 @@ def opened(url: str, read: Any = None, *, is_indexed: bool = False) -> Iterator[
             try:
                 container = av.open(
                     file,
-                    format="mjpeg" if _suffix(url) in _JPEGS else None,
+                    format="mjpeg" if suffix_of(url) in _JPEGS else None,
                     metadata_errors="replace",
                     container_options=options,
                 )
@@ -92,13 +91,9 @@ _STREAMS = {".h263": "h263", ".h261": "h261", ".vc1": "vc1", ".cavs": "cavsvideo
 _ANIMATIONS = (".apng", ".webp", ".fli", ".flc", ".jxl")
 
 
-def _suffix(url: str) -> str:
-    return os.path.splitext(path_of(url))[1].lower()
-
-
 def _refused(url: str) -> UnreadableMedia | UnsupportedMedia:
     """What to say of a file in a format that is none of `_FORMATS`: a list, a stream of pictures, text."""
-    suffix = _suffix(url)
+    suffix = suffix_of(url)
     if stream := _STREAMS.get(suffix):
         do = f"wrap it first: ffmpeg -f {stream} -i IN{suffix} -c copy OUT.mkv"
         return UnsupportedMedia("is a stream of pictures without a container", where=url, do=do)

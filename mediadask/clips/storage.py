@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import io
 import os
+import re
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -33,6 +34,7 @@ __all__ = [
     "stat",
     "storage_errors",
     "storage_settings",
+    "suffix_of",
     "use_storage_settings",
 ]
 
@@ -70,6 +72,11 @@ def path_of(url: str) -> str:
     return url.partition("?")[0] if is_web(url) else url
 
 
+def suffix_of(url: str) -> str:
+    """The ending of a file's name, in small letters: ``.exr``."""
+    return os.path.splitext(path_of(url))[1].lower()
+
+
 def is_web(url: str) -> bool:
     """Whether a web server is asked for it."""
     return url.startswith(("http://", "https://"))
@@ -103,8 +110,14 @@ def filesystem_of(url: str) -> tuple[Any, str]:
     """The fsspec file system of a URL, and the path in it."""
     import fsspec  # only who works on remote files waits for it
 
-    filesystem, path = fsspec.url_to_fs(url)
+    # Else its quotes are made anew, and a signature may no longer be that of the URL.
+    how = {"encoded": True} if is_web(url) and _QUOTED.fullmatch(url) else {}
+    filesystem, path = fsspec.url_to_fs(url, **how)
     return filesystem, path
+
+
+_QUOTED = re.compile(r"(?=[^%]*%)(?:[!-$&-~]|%[0-9A-Fa-f]{2})*")
+"""A URL as it goes over the wire, with something in it that had to be quoted."""
 
 
 @contextmanager

@@ -8,13 +8,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
+import OpenEXR
 import pytest
 from fsspec.implementations.memory import MemoryFileSystem
 
 from mediadask.clips import Clip
 from mediadask.clips.container import ContainerReader
 from mediadask.clips.remote import RemoteFile, fetched, runs
-from mediadask.errors import MediaChanged, MissingMedia
+from mediadask.errors import MediaChanged, MissingMedia, UnsupportedMedia
 from mediadask.footage import read_number
 from tests.clips.test_reading import H264, OPEN, PRORES, RangeHandler, serving
 
@@ -216,3 +217,57 @@ def test_a_file_that_changes_while_it_is_read(
     (folder / "b.mov").write_bytes(first[: len(first) // 2] if shrinks else first[::-1] + b"\0")
     with pytest.raises(MediaChanged):
         list(frames)
+
+
+SIGNATURE = "X-Amz-Credential=AK%2F20261128%2Faws4&Expires=60&sig=a%2Bb%2dc%3D"
+
+
+class Signed(RangeHandler):
+    """Answers the very URL that was signed and no other."""
+
+    def send_head(self) -> Any:
+        if self.path.partition("?")[2] != SIGNATURE:
+            self.send_error(403)
+            return None
+        return super().send_head()
+
+
+@pytest.mark.parametrize(
+    ("name", "how"),
+    [
+        ("a.mov", PRORES),
+        ("a.ts", H264),
+        ("a.png", {"codec": "png", "pixel_format": "rgb24", "frames": 1, "muxer": "image2"}),
+        ("a.dpx", {"codec": "dpx", "pixel_format": "gbrp10le", "frames": 1, "muxer": "image2"}),
+        ("a.h264", H264),
+    ],
+    ids=lambda x: str(x)[:6],
+)
+def test_a_signed_url_is_asked_for_as_it_is(
+    name: str, how: dict[str, Any], make_clip: MakeClip, tmp_path: Path
+) -> None:
+    made = make_clip(name, **how)
+    (tmp_path / name).write_bytes(made.read_bytes())
+    with serving(Signed, tmp_path) as root:
+        clip = Clip.open(f"{root}/{name}?{SIGNATURE}")
+        ours = [frame.planes for frame in clip.frames()]
+    for mine, local in zip(ours, Clip.open(made).frames(), strict=True):
+        for one, other in zip(mine, local.planes, strict=True):
+            assert np.array_equal(one, other)
+
+
+@pytest.mark.parametrize(("choice", "value"), [("", 1.0), ("?view=left", 1.0), ("?view=right", 2.0)])
+def test_choices_stand_behind_a_signature(tmp_path: Path, choice: str, value: float) -> None:
+    flat = np.full((36, 64), 1, np.float16)
+    eyes = {f"{eye}.{name}": flat * at for at, eye in enumerate(("left", "right"), 1) for name in "RGB"}
+    header = {"compression": OpenEXR.ZIP_COMPRESSION, "type": OpenEXR.scanlineimage}
+    OpenEXR.File({**header, "multiView": ["left", "right"]}, eyes).write(str(tmp_path / "a.exr"))
+    with serving(Signed, tmp_path) as root:
+        (frame,) = Clip.open(f"{root}/a.exr?{SIGNATURE}{choice}").frames()
+    assert {float(plane.mean()) for plane in frame.planes} == {value}
+
+
+def test_raw_stills_are_named_behind_a_signature(tmp_path: Path) -> None:
+    (tmp_path / "a.nef").write_bytes(b"MM\0*" + bytes(100))
+    with serving(Signed, tmp_path) as root, pytest.raises(UnsupportedMedia, match="Nikon raw still"):
+        Clip.open(f"{root}/a.nef?{SIGNATURE}")

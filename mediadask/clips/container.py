@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import struct
 from contextlib import suppress
 from dataclasses import replace
@@ -25,7 +26,7 @@ from mediadask.clips.storage import FileStamp, is_local, open_file, stat, storag
 from mediadask.clips.tracks import track_tags, video_track
 from mediadask.clips.vendor import refuse, refuse_encrypted
 from mediadask.clips.vpx import VPX
-from mediadask.errors import InvalidRequest, MediaChanged, UnreadableMedia
+from mediadask.errors import InvalidRequest, MediaChanged, UnreadableMedia, UnsupportedMedia
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -46,7 +47,7 @@ class ContainerReader:
     """Takes whatever no other reader claims."""
 
     name = "container"
-    version = 8
+    version = 9
 
     def claims(self, url: str) -> bool:
         """Always: the last reader to be asked."""
@@ -87,6 +88,8 @@ def _probe(
     head = file.read(_HEAD_BYTES)
     refuse(url, head)
     moov = mov.read_moov(file, size_bytes, url) if _has_moov(head) else None
+    if moov is None and _has_moov(head):
+        _refuse_still(url, head)
     refuse_encrypted(url, head if moov is None else moov)
     table = mxf.read_index(file, size_bytes) if moov is None else None
     wanted = choices.get("video")
@@ -151,6 +154,18 @@ def _unchanged(clip: Clip) -> None:
 def _has_moov(head: bytes) -> bool:
     """Whether a file that begins like this is MOV or MP4."""
     return head[4:8] in (b"ftyp", b"moov", b"mdat", b"wide", b"free", b"skip", b"pnot")
+
+
+_GRID_ITEM = re.compile(rb"infe[\2\3].{7,9}grid", re.DOTALL)  # ISO/IEC 14496-12, 8.11.6; 23008-12, 6.6.2.3
+
+
+def _refuse_still(url: str, head: bytes) -> None:
+    """Nothing, for a still whose one picture FFmpeg decodes: of tiles it would be the first."""
+    if b"hvcC" in head:
+        raise UnreadableMedia("is a HEIC image by its content", where=url, do="name it .heic")
+    if _GRID_ITEM.search(head):
+        what = "is an AVIF image of tiles, which are not joined here"
+        raise UnsupportedMedia(what, where=url, do="make a PNG or TIFF of it first")
 
 
 def _header(

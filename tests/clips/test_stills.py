@@ -507,3 +507,20 @@ def test_a_timecode_at_few_frames_a_second_comes_back() -> None:
     for rate in (1, 6, 8, 10):
         code = Timecode.parse("01:00:00:00", Fraction(rate))
         assert Timecode.parse(str(code), rate) == code
+
+
+@pytest.mark.parametrize("name", ["a.mp4", "a"])
+def test_a_heic_of_tiles_by_another_name_is_not_its_first_tile(tmp_path: Path, name: str) -> None:
+    path = tmp_path / name
+    path.write_bytes((INPUTS / "grid.heic").read_bytes())
+    with pytest.raises(UnreadableMedia, match=r"is a HEIC image .* name it \.heic"):
+        Clip.open(path)
+
+
+def test_an_avif_of_tiles_is_not_its_first_tile(tmp_path: Path) -> None:
+    """The boxes of a HEIC of tiles with the codec's names of AV1: refused before anything decodes it."""
+    data = (INPUTS / "grid.heic").read_bytes()
+    path = tmp_path / "a.avif"
+    path.write_bytes(data.replace(b"hvcC", b"av1C").replace(b"hvc1", b"av01").replace(b"heic", b"avif"))
+    with pytest.raises(UnsupportedMedia, match="AVIF image of tiles"):
+        Clip.open(path)

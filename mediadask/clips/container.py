@@ -95,7 +95,7 @@ def _probe(
     wanted = choices.get("video")
     if moov is not None or table is not None:
         with opened(url, file, is_indexed=True) as container:
-            stream = video_track(container, url, head if moov is None else moov, wanted)
+            stream = video_track(container, url, head if moov is None else moov, wanted, file)
             shows_all = stream.codec_context.codec.canonical_name not in VPX
             track = mov.track(moov, stream.id, size_bytes) if moov is not None and shows_all else None
             if track is not None and _holds(track.index, container, stream, file):
@@ -104,10 +104,10 @@ def _probe(
             if table is not None and _holds(table, container, stream, file):
                 return _header(url, container, stream, table, file, choices), table
     with opened(url, file) as container:
-        stream = video_track(container, url, head, wanted)
+        stream = video_track(container, url, head, wanted, file)
         name = container_name(container)
         plain = name in ("mkv", "avi") or name in RAW_FORMATS or (moov is not None and not shows_all)
-        index, sounds = scan(url, container, stream, file if plain else None)
+        index, sounds = scan(url, container, stream, file, with_places=plain)
         if not len(index):
             raise UnreadableMedia("holds no pictures", where=url, do="copy it again from the source")
         if container.format.name == "mxf":

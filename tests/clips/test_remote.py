@@ -18,6 +18,7 @@ from mediadask.clips.remote import RemoteFile, fetched, runs
 from mediadask.errors import MediaChanged, MissingMedia, UnsupportedMedia
 from mediadask.footage import read_number
 from tests.clips.test_reading import H264, OPEN, PRORES, RangeHandler, serving
+from tests.clips.test_tracks import write
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -94,7 +95,11 @@ def test_units_fetch_no_packet_twice(
     assert _once(given) <= 1.05 * clip.index.size.sum()
 
 
-@pytest.mark.parametrize(("name", "how"), [("a.mkv", H264), ("a.mxf", DNXHR), ("a.mov", PRORES)], ids=str)
+@pytest.mark.parametrize(
+    ("name", "how"),
+    [("a.mkv", H264), ("a.mxf", DNXHR), ("a.mov", PRORES), ("a.avi", H264), ("a.ts", H264)],
+    ids=str,
+)
 def test_opening_fetches_no_byte_twice(
     name: str, how: dict[str, Any], make_clip: MakeClip, counted: tuple[str, Path, Given]
 ) -> None:
@@ -103,6 +108,17 @@ def test_opening_fetches_no_byte_twice(
     reader = ContainerReader()
     url = f"{root}/{name}"
     reader.probe(url, reader.files(url))
+    assert _once(given)
+
+
+def test_telling_two_tracks_apart_fetches_no_byte_twice(
+    tmp_path: Path, counted: tuple[str, Path, Given]
+) -> None:
+    root, folder, given = counted
+    write(folder / "a.mkv", ("libx264", (160, 90), 24), ("libx264", (320, 180), 24))
+    reader = ContainerReader()
+    header, _ = reader.probe(f"{root}/a.mkv", reader.files(f"{root}/a.mkv"))
+    assert header.width == 320
     assert _once(given)
 
 

@@ -399,11 +399,27 @@ def test_a_heic_says_what_its_camera_wrote(tmp_path: Path) -> None:
     assert np.abs(np.array([plane[9, 9] for plane in planes_of(path)], int) - (200, 100, 50)).max() < 4
 
 
+def test_a_heic_without_its_last_tiles_is_no_picture(tmp_path: Path) -> None:
+    """libheif gives black in their place."""
+    path = tmp_path / "a.heic"
+    path.write_bytes((INPUTS / "grid.heic").read_bytes()[:6000])
+    with pytest.raises(UnreadableMedia, match="is cut off"):
+        Clip.open(path)
+
+
+def test_an_avif_of_tiles_is_not_its_first_tile(tmp_path: Path) -> None:
+    data = (INPUTS / "grid.heic").read_bytes()
+    path = tmp_path / "a.avif"
+    path.write_bytes(data.replace(b"heic\0\0\0\0mif1heic", b"avif\0\0\0\0mif1avif"))
+    with pytest.raises(UnsupportedMedia, match="several tiles"):
+        Clip.open(path)
+
+
 @pytest.mark.parametrize("name", ["cut.heic", "cut.HEIC"])
 def test_a_heic_cut_short_is_no_movie_without_its_table(tmp_path: Path, name: str) -> None:
     path = tmp_path / name
     path.write_bytes((INPUTS / "grid.heic").read_bytes()[:300])
-    with pytest.raises(UnreadableMedia, match="is no HEIC picture, or is damaged"):
+    with pytest.raises(UnreadableMedia, match="is cut off"):
         Clip.open(path)
 
 

@@ -12,7 +12,7 @@ from tests.hostile.conftest import INPUTS
 if TYPE_CHECKING:
     from tests.conftest import Command, MakeClip
 
-REFUSED = ("canvas.dpx", "others.mov", "scan_seek.mxf", "short_table.mp4", "type_not_utf8.exr")
+REFUSED = ("others.mov", "scan_seek.mxf", "short_table.mp4", "type_not_utf8.exr")
 
 
 @pytest.fixture

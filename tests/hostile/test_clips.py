@@ -43,9 +43,7 @@ def test_an_odd_entry_of_a_header_costs_no_picture(name: str, hostile: Path) -> 
     assert opened.header.frame_rate == 24
 
 
-@pytest.mark.parametrize(
-    ("name", "size"), [("canvas.dpx", "2143289344x96"), ("display_window.exr", "40001x40001")]
-)
+@pytest.mark.parametrize(("name", "size"), [("display_window.exr", "40001x40001")])
 def test_a_picture_that_no_memory_holds_is_refused_by_its_header(name: str, size: str, hostile: Path) -> None:
     with pytest.raises(UnsupportedMedia, match=size):
         Clip.open(hostile / name)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
 import typer
 
@@ -20,7 +20,7 @@ __all__ = ["info", "print_table"]
 def info(
     clips: options.ClipsArgument,
     json: options.JsonOption = False,
-    csv: Annotated[bool, typer.Option("--csv", help="Print CSV instead of a table.")] = False,
+    csv: options.CsvOption = False,
     pool: options.PoolOption = None,
     workers: options.WorkersOption = None,
     show: options.ShowOption = "",

@@ -9,12 +9,16 @@ import typer
 
 __all__ = [
     "ClipsArgument",
+    "ConformOption",
+    "CsvOption",
     "DeadlineOption",
+    "FieldOption",
     "HandlesOption",
     "JsonOption",
     "LedgerOption",
     "LutOption",
     "MediaOption",
+    "NameOption",
     "OnCorruptOption",
     "OtioOption",
     "OutFolderOption",
@@ -23,9 +27,11 @@ __all__ = [
     "PoolOption",
     "PriorityOption",
     "RateOption",
+    "ShotOption",
     "ShowOption",
     "SinceOption",
     "TimelineArgument",
+    "TimelineNameOption",
     "WorkersOption",
 ]
 
@@ -35,7 +41,8 @@ ClipsArgument = Annotated[
     list[str], typer.Argument(metavar="CLIP", help="Files, folders, patterns, sequences or URLs.")
 ]
 TimelineArgument = Annotated[
-    str, typer.Argument(metavar="TIMELINE", help="An EDL, OTIO, Final Cut XML, AAF or ALE.")
+    str,
+    typer.Argument(metavar="TIMELINE", help="An EDL, OTIO, Final Cut XML, AAF or ALE, or a shot list (CSV)."),
 ]
 MediaOption = Annotated[
     list[str],
@@ -62,8 +69,52 @@ RateOption = Annotated[
 PlanOption = Annotated[
     bool, typer.Option("--plan", help="Say what would be delivered and what not, and make nothing.")
 ]
+TimelineNameOption = Annotated[
+    str | None,
+    typer.Option("--timeline", metavar="NAME", help="Which of several timelines in the file, or its number."),
+]
+ConformOption = Annotated[
+    str | None,
+    typer.Option(
+        "--conform",
+        metavar="real-time|frames",
+        help="How clips of another rate play where FCPXML leaves it open: frames is one for one.",
+    ),
+]
 OtioOption = Annotated[
     str | None, typer.Option("--otio", metavar="FILE", help="With --plan: write it as an OTIO timeline, too.")
+]
+
+# How plates are named.
+
+_NAMES = "Names"
+
+NameOption = Annotated[
+    str | None,
+    typer.Option(
+        "--name",
+        metavar="TEMPLATE",
+        help="{show}_{episode}_{sequence}_{shot}_{plate}_v{version:03}.{frame:04}.exr and the like.",
+        rich_help_panel=_NAMES,
+    ),
+]
+FieldOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--field",
+        metavar="FIELD=VALUE",
+        help="For names: episode=104, sequence=065. Repeatable.",
+        rich_help_panel=_NAMES,
+    ),
+]
+ShotOption = Annotated[
+    str | None,
+    typer.Option(
+        "--shot",
+        metavar="PATTERN",
+        help="A regular expression that finds the shot in markers, clip names and comments.",
+        rich_help_panel=_NAMES,
+    ),
 ]
 
 # What pictures become.
@@ -121,6 +172,9 @@ DeadlineOption = Annotated[
 
 # What is told, and how.
 
+CsvOption = Annotated[
+    bool, typer.Option("--csv", help="Print CSV instead; of a pull, with --plan, the count sheet.")
+]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print a JSON list instead.")]
 PlotOption = Annotated[
     Path | None,

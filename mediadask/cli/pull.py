@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
 from mediadask.cli import options, plans, work
 from mediadask.cli.inputs import option_pairs
+from mediadask.errors import InvalidRequest
 
 if TYPE_CHECKING:
     from mediadask.delivery import Outcome
@@ -23,36 +24,48 @@ def pull(
     out: options.OutFolderOption,
     handles: options.HandlesOption = 8,
     rate: options.RateOption = None,
+    timeline_name: options.TimelineNameOption = None,
+    conform: options.ConformOption = None,
     plan: options.PlanOption = False,
     otio: options.OtioOption = None,
-    name: Annotated[
-        str | None,
-        typer.Option(
-            metavar="TEMPLATE",
-            help="{show}_{episode}_{sequence}_{shot}_{plate}_v{version:03}.{frame:04}.exr and the like.",
-            rich_help_panel=_NAMES,
-        ),
-    ] = None,
-    field: Annotated[
+    only_shots: Annotated[
         list[str] | None,
         typer.Option(
-            metavar="FIELD=VALUE",
-            help="For names: episode=104, sequence=065. Repeatable.",
-            rich_help_panel=_NAMES,
+            "--only-shots",
+            metavar="SHOTS",
+            help="Leave out events of other shots, and those that name none. SHOTS is named (all that name a "
+            "shot), names and patterns (ABC_104_*, or a regular expression), a .csv or .txt file of names, "
+            "or track:V2. Repeatable.",
         ),
     ] = None,
-    shot: Annotated[
+    shot_list: Annotated[
         str | None,
         typer.Option(
-            "--shot",
-            metavar="PATTERN",
-            help="A regular expression that finds the shot in markers, clip names and comments.",
-            rich_help_panel=_NAMES,
+            "--shot-list",
+            metavar="FILE",
+            help="A CSV with a column shot, and what is asked for each: handles, plate (BG01), version.",
         ),
     ] = None,
+    name: options.NameOption = None,
+    field: options.FieldOption = None,
+    shot: options.ShotOption = None,
     number: Annotated[
-        int, typer.Option("--plate-version", min=0, help="Of the plates.", rich_help_panel=_NAMES)
-    ] = 1,
+        str,
+        typer.Option(
+            "--version",
+            "--plate-version",
+            metavar="NUMBER|auto",
+            help="Version of the plates. auto: the newest in the folder, and the next for plates that have "
+            "changed. A delivered version is never overwritten with other pictures.",
+            rich_help_panel=_NAMES,
+        ),
+    ] = "1",
+    only_changed: Annotated[
+        bool,
+        typer.Option(
+            "--only-changed", help="Leave out events whose plate in the folder holds the same frames."
+        ),
+    ] = False,
     first_frame: Annotated[
         int, typer.Option(min=0, help="Number of a plate's first frame.", rich_help_panel=_NAMES)
     ] = 1001,
@@ -64,7 +77,11 @@ def pull(
     ] = None,
     input_space: Annotated[
         str | None,
-        typer.Option(help="Color space of the clips. Default: as they say.", rich_help_panel=_PICTURE),
+        typer.Option(
+            metavar="NAME|list",
+            help="Color space of the clips. Default: as they say.",
+            rich_help_panel=_PICTURE,
+        ),
     ] = None,
     color_space: Annotated[
         str | None,
@@ -131,11 +148,21 @@ def pull(
     float32: Annotated[
         bool, typer.Option("--float", help="EXR of floats instead of halves.", rich_help_panel=_PICTURE)
     ] = False,
+    reference: Annotated[
+        str | None,
+        typer.Option(
+            metavar="MOVIE",
+            help="A movie of the whole offline cut. What it shows of each shot comes beside the plate, in "
+            "step with it frame by frame.",
+            rich_help_panel=_PICTURE,
+        ),
+    ] = None,
     review: Annotated[
         bool, typer.Option(help="A review with burn-ins beside each plate.", rich_help_panel=_PICTURE)
     ] = True,
     on_corrupt: options.OnCorruptOption = "fail",
     json: options.JsonOption = False,
+    csv: options.CsvOption = False,
     pool: options.PoolOption = None,
     workers: options.WorkersOption = None,
     show: options.ShowOption = "",
@@ -150,9 +177,10 @@ def pull(
     from mediadask.editorial import PlateName
     from mediadask.editorial.names import DEFAULT_TEMPLATE
     from mediadask.editorial.plates import PlateOptions
-    from mediadask.editorial.pull import pull_plan
-    from mediadask.editorial.refusals import refuse_unfit
+    from mediadask.editorial.pull import plan_pull, pull_plan
 
+    if input_space == "list":
+        plans.show_spaces(config)
     given = {
         "input_space": input_space,
         "color_space": color_space,
@@ -165,6 +193,7 @@ def pull(
         "amf": amf,
         "cdl": cdl,
         "lut": lut,
+        "reference": reference,
         "format": format,
         "compression": compression,
         "sample": "float" if float32 else "half",
@@ -173,19 +202,44 @@ def pull(
     }
     plate_options = PlateOptions.of({key: value for key, value in given.items() if value is not None})
     fields = ({"show": show} if show else {}) | option_pairs(field or [], "--field", "episode=104")
-    names = PlateName(name or DEFAULT_TEMPLATE, fields, shot, number, first_frame, cut_frame)
+    version = _version(number)
+    first = 1 if version == "auto" else version
+    names = PlateName(name or DEFAULT_TEMPLATE, fields, shot, first, first_frame, cut_frame)
     where = work.Work(pool, workers, show, priority, deadline)
     plans.check_otio(plan, otio, timeline)
-    turnover, clips = plans.turnover_plan(timeline, media, handles, rate, where, names)
-    turnover = refuse_unfit(turnover, clips, plate_options)
+    if csv and (json or not plan):
+        raise InvalidRequest(
+            "is printed with --plan only, and instead of JSON", where="--csv", do="add --plan"
+        )
+    edit, clips = plans.turnover_media(timeline, media, where, rate=rate, name=timeline_name, conform=conform)
+    turnover = plan_pull(
+        edit,
+        clips,
+        out,
+        plate_options,
+        handles=handles,
+        name=names,
+        version="auto" if version == "auto" else None,
+        only_changed=only_changed,
+        only_shots=only_shots or (),
+        shot_list=shot_list,
+    )
     delivery = pull_plan(turnover, out, plate_options)
     if plan:
-        plans.show_plan(turnover, [one.name for one in turnover], json, otio)
+        plans.show_plan(turnover, [one.name for one in turnover], json, otio, csv)
     report = work.run(delivery, where)
     work.show_made(report, _row if json else None)
     code = work.ended(report)
     plans.show_advice(turnover)
     raise typer.Exit(min(code, 1))  # timeline, media and options were good: what failed are events
+
+
+def _version(text: str) -> int | Literal["auto"]:
+    if text == "auto":
+        return "auto"
+    if not text.isdecimal():
+        raise InvalidRequest("is no version", where=f"--version {text}", do="give a number or auto")
+    return int(text)
 
 
 def _row(outcome: Outcome) -> dict[str, object]:

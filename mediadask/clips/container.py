@@ -93,16 +93,16 @@ def _probe(
     table = mxf.read_index(file, size_bytes) if moov is None else None
     wanted = choices.get("video")
     if moov is not None or table is not None:
-        with opened(url) as container:
+        with opened(url, file, is_indexed=True) as container:
             stream = video_track(container, url, head if moov is None else moov, wanted)
             shows_all = stream.codec_context.codec.canonical_name not in VPX
             track = mov.track(moov, stream.id, size_bytes) if moov is not None and shows_all else None
-            if track is not None and _holds(track.index, container, stream, url):
+            if track is not None and _holds(track.index, container, stream, file):
                 known = {"orientation": track.orientation}
                 return _header(container, stream, track.index, file, choices, **known), track.index
-            if table is not None and _holds(table, container, stream, url):
+            if table is not None and _holds(table, container, stream, file):
                 return _header(container, stream, table, file, choices), table
-    with opened(url) as container:
+    with opened(url, file) as container:
         stream = video_track(container, url, head, wanted)
         name = container_name(container)
         plain = name in ("mkv", "avi") or name in RAW_FORMATS or (moov is not None and not shows_all)
@@ -123,7 +123,7 @@ def _probe(
         if moov is not None:
             orientation = mov.orientation(moov, stream.id)
         else:
-            orientation = _shown_orientation(url, stream)
+            orientation = _shown_orientation(url, stream, file)
         return _header(container, stream, index, file, choices, orientation=orientation, sounds=sounds), index
 
 
@@ -173,9 +173,9 @@ def _first_packet(container: Any, stream: Any, index: FrameIndex, file: IO[bytes
         return next((packet for packet in container.demux(stream) if packet.size), None)
 
 
-def _shown_orientation(url: str, stream: Any) -> Orientation:
+def _shown_orientation(url: str, stream: Any, file: IO[bytes]) -> Orientation:
     """What FFmpeg says with the first picture: Matroska's projection, H.264's and H.265's messages."""
-    with opened(url) as container, suppress(av.FFmpegError):
+    with opened(url, file) as container, suppress(av.FFmpegError):
         for frame in container.decode(container.streams[stream.index]):
             try:
                 matrix = frame.side_data.get("DISPLAYMATRIX")
@@ -185,7 +185,7 @@ def _shown_orientation(url: str, stream: Any) -> Orientation:
     return AS_STORED
 
 
-def _holds(index: FrameIndex, container: Any, stream: Any, url: str) -> bool:
+def _holds(index: FrameIndex, container: Any, stream: Any, file: IO[bytes]) -> bool:
     """Whether a range of the table is the packet that FFmpeg reads there: proof for this very file."""
     packets = (packet for packet in container.demux(stream) if packet.size)
     packet = next(packets, None)
@@ -208,6 +208,5 @@ def _holds(index: FrameIndex, container: Any, stream: Any, url: str) -> bool:
         if reorders and np.array_equal(index.pts, index.dts):  # the order was never written
             return False
         return bool(index.pts[row[0]] == packet.pts and index.keyframe[row[0]] == packet.is_keyframe)
-    with storage_errors(url), open_file(url) as file:
-        file.seek(offset)
-        return file.read(size) == bytes(packet)
+    file.seek(offset)
+    return file.read(size) == bytes(packet)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from mediadask.clips.dpx import HEAD_BYTES, corrected_head
 from mediadask.clips.jpeg import without_gain_map
+from mediadask.clips.remote import RemoteFile
 from mediadask.clips.storage import is_local, open_file, stat, storage_errors
 from mediadask.errors import UnreadableMedia, UnsupportedMedia
 
@@ -115,7 +116,10 @@ def on_disk(url: str) -> Iterator[str]:
     with tempfile.TemporaryDirectory(prefix="mediadask-") as folder:
         path = os.path.join(folder, url.rpartition("/")[2])
         with storage_errors(url), open_file(url) as source, open(path, "wb") as target:
-            shutil.copyfileobj(source, target, 1 << 22)
+            if isinstance(source, RemoteFile):
+                target.writelines(source.pieces())
+            else:
+                shutil.copyfileobj(source, target)
         yield path
 
 

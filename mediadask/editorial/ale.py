@@ -7,24 +7,54 @@ counts drop-frame, and refuses the table over one row.
 from __future__ import annotations
 
 import io
-from dataclasses import replace
+import re
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from itertools import pairwise
 
-from mediadask.editorial.edl import cdl_of
 from mediadask.editorial.events import Event, Span
+from mediadask.editorial.list_grades import grade_of
 from mediadask.editorial.rates import exact_rate
-from mediadask.errors import InvalidRequest, UnreadableMedia
+from mediadask.errors import UnreadableMedia
 
-__all__ = ["parse_ale"]
+__all__ = ["Log", "parse_ale"]
 
-_REELS = ("tape", "reel", "reel name", "camroll", "labroll")
-_FILES = ("source file", "source file name", "file name", "filename", "source path")
-_MARKERS = ("shot", "vfx shot", "vfx id", "vfx")
+_NAMES = ("name", "clipname", "clip", "displayname")
+_REELS = ("tape", "tapeid", "tapename", "reel", "reelname", "reelid", "camroll", "cameraroll", "labroll")
+_FILES = (
+    "sourcefile",
+    "sourcefilename",
+    "filename",
+    "originalfile",
+    "sourcepath",
+    "filepath",
+    "unc",
+    "uncpath",
+)
+_MARKERS = ("shot", "vfxshot", "vfxid", "vfx")
+_TRACKS = ("tracks", "track")
+"""Columns by their names without blanks, underscores and case, in which systems differ."""
+
+_SOUND = re.compile(r"[A\d\s,;/&+-]+", re.IGNORECASE)
+"""Tracks of sound alone: ``A1A2``, ``1,2,3,4``."""
+
+_SOUND_FILE = re.compile(r".*\.(?:aiff?|bwf|m4a|mp3|wav)", re.IGNORECASE)
 
 
-def parse_ale(text: str, where: str) -> tuple[tuple[Event, ...], Fraction | None]:
-    """The takes of a log, and the frame rate its heading states.
+@dataclass(frozen=True)
+class Log:
+    """What an ALE holds."""
+
+    events: tuple[Event, ...]
+    rate: Fraction | None
+    """Frames a second, as its heading states."""
+
+    skipped: tuple[str, ...]
+    """Rows of sound, one line each."""
+
+
+def parse_ale(text: str, where: str) -> Log:
+    """The takes of a log.
 
     Raises
     ------
@@ -34,6 +64,7 @@ def parse_ale(text: str, where: str) -> tuple[tuple[Event, ...], Fraction | None
     rate: Fraction | None = None
     columns: list[str] = []
     events: list[Event] = []
+    skipped: list[str] = []
     section = ""
     for number, raw in enumerate(io.StringIO(text, newline=None), 1):
         line = raw.rstrip("\n")
@@ -46,7 +77,7 @@ def parse_ale(text: str, where: str) -> tuple[tuple[Event, ...], Fraction | None
             said = {name.upper(): value for name, value in pairwise(cells)}
             rate = exact_rate(said["FPS"], where=f"{where} line {number}") if "FPS" in said else rate
         elif section == "column":
-            columns = [cell.casefold() for cell in cells]
+            columns = [_column(cell) for cell in cells]
             missing = [name for name in ("start", "end") if name not in columns]
             if missing:
                 raise UnreadableMedia(
@@ -55,30 +86,51 @@ def parse_ale(text: str, where: str) -> tuple[tuple[Event, ...], Fraction | None
                     do="export it with Start and End",
                 )
         elif section == "data":
-            events.append(
-                _event(dict(zip(columns, cells, strict=False)), len(events) + 1, rate, f"line {number}")
-            )
-    return tuple(events), rate
+            row = _Row(dict(zip(columns, cells, strict=False)))
+            count = len(events) + len(skipped) + 1
+            if row.is_sound:
+                skipped.append(f"line {number}: event {count:03} is sound")
+            else:
+                events.append(_event(row, count, rate, f"line {number}"))
+    return Log(tuple(events), rate, tuple(skipped))
 
 
-def _event(row: dict[str, str], number: int, rate: Fraction | None, where: str) -> Event:
-    def first(*names: str) -> str | None:
-        return next((row[name] for name in names if row.get(name)), None)
+def _column(name: str) -> str:
+    plain = re.sub(r"[^a-z0-9]", "", name.casefold())
+    return {"starttc": "start", "starttimecode": "start", "endtc": "end", "endtimecode": "end"}.get(
+        plain, plain
+    )
 
-    start, stop = row.get("start", ""), row.get("end", "")
+
+@dataclass(frozen=True)
+class _Row:
+    cells: dict[str, str]
+
+    def first(self, *columns: str) -> str | None:
+        """The first of some columns that says anything."""
+        return next((self.cells[name] for name in columns if self.cells.get(name)), None)
+
+    @property
+    def is_sound(self) -> bool:
+        tracks = self.first(*_TRACKS)
+        if tracks is not None:
+            return bool(_SOUND.fullmatch(tracks))
+        return any(_SOUND_FILE.fullmatch(name) for name in (self.first(*_FILES), self.first(*_NAMES)) if name)
+
+
+def _event(row: _Row, number: int, rate: Fraction | None, where: str) -> Event:
+    start, stop = row.first("start") or "", row.first("end") or ""
     event = Event(
         f"{number:03}",
         Span(start, stop),
-        reel=first(*_REELS),
-        clip_name=first("name"),
-        file=first(*_FILES),
+        reel=row.first(*_REELS),
+        clip_name=row.first(*_NAMES),
+        file=row.first(*_FILES),
         rate=rate,
-        markers=tuple(row[name] for name in _MARKERS if row.get(name)),
+        markers=tuple(row.cells[name] for name in _MARKERS if row.cells.get(name)),
         where=where,
     )
     if not (start and stop):
         return replace(event, problems=(f"{where} has no Start and End",))
-    try:
-        return replace(event, cdl=cdl_of(first("asc_sop"), first("asc_sat")))
-    except InvalidRequest as error:
-        return replace(event, problems=(f"{where}: {error}",))
+    cdl, notes = grade_of(row.first("ascsop"), row.first("ascsat"), where)
+    return replace(event, cdl=cdl, notes=notes)

@@ -9,39 +9,21 @@ loses an M2 that leaves the length as it is (reverse play), and fails on an M2 i
 from __future__ import annotations
 
 import io
-import re
-from dataclasses import dataclass, field, replace
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from fractions import Fraction
-from typing import Any
+from itertools import pairwise
 
+from mediadask.editorial.edl_lines import comments_of, event_line
+from mediadask.editorial.edl_pairs import Statement, pair_up, same_label
 from mediadask.editorial.events import Event, Span, Transition
-from mediadask.errors import InvalidRequest
-from mediadask.pixels.color.cdl import Cdl
+from mediadask.editorial.list_grades import grade_of
 
-__all__ = ["EditList", "cdl_of", "parse_edl"]
+__all__ = ["EditList", "parse_edl"]
 
-_TIMECODE = r"\d{1,2}:\d{2}:\d{2}[:;.,]\d{2,3}"
-_EVENT = re.compile(
-    rf"(?P<number>\d+)\s+(?P<reel>\S.*?)\s+(?P<channels>[A-Z]+\d*(?:/[A-Z]+\d*)*)\s+"
-    rf"(?P<edit>C|D|KB|KO|K|W\d+)\s+(?:(?P<frames>\d+)\s+)?(?P<labels>{_TIMECODE}(?:\s+{_TIMECODE}){{3}})",
-    re.IGNORECASE,
-)
-_SOUND = re.compile(r"A\d*|AA|NONE", re.IGNORECASE)
-_NO_SOURCE = {"BL": "black", "BLACK": "black", "BARS": "color bars"}
-_KINDS = {"D": "dissolve", "K": "key foreground", "KB": "key background", "KO": "key overlay"}
-
-_REPLACED = re.compile(r"FINAL CUT PRO REEL:\s*(?P<long>.+?)\s+REPLACED BY:\s*(?P<short>\S+)", re.IGNORECASE)
-_MOTION = re.compile(rf"M2\s+(?:(?P<reel>\S.*?)\s+)?(?P<fps>[-+]?\d+(?:\.\d+)?)\s+(?P<entry>{_TIMECODE})")
-_COMMENT = re.compile(
-    r"(?P<side>FROM|TO)\s+CLIP\s+NAME\s*:\s*(?P<clip_name>.*)"
-    r"|(?:(?P<file_side>FROM|TO)\s+(?:CLIP|FILE)|SOURCE\s+FILE)\s*:\s*(?P<file>.*)"
-    r"|(?:TAPE|REEL)(?:\s+NAME)?\s*:\s*(?P<reel>.*)"
-    rf"|LOC\s*:\s*{_TIMECODE}(?:\s+\w+)?(?:\s+(?P<marker>.*))?"
-    r"|ASC_SOP\s*:?\s*(?P<sop>.*)"
-    r"|ASC_SAT\s*:?\s*(?P<sat>.*)"
-    r"|(?P<freeze>FREEZE\s+FRAME.*)",
-    re.IGNORECASE,
-)
+_KEYS = {"K": "key foreground", "KB": "key background", "KO": "key overlay"}
+_BLACK = ("BL", "BLK", "BLACK", "SLUG")
 
 
 @dataclass(frozen=True)
@@ -51,51 +33,192 @@ class EditList:
     title: str
     events: tuple[Event, ...]
     skipped: tuple[str, ...]
-    """Events that ask for no picture of a source, one line each."""
-
-
-@dataclass
-class _Statement:
-    """An event's line and the lines below it."""
-
-    where: str
-    line: str
-    drop: bool | None
-    found: re.Match[str] | None
-    below: list[tuple[str, str]] = field(default_factory=list)
-    """(where, line) of comments and effects."""
-
-    @property
-    def number(self) -> str:
-        return re.match(r"\d*", self.line)[0]  # type: ignore[index]
-
-    @property
-    def nothing(self) -> str | None:
-        """What it has instead of the picture of a source; None where it has one."""
-        if self.found is None:
-            return None
-        return (
-            "sound"
-            if _SOUND.fullmatch(self.found["channels"])
-            else _NO_SOURCE.get(self.found["reel"].upper())
-        )
+    """Events that ask for no picture of a source, or for the same as an earlier one: one line each."""
 
 
 def parse_edl(text: str) -> EditList:
     """Read a list; a line that should be an event and is none becomes an event with that problem."""
-    title, reels, statements = _statements(text)
-    events: list[Event] = []
-    skipped: list[str] = []
-    for before, statement in zip([None, *statements], statements, strict=False):
-        event = _event(statement)
-        if event.head is not None:
-            _let_out(events, event, before)
-        if statement.nothing:
-            skipped.append(f"{statement.where}: event {statement.number} is {statement.nothing}")
+    title, statements = _statements(text)
+    pair_up(statements)
+    reels = _long_reels(statements)
+    found = _Gathered()
+    for one in statements:
+        found.add(one, reels)
+    return EditList(title, tuple(found.events), tuple(found.skipped))
+
+
+def _statements(text: str) -> tuple[str, list[Statement]]:
+    """The title, and the events' lines with what is below each."""
+    title, drop = "", None
+    ahead: list[tuple[str, str]] = []
+    statements: list[Statement] = []
+    for number, raw in enumerate(io.StringIO(text, newline=None), 1):
+        line, where = raw.strip(), f"line {number}"
+        if not line:
+            continue
+        if line[0].isdigit():
+            statements.append(Statement(event_line(line, where, drop)))
+        elif line.startswith("TITLE:"):
+            title = line[6:].strip()
+        elif line.upper().startswith("FCM"):
+            drop = "NON" not in line.upper()
+        elif statements:
+            statements[-1].below.append((where, line))
+        elif "REPLACED BY" in line.upper():
+            ahead.append((where, line))
+    _share_with_sound(statements)
+    for one in statements:
+        one.said = comments_of(one.below)
+    if statements:
+        statements[0].said.long_reels = comments_of(ahead).long_reels | statements[0].said.long_reels
+    return title, statements
+
+
+def _long_reels(statements: Sequence[Statement]) -> dict[str, str]:
+    """Long reel names by their short ones, where one short name stands for one long one in the whole list."""
+    longs: dict[str, set[str]] = defaultdict(set)
+    for one in statements:
+        for short, long in one.said.long_reels.items():
+            longs[short].add(long)
+    return {short: next(iter(long)) for short, long in longs.items() if len(long) == 1}
+
+
+def _share_with_sound(statements: Sequence[Statement]) -> None:
+    """Give a picture what stands below the sound of the same event, where a list splits it into two lines."""
+    for before, after in pairwise(statements):
+        picture, sound = before.line, after.line
+        same = picture.number == sound.number and picture.reel.upper() == sound.reel.upper()
+        if same and picture.track and sound.nothing == "sound" and not before.below:
+            before.below = after.below
+
+
+class _Gathered:
+    """Events, in the order of the list, as they are found."""
+
+    def __init__(self) -> None:
+        self.events: list[Event] = []
+        self.skipped: list[str] = []
+        self._black: dict[tuple[str | None, str | int], str | int] = {}
+        """Where black ends: its source's last label by track and place in the timeline."""
+
+        self._asked: dict[Event, Event] = {}
+        """Events without their numbers and places in the list."""
+
+    def add(self, one: Statement, reels: dict[str, str]) -> None:
+        event, line = _event(one, reels), one.line
+        nothing = one.nothing
+        if nothing is None and _is_black(one):
+            nothing = "black: it names no source"
+        if line.is_transition and line.track is not None:
+            event = self._leave(event, one, reels)
+        if nothing:
+            self.skipped.append(f"{line.where}: event {line.number} is {nothing}")
+            self._black[line.track, line.record.stop] = line.source.stop
         elif event.problems or event.head or _has_length(event):
-            events.append(replace(event, reel=reels.get(event.reel or "", event.reel)))
-        # Else it is the first line of a transition: it names what is left, and asks for nothing itself.
-    return EditList(title, tuple(events), tuple(skipped))
+            self._ask(event)
+        elif not one.is_before:
+            self.skipped.append(f"{line.where}: event {line.number} has no length")
+
+    def _ask(self, event: Event) -> None:
+        bare = replace(event, number="", where="", head=None, tail=None, notes=())
+        earlier = None if event.problems else self._asked.get(bare)
+        if earlier is not None:
+            what = f"event {event.number} repeats event {earlier.number} ({earlier.where})"
+            self.skipped.append(f"{event.where}: {what}")
+        else:
+            self._asked[bare] = event
+            self.events.append(event)
+
+    def _leave(self, event: Event, one: Statement, reels: dict[str, str]) -> Event:
+        """Give what a transition leaves the frames it needs beyond its end; the event that it brings in.
+
+        That is the event that ends where this one begins, if it is of the same source; else an event of those
+        frames alone, of the source that the transition's first line names.
+        """
+        assert event.record is not None
+        frames = one.line.frames
+        tail = Transition(_kind(one), frames, beyond=frames)
+        before = one.before
+        meets = [
+            at
+            for at, other in enumerate(self.events)
+            if other.track == event.track and other.record and other.record.stop == event.record.start
+        ]
+        if before is None:
+            left = one.said.name("FROM")
+            known = [at for at in meets if not _differ(left, self.events[at].clip_name)]
+            if known:
+                self.events[known[-1]] = replace(self.events[known[-1]], tail=tail)
+            elif left is not None and left.upper() not in _BLACK:
+                what = f"the {tail.kind} begins in {left}, whose timecode the list does not say"
+                event = _noted(event, what)
+            return event
+        if before.nothing or self._is_black(before, one):
+            return event
+        leaving = _event(before, reels)
+        same = [at for at in meets if _goes_on(self.events[at], leaving, event)]
+        if _has_length(leaving):  # it is an event itself
+            same = [at for at in meets if self.events[at].where == leaving.where]
+        if same:
+            other = self.events[same[-1]]
+            self.events[same[-1]] = replace(other, tail=tail)
+            if event.cdl is not None and event.cdl == other.cdl and not _is_of_one(event, other):
+                # Avid gives a transition the grade of what is left, as it gives it the file.
+                what = f"the grade is that of the clip before the {tail.kind}, and is left out"
+                event = _noted(replace(event, cdl=None), what)
+        elif before.is_named:
+            self.events.append(replace(leaving, tail=tail))
+        else:
+            what = f"event {before.line.number} leaves a source without a name"
+            self.skipped.append(f"{before.line.where}: {what}")
+        return event
+
+    def _is_black(self, before: Statement, one: Statement) -> bool:
+        """Whether what a transition leaves is the black before it: it goes on from there, or says no file.
+
+        Avid then gives what is left the clip name of what comes.
+        """
+        line = before.line
+        stop = self._black.get((line.track, line.record.stop))
+        goes_on = (
+            same_label(stop, line.source.start)
+            or before.clip_name == one.clip_name
+            or ("", "") in one.said.files
+        )
+        return line.reel.upper() == "AX" and stop is not None and goes_on
+
+
+def _noted(event: Event, what: str) -> Event:
+    return replace(event, notes=(*event.notes, f"{event.where}: {what}"))
+
+
+def _is_black(one: Statement) -> bool:
+    """Whether it is called so, or comes in by a transition that names what it leaves and nothing else."""
+    if one.line.reel.upper() == "AX" and (one.clip_name or "").upper() in _BLACK:
+        return True
+    return (
+        one.line.is_transition and one.before is not None and one.before.nothing is None and not one.is_named
+    )
+
+
+def _goes_on(event: Event, leaving: Event, entering: Event) -> bool:
+    """Whether what a transition leaves is that event: of the same source, and going on from its end."""
+    retimed = event.speed is not None or event.source_fps is not None
+    goes_on = same_label(event.source.stop, leaving.source.start)
+    # Some systems write what comes in for the reel of both lines: then the label alone tells.
+    both = goes_on and leaving.reel is not None and leaving.reel == entering.reel
+    return both or ((retimed or goes_on) and _is_of_one(event, leaving))
+
+
+def _is_of_one(one: Event, other: Event) -> bool:
+    """Whether nothing says that two events are of different sources: AX is no name of a reel."""
+    if one.reel or other.reel:
+        return not _differ(one.reel, other.reel)
+    return not _differ(one.clip_name, other.clip_name)
+
+
+def _differ(one: str | None, other: str | None) -> bool:
+    return one is not None and other is not None and one.casefold() != other.casefold()
 
 
 def _has_length(event: Event) -> bool:
@@ -104,129 +227,39 @@ def _has_length(event: Event) -> bool:
     return any(span.start != span.stop for span in spans)
 
 
-def _statements(text: str) -> tuple[str, dict[str, str], list[_Statement]]:
-    """The title, long reel names by their short ones, and the events' lines with what is below each."""
-    title, drop = "", None
-    reels: dict[str, str] = {}
-    statements: list[_Statement] = []
-    for number, raw in enumerate(io.StringIO(text, newline=None), 1):
-        line, where = raw.strip(), f"line {number}"
-        if not line:
-            continue
-        if line[0].isdigit():
-            statements.append(_Statement(where, line, drop, _EVENT.fullmatch(line)))
-        elif line.startswith("TITLE:"):
-            title = line[6:].strip()
-        elif line.upper().startswith("FCM"):
-            drop = "NON" not in line.upper()
-        elif replaced := _REPLACED.search(line):
-            reels[replaced["short"]] = replaced["long"]
-        elif statements:
-            statements[-1].below.append((where, line))
-    return title, reels, statements
+def _kind(one: Statement) -> str:
+    return "dissolve" if one.line.edit == "D" else f"wipe {one.line.edit[1:]}"
 
 
-def _event(statement: _Statement) -> Event:
-    found = statement.found
-    if found is None:
-        what = f"{statement.where} is no event: {statement.line[:72]!r}"
-        return Event(statement.number, Span(0, 0), where=statement.where, problems=(what,))
-    labels = found["labels"].split()
-    edit, head = found["edit"].upper(), None
-    if edit != "C":
-        head = Transition(_KINDS.get(edit) or f"wipe {edit[1:]}", int(found["frames"] or 0), 0)
-    event = Event(
-        statement.number,
-        Span(labels[0], labels[1]),
-        Span(labels[2], labels[3]),
-        found["channels"].upper() if found["channels"].upper().startswith("V") else "V",
-        None if found["reel"] == "AX" else found["reel"],
-        drop=statement.drop,
-        head=head,
-        where=statement.where,
+def _event(one: Statement, reels: dict[str, str]) -> Event:
+    line, said, motion = one.line, one.said, one.motion
+    if not line.edit:
+        what = f"{line.where} is no event: {line.text[:72]!r}"
+        return Event(line.number, Span(0, 0), where=line.where, problems=(what,))
+    reel = said.reel or (None if line.reel.upper() == "AX" else line.reel)
+    notes = [*one.notes, *([_KEYS[line.edit]] if line.edit in _KEYS else [])]
+    if said.warps:
+        what = "a TIMEWARP EFFECT" + (", and its speed an average" if motion else ", and no speed is given")
+        notes.append(f"{said.warps[0]}: {what}: it may change as it plays, see that all frames are there")
+    cdl, grade_notes = grade_of(one.sop, one.saturation, line.where)
+    return Event(
+        line.number,
+        line.source,
+        line.record,
+        line.track or "V",
+        one.long_reel or reels.get(reel or "", reel),
+        one.clip_name or None,
+        one.file,
+        drop=line.drop,
+        speed=Fraction(0) if said.freeze else None,
+        source_fps=motion.fps if motion else None,
+        entry=motion.entry if motion else None,
+        head=Transition(_kind(one), line.frames, 0) if line.is_transition else None,
+        cdl=cdl,
+        markers=tuple(said.markers),
+        comments=tuple(said.others),
+        where=line.where,
+        problems=(*one.problems, *said.problems),
+        notes=(*notes, *grade_notes),
+        counts_files=line.counts_frames,
     )
-    return _commented(event, statement.below)
-
-
-def _commented(event: Event, below: list[tuple[str, str]]) -> Event:
-    """The event with what the lines below it say."""
-    said: dict[str, Any] = {}
-    grade: dict[str, str] = {}
-    markers, comments, problems = [], [], []
-    for where, line in below:
-        text = line.lstrip("* \t")
-        motion, comment = _MOTION.fullmatch(line), _COMMENT.fullmatch(text)
-        if motion:
-            said |= {"source_fps": Fraction(motion["fps"]), "entry": motion["entry"]}
-        elif line.startswith("M2"):
-            problems.append(f"{where} is no motion effect: {line[:72]!r}")
-        elif not comment:
-            comments.append(text)
-        elif comment["marker"]:
-            markers.append(comment["marker"].strip())
-        elif comment["freeze"]:
-            said["speed"] = Fraction(0)
-        elif comment["sop"] is not None or comment["sat"] is not None:
-            grade |= {
-                name: value for name, value in comment.groupdict().items() if value and name in ("sop", "sat")
-            }
-        else:
-            # Of a transition, FROM names what is left: that is the event before.
-            side = (comment["side"] or comment["file_side"] or "").upper()
-            if not (event.head and side == "FROM"):
-                said |= {
-                    name: comment[name].strip() for name in ("clip_name", "file", "reel") if comment[name]
-                }
-    try:
-        said["cdl"] = cdl_of(grade.get("sop"), grade.get("sat"))
-    except InvalidRequest as error:
-        problems.append(f"{event.where}: {error}")
-    return replace(
-        event, **said, markers=tuple(markers), comments=tuple(comments), problems=(*event.problems, *problems)
-    )
-
-
-def _let_out(events: list[Event], event: Event, before: _Statement | None) -> None:
-    """Give what a transition leaves the frames it needs beyond its end.
-
-    That is the event that ends where this one begins; where the list holds no such event but names the source
-    in the transition's first line, an event of those frames alone.
-    """
-    assert event.head is not None
-    assert event.record is not None
-    tail = replace(event.head, beyond=event.head.frames)
-    named = None
-    if before is not None and before.found and before.number == event.number:
-        if before.nothing:
-            return
-        named = _event(before)
-    for at in range(len(events) - 1, -1, -1):
-        other = events[at]
-        meets = other.track == event.track and other.record and other.record.stop == event.record.start
-        if meets and (named is None or other.reel == named.reel or other.source.stop == named.source.start):
-            events[at] = replace(other, tail=tail)
-            return
-    if named is not None:
-        events.append(replace(named, tail=tail))
-
-
-def cdl_of(sop: str | None, sat: str | None) -> Cdl | None:
-    """The grade of ``(1 1 1) (0 0 0) (1 1 1)`` and ``1.0``; None where there is neither."""
-    if sop is None and sat is None:
-        return None
-    try:
-        groups = re.findall(r"\(([^()]*)\)", sop) if sop is not None else ["1 1 1", "0 0 0", "1 1 1"]
-        slope, offset, power = (_triple(group) for group in groups)
-        return Cdl(slope, offset, power, 1.0 if sat is None else float(sat))
-    except InvalidRequest:
-        raise
-    except ValueError:
-        said = " ".join(part for part in (sop, sat) if part)
-        raise InvalidRequest(
-            f"{said!r} is no CDL", do="write ASC_SOP (s s s) (o o o) (p p p), ASC_SAT s"
-        ) from None
-
-
-def _triple(text: str) -> tuple[float, float, float]:
-    red, green, blue = (float(word) for word in re.split(r"[\s,]+", text.strip()))
-    return red, green, blue

@@ -136,6 +136,25 @@ class Event:
     problems: tuple[str, ...] = ()
     """Why it cannot be delivered whatever it matches; empty for a good event."""
 
+    notes: tuple[str, ...] = ()
+    """What whoever receives the plate should know, whatever it matches."""
+
+    file_number: int | None = None
+    """The number in the name of the image file that `source` begins with, where the list says it."""
+
+    counts_files: bool = False
+    """Whether `source` is numbers of frames where lists have timecode: of an image sequence's files, say."""
+
+    others: tuple[Event, ...] = ()
+    """The same use by other media of the source that the list knows: a proxy's original."""
+
+    exact: bool = False
+    """Whether `source` is just the frames that show at its speed, as labels of most lists are only about."""
+
+    asks: tuple[tuple[str, str], ...] = ()
+    """What is asked for its plate outright: fields of the name (``shot``, ``plate``, ``version``, …), and
+    ``head`` and ``tail``, the frames of its handles."""
+
     def drops_at(self, rate: Fraction) -> bool:
         """Whether its labels are drop-frame in a timeline of this rate: the list says so, the rate has it."""
         return bool(self.drop) and round(rate) % 30 == 0

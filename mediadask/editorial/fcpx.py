@@ -7,86 +7,103 @@ rounds some times of 25 and 30 a frame down.
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
 import opentimelineio as otio
 
-from mediadask.editorial.otio_events import PROBLEM
-from mediadask.editorial.rates import rate_text
+from mediadask.editorial.fcpx_clips import STORY, Clips, file_of, lane_of, sequence_rate, single_picture
+from mediadask.editorial.fcpx_nested import nested_item, shows
+from mediadask.editorial.fcpx_times import (
+    Conform,
+    blending,
+    format_rate,
+    seconds,
+    seconds_or_nothing,
+)
+from mediadask.editorial.otio_events import DROP, NOTES, PROBLEM, TIMING
+from mediadask.editorial.timing import Timing
 from mediadask.errors import InvalidRequest
 
 if TYPE_CHECKING:
     from lxml.etree import _Element as Element
 
-__all__ = ["fcpx_timelines"]
+__all__ = ["fcpx_projects", "fcpx_timeline"]
 
 _INSTEAD = "export an EDL or Final Cut Pro 7 XML"
-_STORY = {
-    "asset-clip",
-    "audio",
-    "audition",
-    "clip",
-    "gap",
-    "live-drawing",
-    "mc-clip",
-    "ref-clip",
-    "sync-clip",
-    "title",
-    "video",
-}
-_CONTAINERS = {"clip", "sync-clip", "mc-clip"}
+_CONTAINERS = {"clip", "sync-clip"}
 """What in them has no lane is what they show; all else is connected to them."""
 
-_TIME = re.compile(r"-?[0-9]{1,19}(\.[0-9]{1,19}|/0*[1-9][0-9]{0,18})?s?")
+_MARKERS = ("marker", "chapter-marker")
 _MOST_COMPOUND = 1000
 _DEPTH = 8
 """How deep in compound clips clips are looked for."""
 
+_BESIDE = 60
+"""Seconds around the used part of a compound clip that are read: no transition at its ends is longer."""
 
-def fcpx_timelines(root: Element) -> otio.schema.SerializableCollection:
-    """The timelines of all projects; a clip that cannot be told carries a `PROBLEM`.
+
+def fcpx_projects(root: Element) -> list[tuple[str, Element]]:
+    """The projects that hold a sequence, by their names, in order."""
+    return [(one.get("name", ""), one) for one in root.iter("project") if one.find("sequence") is not None]
+
+
+def fcpx_timeline(root: Element, project: Element, conform: Conform | None = None) -> otio.schema.Timeline:
+    """The timeline of a project; a clip that cannot be told carries a `PROBLEM`.
+
+    Parameters
+    ----------
+    conform
+        How media of another rate plays where the file leaves it open.
 
     Raises
     ------
     InvalidRequest
-        If a project's sequence has no frame rate, or a transition that lies over no cut.
+        If its sequence has no frame rate, or a transition that lies over no cut.
     """
     resources = {str(one.get("id")): one for one in root.iterfind("resources/*")}
-    timelines = otio.schema.SerializableCollection()
-    for project in root.iter("project"):
-        sequence = project.find("sequence")
-        if sequence is not None:
-            rate = _sequence_rate(sequence, resources)
-            start = otio.opentime.RationalTime(*_frames(_seconds(sequence, "tcStart"), rate))
-            timeline = otio.schema.Timeline(project.get("name", ""), global_start_time=start)
-            timeline.tracks = _Sequence(resources, rate).stack(sequence)
-            timelines.append(timeline)
-    return timelines
+    sequence = project.find("sequence")
+    assert sequence is not None
+    rate = sequence_rate(sequence, resources)
+    # Real projects open about one compound or multicam clip for each element; ten in ten, eight deep, would
+    # open a hundred million.
+    budget = iter(range(_MOST_COMPOUND + 2 * sum(1 for _ in project.iter())))
+    read = _Sequence(Clips(resources, rate, conform), budget)
+    read.spine(sequence.iterfind("spine/*"), 0, Fraction(0))
+    start = otio.opentime.RationalTime(*_frames(seconds(sequence, "tcStart"), rate))
+    metadata = {DROP: sequence.get("tcFormat") == "DF"}
+    timeline = otio.schema.Timeline(project.get("name", ""), global_start_time=start, metadata=metadata)
+    timeline.tracks = read.stack()
+    timeline.tracks.markers.extend(
+        _marker(one, otio.opentime.RationalTime(*_frames(seconds_or_nothing(one, "start"), rate)))
+        for tag in _MARKERS
+        for one in sequence.iterfind(tag)  # the DTD knows none there, but other writers do
+    )
+    return timeline
 
 
 @dataclass
 class _Sequence:
-    """A sequence as its storylines are read off it."""
+    """A sequence, or what a clip holds, as its storylines are read off it."""
 
-    resources: Mapping[str, Element]
-    rate: Fraction
+    clips: Clips
+    budget: Iterator[int]
+    """Ends when too many compound clips are opened."""
+
     inside: tuple[Element, ...] = ()
     """The compound clips that it is in."""
 
-    budget: Iterator[int] = field(default_factory=lambda: iter(range(_MOST_COMPOUND)))
-    """Ends when too many compound clips are opened: ten in ten, eight deep, would be a hundred million."""
+    window: tuple[Fraction, Fraction] | None = None
+    """The part that is used, in seconds from its beginning; None: all of it."""
 
     lines: list[tuple[int, Fraction, Fraction, list[Any]]] = field(default_factory=list)
-    """Storylines and connected clips: lane, begin and end in seconds from the sequence's start, items."""
+    """Storylines and connected clips: lane, begin and end in seconds from its beginning, items."""
 
-    def stack(self, sequence: Element) -> otio.schema.Stack:
+    def stack(self) -> otio.schema.Stack:
         """Tracks from the lowest lane up; connected storylines that overlap in a lane have one each."""
-        self._read(sequence.iterfind("spine/*"), 0, Fraction(0))
         tracks: dict[tuple[int, int], tuple[Fraction, otio.schema.Track]] = {}
         for lane, begin, end, items in sorted(self.lines, key=lambda line: line[:2]):
             at = 0
@@ -102,53 +119,80 @@ class _Sequence:
             tracks[lane, at] = end, track
         return otio.schema.Stack(children=[track for _, (_, track) in sorted(tracks.items())])
 
-    def _read(self, elements: Iterable[Element], lane: int, begin: Fraction) -> None:
-        """A storyline, and what is connected to its clips."""
-        story = [one for one in elements if one.tag in _STORY or one.tag == "transition"]
+    def spine(self, elements: Iterable[Element], lane: int, begin: Fraction) -> None:
+        """Read a storyline, and what is connected to its clips."""
+        story = [one for one in elements if one.tag in STORY or one.tag == "transition"]
         items: list[Any] = []
         at = begin
         for before, element, after in zip([None, *story], story, [*story[1:], None], strict=False):
             if element.tag != "transition":
-                shown = element[0] if element.tag == "audition" and len(element) else element
-                items.append(self._item(shown))
+                shown = _active(element)
+                length = self.clips.length_or_nothing(shown)
+                items.append(self._item(shown, at, length))
                 self._connected(shown, lane, at)
-                at += _or_nothing(shown, "duration")
+                at += length
             elif element.find("filter-video") is not None or element.find("filter-audio") is None:
                 items.append(self._transition(before, element, after))
         self.lines.append((lane, begin, at, items))
 
-    def _connected(self, element: Element, lane: int, begin: Fraction) -> None:
-        """What is connected to a clip that begins there, or to the picture in it."""
-        start = Fraction(0)
-        with suppress(InvalidRequest):  # the clip says so itself
-            start = self._start(element)
-        for child in element:
-            at = begin + _or_nothing(child, "offset") - start
-            if element.tag in _CONTAINERS and not _lane(child):
-                if child.tag == "video":
-                    self._connected(child, lane, at)
-            elif child.tag == "spine":
-                self._read(child, lane + _lane(child), at)
-            elif child.tag in _STORY:
-                self._read([child], lane + _lane(child), at)
+    def _connected(self, element: Element, lane: int, begin: Fraction, pace: Fraction = Fraction(1)) -> None:
+        """Read what is connected to a clip that begins there, or to the picture in it.
 
-    def _item(self, element: Element) -> Any:
+        `pace` is how much time of the sequence passes in a second of the clip.
+        """
+        start, line = Fraction(0), Timing()
+        single = single_picture(element)
+        with suppress(InvalidRequest):  # the clip says so itself
+            shown = (element,) if single is None else (element, single)
+            start, line = self.clips.timing(shown, self.clips.rate_of(shown[-1]))
+        conformed = Fraction(1) if element.find("timeMap") is not None or not line.slope else line.slope
+        for child in element:
+            offset = seconds_or_nothing(child, "offset")
+            if element.tag in _CONTAINERS and not lane_of(child):
+                if child is single and line.slope:
+                    at = begin + ((offset - line.media) / line.slope + line.own - start) * pace
+                    self._connected(child, lane, at, pace / line.slope)
+                continue  # what else it holds is read with it
+            at = begin + (offset - start) / conformed * pace
+            if child.tag == "spine":
+                self.spine(child, lane + lane_of(child), at)
+            elif child.tag in STORY:
+                self.spine([child], lane + lane_of(child), at)
+
+    def _item(self, element: Element, at: Fraction, length: Fraction) -> Any:
         """What a storyline shows there: a clip, a compound clip's stack, or a gap for what is no picture."""
         name = element.get("name", "")
-        length = self._time(_or_nothing(element, "duration"))
+        away = self.window and (at + length < self.window[0] or at > self.window[1])
         try:
-            _seconds(element, "duration")
-            item = self._picture(element)
+            item = None if away else self._picture(element, self.clips.length(element))
         except InvalidRequest as error:
-            used = otio.opentime.TimeRange(self._time(Fraction(0)), length)
+            used = otio.opentime.TimeRange(self._time(Fraction(0)), self._time(length))
             item = otio.schema.Clip(name, source_range=used, metadata={PROBLEM: str(error)})
         if item is None:
-            return otio.schema.Gap(name, duration=length)
-        item.enabled = all(one.get("enabled") != "0" for one in (element, *_pictures(element)))
-        item.markers.extend(otio.schema.Marker(one.get("value", "")) for one in element.iterfind("marker"))
+            item = otio.schema.Gap(name, duration=self._time(length))
+        item.enabled = all(
+            one.get("enabled") != "0" for one in (element, single_picture(element)) if one is not None
+        )
+        with suppress(InvalidRequest):  # the clip says so itself
+            item.markers.extend(self._markers(element, item.trimmed_range().start_time))
         return item
 
-    def _picture(self, element: Element) -> Any:
+    def _markers(self, element: Element, first: otio.opentime.RationalTime) -> Iterator[otio.schema.Marker]:
+        """The markers of a clip, in the time of its item, which begins at `first`."""
+        found = [one for tag in _MARKERS for one in element.iterfind(tag)]
+        if not found:
+            return
+        start, line = (
+            self.clips.timing((element,), self.clips.rate_of(element))
+            if element.tag != "gap"
+            else (seconds(element, "start"), Timing())
+        )
+        conformed = Fraction(1) if element.find("timeMap") is not None or not line.slope else line.slope
+        for one in found:
+            into = (seconds_or_nothing(one, "start") - start) / conformed
+            yield _marker(one, first + self._time(into))
+
+    def _picture(self, element: Element, length: Fraction) -> Any:
         """None where there is none.
 
         Raises
@@ -156,80 +200,116 @@ class _Sequence:
         InvalidRequest
             If what it shows cannot be told.
         """
-        inner = _pictures(element) if element.tag == "clip" else [element]
-        if element.tag in ("gap", "audio") or element.get("srcEnable") == "audio" or not inner:
+        if element.tag in ("gap", "audio") or element.get("srcEnable") == "audio":
             return None
-        picture = inner[0]
-        if len(inner) > 1 or picture.tag not in ("asset-clip", "ref-clip", "title", "video"):
+        picture = single_picture(element)
+        if element.tag in _CONTAINERS and picture is None:
+            return self._contained(element, length)
+        picture = element if picture is None else picture
+        if picture.tag not in ("asset-clip", "mc-clip", "ref-clip", "title", "video"):
             raise InvalidRequest(f"is of a kind that is not read here (<{picture.tag}>)", do=_INSTEAD)
-        source = self.resources.get(picture.get("ref", ""))
+        source = self.clips.resources.get(picture.get("ref", ""))
         if picture.tag == "title" or (source is not None and source.tag == "effect"):
-            return self._generated(element)
+            return self._generated(element, length)
         if source is None or source.tag not in ("asset", "media"):
             raise InvalidRequest("names media that the file does not hold", do="export it again")
         if source.tag == "asset" and source.get("hasVideo") != "1" and source.get("hasAudio") == "1":
             return None
-        return self._clip(element, picture, source)
-
-    def _clip(self, element: Element, picture: Element, source: Element) -> Any:
-        if _seconds(element, "duration") <= 0:
+        if length <= 0:
             raise InvalidRequest("has no duration", do="export it again")
-        sequence = source.find("sequence")
-        if source.tag == "media" and sequence is None:
-            raise InvalidRequest("is of a kind that is not read here (multicam)", do=_INSTEAD)
-        rate = self._rate(source) if sequence is None else _sequence_rate(sequence, self.resources)
-        both = {element, picture}
-        # Media of another rate plays in real time where its conform says so; else, with some pairs of rates,
-        # frame for frame.
-        conforms = [one.find("conform-rate") for one in both]
-        real_time = any(one is not None and one.get("scaleEnabled") == "0" for one in conforms)
-        if any(one.find("timeMap") is not None for one in both):
-            raise InvalidRequest("is retimed, in a way that is not read here", do=_INSTEAD)
-        if rate != self.rate and not real_time:
-            rates = f"{rate_text(rate)} to {rate_text(self.rate)} frames a second"
-            raise InvalidRequest(f"is conformed from {rates}, in a way that is not read here", do=_INSTEAD)
-        first = self._start(element)
-        if picture is not element:
-            first += self._start(picture) - _seconds(picture, "offset")
-        frames = _seconds(element, "duration") * rate
-        if sequence is not None:
-            into = first - _seconds(sequence, "tcStart")
-            if into < 0:
-                raise InvalidRequest("begins before its sequence does", do="export it again")
-            if source in self.inside or len(self.inside) >= _DEPTH:
-                raise InvalidRequest("is a sequence in itself or in too many", do="flatten it")
-            if next(self.budget, None) is None:
-                raise InvalidRequest(
-                    f"is more than the {_MOST_COMPOUND}th sequence in sequences", do="flatten it"
-                )
-            stack = _Sequence(self.resources, rate, (*self.inside, source), self.budget).stack(sequence)
-            stack.name, stack.source_range = element.get("name", ""), _range(into * rate, frames, rate)
-            return stack
+        return (
+            self._clip(element, picture, source, length)
+            if source.tag == "asset"
+            else self._compound(element, picture, source, length)
+        )
+
+    def _clip(self, element: Element, picture: Element, source: Element, length: Fraction) -> Any:
+        """A clip of one camera file."""
+        shown = (element,) if picture is element else (element, picture)
+        rate = self.clips.rate_of(picture)
+        start, line = self.clips.timing(shown, rate)
         reference = otio.schema.MissingReference()
-        if file := _file(source):
-            media = _range(_seconds(source, "start") * rate, _seconds(source, "duration") * rate, rate)
+        if file := file_of(source):
+            media = _range(seconds(source, "start") * rate, seconds(source, "duration") * rate, rate)
             reference = otio.schema.ExternalReference(file, media)
         name = element.get("name") or source.get("name", "")
-        return otio.schema.Clip(name, reference, _range(first * rate, frames, rate))
+        metadata = {TIMING: [str(line.own), str(line.media), str(line.slope)]}
+        if blended := blending(*shown):
+            metadata[NOTES] = [f"frames are blended where it is retimed ({blended})"]
+        return otio.schema.Clip(name, reference, _range(start * rate, length * rate, rate), metadata=metadata)
 
-    def _generated(self, element: Element) -> otio.schema.Clip:
-        used = _range(Fraction(0), _seconds(element, "duration") * self.rate, self.rate)
+    def _compound(self, element: Element, picture: Element, source: Element, length: Fraction) -> Any:
+        """What a compound clip, or the active angle of a multicam clip, shows."""
+        holder = source.find("sequence") if source.find("sequence") is not None else source.find("multicam")
+        if holder is None:
+            raise InvalidRequest("names media that the file does not hold", do="export it again")
+        if source in self.inside or len(self.inside) >= _DEPTH:
+            raise InvalidRequest("is a sequence in itself or in too many", do="flatten it")
+        if holder.tag == "sequence":
+            story: Iterable[Element] = holder.iterfind("spine/*")
+        elif (angle := _angle(picture, holder)) is None:
+            return None
+        else:
+            story = angle
+        rate = sequence_rate(holder, self.clips.resources)
+        start, line = self.clips.timing((element,) if picture is element else (element, picture), rate)
+        origin = seconds(holder, "tcStart")
+        inner = replace(self._within(rate), inside=(*self.inside, source))
+        return self._opened(
+            element, inner, start, replace(line, media=line.media - origin), length, [(story, Fraction(0))]
+        )
+
+    def _contained(self, element: Element, length: Fraction) -> Any:
+        """What a clip that holds several others shows, as a synchronized clip does."""
+        held = [one for one in element if not lane_of(one) and (one.tag == "spine" or one.tag in STORY)]
+        if not held:
+            return None
+        rate = format_rate(self.clips.resources.get(element.get("format", ""))) or self.clips.rate
+        start, line = self.clips.timing((element,), rate)
+        offsets = [seconds(one, "offset") for one in held]
+        # Its time begins where it does, or what it holds: there is no need to count from midnight.
+        origin = min(*offsets, line.at(start), line.at(start + length))
+        stories = [
+            (one if one.tag == "spine" else [one], offset - origin)
+            for one, offset in zip(held, offsets, strict=True)
+        ]
+        line = replace(line, media=line.media - origin)
+        return self._opened(element, self._within(rate), start, line, length, stories)
+
+    def _within(self, rate: Fraction) -> _Sequence:
+        return _Sequence(replace(self.clips, rate=rate), self.budget, self.inside)
+
+    def _opened(
+        self,
+        element: Element,
+        inner: _Sequence,
+        start: Fraction,
+        line: Timing,
+        length: Fraction,
+        stories: list[tuple[Iterable[Element], Fraction]],
+    ) -> Any:
+        """The item of a clip that holds storylines, each from a time on; None where it shows no picture.
+
+        `line` leads from the clip's own time to seconds from the beginning of what it holds.
+        """
+        if next(self.budget, None) is None:
+            what = f"is more than the {_MOST_COMPOUND}th sequence in sequences"
+            raise InvalidRequest(what, do="flatten it")
+        low, high = sorted((line.at(start), line.at(start + length)))
+        if low < 0:
+            raise InvalidRequest("begins before its sequence does", do="export it again")
+        inner.window = (low - _BESIDE, high + _BESIDE)
+        for story, begin in stories:
+            inner.spine(story, 0, begin)
+        stack = inner.stack()
+        if not any(shows(track) for track in stack):
+            return None
+        stack.name = element.get("name", "")
+        return nested_item(stack, start, line, length)
+
+    def _generated(self, element: Element, length: Fraction) -> otio.schema.Clip:
+        used = _range(Fraction(0), length * self.clips.rate, self.clips.rate)
         return otio.schema.Clip(element.get("name", ""), otio.schema.GeneratorReference(), used)
-
-    def _rate(self, asset: Element) -> Fraction:
-        named = asset.get("format")
-        rate = self.rate if named is None else _format_rate(self.resources.get(named))
-        if rate is None:
-            raise InvalidRequest("has no frame rate, as stills have none", do="leave it out")
-        return rate
-
-    def _start(self, element: Element) -> Fraction:
-        """Where its own time begins: where nothing is said, with its media."""
-        source = self.resources.get(element.get("ref", ""))
-        if element.get("start") is not None or source is None:
-            return _seconds(element, "start")
-        sequence = source.find("sequence")
-        return _seconds(source, "start") if sequence is None else _seconds(sequence, "tcStart")
 
     def _transition(self, before: Element | None, one: Element, after: Element | None) -> Any:
         """It lies over the cut: so much of it before, so much after.
@@ -239,12 +319,16 @@ class _Sequence:
         InvalidRequest
             If it does not.
         """
-        length = _seconds(one, "duration")
+        length = seconds(one, "duration")
         ahead = behind = length / 2
         if all(near is None or near.get("offset") is not None for near in (before, one, after)):
-            begin = _seconds(one, "offset")
-            ends = [] if before is None else [_seconds(before, "offset") + _or_nothing(before, "duration")]
-            begins = [] if after is None else [_seconds(after, "offset")]
+            begin = seconds(one, "offset")
+            ends = (
+                []
+                if before is None
+                else [seconds(before, "offset") + self.clips.length_or_nothing(_active(before))]
+            )
+            begins = [] if after is None else [seconds(after, "offset")]
             if not all(begin <= cut <= begin + length for cut in (*ends, *begins)):
                 raise InvalidRequest("has a transition that lies over no cut", do="export it again")
             ahead = (begins or ends or [begin])[0] - begin
@@ -253,41 +337,40 @@ class _Sequence:
         kind = "SMPTE_Dissolve" if name == "Cross Dissolve" else "Custom_Transition"
         return otio.schema.Transition(name, kind, self._time(ahead), self._time(behind))
 
-    def _time(self, seconds: Fraction) -> otio.opentime.RationalTime:
-        return otio.opentime.RationalTime(*_frames(seconds, self.rate))
+    def _time(self, time: Fraction) -> otio.opentime.RationalTime:
+        return otio.opentime.RationalTime(*_frames(time, self.clips.rate))
 
 
-def _pictures(clip: Element) -> list[Element]:
-    """What a <clip> shows itself, beside what is connected to it."""
-    story = (one for one in clip if one.tag == "spine" or (one.tag in _STORY and one.tag != "audio"))
-    return [one for one in story if clip.tag == "clip" and not _lane(one)]
+def _marker(element: Element, at: otio.opentime.RationalTime) -> otio.schema.Marker:
+    place = otio.opentime.TimeRange(at)
+    return otio.schema.Marker(element.get("value", ""), place, metadata={"comment": element.get("note", "")})
 
 
-def _lane(element: Element) -> int:
-    try:
-        return int(element.get("lane", 0))
-    except ValueError:
-        return 0
+def _active(element: Element) -> Element:
+    """What shows: of an audition, the first of its clips."""
+    return element[0] if element.tag == "audition" and len(element) else element
 
 
-def _file(asset: Element) -> str | None:
-    """Its original media; before FCPXML 1.9, an attribute."""
-    listed = asset.findall("media-rep")
-    originals = [one for one in listed if one.get("kind", "original-media") == "original-media"]
-    sources = (one.get("src") for one in (*originals, asset))
-    return next((str(src) for src in sources if src), None)
+def _angle(clip: Element, multicam: Element) -> Element | None:
+    """The angle whose picture a multicam clip shows; None where it shows none.
 
-
-def _sequence_rate(sequence: Element, resources: Mapping[str, Element]) -> Fraction:
-    rate = _format_rate(resources.get(sequence.get("format", "")))
-    if rate is None:
-        raise InvalidRequest("has a sequence without a frame rate", do="export it again")
-    return rate
-
-
-def _format_rate(named: Element | None) -> Fraction | None:
-    duration = Fraction(0) if named is None else _or_nothing(named, "frameDuration")
-    return 1 / duration if duration > 0 else None
+    Raises
+    ------
+    InvalidRequest
+        If it says none, and there are several.
+    """
+    angles = {one.get("angleID"): one for one in multicam.iterfind("mc-angle")}
+    sources = clip.findall("mc-source")
+    active = [one.get("angleID") for one in sources if one.get("srcEnable", "all") in ("all", "video")]
+    if not sources and len(angles) == 1:
+        active = list(angles)
+    if sources and not active:
+        return None
+    if len(active) != 1 or active[0] not in angles:
+        raise InvalidRequest(
+            "is a multicam clip that names no active angle, or several", do="choose one, and export it again"
+        )
+    return angles[active[0]]
 
 
 def _range(first: Fraction, frames: Fraction, rate: Fraction) -> otio.opentime.TimeRange:
@@ -295,27 +378,5 @@ def _range(first: Fraction, frames: Fraction, rate: Fraction) -> otio.opentime.T
     return otio.opentime.TimeRange(start, length)
 
 
-def _frames(seconds: Fraction, rate: Fraction) -> tuple[float, float]:
-    return float(seconds * rate), float(rate)
-
-
-def _seconds(element: Element, name: str) -> Fraction:
-    """A time, written ``86400/24s`` or ``5s``; 0 where it is not said.
-
-    Raises
-    ------
-    InvalidRequest
-        If it is none.
-    """
-    said = element.get(name, "0s")
-    if not _TIME.fullmatch(said):
-        raise InvalidRequest(f"has a {name} of no sense ({said[:40]!r})", do="export it again")
-    return Fraction(said.removesuffix("s"))
-
-
-def _or_nothing(element: Element, name: str) -> Fraction:
-    """The same where only the place in the timeline depends on it."""
-    try:
-        return _seconds(element, name)
-    except InvalidRequest:
-        return Fraction(0)
+def _frames(time: Fraction, rate: Fraction) -> tuple[float, float]:
+    return float(time * rate), float(rate)

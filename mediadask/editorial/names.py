@@ -14,17 +14,25 @@ from mediadask.errors import InvalidRequest
 if TYPE_CHECKING:
     from mediadask.editorial.events import Event
 
-__all__ = ["DEFAULT_TEMPLATE", "PlateName", "check_name"]
+__all__ = ["DEFAULT_TEMPLATE", "PlateName", "check_name", "shot_name"]
 
 DEFAULT_TEMPLATE = "{show}_{episode}_{sequence}_{shot}_{plate}_v{version:03}.{frame:04}.exr"
 
 _FIELDS = frozenset(
     {"clip", "episode", "event", "plate", "reel", "scene", "sequence", "shot", "show", "timeline", "track"}
 )
-_SHOT = re.compile(r"(?=\S*\d)[A-Za-z0-9]+(?:[_-][A-Za-z0-9]+)+(?!\S)")
-"""What an editor's marker begins with where it names a shot: ``ABC_104_065_010``."""
+_SHOT = re.compile(
+    r"(?:(?:VFX|SHOT)[\s:#]+)*(?P<shot>(?=[\w-]*\d)[A-Z0-9]+(?:[_-][A-Z0-9]+)+)(?=[\s:;,)]|\.?$|\.\s)",
+    re.IGNORECASE | re.ASCII,
+)
+"""What an editor's marker begins with where it names a shot: ``ABC_104_065_010``, ``VFX: ABC_010: paint``."""
+
+_INVENTED = "unnamed"
+"""Stands before the number of an event that no marker names a shot, where it could be taken for a shot's."""
 
 _SEPARATORS = "_-. "
+_ANY_VERSION = "918273645"
+"""A version that no plate has: it marks where the number is in a path."""
 _UNSAFE = re.compile(r"[^\w.+=/-]")
 _RESERVED = re.compile(r"(?:CON|PRN|AUX|NUL|COM[0-9]|LPT[0-9])(?:\..*)?", re.IGNORECASE)  # by Windows
 _LONGEST = 240
@@ -52,8 +60,8 @@ class PlateName:
     shot_pattern: str | None = None
     """A regular expression that is searched for in an event's markers, clip name, comments, reel and file, in
     this order. Its named groups are fields; without any, what it matches is ``shot``. Default: a marker that
-    begins like ``ABC_104_065_010`` is the shot; without one, events count 0010, 0020, … down the list, 0010-2
-    where a marker calls another event 0010."""
+    begins like ``ABC_104_065_010`` is the shot. Events without one count 0010, 0020, … down the list, and
+    unnamed0010 where the template or `fields` say what shots belong to, or another marker names one."""
 
     version: int = 1
     first_frame: int = 1001
@@ -98,40 +106,65 @@ class PlateName:
             Counts events from 1.
         shots
             What markers of the list's events call theirs, in lower case: no event that is only counted is one
-            of them.
+            of them, or looks like one.
 
         Raises
         ------
         InvalidRequest
             If a pattern was given and nothing of the event matches it.
         """
+        told = {key: text for key, text in event.asks if key not in ("head", "tail", "shot")}
         own = {
             "event": event.number,
             "reel": event.reel or "",
             "clip": event.clip_name or "",
             "track": event.track,
         }
-        return {**own, **self.fields, **self._shot(event, position, shots)}
+        return {**own, **self.fields, **self._shot(event, position, shots), **told}
 
     def marked_shot(self, event: Event) -> str | None:
-        """The shot that a marker of the event names, where no pattern says what is one."""
+        """The shot that the list tells outright, or that a marker names where no pattern says what is one."""
+        if told := dict(event.asks).get("shot"):
+            return self._bare(told)
         if self.shot_pattern is not None:
             return None
-        named = (found[0] for text in event.markers if (found := _SHOT.match(text.strip())))
+        named = (found["shot"] for text in event.markers if (found := _SHOT.match(text.strip())))
         return next(map(self._bare, named), None)
 
+    def silent_markers(self, event: Event) -> tuple[str, ...]:
+        """A note where an event has markers and is counted nevertheless: none of them names a shot."""
+        if not event.markers or self.shot_pattern or self.fields.get("shot") or self.marked_shot(event):
+            return ()
+        said = ", ".join(map(repr, event.markers[:3])) + (", …" if len(event.markers) > 3 else "")
+        return (f"its markers name no shot ({said:.120}): counted; --shot says by a pattern what is one",)
+
+    def names_shot(self, event: Event) -> bool:
+        """Whether the shot's name is the list's own, and not counted."""
+        if self.shot_pattern is None or dict(event.asks).get("shot"):
+            return self.marked_shot(event) is not None
+        return self._found(event) is not None
+
+    def _found(self, event: Event) -> re.Match[str] | None:
+        texts = (*event.markers, event.clip_name, *event.comments, event.reel, event.file)
+        pattern = _compiled(str(self.shot_pattern))
+        return next((found for text in texts if text and (found := pattern.search(text))), None)
+
     def _shot(self, event: Event, position: int, shots: Set[str]) -> dict[str, str]:
-        if self.shot_pattern is None:
+        if self.shot_pattern is None or dict(event.asks).get("shot"):
             said = self.marked_shot(event) or self._bare(self.fields.get("shot", ""))
-            counted = f"{position * 10:04}"
+            counted = f"{_INVENTED if shots or self._names_a_show else ''}{position * 10:04}"
             names = chain([counted], (f"{counted}-{number}" for number in count(2)))
             return {"shot": said or next(name for name in names if name not in shots)}
-        texts = (*event.markers, event.clip_name, *event.comments, event.reel, event.file)
-        pattern = _compiled(self.shot_pattern)
-        found = next((found for text in texts if text and (found := pattern.search(text))), None)
+        found = self._found(event)
         if found is None:
             raise InvalidRequest(f"nothing of it matches the shot pattern {self.shot_pattern!r}")
         return {name: value or "" for name, value in found.groupdict().items()} or {"shot": found[0]}
+
+    @property
+    def _names_a_show(self) -> bool:
+        """Whether names say what they belong to: a number after it would be read as a shot's."""
+        before = re.sub(r"\{[^{}]*\}", "", self.template.partition("{shot")[0]).rpartition("/")[2]
+        return any(self.fields.values()) or any(map(str.isalnum, before))
 
     def _bare(self, shot: str) -> str:
         """``0010`` of a marker ``ABC_104_065_0010``, as far as the template says the rest by itself."""
@@ -144,6 +177,8 @@ class PlateName:
 
     def path(self, fields: Mapping[str, str]) -> str:
         """The plate's path in the output folder, with ``/``, and ``%04d`` where the frame's number goes.
+
+        A ``version`` among the fields goes before the name's own.
 
         Raises
         ------
@@ -171,15 +206,35 @@ class PlateName:
             )
         return path
 
+    def any_version(self, fields: Mapping[str, str]) -> tuple[str, re.Pattern[str]]:
+        """How the plate's path begins, up to its version; and a pattern of the whole in whatever version.
+
+        The path is without frame number and suffix. The group ``version`` of the pattern is the number, where
+        the template has one.
+        """
+        path = self.path({**fields, "version": _ANY_VERSION}).partition("%")[0]
+        stem = re.sub(r"\.(?:exr|dpx|mov)$", "", path).rstrip(_SEPARATORS)
+        begin, *rest = map(re.escape, stem.split(_ANY_VERSION))
+        first = r"(?P<version>\d+)" if rest else ""
+        return stem.partition(_ANY_VERSION)[0], re.compile(begin + first + r"\d+".join(rest))
+
     def _text(self, name: str, spec: str, fields: Mapping[str, str]) -> str:
         if name == "frame":
             return f"%{spec}d"
         if name == "version":
-            return format(self.version, spec)
+            return format(int(fields.get("version", self.version)), spec)
         text = fields.get(name, "").strip()
         if bad := re.search(r"[/\\]|[^\w.+=-]", text.replace(" ", "_")):
             raise InvalidRequest(f"{name} {text!r} holds {bad[0]!r}, which no file name may")
         return text.replace(" ", "_")
+
+
+def shot_name(fields: Mapping[str, str]) -> str:
+    """What a shot is called for people: show, episode, sequence, scene and shot, those that are known."""
+    known = [fields[part] for part in ("show", "episode", "sequence", "scene", "shot") if fields.get(part)]
+    if known and re.match(re.escape(known[0]) + "[_-]", known[-1]):  # the marker said all of it
+        return known[-1]
+    return "_".join(known)
 
 
 def check_name(path: str) -> None:

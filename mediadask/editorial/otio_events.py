@@ -4,28 +4,50 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
-from urllib.parse import unquote
 
 import opentimelineio as otio
 
+from mediadask.editorial.aaf_timewarps import aaf_is_keyframed, aaf_source_frames
 from mediadask.editorial.events import Event, Span, Transition
+from mediadask.editorial.otio_markers import marker_texts, markers_inside
+from mediadask.editorial.otio_media import file_number, media_file, media_reel, other_media
 from mediadask.editorial.rates import exact_rate
+from mediadask.editorial.timing import Timing
 from mediadask.errors import InvalidRequest
 from mediadask.pixels.color.cdl import Cdl
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-__all__ = ["PROBLEM", "timeline_events", "timeline_rate"]
+__all__ = [
+    "DROP",
+    "NOTES",
+    "PROBLEM",
+    "TIMING",
+    "clip_timing",
+    "exact_seconds",
+    "flattened",
+    "timeline_events",
+    "timeline_rate",
+]
 
 PROBLEM = "mediadask_problem"
 """In a clip's metadata: why its reader could not tell what it shows."""
 
-_REELS = ("reel", "reel name", "reel_name", "reelname", "tape", "tape name", "tape_name", "tapeid", "tape id")
+DROP = "mediadask_drop_frame"
+"""In a timeline's metadata: whether its timecode is drop-frame."""
+
+NOTES = "mediadask_notes"
+"""In a clip's metadata: what its reader has to say of it."""
+
+TIMING = "mediadask_timing"
+"""In a clip's metadata: the parts of its `Timing`, where its reader knows it."""
+
 _ODD = (otio.exceptions.OTIOError, ArithmeticError, AttributeError, TypeError, ValueError)
 """What OpenTimelineIO and Python raise where a file gives a range, a speed or metadata of no sense."""
 
@@ -36,19 +58,103 @@ _DEPTH = 8
 def timeline_events(timeline: otio.schema.Timeline) -> tuple[tuple[Event, ...], tuple[str, ...]]:
     """The events of all picture tracks, track by track; and what asks for no picture, one line each.
 
-    A sequence in a sequence is taken apart: its events are those of what is on top in it.
+    A sequence in a sequence is taken apart: its events are those of what is on top in it. An event has the
+    markers on its clip, and those of its track and of the timeline that lie over it.
     """
     start = timeline.global_start_time or otio.opentime.RationalTime(0, timeline_rate(timeline) or 24)
-    events: list[Event] = []
+    _switch_off(timeline)
+    drop = _is_drop(timeline)
+    by_track: list[tuple[int, Event]] = []
     skipped: list[str] = []
+    marks: list[_Mark] = []
+    names = _track_names([track.name for track in timeline.video_tracks()])
     for number, track in enumerate(timeline.video_tracks(), 1):
-        name = track.name or f"V{number}"
-        for event in _Track(name, start, skipped).events((None, *track, None), 0.0, f"track {name}"):
-            events.append(replace(event, number=f"{len(events) + 1:03}"))
+        name = names[number - 1]
+        if not track.enabled:
+            skipped.append(f"track {name} is disabled")
+            continue
+        reader = _Track(name, number, start, skipped, marks)
+        for event in reader.events((None, *track, None), 0.0, f"track {name}"):
+            by_track.append((number, replace(event, number=f"{len(by_track) + 1:03}", drop=drop)))
+        marks += _marks_over(track.markers, start, number)
+    marks += _marks_over(timeline.tracks.markers, start, None)
     skipped += [
         f"track {track.name or number} is sound" for number, track in enumerate(timeline.audio_tracks(), 1)
     ]
-    return tuple(events), tuple(skipped)
+    return tuple(_marked(event, track, marks) for track, event in by_track), tuple(skipped)
+
+
+def _is_drop(timeline: otio.schema.Timeline) -> bool | None:
+    """Whether a timeline's timecode is drop-frame; None where it does not say, as OTIO cannot."""
+    said = timeline.metadata.get(DROP)
+    if said is None:
+        shown = _at(timeline.metadata, "fcp_xml", "timecode", "displayformat")
+        said = shown == "DF" if isinstance(shown, str) else None
+    return None if said is None else bool(said)
+
+
+def _at(metadata: Any, *names: str) -> Any:
+    """What stands in nested metadata; None where nothing does."""
+    for name in names:
+        metadata = metadata.get(name) if isinstance(metadata, Mapping) else None
+    return metadata
+
+
+def _switch_off(timeline: otio.schema.Timeline) -> None:
+    """Disable what Final Cut Pro 7 XML says is: its adapter hands that on as it found it."""
+    for item in timeline.find_children(descended_from_type=otio.core.Item):
+        if str(_at(item.metadata, "fcp_xml", "enabled")).upper() == "FALSE":
+            item.enabled = False
+
+
+@dataclass(frozen=True)
+class _Mark:
+    """A marker that is not on a clip, in the timeline."""
+
+    frames: tuple[int, ...]
+    """The frames that it may lie over, in the timeline's count, the likeliest first."""
+
+    texts: tuple[str, ...]
+    track: int | None = None
+    """Its track; None: all."""
+
+
+def _marks_over(markers: Any, start: otio.opentime.RationalTime, track: int | None) -> list[_Mark]:
+    """Those of a timeline or track. They count from its beginning; some systems count its timecode."""
+    return [
+        _Mark((_frame(start, place), _frame(start, place - start.to_seconds())), marker_texts(marker), track)
+        for marker in markers
+        for place in (marker.marked_range.start_time.to_seconds(),)
+    ]
+
+
+def _frame(start: otio.opentime.RationalTime, seconds: float) -> int:
+    """The frame of a timeline that shows at a time from its beginning."""
+    rate = start.rate if start.rate > 1 else 24
+    return int(start.rescaled_to(rate).value + seconds * rate + 1e-3)
+
+
+def _marked(event: Event, track: int, marks: Sequence[_Mark]) -> Event:
+    """The event with the markers that lie over it."""
+    if event.record is None or event.problems:
+        return event
+    texts = [
+        text
+        for mark in marks
+        if mark.track in (None, track)
+        and any(int(event.record.start) <= frame < int(event.record.stop) for frame in mark.frames)
+        for text in mark.texts
+    ]
+    return replace(event, markers=tuple(dict.fromkeys((*event.markers, *texts)))) if texts else event
+
+
+def _track_names(given: Sequence[str]) -> list[str]:
+    """Names that tell picture tracks apart: Avid calls all of an AAF's the same."""
+    names: list[str] = []
+    for number, name in enumerate(given, 1):
+        own = name if name and given.count(name) == 1 else f"V{number}"
+        names.append(own if own == name or own not in (*given, *names) else f"{own} ({number})")
+    return names
 
 
 def timeline_rate(timeline: otio.schema.Timeline) -> float | None:
@@ -75,10 +181,13 @@ class _Track:
     """A picture track as its events are read off it."""
 
     name: str
+    number: int
     start: otio.opentime.RationalTime
     """Where the timeline starts."""
 
     skipped: list[str]
+    marks: list[_Mark]
+    """Markers of sequences in it, and of what is no picture: on gaps and titles, too, editors mark shots."""
 
     def events(self, children: Sequence[Any], at: float, inside: str, depth: int = 0) -> Iterator[Event]:
         """The events of `children`, but for the first and last, which are neighbors or None.
@@ -97,14 +206,16 @@ class _Track:
             begin = at
             at += length.to_seconds()
             if isinstance(child, otio.schema.Gap):
+                self._mark(child, begin, None)
                 continue
-            if not child.enabled or _said(child.metadata, ("enabled",)) == "FALSE":
+            if not child.enabled:
                 self.skipped.append(f"{where}: {child.name} is disabled")
             elif problem := child.metadata.get(PROBLEM):
                 yield self._bad(where, f"{child.name or 'the clip'} {problem}")
             elif not isinstance(child, otio.schema.Clip):
+                self._mark(child, begin, self.number)
                 try:
-                    flat = _flattened(child, depth)
+                    flat = flattened(child, depth)
                 except InvalidRequest as error:
                     yield self._bad(where, f"{child.name or 'a nested sequence'} {error}")
                 else:
@@ -112,21 +223,40 @@ class _Track:
                         self.skipped.append(f"{where}: {child.name} is a sequence without pictures")
                     yield from self.events((before, *flat, after), begin, where, depth + 1)
             elif isinstance(child.media_reference, otio.schema.GeneratorReference):
+                self._mark(child, begin, None)
                 self.skipped.append(f"{where}: {child.name} is made by a generator")
             else:
                 try:
-                    event = _clip_event(
-                        child, self.name, _record(self.start, begin, length), where, before, after
-                    )
+                    record = _record(self.start, begin, length)
+                    rate = self.start.rate if self.start.rate > 1 else length.rate
+                    event = _clip_event(child, self.name, record, rate, where, before, after)
                 except _ODD as error:
                     event = self._bad(where, f"{child.name or 'the clip'} makes no sense ({error})")
                 yield event
+
+    def _mark(self, item: Any, begin: float, track: int | None) -> None:
+        with suppress(*_ODD):
+            self.marks.extend(
+                _Mark((_frame(self.start, begin + into),), texts, track)
+                for into, texts in markers_inside(item)
+            )
 
     def _bad(self, where: str, what: str) -> Event:
         return Event("", Span(0, 0), track=self.name, where=where, problems=(f"{where}: {what}",))
 
 
-def _flattened(nested: Any, depth: int) -> otio.schema.Track:
+def clip_timing(clip: Any) -> Timing | None:
+    """How a clip's time runs to its media's, where its reader has told."""
+    said = clip.metadata.get(TIMING)
+    return None if said is None else Timing(*map(Fraction, said))
+
+
+def exact_seconds(time: otio.opentime.RationalTime) -> Fraction:
+    """A time of OpenTimelineIO, of which rates are floating-point numbers, in seconds."""
+    return Fraction(time.value) / exact_rate(time.rate)
+
+
+def flattened(nested: Any, depth: int = 0) -> otio.schema.Track:
     """What is on top in a sequence, as long as it is shown.
 
     Raises
@@ -163,34 +293,49 @@ def _layer(child: Any) -> otio.schema.Track:
 def _record(start: otio.opentime.RationalTime, begin: float, length: otio.opentime.RationalTime) -> Span:
     rate = start.rate if start.rate > 1 else length.rate
     first = round(start.rescaled_to(rate).value + begin * rate)
-    return Span(first, first + round(length.to_seconds() * rate))
+    last = round(start.rescaled_to(rate).value + (begin + length.to_seconds()) * rate)
+    return Span(first, last)
 
 
-def _clip_event(clip: Any, track: str, record: Span, where: str, before: Any, after: Any) -> Event:
+def _clip_event(
+    clip: Any, track: str, record: Span, rate: float, where: str, before: Any, after: Any
+) -> Event:
+    """The event of a clip in a timeline of so many frames a second."""
     reference = clip.media_reference
     used = clip.trimmed_range()
     speed, unclear = _speed(clip.effects)
     media = reference.available_range if reference is not None else None
+    timing = clip_timing(clip)
+    if timing is not None:
+        rates = (exact_rate(rate), exact_rate(used.start_time.rate))
+        source = timing.frames(exact_seconds(used.start_time), int(record.stop) - int(record.start), *rates)
+        speed = timing.speed
+    else:
+        source = _source(used, media, speed, clip.effects)
     event = Event(
         "",
-        _source(used, media, speed, clip.effects),
+        source,
         record,
         track,
-        _reel(reference, clip),
+        media_reel(reference, clip),
         clip.name or None,
-        _file(reference),
+        media_file(reference),
         exact_rate(used.start_time.rate, where=where),
         speed=speed,
         head=_transition(before, "in_offset"),
         tail=_transition(after, "out_offset"),
-        markers=tuple(marker.name for marker in clip.markers if marker.name),
+        markers=tuple(dict.fromkeys(text for _, texts in markers_inside(clip) for text in texts)),
         where=where,
         problems=tuple(f"{where}: {what}" for what in unclear),
+        notes=tuple(clip.metadata.get(NOTES, ())),
+        exact=timing is not None,
     )
+    number = file_number(reference, int(source.start), event.rate or Fraction(24))
+    event = replace(event, file_number=number, others=tuple(_others(clip, used, event)))
     try:
         return replace(event, cdl=_cdl(clip.metadata.get("cdl")))
     except InvalidRequest as error:
-        return replace(event, problems=(*event.problems, f"{where}: {error}"))
+        return replace(event, notes=(*event.notes, f"{where}: its grade is left out: {error}"))
 
 
 def _source(used: Any, media: Any, speed: Fraction, effects: Sequence[Any]) -> Span:
@@ -204,6 +349,8 @@ def _source(used: Any, media: Any, speed: Fraction, effects: Sequence[Any]) -> S
         needed = math.floor((length - 1) * abs(speed)) + 1 if speed else 1
         first = begin + into if speed >= 0 else end - into - needed
         last = first + needed
+    elif (listed := aaf_source_frames(effects, last - first)) is not None:
+        last = first + listed
     return Span(math.floor(first + 1e-6), math.ceil(last - 1e-6))
 
 
@@ -220,6 +367,8 @@ def _speed(effects: Sequence[Any]) -> tuple[Fraction, list[str]]:
                 unclear.append("its speed changes as it plays (Time Remap): export it without")
             elif 0 < abs(per_cent) < 1:  # some systems write a factor where the format has per cent
                 unclear.append(f"its speed is {float(per_cent):g} %, or that many times")
+        elif aaf_is_keyframed(effect):
+            unclear.append(f"its speed changes as it plays ({effect.name}, by keyframes): export it without")
         elif isinstance(effect, otio.schema.FreezeFrame):
             speed = Fraction(0)
         elif isinstance(effect, otio.schema.LinearTimeWarp):
@@ -249,39 +398,14 @@ def _transition(item: Any, beyond: str) -> Transition | None:
     return Transition(kind, round(frames), math.ceil(getattr(item, beyond).value))
 
 
-def _file(reference: Any) -> str | None:
-    if isinstance(reference, otio.schema.ImageSequenceReference):
-        digits = f"%0{reference.frame_zero_padding}d"
-        return f"{reference.target_url_base}{reference.name_prefix}{digits}{reference.name_suffix}"
-    url = getattr(reference, "target_url", None) or None
-    return unquote(url) if url and "://" in url else url
-
-
-def _reel(reference: Any, clip: Any) -> str | None:
-    for holder in (reference, clip):
-        reel = _said(holder.metadata, _REELS) if holder is not None else None
-        if reel:
-            return reel
-    # An AAF's adapter hands on every mob that a clip comes from: the recording on a tape is one of them.
-    return next((one.name for one in clip.media_references().values() if _is_tape(one)), None)
-
-
-def _is_tape(reference: Any) -> bool:
-    description = reference.metadata.get("AAF", {}).get("EssenceDescription", {})
-    return bool(reference.name) and description.get("ClassName") == "TapeDescriptor"
-
-
-def _said(metadata: Any, names: Sequence[str], depth: int = _DEPTH) -> str | None:
-    """The text under the first of the names anywhere in metadata: every system has a place of its own."""
-    if not isinstance(metadata, Mapping) or not depth:
-        return None
-    for key, value in metadata.items():
-        if key.casefold() in names:
-            text = value.get("name") if isinstance(value, Mapping) else value
-            if isinstance(text, str) and text.strip():
-                return text.strip()
-    found = (_said(value, names, depth - 1) for value in metadata.values())
-    return next((text for text in found if text), None)
+def _others(clip: Any, used: Any, event: Event) -> Iterator[Event]:
+    """The event by the other media that the clip names."""
+    for reference, first in other_media(clip, used):
+        moved = math.floor(first + 1e-6) - math.floor(used.start_time.value + 1e-6)
+        source = Span(int(event.source.start) + moved, int(event.source.stop) + moved)
+        number = file_number(reference, int(source.start), event.rate or Fraction(24))
+        file = media_file(reference)
+        yield replace(event, source=source, reel=None, clip_name=None, file=file, file_number=number)
 
 
 def _cdl(said: Any) -> Cdl | None:

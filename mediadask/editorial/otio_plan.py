@@ -17,7 +17,7 @@ __all__ = ["plan_timeline"]
 
 
 def plan_timeline(plan: TurnoverPlan) -> otio.schema.Timeline:
-    """The plan as a timeline: a track for each of the edit's, a clip for each event.
+    """The plan as a timeline: a track for each of the edit's and for what lies over it, a clip an event.
 
     A clip's media reference is the camera's clip, whole; its source range is what the event uses, without
     handles; its metadata ``mediadask`` is the event's row of the plan's table, so that what is wrong with it
@@ -33,16 +33,38 @@ def plan_timeline(plan: TurnoverPlan) -> otio.schema.Timeline:
     first = min(starts, default=0)
     timeline.global_start_time = otio.opentime.RationalTime(first, rate)
     for name, items in tracks.items():
-        track = otio.schema.Track(name, kind=otio.schema.TrackKind.Video)
-        at = first
-        for start, frames, clip in sorted(items, key=lambda item: at if item[0] is None else item[0]):
-            if start is not None and start > at:
-                track.append(otio.schema.Gap(duration=otio.opentime.RationalTime(start - at, rate)))
-                at = start
-            track.append(clip)
-            at += frames
-        timeline.tracks.append(track)
+        for layer, placed in enumerate(_layers(items, first), 1):
+            track = otio.schema.Track(
+                name if layer == 1 else f"{name} {layer}", kind=otio.schema.TrackKind.Video
+            )
+            at = first
+            for start, frames, clip in placed:
+                if start > at:
+                    track.append(otio.schema.Gap(duration=otio.opentime.RationalTime(start - at, rate)))
+                track.append(clip)
+                at = start + frames
+            timeline.tracks.append(track)
     return timeline
+
+
+def _layers(
+    items: list[tuple[int | None, int, otio.schema.Clip]], first: int
+) -> list[list[tuple[int, int, otio.schema.Clip]]]:
+    """The clips of a track in their order; what lies over an earlier one in a further layer.
+
+    Those whose place is not known come one after another from `first`.
+    """
+    layers: list[list[tuple[int, int, otio.schema.Clip]]] = [[]]
+    ends = [first]
+    for start, frames, clip in sorted(items, key=lambda item: first if item[0] is None else item[0]):
+        begin = ends[0] if start is None else start
+        at = next((at for at, end in enumerate(ends) if end <= begin), len(ends))
+        if at == len(ends):
+            layers.append([])
+            ends.append(first)
+        layers[at].append((begin, frames, clip))
+        ends[at] = begin + frames
+    return layers
 
 
 def _place(one: PlannedEvent, plan: TurnoverPlan) -> tuple[int | None, int]:

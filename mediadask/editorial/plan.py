@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
+from mediadask.editorial.count_sheet import count_row
 from mediadask.editorial.events import Span
 from mediadask.timecode import Timecode
 
@@ -89,6 +91,14 @@ class PlannedEvent:
         return f"event {self.event.number}, {self.event.where}" + (f" ({source})" if source else "")
 
     @property
+    def complaint(self) -> str:
+        """Why it is not delivered, for a line that begins with `title`: the place is said there."""
+        place = self.event.where
+        begins = re.compile(rf"{re.escape(place)}:? ") if place else re.compile("(?!)")
+        said = (begins.sub("", problem, 1) if begins.match(problem) else problem for problem in self.problems)
+        return "; ".join(said)
+
+    @property
     def cdl(self) -> Cdl | None:
         """The event's grade."""
         return self.event.cdl
@@ -113,7 +123,11 @@ class TurnoverPlan:
 
     name: PlateName
     advice: tuple[str, ...] = ()
-    """What helps with the problems of several events, said once: lines for people."""
+    """What helps with the problems of several events, and what has changed since plates were delivered: lines
+    for people."""
+
+    versions_up: bool = False
+    """Whether a plate whose colors or framing have changed gets the next version."""
 
     def __len__(self) -> int:
         return len(self.events)
@@ -132,8 +146,10 @@ class TurnoverPlan:
         return tuple(one for one in self.events if not one.ok)
 
     def rows(self) -> list[dict[str, Any]]:
-        """One row an event, of JSON types; what is not known of an event is None."""
-        return [self._row(one) for one in self.events]
+        """One row an event, of JSON types, with all that a count sheet says; what is not known is None."""
+        return [
+            {**count_row(one, order, self.rate), **self._row(one)} for order, one in enumerate(self.events, 1)
+        ]
 
     def table(self) -> pd.DataFrame:
         """`rows` as a pandas table."""

@@ -15,6 +15,9 @@ from mediadask.clips import Clip, OnCorrupt
 from mediadask.clips.storage import normalize
 from mediadask.editorial.amfs import TurnoverAmfs, amf_documents, amf_review, amf_space
 from mediadask.editorial.grades import TurnoverGrades
+from mediadask.editorial.names import shot_name
+from mediadask.editorial.offline import Offline
+from mediadask.editorial.retime_data import retime_documents
 from mediadask.errors import InvalidRequest, MediaError
 from mediadask.metadata import describe
 from mediadask.pixels import Color, Filter, Framing
@@ -29,20 +32,31 @@ from mediadask.render.exr import Compression, ExrSample
 from mediadask.render.output import join_url
 from mediadask.render.plate import Plate, PlateFormat, PlateRecipe
 from mediadask.render.plate_folder import PlateOrder, Review
+from mediadask.render.recipe import fingerprint
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from datetime import datetime
+    from fractions import Fraction
 
     from mediadask.editorial.plan import PlannedEvent
     from mediadask.metadata import ClipMetadata
     from mediadask.pixels.color.cdl import Cdl
     from mediadask.pixels.framing.fdl import Choice
 
-__all__ = ["PlateOptions", "check_amf", "framing_choice", "plate_grade", "plate_order", "plate_stem"]
+__all__ = [
+    "PlateOptions",
+    "check_amf",
+    "check_color",
+    "framing_choice",
+    "plate_grade",
+    "plate_order",
+    "plate_stem",
+]
 
 _REVIEW_BOX = (1920, 1080)
 _DISPLAY, _VIEW = "Rec.1886 Rec.709 - Display", "ACES 2.0 - SDR 100 nits (Rec.709)"
+_EXR_SPACE = "ACES2065-1"
 _WORKING = "ACEScct"
 """The color space CDLs of ACES shows are made in."""
 
@@ -104,6 +118,9 @@ class PlateOptions:
     format: PlateFormat = "exr"
     compression: Compression = "zip"
     sample: ExrSample = "half"
+    reference: str | None = None
+    """A movie of the whole offline cut; of each shot what it shows comes along, in step with the plate."""
+
     review: bool = True
     """Whether a review with burn-ins is made of each plate."""
 
@@ -151,6 +168,15 @@ class PlateOptions:
             space_called(self.input_space, config)
         if self.color_space is not None:
             named_space(open_config(config), self.color_space, config)
+        elif self.format == "exr":
+            try:
+                named_space(open_config(config), _EXR_SPACE, config)
+            except InvalidRequest as error:
+                raise InvalidRequest(
+                    f"{error.what}, which plates are in by default",
+                    where=config,
+                    do=f"name another with --color-space; {error.do}",
+                ) from None
         if self.squeeze is not None and self.squeeze <= 0:
             raise InvalidRequest(f"a squeeze of {self.squeeze:g}", do="give a positive one, such as 2.0")
         for fdl in self.fdl:
@@ -168,6 +194,8 @@ def plate_order(
     made: datetime,
     amfs: TurnoverAmfs,
     grades: TurnoverGrades,
+    rate: Fraction,
+    offline: Offline | None = None,
 ) -> PlateOrder:
     """Everything that is to stand in `out` for one event.
 
@@ -177,6 +205,10 @@ def plate_order(
         When the turnover was made, for AMFs.
     amfs, grades
         Those of the options, read.
+    rate
+        Frames a second of the timeline.
+    offline
+        The options' reference, opened.
 
     Raises
     ------
@@ -220,10 +252,16 @@ def plate_order(
         box = _REVIEW_BOX[::-1] if rotation % 180 else _REVIEW_BOX
         review = Review(review_framing(framing, *box), *colors, name, rotation, clip.header.mirrored)
     documents, copies, notes = _documents(plate, source, amf, cdl, choice, config, made)
+    documents = (*documents, *retime_documents(planned, name, rate))
     if amfs and amf is None:
         notes = (*notes, "no AMF is for it")
+    reference = offline.of_plate(planned, name) if offline else None
+    if offline and reference is None:
+        notes = (*notes, "the reference does not show it")
     said = source or f"as {amf.url if amf else ''} says"
-    return PlateOrder(plate, stem, review, documents, _facts(planned, plate, said, notes), copies)
+    return PlateOrder(
+        plate, stem, review, documents, _facts(planned, plate, said, notes, rate), copies, None, reference
+    )
 
 
 def check_amf(amf: Amf, options: PlateOptions) -> None:
@@ -237,8 +275,16 @@ def check_amf(amf: Amf, options: PlateOptions) -> None:
         digest_of(url)
 
 
+def check_color(source: str, options: PlateOptions) -> None:
+    """The same of every plate of clips in a color space."""
+    config = config_url(options.config)
+    _color(source, None, _plate_space(source, None, options, config), config)
+    if options.review:
+        _review_colors(source, None, None, options.lut, config)
+
+
 def _plate_space(source: str | None, amf: Amf | None, options: PlateOptions, config: str) -> str:
-    wanted = options.color_space or ("ACES2065-1" if options.format == "exr" else source)
+    wanted = options.color_space or (_EXR_SPACE if options.format == "exr" else source)
     if wanted is None:
         what = "goes to ACES by a LUT or an output transform undone, which names no color space for plates"
         where = amf.url if amf else None
@@ -399,17 +445,26 @@ def _documents(
 
 
 def _facts(
-    planned: PlannedEvent, plate: Plate, source: str, notes: tuple[str, ...]
+    planned: PlannedEvent, plate: Plate, source: str, notes: tuple[str, ...], rate: Fraction
 ) -> tuple[tuple[str, Any], ...]:
-    """What a manifest says of the plate as a whole."""
-    event, recipe = planned.event, plate.recipe
+    """What a manifest says of the plate as a whole; a later pull compares its edit with it."""
+    event, recipe, fields = planned.event, plate.recipe, planned.fields
+    record = None
+    if event.record is not None:
+        first, length = event.record.at(rate, drop=event.drops_at(rate))
+        record = [first.frames, length]
     code = plate.timecode(plate.start)
     return (
         ("plate", plate_stem(plate.pattern).rpartition("/")[2]),
+        ("shot", shot_name(fields) or None),
+        ("fields", {part: fields[part] for part in ("shot", "plate") if fields.get(part)}),
+        ("version", int(fields["version"]) if "version" in fields else None),
         ("event", event.number),
         ("where", event.where),
+        ("record_frames", record),
         ("clip", plate.clip.url),
         ("reel", plate.reel or None),
+        ("list_reel", event.reel),
         ("source_frames", [plate.start, plate.stop]),
         ("source_timecode", None if code is None else str(code)),
         ("frame_rate", str(recipe.rate)),
@@ -423,5 +478,6 @@ def _facts(
         ("color_space", recipe.space),
         ("size", list(recipe.framing.size)),
         ("pixel_aspect", recipe.framing.pixel_aspect),
+        ("picture", fingerprint(repr(recipe.framing), repr(recipe.color), recipe.space)),
         ("notes", [*planned.notes, *notes]),
     )

@@ -18,10 +18,13 @@ from mediadask.editorial.grades import TurnoverGrades
 from mediadask.editorial.match import match_events
 from mediadask.editorial.media import inspected
 from mediadask.editorial.names import PlateName
+from mediadask.editorial.offline import Offline
 from mediadask.editorial.plates import PlateOptions, plate_order, plate_stem
 from mediadask.editorial.refusals import refuse_unfit
+from mediadask.editorial.shots import ShotChoice, chosen_events, with_asks
 from mediadask.editorial.summary import read_turnover, turnover_time, write_turnover
 from mediadask.editorial.timeline import Timeline, read_timeline
+from mediadask.editorial.versions import Version, next_to_delivered, other_pictures, with_version
 from mediadask.errors import InvalidRequest, MediaWarning, MissingMedia
 from mediadask.render.output import join_url
 from mediadask.render.plan import LazyGroups
@@ -31,13 +34,15 @@ from mediadask.render.segment import plate_segments
 from mediadask.render.sources import Sources
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
     from datetime import datetime
 
     from mediadask.editorial.media import Media
     from mediadask.editorial.plan import PlannedEvent, TurnoverPlan
+    from mediadask.metadata import ClipMetadata
     from mediadask.render.plate import PlateFormat
 
-__all__ = ["PullGroups", "pull", "pull_plan", "units_of"]
+__all__ = ["PullGroups", "plan_pull", "pull", "pull_plan", "units_of"]
 
 
 def pull(
@@ -48,6 +53,10 @@ def pull(
     handles: int = 8,
     name: PlateName | str | None = None,
     rate: Fraction | float | str | None = None,
+    version: Version = None,
+    only_changed: bool = False,
+    only_shots: str | Iterable[str] = (),
+    shot_list: str | os.PathLike[str] | None = None,
     **options: Any,
 ) -> Delivery:
     """Plates of every event of a timeline: OpenEXR files in ACES2065-1, as a VFX vendor is sent them.
@@ -58,7 +67,7 @@ def pull(
     Parameters
     ----------
     timeline
-        An EDL, OTIO, Final Cut XML, AAF or ALE, or one that has been read.
+        An EDL, OTIO, Final Cut XML, AAF, ALE or a shot list (CSV), or one that has been read.
     media
         Where the clips are, or clips that are inspected already. They are inspected here and now; what
         cannot be read is told by a `MediaWarning`.
@@ -70,9 +79,20 @@ def pull(
         How plates are named, or a template: `mediadask.editorial.PlateName`.
     rate
         Frames a second that the timeline's timecode counts, whatever it says.
+    version
+        Of the plates: a number, or ``auto`` for the newest that is delivered in `out`, and the next where a
+        plate's pictures have changed. Default: that of `name`. A delivered version is never overwritten with
+        other pictures, and pictures keep their numbers.
+    only_changed
+        Leave out events whose plate in `out` holds the same frames.
+    only_shots
+        Leave out events of other shots, and those that name none: ``named``, ``track:V2``, names and patterns
+        (``ABC_104_*``, or a regular expression), or a ``.csv`` or ``.txt`` file with names; one or several.
+    shot_list
+        A CSV with a column ``shot``, and what is asked for each: ``handles``, ``plate``, ``version``.
     options
         Those of `mediadask.editorial.plates.PlateOptions`: ``input_space``, ``color_space``, ``fdl``,
-        ``amf``, ``cdl``, ``lut``, ``format``, ``compression``, …
+        ``amf``, ``cdl``, ``lut``, ``reference``, ``format``, ``compression``, …
 
     Returns
     -------
@@ -90,10 +110,56 @@ def pull(
         timeline = read_timeline(timeline, rate=rate)
     named = PlateName(name) if isinstance(name, str) else name
     clips = inspected(media)
-    plan = refuse_unfit(match_events(timeline, clips, handles=handles, name=named), clips, chosen)
+    plan = plan_pull(
+        timeline,
+        clips,
+        out,
+        chosen,
+        handles=handles,
+        name=named,
+        version=version,
+        only_changed=only_changed,
+        only_shots=only_shots,
+        shot_list=shot_list,
+    )
     if plan.advice:
         warnings.warn("; ".join(plan.advice), MediaWarning, stacklevel=2)
     return pull_plan(plan, out, chosen)
+
+
+def plan_pull(
+    timeline: Timeline,
+    clips: Sequence[ClipMetadata],
+    out: str | os.PathLike[str],
+    options: PlateOptions,
+    *,
+    handles: int = 8,
+    name: PlateName | None = None,
+    version: Version = None,
+    only_changed: bool = False,
+    only_shots: str | Iterable[str] = (),
+    shot_list: str | os.PathLike[str] | None = None,
+) -> TurnoverPlan:
+    """The plan of a pull: what each event becomes in `out`, and what cannot be.
+
+    Parameters are those of `pull`.
+
+    Raises
+    ------
+    MediaError
+        If the shot list or a list of shots cannot be read, or no event is of `only_shots`.
+    """
+    named = name or PlateName()
+    choice = ShotChoice.of(only_shots) if only_shots else None
+    asked = with_asks(timeline, named, shot_list=shot_list, choice=choice)
+    plan = match_events(asked, clips, handles=handles, name=named)
+    left: tuple[PlannedEvent, ...] = ()
+    if choice is not None:
+        plan, left = chosen_events(plan, choice)
+    plan = refuse_unfit(plan, clips, options)
+    if options.reference:
+        plan = replace(plan, advice=(*plan.advice, *Offline.of(options.reference, plan).notes))
+    return next_to_delivered(plan, normalize(out), version=version, only_changed=only_changed, left_out=left)
 
 
 def pull_plan(plan: TurnoverPlan, out: str | os.PathLike[str], options: PlateOptions) -> Delivery:
@@ -124,7 +190,8 @@ class PullGroups(LazyGroups):
         self._amfs, self._grades = TurnoverAmfs.read(options.amf), TurnoverGrades.read(options.cdl)
         self._listed: dict[str, list[str]] = {}
         amfs = (amf.url for amf in (*self._amfs.of_clips, *self._amfs.of_show))
-        documents = (name for name in (*options.fdl, options.cdl, options.lut) if name)
+        self._offline = Offline.of(options.reference, plan) if options.reference else None
+        documents = (name for name in (*options.fdl, options.cdl, options.lut, options.reference) if name)
         clips = (one.url for one in plan.events if one.url)
         self._sources = Sources((plan.timeline.url, *map(normalize, documents), *amfs, *clips))
 
@@ -136,18 +203,39 @@ class PullGroups(LazyGroups):
         """The group that makes an event's plate, or hands it on where it is there."""
         planned = self._plan.events[row]
         if not planned.ok:
-            error = InvalidRequest("; ".join(planned.problems), where=planned.title)
+            error = InvalidRequest(planned.complaint, where=planned.title)
             return Group.failed(planned.title, error)
         try:
-            order = plate_order(planned, self._options, self._out, self._made, self._amfs, self._grades)
+            order = self._order(planned)
             done = finished_plate(order)
             if done is not None:
                 return Group(order.name, (Unit(as_it_is, (done,), name=order.name, kind="done"),))
+            if self._plan.versions_up:
+                planned, order = self._next_version(planned, order)
+            if how := other_pictures(order):
+                raise InvalidRequest(
+                    f"was delivered {how}, and is not overwritten",
+                    where=order.stem,
+                    do="make the next version (--version auto), or remove it",
+                )
             earlier = self._former(planned, order)
             checked = check_folder(order, self._standing(order), self._sources)
             return units_of(replace(checked, earlier=earlier))
         except Exception as error:
             return Group.failed(planned.title, error)
+
+    def _next_version(self, planned: PlannedEvent, order: PlateOrder) -> tuple[PlannedEvent, PlateOrder]:
+        """The event in the first version from its own on that has no other pictures."""
+        while other_pictures(order):
+            version = int(planned.fields.get("version", self._plan.name.version))
+            planned = with_version(planned, self._plan, version + 1)
+            order = self._order(planned)
+        return planned, order
+
+    def _order(self, planned: PlannedEvent) -> PlateOrder:
+        amfs, grades, rate = self._amfs, self._grades, self._plan.rate
+        how = (self._options, self._out, self._made, amfs, grades, rate, self._offline)
+        return plate_order(planned, *how)
 
     def _standing(self, order: PlateOrder) -> list[str]:
         """Names of the files in a plate's folder that begin like it; a folder is listed once."""
@@ -162,9 +250,10 @@ class PullGroups(LazyGroups):
     def _former(self, planned: PlannedEvent, order: PlateOrder) -> str | None:
         """The manifest of the plate's version before this one, if it could have one."""
         name = self._plan.name
-        if not name.version:
+        version = int(planned.fields.get("version", name.version))
+        if not version:
             return None
-        path = replace(name, version=name.version - 1).path(planned.fields)
+        path = name.path({**planned.fields, "version": str(version - 1)})
         manifest = f"{plate_stem(join_url(self._out, path))}.json"
         return manifest if manifest != order.manifest.url else None
 

@@ -9,15 +9,25 @@ from bisect import bisect_left
 from collections import defaultdict
 from typing import TYPE_CHECKING, Generic, TypeVar
 
+from mediadask.editorial.sequence_names import named_sequence
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
 __all__ = ["ReelIndex", "bare_name", "names_of_file"]
 
-_CAMERA = re.compile(r"(?P<roll>[A-Z]{1,2}\d{3,4})[_-]?(?P<clip>C\d{3,4})?(?P<rest>.*)")
+_CAMERA = re.compile(
+    r"(?P<roll>[A-Z]{1,2}\d{3,4}|[A-Z]_\d{4})[_-]?(?:\d{8}[_-](?=[CD]\d{3}))?(?P<clip>[CD]\d{3,4})?(?P<rest>.*)"
+)
+"""``A001_C001_0101AB`` and its kin: ARRI's ``A_0001C001_250102_101112_h1ABC``, Blackmagic's
+``A001_08151512_C003``. After the 999th clip some cameras go on with ``D001``."""
+
 _SUFFIX = re.compile(r"\.[A-Za-z]\w{1,4}$")
-_NUMBER = re.compile(r"[._-]?(?:%0?\d*d|#+)$")
-_CMX_LENGTH = 8
+_PART = re.compile(r"(.+)[_-]\d{3}")
+"""The parts of a recording that RED and Canon split: ``A009_C012_0615QX_001``."""
+
+_CUTS = (8, 16, 32, 129)
+"""How many characters of a reel fit into a list: of CMX 3600, and of Avid's File16, File32 and File129."""
 
 Clip = TypeVar("Clip")
 
@@ -26,7 +36,8 @@ class ReelIndex(Generic[Clip]):
     """Clips by their reel names. A name finds those written like it first, then those it may abbreviate.
 
     In order: the name but for case and suffix; but for separators; roll and clip alone (``A001C001`` for
-    ``A001_C001_0101AB``), on either side; cut to eight characters, as by CMX 3600; the roll alone (``A001``).
+    ``A001_C001_0101AB``), on either side; without the number of a part; cut to 8, 16, 32 or 129 characters;
+    the roll and the camera (``A001R1AB`` for ``A001C001_140102_R1AB``, as ARRI names tapes); the roll alone.
     """
 
     def __init__(self, named: Iterable[tuple[str, Clip]]) -> None:
@@ -61,10 +72,12 @@ def names_of_file(url: str) -> list[str]:
     """What a file's name, and of an image sequence its folder's, say the reel is, the likeliest first."""
     path = url.removeprefix("concat:").partition("|")[0].replace("\\", "/").rstrip("/")
     folder, _, name = path.rpartition("/")
-    stem = _NUMBER.sub("", os.path.splitext(name)[0])
-    if stem == os.path.splitext(name)[0]:
-        return [stem]
-    return [part for part in (stem, folder.rpartition("/")[2]) if part]
+    sequence = named_sequence(name)
+    if sequence is None:
+        return [os.path.splitext(name)[0]]
+    if sequence.is_one_file:
+        return [os.path.splitext(name)[0], sequence.stem]
+    return [part for part in (sequence.stem, folder.rpartition("/")[2]) if part]
 
 
 def bare_name(name: str) -> str:
@@ -76,33 +89,51 @@ def _plain(name: str) -> str:
     return re.sub(r"[\W_]", "", name).upper()
 
 
+def _even(name: str) -> str:
+    """A name with all that parts its words as underscores, in lower case: it keeps its length."""
+    return re.sub(r"[\W_]", "_", name).casefold()
+
+
 def _answers(name: str) -> set[tuple[str, str]]:
     """The keys under which a clip's own name is found."""
     stem = bare_name(name)
     plain = _plain(stem)
-    keys = {
-        ("name", stem.casefold()),
-        ("plain", plain),
-        ("cmx", stem[:_CMX_LENGTH].casefold()),
-        ("cmx", plain[:_CMX_LENGTH].casefold()),
-    }
+    keys = {("name", stem.casefold()), ("plain", plain)}
+    keys |= {("cut", _even(text[:length].rstrip())) for text in (stem, plain) for length in _CUTS}
     if camera := _CAMERA.fullmatch(stem.upper()):
-        keys.add(("roll", camera["roll"]))
+        roll = _plain(camera["roll"])
+        keys.add(("roll", roll))
+        keys |= {("tape", roll + who) for who in _cameras(camera["rest"])}
         if camera["clip"]:
-            take = camera["roll"] + camera["clip"]
+            take = roll + camera["clip"]
             keys |= {("take", take)} | (set() if camera["rest"] else {("bare", take)})
+            if part := _PART.fullmatch(stem):
+                keys.add(("part", _plain(part[1])))
     return keys
 
 
 def _questions(name: str) -> Iterator[tuple[str, str]]:
     """The keys under which to look for a list's name, in order."""
+    name = name.strip()
     stem = bare_name(name)
     yield "name", stem.casefold()
     yield "plain", _plain(stem)
     camera = _CAMERA.fullmatch(stem.upper())
     if camera and camera["clip"]:
-        yield ("bare" if camera["rest"] else "take"), camera["roll"] + camera["clip"]
-    if len(name.strip()) == _CMX_LENGTH:
-        yield "cmx", name.strip().casefold()
-    if camera and not camera["clip"] and not camera["rest"]:
-        yield "roll", camera["roll"]
+        yield ("bare" if camera["rest"] else "take"), _plain(camera["roll"]) + camera["clip"]
+        yield "part", _plain(stem)
+        if part := _PART.fullmatch(stem):
+            yield "plain", _plain(part[1])
+    if {len(name), len(name) + 1} & set(_CUTS):  # a blank at its end is gone
+        yield "cut", _even(name)
+        yield "name", re.sub(r"\.\w{0,3}$", "", name).casefold()  # cut in the suffix
+    if camera and not camera["clip"]:
+        yield ("tape", _plain(stem)) if camera["rest"] else ("roll", _plain(camera["roll"]))
+
+
+def _cameras(rest: str) -> list[str]:
+    """What the end of a clip's name says of the camera: ``R1AB``, of an ALEXA 35 ``h1ABC``."""
+    said = rest.rpartition("_")[2]
+    if not re.fullmatch(r"[A-Z0-9]{4,5}", said):
+        return []
+    return [said, said[1:]] if len(said) == 5 else [said]

@@ -1,4 +1,4 @@
-"""What a turnover's folder says for itself: the timeline it was made of, and a page for people."""
+"""What a turnover's folder says for itself: the timeline it was made of, and its count sheet."""
 
 from __future__ import annotations
 
@@ -8,17 +8,20 @@ import os
 import re
 from base64 import b64encode
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from mediadask.clips.storage import filesystem_of, is_local, open_file
 from mediadask.delivery import Failure
+from mediadask.editorial.bundles import document_name, document_url, timeline_document
+from mediadask.editorial.count_sheet import count_csv, hashes
+from mediadask.editorial.timeline import MOST_BYTES
 from mediadask.errors import InvalidRequest
 from mediadask.render.output import Mark, Output, committed, exists, join_url, output_errors
 from mediadask.render.plate_folder import PulledPlate
 from mediadask.text import printable
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from mediadask.editorial.plan import PlannedEvent, TurnoverPlan
 
@@ -30,7 +33,7 @@ h1 { color: #f0f0f2; font-size: 20px; margin: 0; } p { margin: .3em 0 1.5em; }
 table { border-collapse: collapse; }
 td, th { padding: .4em .9em .4em 0; text-align: left; vertical-align: top; }
 th { color: #78787f; font-weight: 400; } tr { border-top: 1px solid #26262a; }
-td:nth-child(2) { color: #f0f0f2; } .failed td { color: #e85c50; } img { display: block; width: 160px; }
+td:nth-child(3) { color: #f0f0f2; } .failed td { color: #e85c50; } img { display: block; width: 160px; }
 """
 
 
@@ -44,11 +47,11 @@ def read_turnover(plan: TurnoverPlan, out: str) -> bytes:
     InvalidRequest
         If something stands in `out` that `write_turnover` would refuse to replace.
     """
-    with open_file(plan.timeline.url) as file:
-        content = file.read()
+    content = timeline_document(plan.timeline.url, MOST_BYTES)
     summary = _summary(plan, out, "")
     summary.is_done(_read_mark(summary.url))
     _is_copied(plan, out, content)
+    _is_counted(plan, out, None)
     return content
 
 
@@ -58,7 +61,7 @@ def turnover_time(plan: TurnoverPlan, out: str, content: bytes) -> datetime:
     The copy in `out` keeps that time. So the same list gives the same AMFs again, wherever it has been copied
     meanwhile.
     """
-    url, copy = plan.timeline.url, join_url(out, os.path.basename(plan.timeline.url))
+    url, copy = document_url(plan.timeline.url), join_url(out, document_name(plan.timeline.url))
     place = copy if is_local(copy) and _is_copied(plan, out, content) else url
     if is_local(place):
         return datetime.fromtimestamp(int(os.stat(place).st_mtime), UTC)
@@ -73,7 +76,8 @@ def turnover_time(plan: TurnoverPlan, out: str, content: bytes) -> datetime:
 def write_turnover(
     values: Sequence[PulledPlate | Failure], plan: TurnoverPlan, out: str, content: bytes, made: datetime
 ) -> None:
-    """Copy the timeline into the folder and write the summary beside it, where any plate is there.
+    """Copy the timeline into the folder and write the count sheet beside it, as a page and as CSV, where any
+    plate is there.
 
     A copy of the timeline as it was before is replaced: the page beside it has its hash.
 
@@ -89,14 +93,19 @@ def write_turnover(
     """
     if all(isinstance(value, Failure) for value in values):
         return
-    page = f"<!-- timeline {hashlib.sha256(content).hexdigest()} -->\n{summary_html(plan, values)}"
+    sheet = count_csv(_counted(plan, values, out)).encode()
+    page = f"{_known('timeline', content)}{_known('count sheet', sheet)}{summary_html(plan, values)}"
     summary = _summary(plan, out, page)
     done = summary.is_done(_read_mark(summary.url))
     if not _is_copied(plan, out, content):
-        copy = join_url(out, os.path.basename(plan.timeline.url))
+        copy = join_url(out, document_name(plan.timeline.url))
         with output_errors(copy), committed(copy, summary.workspace) as path:
             path.write_bytes(content)
             os.utime(path, (made.timestamp(), made.timestamp()))
+    if not _is_counted(plan, out, sheet):
+        place = _sheet(plan, out)
+        with output_errors(place), committed(place, summary.workspace) as path:
+            path.write_bytes(sheet)
     if not done:
         with summary.making(summary.url, _read_mark) as path:
             path.write_text(f"<!-- {summary.mark} -->\n{page}", encoding="utf-8")
@@ -104,7 +113,7 @@ def write_turnover(
 
 
 def _summary(plan: TurnoverPlan, out: str, page: str) -> Output:
-    name = os.path.basename(plan.timeline.url).rpartition(".")[0]
+    name = document_name(plan.timeline.url).rpartition(".")[0]
     stem = re.sub(r"[^\w.-]+", "_", name).strip("._") or "turnover"
     return Output.of(join_url(out, f"{stem}.html"), plan.timeline.url, page)
 
@@ -112,24 +121,47 @@ def _summary(plan: TurnoverPlan, out: str, page: str) -> Output:
 def _is_copied(plan: TurnoverPlan, out: str, content: bytes) -> bool:
     """Whether the timeline's copy is there; refuses what else is, but for the copy that our page knows."""
     page = _summary(plan, out, "").url
-    copy = join_url(out, os.path.basename(plan.timeline.url))
+    copy = join_url(out, document_name(plan.timeline.url))
     if not exists(copy):
         return False
     with open_file(copy) as file:
         there = file.read()
-    if there != content and hashlib.sha256(there).hexdigest() != _copied(page):
+    if there != content and hashlib.sha256(there).hexdigest() != _told(page, "timeline"):
         raise InvalidRequest(
             "is another timeline of the same name", where=copy, do="choose another folder, or move it"
         )
     return there == content
 
 
-def _copied(page: str) -> str:
-    """The hash of the timeline that stands beside a page; empty where there is no page."""
+def _sheet(plan: TurnoverPlan, out: str) -> str:
+    return f"{_summary(plan, out, '').url.removesuffix('.html')}_count_sheet.csv"
+
+
+def _is_counted(plan: TurnoverPlan, out: str, content: bytes | None) -> bool:
+    """Whether the count sheet is there; refuses what else is, but for the one that our page knows."""
+    sheet = _sheet(plan, out)
+    if not exists(sheet):
+        return False
+    with open_file(sheet) as file:
+        there = file.read()
+    told = _told(_summary(plan, out, "").url, "count sheet")
+    if there != content and hashlib.sha256(there).hexdigest() != told:
+        raise InvalidRequest(
+            "is there already and was not made here", where=sheet, do="choose another folder, or move it"
+        )
+    return there == content
+
+
+def _known(what: str, content: bytes) -> str:
+    return f"<!-- {what} {hashlib.sha256(content).hexdigest()} -->\n"
+
+
+def _told(page: str, what: str) -> str:
+    """The hash of a file that stands beside a page; empty where the page does not tell."""
     if not exists(page):
         return ""
     with open_file(page) as file:
-        found = re.search(rb"<!-- timeline ([0-9a-f]{64}) -->", file.read(4096))
+        found = re.search(rf"<!-- {what} ([0-9a-f]{{64}}) -->".encode(), file.read(4096))
     return found[1].decode() if found else ""
 
 
@@ -141,18 +173,55 @@ def _read_mark(url: str) -> Mark | None:
     return Mark.parse(found[1].decode(errors="replace")) if found else None
 
 
+def _counted(
+    plan: TurnoverPlan, values: Sequence[PulledPlate | Failure], out: str
+) -> Iterator[dict[str, Any]]:
+    """The plan's rows with what was made: the file's place in the folder and its thumbnail, or why not."""
+    for row, made in zip(plan.rows(), values, strict=True):
+        if isinstance(made, Failure):
+            yield {**row, "file_path": None, "problems": [made.error]}
+            continue
+        version = re.search(r"v(\d+)$", made.stem)
+        yield {
+            **row,
+            "version": int(version[1]) if version else row["version"],
+            "file_path": hashes(made.url[len(out) + 1 :]),
+            "thumbnail": f"{made.stem[len(out) + 1 :]}.jpg" if made.thumbnail else None,
+            "notes": [*row["notes"], *_stand_ins(made)],
+        }
+
+
+def _stand_ins(made: PulledPlate) -> list[str]:
+    return [f"did not decode: {', '.join(map(str, made.stand_ins))}"] if made.stand_ins else []
+
+
+_HEADS = (
+    "",
+    "shot",
+    "plate",
+    "frames",
+    "cut",
+    "handles",
+    "source",
+    "record",
+    "retime",
+    "grade",
+    "reel and clip",
+)
+
+
 def summary_html(plan: TurnoverPlan, values: Sequence[PulledPlate | Failure]) -> str:
-    """A page with a row for each event: a picture, the plate, where it is from, what to know of it."""
-    rows = "".join(_row(one, value) for one, value in zip(plan.events, values, strict=True))
+    """The count sheet as a page, with a row for each event: a picture, the plate, where it is from."""
+    rows = "".join(
+        _row(one, row, value) for one, row, value in zip(plan.events, plan.rows(), values, strict=True)
+    )
     plates = [value for value in values if isinstance(value, PulledPlate)]
     failed = len(values) - len(plates)
     facts = f"{len(plates)} plates, {sum(made.frames for made in plates)} frames"
     facts += f", {failed} not delivered" if failed else ""
     facts += f" · {plan.handles} frames of handles"
     title = html.escape(printable(plan.timeline.name))
-    heads = "".join(
-        f"<th>{head}</th>" for head in ("", "plate", "frames", "cut", "reel", "timecode", "event", "notes")
-    )
+    heads = "".join(f"<th>{head}</th>" for head in (*_HEADS, "event", "notes"))
     return (
         f"<!doctype html><html lang='en'><meta charset='utf-8'><title>{title}</title>\n"
         f"<style>{_STYLE}</style>\n"
@@ -160,25 +229,32 @@ def summary_html(plan: TurnoverPlan, values: Sequence[PulledPlate | Failure]) ->
     )
 
 
-def _row(one: PlannedEvent, made: PulledPlate | Failure) -> str:
+def _row(one: PlannedEvent, row: Mapping[str, Any], made: PulledPlate | Failure) -> str:
+    source = " – ".join(filter(None, (row["cut_timecode_in"], row["cut_timecode_out"])))
+    record = " – ".join(filter(None, (row["record_in"], row["record_out"])))
+    used = ", ".join(dict.fromkeys(filter(None, (one.reel or one.event.reel, one.event.clip_name))))
+    told = [
+        row["retime"] or "",
+        row["cdl"] or "",
+        used,
+        row["marker"] or "",
+        f"{one.event.number}, {one.event.where}",
+    ]
     if isinstance(made, Failure):
-        name = (one.name or "").partition(".%")[0]
-        return _cells(["", name, "", "", one.event.reel or "", "", one.title, made.error], "failed")
+        name = (one.name or "").rpartition("/")[2].partition(".%")[0]
+        return _cells(["", row["shot"] or "", name, "", "", "", source, record, *told, made.error], "failed")
     last = made.first_number + made.frames - 1
-    cut = f"{one.cut_number}–{last - one.tail}"
-    notes = [*one.notes]
-    if made.stand_ins:
-        notes.append(f"did not decode: {', '.join(map(str, made.stand_ins))}")
-    name = made.stem.rpartition("/")[2]
     cells = [
         "",
-        name,
+        row["shot"] or "",
+        made.stem.rpartition("/")[2],
         f"{made.first_number}–{last} ({made.frames})",
-        cut,
-        one.reel or "",
-        one.timecode or "",
-        f"{one.event.number}, {one.event.where}",
-        "; ".join(notes),
+        f"{one.cut_number}–{last - one.tail}",
+        f"{one.head} + {one.tail}",
+        source,
+        record,
+        *told,
+        "; ".join([*one.notes, *_stand_ins(made)]),
     ]
     picture = b64encode(made.thumbnail).decode()
     return _cells(cells, "", f"<img alt='' src='data:image/jpeg;base64,{picture}'>" if picture else "")

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import codecs
 import json
 import os
+import re
 import sys
 import tempfile
 from collections.abc import Callable
@@ -16,26 +16,31 @@ from typing import TYPE_CHECKING, Any
 from lxml import etree
 
 from mediadask.apart import apart
-from mediadask.clips.storage import normalize, read_document
+from mediadask.clips.storage import normalize
 from mediadask.editorial.ale import parse_ale
+from mediadask.editorial.bundles import timeline_document
 from mediadask.editorial.edl import parse_edl
+from mediadask.editorial.fcpx_times import check_conform
+from mediadask.editorial.list_text import list_text
 from mediadask.editorial.rates import exact_rate
+from mediadask.editorial.shot_list import list_events
 from mediadask.errors import InvalidRequest, UnreadableMedia, UnsupportedMedia
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from mediadask.editorial.events import Event
+    from mediadask.editorial.fcpx_times import Conform
 
-__all__ = ["Timeline", "read_timeline"]
+__all__ = ["MOST_BYTES", "Timeline", "read_timeline"]
 
-_MOST_BYTES = 256 << 20
+MOST_BYTES = 256 << 20
 """A feature's EDL of 20,000 events has 4 MB, its XML 100: what is larger is something else."""
 
 _MOST_SECONDS = 120
 """A feature's XML takes 10."""
 
-_PLAIN = (".edl", ".ale")
+_PLAIN = (".edl", ".ale", ".csv")
 """What is read here, line by line, in Python alone."""
 
 _COMPOUND_FILE = bytes.fromhex("d0cf11e0a1b11ae1")
@@ -63,17 +68,68 @@ class Timeline:
         return iter(self.events)
 
 
-def read_timeline(url: str | os.PathLike[str], *, rate: Fraction | float | str | None = None) -> Timeline:
+@dataclass(frozen=True)
+class _Choice:
+    """What a file may leave to whoever reads it."""
+
+    name: str | None = None
+    """Of the timeline, where there are several."""
+
+    conform: Conform | None = None
+
+    def of(self, names: Sequence[str], where: str) -> int:
+        """Which of the timelines of these names.
+
+        Raises
+        ------
+        InvalidRequest
+            If none is called so, or several and nobody says which.
+        """
+        listed = ", ".join(f"{number} {name!r}" for number, name in enumerate(names[:9], 1))
+        more = ", …" if len(names) > 9 else ""
+        if self.name is None:
+            if len(names) == 1:
+                return 0
+            raise UnreadableMedia(
+                f"holds {len(names)} timelines" + (f": {listed}{more}" if names else ""),
+                where=where,
+                do="choose one: --timeline NAME, or its number" if names else "export a timeline",
+            )
+        wanted = self.name.strip()
+        for same in (str, str.casefold):
+            found = [number for number, name in enumerate(names) if same(name.strip()) == same(wanted)]
+            if len(found) == 1:
+                return found[0]
+            if found:
+                what = f"holds {len(found)} timelines called {wanted!r}"
+                raise InvalidRequest(what, where=where, do=f"give its number: {listed}{more}")
+        if wanted.isdecimal() and 0 < int(wanted) <= len(names):
+            return int(wanted) - 1
+        raise InvalidRequest(f"holds no timeline {wanted!r}", where=where, do=f"use one of {listed}{more}")
+
+
+def read_timeline(
+    url: str | os.PathLike[str],
+    *,
+    rate: Fraction | float | str | None = None,
+    name: str | None = None,
+    conform: str | None = None,
+) -> Timeline:
     """Read a timeline; its suffix says of what kind.
 
     Parameters
     ----------
     url
-        An EDL (``.edl``), OTIO (``.otio``), Final Cut XML (``.xml``, ``.fcpxml``), AAF (``.aaf``) or ALE
-        (``.ale``).
+        An EDL (``.edl``), OTIO (``.otio``, ``.otioz``, ``.otiod``), Final Cut XML (``.xml``, ``.fcpxml``,
+        ``.fcpxmld``), AAF (``.aaf``), ALE (``.ale``) or a shot list (``.csv``).
     rate
         Frames a second that its timecode counts, whatever the list says. Default: what it says; where that is
         nothing, as in EDLs, the rate of the clips it matches.
+    name
+        Which timeline, by its name or number from 1, where the file holds several.
+    conform
+        How clips of another rate than the timeline's play where FCPXML leaves it open: ``"real-time"``, as
+        fast as they were shot, or ``"frames"``, one for one.
 
     Raises
     ------
@@ -84,9 +140,10 @@ def read_timeline(url: str | os.PathLike[str], *, rate: Fraction | float | str |
     UnsupportedMedia
         If nothing here reads its kind.
     InvalidRequest
-        If `rate` is none.
+        If `rate` is none, or the file holds no timeline called `name`.
     """
-    where = normalize(url)
+    where = normalize(url).rstrip("/")
+    choice = _Choice(name, check_conform(conform))
     suffix = os.path.splitext(where)[1].lower()
     if suffix not in _READERS:
         raise UnsupportedMedia(
@@ -94,13 +151,13 @@ def read_timeline(url: str | os.PathLike[str], *, rate: Fraction | float | str |
             where=where,
             do=f"export it as one of {', '.join(_READERS)}",
         )
-    data = read_document(where, _MOST_BYTES)
+    data = timeline_document(where, MOST_BYTES)
     read = _READERS[suffix]
     # OpenTimelineIO's core is native, and overruns its stack or memory on documents that nobody foresaw.
     timeline = (
-        read(data, where)
+        read(data, where, choice)
         if suffix in _PLAIN
-        else apart(read, data, where, seconds=_MOST_SECONDS, where=where)
+        else apart(read, data, where, choice, seconds=_MOST_SECONDS, where=where)
     )
     if not timeline.events:
         raise UnreadableMedia("holds no picture events", where=where, do="check that it is the whole list")
@@ -111,29 +168,57 @@ def read_timeline(url: str | os.PathLike[str], *, rate: Fraction | float | str |
     return replace(timeline, rate=exact, events=events)
 
 
-def _read_edl(data: bytes, where: str) -> Timeline:
-    found = parse_edl(_text(data, where))
+def _read_edl(data: bytes, where: str, choice: _Choice) -> Timeline:
+    found = parse_edl(list_text(data, where))
+    choice.of([found.title or _stem(where)], where)
     return Timeline(where, found.title or _stem(where), found.events, skipped=found.skipped)
 
 
-def _read_ale(data: bytes, where: str) -> Timeline:
-    events, rate = parse_ale(_text(data, where), where)
-    return Timeline(where, _stem(where), events, rate)
+def _read_ale(data: bytes, where: str, choice: _Choice) -> Timeline:
+    found = parse_ale(list_text(data, where), where)
+    choice.of([_stem(where)], where)
+    return Timeline(where, _stem(where), found.events, found.rate, found.skipped)
 
 
-def _read_otio(data: bytes, where: str) -> Timeline:
-    text = _text(data, where)
+def _read_shot_list(data: bytes, where: str, choice: _Choice) -> Timeline:
+    choice.of([_stem(where)], where)
+    return Timeline(where, _stem(where), list_events(list_text(data, where), where))
+
+
+def _read_otio(data: bytes, where: str, choice: _Choice) -> Timeline:
+    text = list_text(data, where)
     try:
-        # OTIO's own parser overruns the stack on deep nesting: Python's counts.
-        json.loads(text)
+        # OTIO's own parser overruns the stack on deep nesting: Python's counts. Inf is OTIO's own word.
+        document = json.loads(re.sub(r"(?<=[\s:,\[-])Inf(?=[\s,\]}])", "Infinity", text))
     except RecursionError:
         raise UnreadableMedia("is nested deeper than any timeline", where=where) from None
     except ValueError as error:
         raise UnreadableMedia(f"is no JSON ({error})", where=where, do="export it again") from None
-    return _adapted(where, "otio_json", text)
+    if newer := _newer_schemas(document):
+        raise UnreadableMedia(
+            f"is of a newer OpenTimelineIO than is installed here ({', '.join(sorted(newer)[:5])})",
+            where=where,
+            do="pip install -U opentimelineio, or save it for an older release",
+        )
+    return _adapted(where, choice, "otio_json", text)
 
 
-def _read_xml(data: bytes, where: str) -> Timeline:
+def _newer_schemas(document: Any) -> set[str]:
+    """Schemas of an OTIO document in versions that this OpenTimelineIO cannot read."""
+    import opentimelineio as otio
+
+    known, newer, waiting = otio.core.type_version_map(), set(), [document]
+    while waiting:
+        one = waiting.pop()
+        waiting += one.values() if isinstance(one, dict) else one if isinstance(one, list) else ()
+        said = one.get("OTIO_SCHEMA") if isinstance(one, dict) else None
+        name, _, version = said.partition(".") if isinstance(said, str) else ("", "", "")
+        if name in known and version.isdecimal() and int(version) > known[name]:
+            newer.add(f"{said}, where {name}.{known[name]} is the newest")
+    return newer
+
+
+def _read_xml(data: bytes, where: str, choice: _Choice) -> Timeline:
     parser = etree.XMLParser(
         resolve_entities=False, no_network=True, load_dtd=False, remove_comments=True, remove_pis=True
     )
@@ -143,37 +228,41 @@ def _read_xml(data: bytes, where: str) -> Timeline:
         raise UnreadableMedia(
             f"is not well-formed XML ({error})", where=where, do="export it again"
         ) from None
-    # Both kinds begin with a bare DOCTYPE, which is harmless; what one can declare or fetch is not.
+    # Both kinds begin with a DOCTYPE, bare or with the name of Apple's DTD, which is not read and does no
+    # harm. What one can declare or fetch does.
     declared = root.getroottree().docinfo
-    if declared.system_url or (declared.internalDTD is not None and any(declared.internalDTD.iterentities())):
+    fetches = declared.system_url and not str(declared.system_url).lower().endswith(".dtd")
+    if fetches or (declared.internalDTD is not None and any(declared.internalDTD.iterentities())):
         raise UnreadableMedia(
             "declares entities or fetches them, which is refused", where=where, do="export it again"
         )
     if root.tag == "fcpxml":
-        from mediadask.editorial.fcpx import fcpx_timelines
+        from mediadask.editorial.fcpx import fcpx_projects, fcpx_timeline
 
+        projects = fcpx_projects(root)
+        _, project = projects[choice.of([name for name, _ in projects], where)]
         try:
-            return _read(where, fcpx_timelines(root))
+            return _as_ours(where, fcpx_timeline(root, project, choice.conform))
         except InvalidRequest as error:
             raise UnreadableMedia(str(error), where=where) from None
     if root.tag != "xmeml":
         raise UnsupportedMedia(
             f"is XML of another kind (<{str(root.tag)[:40]}>)", where=where, do="export Final Cut Pro XML"
         )
-    return _adapted(where, "fcp_xml", etree.tostring(root, encoding="unicode"))
+    return _adapted(where, choice, "fcp_xml", etree.tostring(root, encoding="unicode"))
 
 
-def _read_aaf(data: bytes, where: str) -> Timeline:
+def _read_aaf(data: bytes, where: str, choice: _Choice) -> Timeline:
     if not data.startswith(_COMPOUND_FILE):
         raise UnreadableMedia("is no AAF", where=where, do="export it again")
     with tempfile.TemporaryDirectory() as folder:
         path = os.path.join(folder, "timeline.aaf")  # its reader wants a local file
         with open(path, "wb") as file:
             file.write(data)
-        return _adapted(where, "AAF", path, from_file=True)
+        return _adapted(where, choice, "AAF", path, from_file=True)
 
 
-def _adapted(where: str, adapter: str, source: str, *, from_file: bool = False) -> Timeline:
+def _adapted(where: str, choice: _Choice, adapter: str, source: str, *, from_file: bool = False) -> Timeline:
     import opentimelineio as otio
 
     if adapter not in otio.adapters.available_adapter_names():
@@ -189,65 +278,42 @@ def _adapted(where: str, adapter: str, source: str, *, from_file: bool = False) 
     except Exception as error:  # adapters let through whatever a file they did not foresee makes Python raise
         what = " ".join(str(error).split()) or type(error).__name__
         raise UnreadableMedia(f"is no timeline that can be read ({what[:200]})", where=where) from error
-    return _read(where, found)
+    timelines = _timelines(found)
+    return _as_ours(where, timelines[choice.of([timeline.name for timeline in timelines], where)])
 
 
-def _read(where: str, found: Any) -> Timeline:
-    """What an adapter has found, as our own."""
+def _timelines(found: Any) -> list[Any]:
+    """Those that an adapter has found, in order."""
+    import opentimelineio as otio
+
+    if isinstance(found, otio.schema.Timeline):
+        return [found]
+    return list(found.find_children(otio.schema.Timeline)) if hasattr(found, "find_children") else []
+
+
+def _as_ours(where: str, timeline: Any) -> Timeline:
+    """A timeline of OpenTimelineIO, as ours."""
     from mediadask.editorial.otio_events import timeline_events, timeline_rate
 
-    timeline = _only_timeline(found, where)
     events, skipped = timeline_events(timeline)
     rate = timeline_rate(timeline)
     exact = None if rate is None else exact_rate(rate, where=where)
     return Timeline(where, timeline.name or _stem(where), events, exact, skipped)
 
 
-def _only_timeline(found: Any, where: str) -> Any:
-    import opentimelineio as otio
-
-    if isinstance(found, otio.schema.Timeline):
-        return found
-    timelines = list(found.find_children(otio.schema.Timeline)) if hasattr(found, "find_children") else []
-    if len(timelines) == 1:
-        return timelines[0]
-    names = ", ".join(timeline.name for timeline in timelines[:5])
-    raise UnreadableMedia(
-        f"holds {len(timelines)} timelines" + (f": {names}" if names else ""),
-        where=where,
-        do="export one alone",
-    )
-
-
-def _text(data: bytes, where: str) -> str:
-    """Text in UTF-8, UTF-16 with its mark, or else Latin-1, which editing systems of old wrote."""
-    for mark, encoding in (
-        (codecs.BOM_UTF16_LE, "utf-16"),
-        (codecs.BOM_UTF16_BE, "utf-16"),
-        (b"", "utf-8-sig"),
-    ):
-        if data.startswith(mark):
-            try:
-                text = data.decode(encoding)
-            except UnicodeDecodeError:
-                continue
-            break
-    else:
-        text = data.decode("latin-1")
-    if "\0" in text:
-        raise UnreadableMedia("is binary, not text", where=where, do="check that it is the list itself")
-    return text
-
-
 def _stem(where: str) -> str:
     return os.path.splitext(where.rpartition("/")[2])[0]
 
 
-_READERS: dict[str, Callable[[bytes, str], Timeline]] = {
+_READERS: dict[str, Callable[[bytes, str, _Choice], Timeline]] = {
     ".edl": _read_edl,
     ".otio": _read_otio,
+    ".otioz": _read_otio,
+    ".otiod": _read_otio,
     ".xml": _read_xml,
     ".fcpxml": _read_xml,
+    ".fcpxmld": _read_xml,
     ".aaf": _read_aaf,
     ".ale": _read_ale,
+    ".csv": _read_shot_list,
 }

@@ -52,6 +52,8 @@ def describe(clip: ClipFacts) -> ClipMetadata:
         "frames": (clip.frames, "frame index"),
         "missing_frames": (clip.missing_frames, "frame index"),
     }
+    if header.first_number is not None:
+        known["first_number"] = (header.first_number, "file system")
     return ClipMetadata(
         **{name: value for name, (value, _) in known.items()},
         sources={name: source for name, (_, source) in known.items()},

@@ -70,6 +70,9 @@ class ClipMetadata:
     missing_frames: int
     """Holes in an image sequence, and frames that a copy cut short ends before."""
 
+    first_number: int | None = None
+    """The number in the name of an image sequence's first file."""
+
     duration_s: float | None = None
     """Seconds from the first frame's beginning to the last one's end."""
 

@@ -40,6 +40,7 @@ from mediadask.render.output import (
 from mediadask.render.plate import Plate, plate_picture, read_mark
 from mediadask.render.proxy import read_mark as read_movie_mark
 from mediadask.render.receipt import MOST_BYTES, Receipt, found, read_receipts, sha256_of
+from mediadask.render.reference import Reference, reference_picture
 from mediadask.render.sources import Sources
 from mediadask.render.video import ENCODERS, Encoder
 
@@ -62,6 +63,7 @@ __all__ = [
     "pulled_plate",
     "read_manifest_mark",
     "remove_stale",
+    "thumbnail",
     "write_document",
 ]
 
@@ -111,12 +113,15 @@ class Movie:
     first: int
     """The frame of the clip it begins with."""
 
-    shows: Literal["plate", "review"]
+    shows: Literal["plate", "review", "reference"]
     pixel_aspect: Fraction = Fraction(1)
 
     def picture(self, order: PlateOrder) -> Callable[[Frame], npt.NDArray[Any]]:
         """A function from the clip's frames to what it shows: (height, width, 3) float32 R'G'B'."""
         plate, review = order.plate, order.review
+        if self.shows == "reference" and order.reference is not None:
+            cut = reference_picture(order.reference)
+            return lambda frame: cut(frame.number - plate.start, f"{plate.number(frame.number):04}")
         if self.shows == "plate" or review is None:
             return plate_picture(plate.recipe)
         picture = review_picture(review.framing, review.color, review.view, review.rotation, review.mirrored)
@@ -153,6 +158,9 @@ class PlateOrder:
     earlier: str | None = None
     """URL of the manifest of the plate's former version: frames that are the same are copied from it."""
 
+    reference: Reference | None = None
+    """The offline cut of the shot, shown in a movie of its own."""
+
     strays: tuple[str, ...] = ()
     """Files beside it that a broken run made of it in another format or range: they go when it is whole."""
 
@@ -176,6 +184,7 @@ class PlateOrder:
             [(suffix, hashlib.sha256(content).hexdigest()) for suffix, content in self.documents],
             [(suffix, digest) for suffix, _, digest in self.copies],
             self.facts,
+            *(() if self.reference is None else self._referred),
         )
 
     def small_files(self) -> Iterator[tuple[str, bytes]]:
@@ -189,6 +198,12 @@ class PlateOrder:
     def waiting(self, output: Output) -> Output:
         """An output in the workspace, where it waits to replace what stands in its place."""
         return replace(output, url=self.manifest.part(output.name))
+
+    @property
+    def _referred(self) -> tuple[Any, ...]:
+        reference = self.reference
+        assert reference is not None
+        return (reference.clip.identity, reference.frames, reference.title, self.plate.first_number)
 
     @cached_property
     def movies(self) -> tuple[Movie, ...]:
@@ -206,6 +221,11 @@ class PlateOrder:
             output = Output.of(f"{self.stem}.mp4", plate.clip.url, "review", *made_of)
             size = self.review.size
             found.append(Movie(output, ENCODERS["h264"], size, _BT709, plate.start, "review"))
+        if self.reference:
+            made_of = (*whole, recipe.timecode, *self._referred)
+            output = Output.of(f"{self.stem}.ref.mp4", plate.clip.url, "reference", *made_of)
+            size = self.reference.size
+            found.append(Movie(output, ENCODERS["h264"], size, _BT709, plate.start, "reference"))
         return tuple(found)
 
 
@@ -364,12 +384,12 @@ def pulled_plate(order: PlateOrder, frames: Sequence[Receipt], written: int) -> 
     stand_ins = tuple(n for n, receipt in zip(numbers, frames, strict=False) if receipt.stand_in)
     first = plate.number(plate.start)
     url = plate.pattern if plate.is_files else f"{order.stem}.mov"
-    shown = _thumbnail(f"{order.stem}.mp4") if order.review else b""
+    shown = thumbnail(f"{order.stem}.mp4") if order.review else b""
     event = str(dict(order.facts).get("event", ""))
     return PulledPlate(url, len(plate), stand_ins, event, order.stem, first, written, shown)
 
 
-def _thumbnail(movie: str) -> bytes:
+def thumbnail(movie: str) -> bytes:
     """A small JPEG of a movie's middle frame."""
     from PIL import Image
 

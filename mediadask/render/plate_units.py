@@ -23,6 +23,7 @@ from mediadask.render.plate_folder import (
     pulled_plate,
     read_manifest_mark,
     remove_stale,
+    thumbnail,
     write_document,
 )
 from mediadask.render.receipt import Receipt, found, read_receipts, receipts_json, reused, sha256_of
@@ -164,6 +165,9 @@ def finish_plate(
     frames = files[:count]
     for url, content in order.small_files():
         files.append(write_document(url, content, before, manifest.workspace))
+    if order.review:
+        picture = thumbnail(f"{order.stem}.mp4")
+        files.append(write_document(f"{order.stem}.jpg", picture, before, manifest.workspace))
     remove_stale(order, before, {receipt.name for receipt in files})
     document = {**json.loads(str(manifest.mark)), **dict(order.facts), "files": receipts_json(files)}
     with output_errors(manifest.url), committed(manifest.url, manifest.workspace) as path:

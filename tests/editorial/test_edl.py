@@ -50,6 +50,63 @@ def test_lines_of_many_systems(line: str, reel: str | None, track: str) -> None:
     assert (event.reel, event.track, event.problems) == (reel, track, ())
 
 
+@pytest.mark.parametrize(
+    ("channels", "track"),
+    [
+        *((said, "V") for said in ("V", "v", "VA1", "VA1A2", "V/A", "A/V", "AA/V", "A12V", "A1A2V")),
+        *((said, "V") for said in ("B", "B/A2")),
+        *((said, said) for said in ("V1", "V2", "V10")),
+        ("V1A1A2", "V1"),
+        ("V2A1", "V2"),
+        ("A1/V2", "V2"),
+    ],
+)  # fmt: skip
+def test_channels_with_a_picture(channels: str, track: str) -> None:
+    (event,) = parse_edl(LINE.replace(" V  ", f" {channels}  ")).events
+    assert (event.track, event.reel, event.problems) == (track, "A001C001_140102_R2EC", ())
+
+
+@pytest.mark.parametrize(
+    "channels", ["A", "A2", "AA", "AA2", "A12", "A3A4", "A1A2A3A4", "A/A2", "A1,A2", "AUD", "NONE", "none"]
+)
+def test_channels_of_sound_alone(channels: str) -> None:
+    found = parse_edl(LINE.replace(" V  ", f" {channels}  "))
+    assert (found.events, found.skipped) == ((), ("line 1: event 001 is sound",))
+
+
+def test_numbers_of_frames_where_others_have_timecode() -> None:
+    event = one("001  AX       V     C        1005        1017        00:00:00:00 00:00:00:12\n")
+    assert (event.source, event.record) == (Span(1005, 1017), Span("00:00:00:00", "00:00:00:12"))
+    assert event.counts_files
+    assert not one(LINE).counts_files
+
+
+def test_an_event_that_asks_for_the_same_again_is_skipped_and_another_shot_of_it_is_not() -> None:
+    again = LINE.replace("001  ", "002  ", 1)
+    found = parse_edl(LINE + again)
+    assert len(found.events) == 1
+    assert found.skipped == ("line 2: event 002 repeats event 001 (line 1)",)
+    assert len(parse_edl(LINE + again + "* LOC: 10:00:00:05 RED ABC_0020\n").events) == 2
+    assert len(parse_edl(LINE + again.replace(" V ", " V2")).events) == 2
+
+
+@pytest.mark.parametrize(
+    "comment",
+    [
+        "* TIMEWARP EFFECT AT SEQUENCE TC 01;00;26;10.",
+        "* TIME WARP EFFECT",
+        "EFFECTS NAME IS TIMEWARP",
+        "* TIME REMAP",
+        "* SPEED RAMP",
+    ],
+)
+def test_a_speed_that_may_change_is_noted(comment: str) -> None:
+    event = one(f"{LINE}{comment}\n")
+    assert event.notes[0].startswith("line 2: a TIMEWARP EFFECT, and no speed is given")
+    event = one(f"{LINE}M2 A001C001_140102_R2EC 047.6 01:00:00:10\n{comment}\n")
+    assert event.notes[0].startswith("line 3: a TIMEWARP EFFECT, and its speed an average")
+
+
 def test_comments_name_clip_file_tape_and_shot() -> None:
     event = one(
         LINE + "* FROM CLIP NAME:  12A-3 (day)\n"
@@ -86,6 +143,10 @@ def test_final_cut_writes_long_reels_apart() -> None:
         "*ASC_SOP (1.1 0.9 1.0) (0.01 -0.0122 0.0305) (1.0 0.9 1.0)\n*ASC_SAT 0.9\n",
         "* ASC_SOP: (1.1 0.9 1.0) (0.01 -0.0122 0.0305) (1.0 0.9 1.0)\n* ASC_SAT: 0.9\n",
         "*ASC_SOP(1.1,0.9,1)(1e-2 -1.22e-2 3.05e-2)(1 .9 1)\n*ASC_SAT 9e-1\n",
+        "*ASC_SOP (1.1 0.9 1.0)(0.01 -0.0122 0.0305)(1.0 0.9 1.0) ASC_SAT 0.9\n",
+        "* ASC_SOP: (1.1 0.9 1.0)(0.01 -0.0122 0.0305)(1.0 0.9 1.0), SAT (0.9)\n",
+        "* ASC_SAT 0.9 ASC_SOP (1.1 0.9 1.0)(0.01 -0.0122 0.0305)(1.0 0.9 1.0)\n",
+        "* ASC_SOP 1.1 0.9 1.0 0.01 -0.0122 0.0305 1.0 0.9 1.0\n* ASC_SAT = 0.9\n",
     ],
 )
 def test_a_grade_in_its_many_spellings(comment: str) -> None:
@@ -93,12 +154,21 @@ def test_a_grade_in_its_many_spellings(comment: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "comment", ["*ASC_SOP (1 1 1) (0 0)", "*ASC_SOP (1 1 x) (0 0 0) (1 1 1)", "*ASC_SAT much", "*ASC_SAT -1"]
+    "comment",
+    [
+        "*ASC_SOP (1 1 1) (0 0)",
+        "*ASC_SOP (1 1 x) (0 0 0) (1 1 1)",
+        "*ASC_SOP (1 1 1) (0 0 0) (1 1 1) 0.9",
+        "*ASC_SOP (1 1 1) (0 0 0) (0 1 1)",
+        "*ASC_SAT much",
+        "*ASC_SAT -1",
+    ],
 )
-def test_a_broken_grade_is_the_events_problem(comment: str) -> None:
+def test_a_broken_grade_costs_the_grade_and_not_the_plate(comment: str) -> None:
     event = one(LINE + comment)
-    assert len(event.problems) == 1
-    assert "line 1" in event.problems[0]
+    assert not event.problems
+    assert len(event.notes) == 1
+    assert "line 1: its grade is left out" in event.notes[0]
     assert event.cdl is None
 
 
@@ -120,6 +190,21 @@ def test_a_retime_counts_source_frames_a_second() -> None:
 )
 def test_speeds_are_printed_with_one_decimal(fps: str, rate: Fraction, speed: int) -> None:
     assert one(f"{LINE}M2   A001 {fps} 01:00:00;10\n").speed_at(rate) == speed
+
+
+@pytest.mark.parametrize(
+    ("text", "fps"),
+    [
+        ("M2   A001C001_140102_R2EC 048.0", "48"),
+        ("M2   048.0", "48"),
+        ("M2 A001C001_140102_R2EC -24", "-24"),
+        ("m2   A001C001_140102_R2EC +012.5  01:00:00:10", "12.5"),
+    ],
+)
+def test_a_retime_may_leave_out_its_reel_and_its_timecode(text: str, fps: str) -> None:
+    event = one(f"{LINE}{text}\n")
+    entry = "01:00:00:10" if text.endswith("10") else None
+    assert (event.source_fps, event.entry, event.problems) == (Fraction(fps), entry, ())
 
 
 def test_a_frozen_frame() -> None:
@@ -207,7 +292,7 @@ def test_sound_black_and_bars_ask_for_no_picture() -> None:
     ],
 )
 def test_a_line_cut_short_is_a_bad_event_that_names_its_line(line: str) -> None:
-    good, bad, other = parse_edl(f"{LINE}{line}\n{LINE.replace('001', '003', 1)}").events
+    good, bad, other = parse_edl(f"{LINE}{line}\n{LINE.replace('A001', 'A003', 1)}").events
     assert not good.problems
     assert not other.problems
     assert bad.number == "002"
@@ -257,3 +342,24 @@ def test_an_event_that_only_happens_to_end_there_is_not_what_a_transition_leaves
         ("A001C001", 10),
         ("A002C001", None),
     ]
+
+
+@pytest.mark.parametrize(
+    ("line", "markers"),
+    [
+        ("* LOC: 10:00:00:05 ABC_104_0010", ("ABC_104_0010",)),
+        ("* LOC: 10:00:00:05 RED ABC_104_0020: paint out", ("ABC_104_0020: paint out",)),
+        ("* LOC: 10:00:00:05 MAGENTA     ABC_104_0020", ("ABC_104_0020",)),
+        ("*LOC: 10:00:00:05 paint out", ("paint out",)),
+        ("* LOC: 10:00:00:05 Forest  fix sky", ("fix sky",)),
+        ("* LOC: 10:00:00:05 REDUCE NOISE", ("REDUCE NOISE",)),
+        ("* LOC: 10:00:00:05 RED", ()),
+        ("|C:ResolveColorBlue |M:ABC_104_0030 |D:1", ("ABC_104_0030",)),
+        (" paint out |C:ResolveColorBlue |M:ABC_104_0030 |D:12", ("ABC_104_0030", "paint out")),
+        ("* |C:ResolveColorBlue |M: |D:1", ()),
+    ],
+)
+def test_markers_as_systems_write_them(line: str, markers: tuple[str, ...]) -> None:
+    cut = "001  A001C001 V     C        01:00:01:00 01:00:02:00 10:00:00:00 10:00:01:00"
+    (event,) = parse_edl(f"{cut}\n{line}\n").events
+    assert (event.markers, event.comments, event.problems) == (markers, (), ())

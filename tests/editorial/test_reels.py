@@ -26,6 +26,24 @@ def found(clips: list[str], name: str) -> list[str]:
         ("Z677_4C.", "Z677_4C.take_1"),
         ("ZZ100_50", "ZZ100_501"),
         ("A001_C00", "A001_C001_0101AB"),
+        ("A009_C012_0615QX", "A009_C012_0615QX_001"),
+        ("A009_C012_0615QX_001", "A009_C012_0615QX"),
+        ("A009C012_0615QX", "A009_C012_0615QX_002"),
+        ("A_0007C003", "A_0007C003_250102_101112_h1ABC"),
+        ("A_0007_C003", "A_0007C003_250102_101112_h1ABC"),
+        ("A_0007C003_250102_101112_h1ABC", "A_0007C003"),
+        ("A_0007_1ABC", "A_0007C003_250102_101112_h1ABC"),
+        ("A_0007", "A_0007C003_250102_101112_h1ABC"),
+        ("A004R1JL", "A004C010_20100610_R1JL"),
+        ("A001_D001", "A001D001_140102_R2EC"),
+        ("A001_C003", "A001_08151512_C003"),
+        ("LONG_PRODUCTION_LOGO_239_SDR_PRO", "LONG_PRODUCTION_LOGO_239_SDR_PRORES_MASTER"),
+        ("LONG_PRODUCTION_LOGO_239_SDR.mov"[:32], "LONG_PRODUCTION_LOGO_239_SDR"),
+        ("LONG_PRODUCTION_LOGO_239_SDRX.mo", "LONG_PRODUCTION_LOGO_239_SDRX"),
+        ("LONG_PRODUCTION_", "LONG_PRODUCTION_LOGO_239"),
+        ("LONG PRODUCTION LOGO", "LONG_PRODUCTION-LOGO"),
+        ("LONG_PRODUCTION_LOGO_239_SDR_PRO", "LONG PRODUCTION LOGO 239 SDR PRORES"),
+        ("LONG PRODUCTION LOGO 239 SDR PR", "LONG PRODUCTION LOGO 239 SDR PR MASTER"),
     ],
 )
 def test_a_reel_is_found_however_the_list_writes_it(written: str, reel: str) -> None:
@@ -42,6 +60,12 @@ def test_a_reel_is_found_however_the_list_writes_it(written: str, reel: str) -> 
         ("A00", "A001C001"),
         ("A001_C0", "A001_C001_0101AB"),  # seven characters: nobody's truncation
         ("A001", "A0011C001"),
+        ("A009_C012_0615QX_001", "A009_C012_0615QX_002"),
+        ("ABC_010", "ABC_010_001"),  # no camera's name: a shot, a take, a version
+        ("A004R1JL", "A004C010_20100610_R2XX"),
+        ("A_0007C003", "A_0007C004_250102_101112_h1ABC"),
+        ("LONG_PRODUCTION_LOGO_239_SDR_PR", "LONG_PRODUCTION_LOGO_239_SDR_PRORES_MASTER"),
+        ("SH_010", "SH_010_comp"),
     ],
 )
 def test_another_reel_is_another_reel(written: str, reel: str) -> None:

@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mediadask.editorial import Event, Span, Transition
-from mediadask.editorial.retime import frames_shown, source_use
+from mediadask.editorial.retime import fits_speed, frames_shown, source_use
+from mediadask.errors import InvalidRequest
 from mediadask.timecode import Timecode
 
 RATES = st.sampled_from(
@@ -83,6 +84,97 @@ def test_reverse_play_listed_from_its_last_frame_on_to_its_first() -> None:
 def test_reverse_play_at_double_speed_listed_with_the_records_length_goes_down_from_its_entry() -> None:
     one = event(("01:00:02:00", "01:00:03:00"), 24, source_fps=Fraction(-48), entry="01:00:02:00")
     assert used(one) == ("01:00:00:02", 47)
+
+
+@pytest.mark.parametrize(
+    ("listed", "fps", "first", "frames"),
+    [
+        (1, -24, "01:00:01:13", 24),  # Avid: the frame that play begins with
+        (0, -24, "01:00:01:13", 24),
+        (1, -48, "01:00:00:14", 47),
+        (1, -12, "01:00:02:01", 12),
+        (24, -48, "01:00:00:14", 47),  # as many as the record has
+    ],
+)
+def test_reverse_play_goes_down_from_its_entry(listed: int, fps: int, first: str, frames: int) -> None:
+    begin = Timecode.parse("01:00:02:12", 24)
+    one = event((str(begin), str(begin + listed)), 24, source_fps=Fraction(fps), entry="01:00:02:12")
+    use = source_use(one, Fraction(24), Fraction(24), drop=False)
+    assert (str(use.first), use.frames) == (first, frames)
+    assert use.notes == (f"plays backwards at {abs(fps) * 100 // 24} %: frames are at native speed",)
+
+
+@pytest.mark.parametrize("entry", ["01:00:01:00", None])
+def test_reverse_play_that_is_listed_whole_may_go_down_from_its_first_label(entry: str | None) -> None:
+    """Final Cut Pro 7 and Avid list the record's length from the first frame shown, Premiere what shows."""
+    one = event(("01:00:01:00", "01:00:02:00"), 24, source_fps=Fraction(-24), entry=entry)
+    use = source_use(one, Fraction(24), Fraction(24), drop=False)
+    assert use.other is not None
+    uses = {str(one.first): one for one in (use, use.other)}
+    down, listed = uses["01:00:00:01"], uses["01:00:01:00"]
+    assert (down.frames, listed.frames) == (24, 24)
+    assert use is (down if entry else listed)
+    assert "taken down from 01:00:01:00, though 01:00:01:00 to 01:00:02:00 are listed" in down.notes[0]
+    assert "taken as listed, though play may go down from 01:00:01:00" in listed.notes[0]
+
+
+def test_reverse_play_of_which_too_little_is_listed_has_all_that_may_be_meant() -> None:
+    one = event(("01:00:02:00", "01:00:02:10"), 24, source_fps=Fraction(-24), entry="01:00:02:00")
+    use = source_use(one, Fraction(24), Fraction(24), drop=False)
+    assert (str(use.first), use.frames) == ("01:00:01:01", 33)
+    assert "24 frames down from 01:00:02:00 would show, the list has 10" in use.notes[0]
+
+
+@pytest.mark.parametrize(
+    ("labels", "entry", "first", "frames", "sure"),
+    [
+        (("01:00:02:12", "01:00:01:12"), "01:00:02:12", "01:00:01:13", 24, True),
+        (("01:00:02:12", "01:00:01:12"), None, "01:00:01:13", 24, False),
+        (("01:00:02:12", "01:00:01:13"), "01:00:02:12", "01:00:01:13", 24, True),  # both are shown
+    ],
+)
+def test_reverse_play_that_is_listed_downwards(
+    labels: tuple[str, str], entry: str | None, first: str, frames: int, sure: bool
+) -> None:
+    one = event(labels, 24, source_fps=Fraction(-24), entry=entry)
+    use = source_use(one, Fraction(24), Fraction(24), drop=False)
+    assert (str(use.first), use.frames) == (first, frames)
+    assert ("listed downwards" in use.notes[0]) == (not sure)
+
+
+def test_a_freeze_that_begins_within_the_source_keeps_all_of_it() -> None:
+    """The sample of the CMX 3600: play up to the frozen frame, or that frame alone."""
+    one = event(("01:00:00:10", "01:00:01:10"), 24, source_fps=Fraction(0), entry="01:00:00:18")
+    use = source_use(one, Fraction(24), Fraction(24), drop=False)
+    assert (str(use.first), use.frames) == ("01:00:00:10", 24)
+    assert "01:00:00:18 is a frozen frame" in use.notes[0]
+    with pytest.raises(InvalidRequest, match="freezes 02:00:00:00, which is outside"):
+        source_use(replace(one, entry="02:00:00:00"), Fraction(24), Fraction(24), drop=False)
+
+
+def test_forward_play_that_begins_elsewhere_than_listed_is_noted() -> None:
+    one = event(("01:00:00:00", "01:00:02:00"), 24, source_fps=Fraction(48), entry="01:00:00:05")
+    use = source_use(one, Fraction(24), Fraction(24), drop=False)
+    assert (str(use.first), use.frames) == ("01:00:00:00", 52)
+    assert "begins at 01:00:00:05, its source at 01:00:00:00: both are there" in use.notes[0]
+    with pytest.raises(InvalidRequest, match="begins its motion effect at 02:00:00:00, far from its source"):
+        source_use(replace(one, entry="02:00:00:00"), Fraction(24), Fraction(24), drop=False)
+
+
+@pytest.mark.parametrize(
+    ("fps", "frames", "speed"), [("24.0", 16, 1), ("48.0", 31, 2), ("12.0", 8, Fraction(1, 2))]
+)
+def test_a_motion_effect_counts_real_time(fps: str, frames: int, speed: Fraction) -> None:
+    """Of 23.976 frames a second in a timeline of 29.97: 20 frames of the record last as long as 16."""
+    film, rate = Fraction(24000, 1001), Fraction(30000, 1001)
+    one = event((1000, 1000 + frames), 20, source_fps=Fraction(fps))
+    assert fits_speed(one, film, rate, drop=False)
+    use = source_use(one, film, rate, drop=False)
+    assert use.frames == frames
+    assert float(use.speed) == pytest.approx(float(speed), abs=1e-3)
+    assert not fits_speed(event((1000, 1025), 20, source_fps=Fraction(fps)), film, rate, drop=False)
+    assert fits_speed(event((1000, 1016), 20), film, rate, drop=False)
+    assert not fits_speed(event((1000, 1020), 20), film, rate, drop=False)
 
 
 @pytest.mark.parametrize("mark", [":", ";"])

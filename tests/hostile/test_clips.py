@@ -49,6 +49,14 @@ def test_a_picture_that_no_memory_holds_is_refused_by_its_header(name: str, size
         Clip.open(hostile / name)
 
 
+def test_the_size_of_a_scan_is_none_of_a_dpx(hostile: Path) -> None:
+    """It says that it was cut out of 2143289344x96 pixels, of which none need be held."""
+    opened = Clip.open(hostile / "canvas.dpx")
+    (frame,) = opened.frames()
+    assert frame.planes[0].shape == (opened.header.height, opened.header.width)
+    assert frame.planes[0].nbytes < 1 << 20
+
+
 def test_frames_of_equal_times_all_come(hostile: Path) -> None:
     opened = Clip.open(hostile / "equal_times.mkv")
     for start in range(6):

@@ -102,6 +102,18 @@ def test_each_dpx_field_counts_where_it_is_there(
     assert (found.frame_rate, found.start_timecode) == (rate, timecode)
 
 
+@pytest.mark.parametrize("told", [*range(8), 0xFFFF])
+def test_every_orientation_of_a_dpx_leaves_its_pixels(dpx: Any, told: int) -> None:
+    """ST 268-1, field 16: from left to right or back, from the top or the bottom, by lines or by columns."""
+    path = dpx("b.dpx", {768: ("H", told)})
+    assert_planes_equal(planes_of(path), planes_of(dpx("a.dpx")))
+    found = inspect(path)
+    expected = {0: (0, False), 1: (0, True), 2: (180, True), 3: (180, False), 4: (270, True), 5: (90, False)}
+    expected |= {6: (270, False), 7: (90, True)}
+    assert (found.rotation, found.mirrored) == expected.get(told, (0, False))
+    assert (found.width, found.height) == (WIDTH, HEIGHT)
+
+
 def test_a_dpx_without_orientation_header_is_square(dpx: Any) -> None:
     assert inspect(dpx("a.dpx", begins=1408)).pixel_aspect == 1
 

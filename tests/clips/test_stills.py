@@ -121,7 +121,9 @@ def test_a_dpx_without_orientation_header_is_square(dpx: Any) -> None:
 @pytest.mark.parametrize("packed", [0x00100400, 0x77777777, 0x25000000, 0x00600000, 0xFFFFFFFF, 0x000000AB])
 @pytest.mark.parametrize("rate", [24.0, 1.0, 9e-41, -6e-36, float("nan"), 1e30])
 def test_a_senseless_timecode_or_rate_is_no_reason_to_refuse(dpx: Any, packed: int, rate: float) -> None:
-    found = inspect(dpx("a.dpx", {1724: ("f", rate), 1940: ("f", rate), 1920: ("I", packed)}))
+    fields = {1724: ("f", rate), 1728: ("f", rate * 1e5), 1940: ("f", rate), 1920: ("I", packed)}
+    found = inspect(dpx("a.dpx", fields))
+    assert found.shutter_angle_deg is None
     assert found.frame_rate in ("24/1", "1/1", None)
     if packed != 0x00100400:
         assert found.start_timecode is None

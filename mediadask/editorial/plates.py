@@ -152,6 +152,12 @@ class PlateOptions:
         found._check()
         return found
 
+    @property
+    def pictures(self) -> str:
+        """A hash of what makes frames look as they do."""
+        colors = (self.input_space, self.color_space, self.config, self.amf, self.format)
+        return fingerprint(*colors, self.fdl, self.fdl_template, self.fdl_intent, self.squeeze, self.filter)
+
     def _check(self) -> None:
         """Read now what every event would fail for."""
         config = config_url(self.config)
@@ -242,7 +248,14 @@ def plate_order(
         notes = (*notes, "the reference does not show it")
     said = source or f"as {amf.url if amf else ''} says"
     return PlateOrder(
-        plate, stem, review, documents, _facts(planned, plate, said, notes, rate), copies, None, reference
+        plate,
+        stem,
+        review,
+        documents,
+        _facts(planned, plate, said, notes, rate, options),
+        copies,
+        None,
+        reference,
     )
 
 
@@ -419,7 +432,12 @@ def _documents(
 
 
 def _facts(
-    planned: PlannedEvent, plate: Plate, source: str, notes: tuple[str, ...], rate: Fraction
+    planned: PlannedEvent,
+    plate: Plate,
+    source: str,
+    notes: tuple[str, ...],
+    rate: Fraction,
+    options: PlateOptions,
 ) -> tuple[tuple[str, Any], ...]:
     """What a manifest says of the plate as a whole; a later pull compares its edit with it."""
     event, recipe, fields = planned.event, plate.recipe, planned.fields
@@ -452,6 +470,7 @@ def _facts(
         ("color_space", recipe.space),
         ("size", list(recipe.framing.size)),
         ("pixel_aspect", recipe.framing.pixel_aspect),
+        ("options", options.pictures),
         ("picture", fingerprint(repr(recipe.framing), repr(recipe.color), recipe.space)),
         ("notes", [*planned.notes, *notes]),
     )

@@ -17,6 +17,7 @@ FIGURES = (
     "decode",
     "random_access",
     "opening",
+    "wire",
     "proxy",
     "pull",
     "pull_memory",

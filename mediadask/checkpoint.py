@@ -1,4 +1,4 @@
-"""The one call by which running work lets more urgent work go first."""
+"""The calls by which running work lets more urgent work go first, and says that it is not stuck."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-__all__ = ["checkpoint", "checkpoints_call"]
+__all__ = ["checkpoint", "checkpoints_call", "preparing"]
 
 _thread = threading.local()
 
@@ -26,11 +26,33 @@ def checkpoint() -> None:
 
 
 @contextmanager
-def checkpoints_call(hook: Callable[[], None]) -> Iterator[None]:
-    """Within the block, `checkpoint()` calls made by this thread call `hook`: the pool's side of the door."""
-    before = getattr(_thread, "hook", None)
-    _thread.hook = hook
+def preparing() -> Iterator[None]:
+    """Within the block work makes ready what is made once in a process, such as compiled code.
+
+    However long that takes, no worker takes it to hang.
+    """
+    told = getattr(_thread, "prepares", None)
+    if told is None:
+        yield
+        return
+    told(True)
     try:
         yield
     finally:
-        _thread.hook = before
+        told(False)
+
+
+@contextmanager
+def checkpoints_call(
+    hook: Callable[[], None], prepares: Callable[[bool], None] | None = None
+) -> Iterator[None]:
+    """Within the block, `checkpoint()` calls made by this thread call `hook`: the pool's side of the door.
+
+    `prepares` is called with True where `preparing` begins, with False where it ends.
+    """
+    before = getattr(_thread, "hook", None), getattr(_thread, "prepares", None)
+    _thread.hook, _thread.prepares = hook, prepares
+    try:
+        yield
+    finally:
+        _thread.hook, _thread.prepares = before

@@ -9,6 +9,7 @@ import typer
 
 __all__ = [
     "ClipsArgument",
+    "ConformOption",
     "CsvOption",
     "DeadlineOption",
     "FieldOption",
@@ -30,6 +31,7 @@ __all__ = [
     "ShowOption",
     "SinceOption",
     "TimelineArgument",
+    "TimelineNameOption",
     "WorkersOption",
 ]
 
@@ -66,6 +68,18 @@ RateOption = Annotated[
 ]
 PlanOption = Annotated[
     bool, typer.Option("--plan", help="Say what would be delivered and what not, and make nothing.")
+]
+TimelineNameOption = Annotated[
+    str | None,
+    typer.Option("--timeline", metavar="NAME", help="Which of several timelines in the file, or its number."),
+]
+ConformOption = Annotated[
+    str | None,
+    typer.Option(
+        "--conform",
+        metavar="real-time|frames",
+        help="How clips of another rate play where FCPXML leaves it open: frames is one for one.",
+    ),
 ]
 OtioOption = Annotated[
     str | None, typer.Option("--otio", metavar="FILE", help="With --plan: write it as an OTIO timeline, too.")

@@ -13,38 +13,21 @@ from mediadask.text import json_text, printable
 
 if TYPE_CHECKING:
     from mediadask.cli.work import Work
-    from mediadask.editorial import PlateName, Timeline, TurnoverPlan
+    from mediadask.editorial import Timeline, TurnoverPlan
     from mediadask.metadata import ClipMetadata
 
-__all__ = ["check_otio", "show_advice", "show_plan", "turnover_media", "turnover_plan"]
-
-
-def turnover_plan(
-    timeline: str,
-    media: list[str],
-    handles: int,
-    rate: str | None,
-    where: Work,
-    name: PlateName | None = None,
-) -> tuple[TurnoverPlan, list[ClipMetadata]]:
-    """The plan of a timeline over the clips in some folders, and the clips; those that cannot be read are
-    listed on stderr.
-
-    Raises
-    ------
-    MediaError
-        If the timeline cannot be read, or there are no clips.
-    """
-    from mediadask.editorial import match_events
-
-    edit, clips = turnover_media(timeline, media, rate, where)
-    return match_events(edit, clips, handles=handles, name=name), clips
+__all__ = ["check_otio", "show_advice", "show_plan", "show_spaces", "turnover_media"]
 
 
 def turnover_media(
-    timeline: str, media: list[str], rate: str | None, where: Work
+    timeline: str, media: list[str], where: Work, *, rate: str | None, name: str | None, conform: str | None
 ) -> tuple[Timeline, list[ClipMetadata]]:
     """A timeline, and the clips in some folders; those that cannot be read are listed on stderr.
+
+    Parameters
+    ----------
+    rate, name, conform
+        As `mediadask.editorial.read_timeline` takes them.
 
     Raises
     ------
@@ -54,7 +37,7 @@ def turnover_media(
     from mediadask.cli import work
     from mediadask.editorial import find_media, read_timeline
 
-    edit = read_timeline(timeline, rate=rate)
+    edit = read_timeline(timeline, rate=rate, name=name, conform=conform)
     found = find_media(media)
     report = work.inspect(found, where)
     work.ended(report)
@@ -93,7 +76,7 @@ def show_plan(
     else:
         _print_table(plan, names)
     for one in plan.bad:
-        print(printable(f"{one.title}: {'; '.join(one.problems)}"), file=sys.stderr)
+        print(printable(f"{one.title}: {one.complaint}"), file=sys.stderr)
     show_advice(plan)
     raise typer.Exit(1 if plan.bad else 0)
 
@@ -102,6 +85,15 @@ def show_advice(plan: TurnoverPlan) -> None:
     """What helps several of a plan's bad events, once, on stderr."""
     for line in plan.advice:
         print(printable(line), file=sys.stderr)
+
+
+def show_spaces(config: str | None) -> NoReturn:
+    """Print the color spaces of a config by their families, and end."""
+    from mediadask.pixels.color.config import CONFIG, config_url, open_config, spaces_by_family
+
+    for family, names in spaces_by_family(open_config(config_url(config or CONFIG))).items():
+        print(printable(f"{family}: {', '.join(names)}"))
+    raise typer.Exit
 
 
 def check_otio(plan: bool, otio: str | None, timeline: str) -> None:
@@ -135,7 +127,7 @@ def _print_table(plan: TurnoverPlan, names: list[str | None]) -> None:
             one.event.number,
             one.reel or one.event.reel or "",
             _clip_cell(one.url or ""),
-            *(found if one.ok else ("", "", "")),
+            *(found if one.url else ("", "", "")),
             name or "",
             "; ".join((*one.problems, *one.notes)),
         )

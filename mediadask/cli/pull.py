@@ -24,6 +24,8 @@ def pull(
     out: options.OutFolderOption,
     handles: options.HandlesOption = 8,
     rate: options.RateOption = None,
+    timeline_name: options.TimelineNameOption = None,
+    conform: options.ConformOption = None,
     plan: options.PlanOption = False,
     otio: options.OtioOption = None,
     only_shots: Annotated[
@@ -75,7 +77,11 @@ def pull(
     ] = None,
     input_space: Annotated[
         str | None,
-        typer.Option(help="Color space of the clips. Default: as they say.", rich_help_panel=_PICTURE),
+        typer.Option(
+            metavar="NAME|list",
+            help="Color space of the clips. Default: as they say.",
+            rich_help_panel=_PICTURE,
+        ),
     ] = None,
     color_space: Annotated[
         str | None,
@@ -173,6 +179,8 @@ def pull(
     from mediadask.editorial.plates import PlateOptions
     from mediadask.editorial.pull import plan_pull, pull_plan
 
+    if input_space == "list":
+        plans.show_spaces(config)
     given = {
         "input_space": input_space,
         "color_space": color_space,
@@ -203,7 +211,7 @@ def pull(
         raise InvalidRequest(
             "is printed with --plan only, and instead of JSON", where="--csv", do="add --plan"
         )
-    edit, clips = plans.turnover_media(timeline, media, rate, where)
+    edit, clips = plans.turnover_media(timeline, media, where, rate=rate, name=timeline_name, conform=conform)
     turnover = plan_pull(
         edit,
         clips,

@@ -18,6 +18,8 @@ def trim(
     out: options.OutFolderOption,
     handles: options.HandlesOption = 0,
     rate: options.RateOption = None,
+    timeline_name: options.TimelineNameOption = None,
+    conform: options.ConformOption = None,
     plan: options.PlanOption = False,
     otio: options.OtioOption = None,
     json: options.JsonOption = False,
@@ -32,11 +34,13 @@ def trim(
     Timecode, reel, tags and sound are kept; image sequences are copied. Long-GOP material is cut at its keys,
     and what that adds is said. The timeline comes along as OTIO, relinked to the trims.
     """
+    from mediadask.editorial import match_events
     from mediadask.editorial.trim import noted, trim_names, trim_plan
 
     where = work.Work(pool, workers, show, priority, deadline)
     plans.check_otio(plan, otio, timeline)
-    turnover, _ = plans.turnover_plan(timeline, media, handles, rate, where)
+    edit, clips = plans.turnover_media(timeline, media, where, rate=rate, name=timeline_name, conform=conform)
+    turnover = match_events(edit, clips, handles=handles)
     if plan:
         turnover = noted(turnover)
         names = iter(trim_names(turnover.good))

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from contextlib import ExitStack
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -51,40 +50,7 @@ class ContainerReader:
     def probe(self, url: str, files: tuple[FileStamp, ...]) -> tuple[ClipHeader, FrameIndex]:
         """Header and index; MOV, MP4 and MXF give theirs without their pictures being read."""
         with storage_errors(url), open_file(url) as file:
-            head = file.read(_HEAD_BYTES)
-            refuse(url, head)
-            moov = mov.read_moov(file, files[0].size_bytes, url) if _has_moov(head) else None
-            table = mxf.read_index(file, files[0].size_bytes) if moov is None else None
-        if moov is not None or table is not None:
-            with opened(url) as container:
-                stream = _video(container, url, head if moov is None else moov)
-                track = mov.track(moov, stream.id, files[0].size_bytes) if moov is not None else None
-                if track is not None and _holds(track.index, container, stream, url):
-                    return _header(container, stream, track.index, rotation=track.rotation), track.index
-                if table is not None and _holds(table, container, stream, url):
-                    return _header(container, stream, table), table
-        with opened(url) as container:
-            stream = _video(container, url, head)
-            with ExitStack() as stack:
-                plain = container_name(container) in ("mkv", "avi")
-                index, sounds = scan(
-                    url, container, stream, stack.enter_context(open_file(url)) if plain else None
-                )
-            if not len(index):
-                raise UnreadableMedia("holds no pictures", where=url, do="copy it again from the source")
-            with storage_errors(url), open_file(url) as file:
-                if container.format.name == "mxf":
-                    cut = mxf.is_cut(file, files[0].size_bytes)
-                    index = mxf.located(index, file, files[0].size_bytes)
-                else:
-                    cut = is_cut(file, files[0].size_bytes)
-            if cut:
-                raise UnreadableMedia(
-                    f"truncated: of its pictures only {len(index)} are there",
-                    where=url,
-                    do="copy it again from the source",
-                )
-            return _header(container, stream, index, sounds=sounds), index
+            return _probe(url, files[0].size_bytes, file)
 
     def frames(self, clip: Clip, start: int, stop: int, *, threads: int) -> Iterator[Frame | BadFrame]:
         """From byte ranges where the index has them, through the container elsewhere."""
@@ -97,6 +63,39 @@ class ContainerReader:
         """Decoded from a little before `start`."""
         _unchanged(clip)
         return sound.samples(clip, stream, start, stop)
+
+
+def _probe(url: str, size_bytes: int, file: IO[bytes]) -> tuple[ClipHeader, FrameIndex]:
+    head = file.read(_HEAD_BYTES)
+    refuse(url, head)
+    moov = mov.read_moov(file, size_bytes, url) if _has_moov(head) else None
+    table = mxf.read_index(file, size_bytes) if moov is None else None
+    if moov is not None or table is not None:
+        with opened(url, file, is_indexed=True) as container:
+            stream = _video(container, url, head if moov is None else moov)
+            track = mov.track(moov, stream.id, size_bytes) if moov is not None else None
+            if track is not None and _holds(track.index, container, stream, file):
+                return _header(container, stream, track.index, rotation=track.rotation), track.index
+            if table is not None and _holds(table, container, stream, file):
+                return _header(container, stream, table), table
+    with opened(url, file) as container:
+        stream = _video(container, url, head)
+        plain = container_name(container) in ("mkv", "avi")
+        index, sounds = scan(url, container, stream, file if plain else None)
+        if not len(index):
+            raise UnreadableMedia("holds no pictures", where=url, do="copy it again from the source")
+        if container.format.name == "mxf":
+            cut = mxf.is_cut(file, size_bytes)
+            index = mxf.located(index, file, size_bytes)
+        else:
+            cut = is_cut(file, size_bytes)
+        if cut:
+            raise UnreadableMedia(
+                f"truncated: of its pictures only {len(index)} are there",
+                where=url,
+                do="copy it again from the source",
+            )
+        return _header(container, stream, index, sounds=sounds), index
 
 
 def _unchanged(clip: Clip) -> None:
@@ -136,7 +135,7 @@ def _header(container: Any, stream: Any, index: FrameIndex, **known: Any) -> Cli
     return header
 
 
-def _holds(index: FrameIndex, container: Any, stream: Any, url: str) -> bool:
+def _holds(index: FrameIndex, container: Any, stream: Any, file: IO[bytes]) -> bool:
     """Whether a range of the table is the packet that FFmpeg reads there: proof for this very file."""
     packets = (packet for packet in container.demux(stream) if packet.size)
     packet = next(packets, None)
@@ -159,6 +158,5 @@ def _holds(index: FrameIndex, container: Any, stream: Any, url: str) -> bool:
         if reorders and np.array_equal(index.pts, index.dts):  # the order was never written
             return False
         return bool(index.pts[row[0]] == packet.pts and index.keyframe[row[0]] == packet.is_keyframe)
-    with storage_errors(url), open_file(url) as file:
-        file.seek(offset)
-        return file.read(size) == bytes(packet)
+    file.seek(offset)
+    return file.read(size) == bytes(packet)

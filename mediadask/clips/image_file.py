@@ -8,6 +8,7 @@ import tempfile
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
+from mediadask.clips.remote import RemoteFile
 from mediadask.clips.storage import is_local, open_file, stat, storage_errors
 from mediadask.errors import UnreadableMedia, UnsupportedMedia
 
@@ -79,7 +80,10 @@ def _on_disk(url: str) -> Iterator[str]:
     with tempfile.TemporaryDirectory(prefix="mediadask-") as folder:
         path = os.path.join(folder, url.rpartition("/")[2])
         with storage_errors(url), open_file(url) as source, open(path, "wb") as target:
-            shutil.copyfileobj(source, target, 1 << 22)
+            if isinstance(source, RemoteFile):
+                target.writelines(source.pieces())
+            else:
+                shutil.copyfileobj(source, target)
         yield path
 
 

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import io
-from contextlib import ExitStack, contextmanager, suppress
+from collections import OrderedDict
+from contextlib import ExitStack, closing, contextmanager, suppress
 from itertools import chain
-from typing import TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any
 
 import av
 import numpy as np
 from av.stream import Discard
 
 from mediadask.clips.h264 import frame_packets, joined
+from mediadask.clips.remote import RemoteFile, fetched, runs
 from mediadask.clips.storage import is_local, is_of_ranges, open_file, storage_errors
 from mediadask.errors import UnreadableMedia
 
@@ -26,7 +28,6 @@ __all__ = ["UNTIMED", "damage", "demuxed", "only", "opened", "ranged"]
 UNTIMED = int(np.iinfo(np.int64).min)
 """In place of a time that the container does not give."""
 
-_READ_BYTES = 4 << 20  # at most this much ahead of the decoder
 _TRIES = 3
 _FORMATS = (
     "mov,mp4,matroska,webm,avi,mxf,mpegts,mpeg,gxf,lxf,dv,asf,flv,ogg,nut,rm,wtv,cine,ivf,obu,av1,apv,"
@@ -37,25 +38,35 @@ names, here or on the web, and it takes any text for one that begins like it."""
 
 _CONFINED = {"format_whitelist": _FORMATS, "protocol_whitelist": "file"}
 
-_GAP_BYTES = 64 << 10  # sound between pictures: reading over it is cheaper than another request
-
 
 @contextmanager
-def opened(url: str) -> Iterator[Any]:
+def opened(url: str, read: Any = None, *, is_indexed: bool = False) -> Iterator[Any]:
     """A PyAV container on any URL, closed at the end.
 
     Only formats are opened that hold what they play: the file can name no other.
+
+    Parameters
+    ----------
+    read
+        The file as somebody has it open: what was fetched of it from a server is not fetched again.
+    is_indexed
+        Whether times of its pictures are known from its tables, so that FFmpeg need not read some to guess.
 
     Raises
     ------
     UnreadableMedia
         If it is not media.
     """
+    options = _CONFINED | ({"fpsprobesize": "1", "max_ts_probe": "1"} if is_indexed else {})
     with ExitStack() as stack:
-        file = url if is_local(url) else stack.enter_context(open_file(url))
+        file: Any = url
+        if isinstance(read, RemoteFile):
+            file = read.again()
+        elif not is_local(url):
+            file = stack.enter_context(open_file(url))
         with storage_errors(url):
             try:
-                container = av.open(file, metadata_errors="replace", container_options=_CONFINED)
+                container = av.open(file, metadata_errors="replace", container_options=options)
             except (FileNotFoundError, PermissionError):
                 raise
             except (av.FFmpegError, ValueError) as error:
@@ -101,32 +112,63 @@ def ranged(clip: Clip, first: int, last: int) -> Iterator[tuple[int, Any]]:
     rows = slice(first, last + 1)
     offset, size = clip.index.offset[rows].tolist(), clip.index.size[rows].tolist()
     keyframe = clip.index.keyframe[rows].tolist()
-    source: Any
+    there = [at for at in range(len(offset)) if offset[at] + size[at] <= clip.size_bytes]
+    file: Any
     with storage_errors(clip.url), open_file(clip.url) as file:
-        row = 0
-        while row < len(offset):
-            begin = end = offset[row]
-            stop = row
-            while (
-                stop < len(offset)
-                and 0 <= offset[stop] - end <= _GAP_BYTES
-                and (stop == row or offset[stop] + size[stop] - begin <= _READ_BYTES)
-            ):
-                end = offset[stop] + size[stop]
-                stop += 1
-            source, base = file, 0
-            if not is_local(clip.url):  # a request for all of them; a local file is read into each packet
-                file.seek(begin)
-                source, base = io.BytesIO(file.read(end - begin)), begin
-            for at in range(row, stop):
-                if offset[at] + size[at] <= clip.size_bytes:
-                    packet = av.Packet(size[at])  # with the padding that decoders read into
-                    source.seek(offset[at] - base)
-                    if source.readinto(memoryview(packet)) == size[at]:
-                        # PNG's decoder adds the last picture to any other.
-                        packet.is_keyframe = keyframe[at]
-                        yield first + at, packet
-            row = stop
+        if isinstance(file, RemoteFile):
+            bodies = _fetched(clip, file, first, there, offset, size)
+        else:
+            bodies = _read(file, there, offset, size)
+        for at, body in zip(there, bodies, strict=True):
+            if body is not None:
+                body.is_keyframe = keyframe[at]  # PNG's decoder adds the last picture to any other
+                yield first + at, body
+
+
+def _read(file: IO[bytes], there: list[int], offset: list[int], size: list[int]) -> Iterator[Any]:
+    for at in there:
+        file.seek(offset[at])
+        yield _packet(file, size[at])
+
+
+_seams: OrderedDict[tuple[object, int], list[bytes]] = OrderedDict()
+"""Ends of what was fetched, by clip and row: the key of the next GOP, and the pictures shown before it."""
+
+_SEAMS = 8
+_SEAM_ROWS = 8
+
+
+def _fetched(
+    clip: Clip, file: RemoteFile, first: int, there: list[int], offset: list[int], size: list[int]
+) -> Iterator[Any]:
+    """Where GOPs are open the pictures before a key lean on it: units on both of its sides need it."""
+    known = _seams.pop((clip.identity, first), [])
+    for body in known:
+        yield _packet(io.BytesIO(body), len(body))
+    there = there[len(known) :]
+    keys = [at for at in there[-_SEAM_ROWS:] if at and clip.index.keyframe[first + at]]
+    seam = None if clip.index.intra_only or not keys else keys[-1]
+    end: list[bytes] = []
+    parts = list(runs([offset[at] for at in there], [size[at] for at in there]))
+    ranges = ((offset[there[row]], offset[there[stop - 1]] + size[there[stop - 1]]) for row, stop in parts)
+    with closing(fetched(file, ranges)) as coming:
+        for (row, stop), data in zip(parts, coming, strict=True):
+            source = io.BytesIO(data)
+            for at in there[row:stop]:
+                source.seek(offset[at] - offset[there[row]])
+                packet = _packet(source, size[at])
+                if seam is not None and at >= seam and packet is not None:
+                    end.append(bytes(packet))
+                yield packet
+    if seam is not None and len(end) == len(there) - there.index(seam):
+        _seams[clip.identity, first + seam] = end
+        while len(_seams) > _SEAMS:
+            _seams.popitem(last=False)
+
+
+def _packet(source: Any, size: int) -> Any:
+    packet: Any = av.Packet(size)  # with the padding that decoders read into
+    return packet if source.readinto(memoryview(packet)) == size else None
 
 
 def demuxed(clip: Clip, first: int, last: int) -> Iterator[tuple[int, Any]]:

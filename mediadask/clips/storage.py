@@ -9,8 +9,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 from stat import S_ISDIR, S_ISREG
-from typing import IO, TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any, cast
 
+from mediadask.clips.remote import RemoteFile
 from mediadask.errors import InvalidRequest, MediaError, MissingMedia, UnreadableMedia
 
 if TYPE_CHECKING:
@@ -263,13 +264,16 @@ def read_document(url: str, most_bytes: int) -> bytes:
 
 
 def open_file(url: str) -> IO[bytes]:
-    """A seekable binary file; reads of remote files fetch the ranges asked for and a little more."""
+    """A seekable binary file; of a remote one what is read is fetched, each part once."""
     with storage_errors(url):
         if is_local(url):
             return open(url, "rb")
         from fsspec.implementations.memory import MemoryFile
+        from fsspec.spec import AbstractBufferedFile
 
         filesystem, path = filesystem_of(url)
-        handle: IO[bytes] = filesystem.open(path, "rb", block_size=1 << 20)
+        handle: IO[bytes] = filesystem.open(path, "rb", cache_type="none")
+        if isinstance(handle, AbstractBufferedFile) and handle.size:
+            return cast("IO[bytes]", RemoteFile(filesystem, path, handle.size))
         # memory:// hands every reader the same file object, with one position between them.
         return io.BytesIO(handle.getbuffer()) if isinstance(handle, MemoryFile) else handle

@@ -50,9 +50,10 @@ def covering(event: Event, sources: Sequence[Source], rate: Fraction) -> Match |
     if held:
         return held[0]
     for use in dict.fromkeys(use for _, use in uses):
-        run = _consecutive([source for source, same in uses if same == use and source.start], use)
-        if run:
-            return Match(run, use)
+        parts = [source for source, same in uses if same == use and source.start]
+        for one in filter(None, (use, use.other)):
+            if run := _consecutive(parts, one):
+                return Match(run, one)
     return None
 
 
@@ -82,7 +83,7 @@ def _use(event: Event, source: Source, rate: Fraction) -> Use | None:
         return use.noted(f"the clip has {rates}: taken frame for frame")
     if event.rate is None and fits_speed(event, own, rate, drop=source.drop):
         use = source_use(event, own, rate, drop=source.drop)
-        return use.noted(f"its speed is of {rate_text(own)} frames a second, which its labels count")
+        return use.noted(f"its labels count {rate_text(own)} frames a second, as the clip does")
     return None
 
 
@@ -90,7 +91,7 @@ def _held(event: Event, source: Source, use: Use, rate: Fraction) -> Match | Non
     """The clip, if it holds what is used by one of the ways to count it."""
     holding = [one for one in readings(source, event, event.rate or rate) if one.holds(use)]
     if not holding:
-        return None
+        return None if use.other is None else _held(event, source, use.other, rate)
     first, *others = holding
     notes = [first.note] if first.note else []
     begin = first.frame(use.first)

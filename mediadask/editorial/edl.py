@@ -9,7 +9,7 @@ loses an M2 that leaves the length as it is (reverse play), and fails on an M2 i
 from __future__ import annotations
 
 import io
-import re
+from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
@@ -23,8 +23,7 @@ from mediadask.editorial.list_grades import grade_of
 __all__ = ["EditList", "parse_edl"]
 
 _KEYS = {"K": "key foreground", "KB": "key background", "KO": "key overlay"}
-_BLACK = ("BL", "BLK", "BLACK")
-_REPLACED = re.compile(r"FINAL CUT PRO REEL:\s*(?P<long>.+?)\s+REPLACED BY:\s*(?P<short>\S+)", re.IGNORECASE)
+_BLACK = ("BL", "BLK", "BLACK", "SLUG")
 
 
 @dataclass(frozen=True)
@@ -39,18 +38,19 @@ class EditList:
 
 def parse_edl(text: str) -> EditList:
     """Read a list; a line that should be an event and is none becomes an event with that problem."""
-    title, reels, statements = _statements(text)
+    title, statements = _statements(text)
     pair_up(statements)
+    reels = _long_reels(statements)
     found = _Gathered()
     for one in statements:
         found.add(one, reels)
     return EditList(title, tuple(found.events), tuple(found.skipped))
 
 
-def _statements(text: str) -> tuple[str, dict[str, str], list[Statement]]:
-    """The title, long reel names by their short ones, and the events' lines with what is below each."""
+def _statements(text: str) -> tuple[str, list[Statement]]:
+    """The title, and the events' lines with what is below each."""
     title, drop = "", None
-    reels: dict[str, str] = {}
+    ahead: list[tuple[str, str]] = []
     statements: list[Statement] = []
     for number, raw in enumerate(io.StringIO(text, newline=None), 1):
         line, where = raw.strip(), f"line {number}"
@@ -62,14 +62,25 @@ def _statements(text: str) -> tuple[str, dict[str, str], list[Statement]]:
             title = line[6:].strip()
         elif line.upper().startswith("FCM"):
             drop = "NON" not in line.upper()
-        elif replaced := _REPLACED.search(line):
-            reels[replaced["short"]] = replaced["long"]
         elif statements:
             statements[-1].below.append((where, line))
+        elif "REPLACED BY" in line.upper():
+            ahead.append((where, line))
     _share_with_sound(statements)
     for one in statements:
         one.said = comments_of(one.below)
-    return title, reels, statements
+    if statements:
+        statements[0].said.long_reels = comments_of(ahead).long_reels | statements[0].said.long_reels
+    return title, statements
+
+
+def _long_reels(statements: Sequence[Statement]) -> dict[str, str]:
+    """Long reel names by their short ones, where one short name stands for one long one in the whole list."""
+    longs: dict[str, set[str]] = defaultdict(set)
+    for one in statements:
+        for short, long in one.said.long_reels.items():
+            longs[short].add(long)
+    return {short: next(iter(long)) for short, long in longs.items() if len(long) == 1}
 
 
 def _share_with_sound(statements: Sequence[Statement]) -> None:
@@ -95,8 +106,8 @@ class _Gathered:
 
     def add(self, one: Statement, reels: dict[str, str]) -> None:
         event, line = _event(one, reels), one.line
-        nothing = line.nothing
-        if nothing is None and line.is_transition and line.edit and _enters_black(one):
+        nothing = one.nothing
+        if nothing is None and _is_black(one):
             nothing = "black: it names no source"
         if line.is_transition and line.track is not None:
             event = self._leave(event, one, reels)
@@ -142,10 +153,12 @@ class _Gathered:
                 what = f"the {tail.kind} begins in {left}, whose timecode the list does not say"
                 event = _noted(event, what)
             return event
-        if before.line.nothing or self._is_black(before, one):
+        if before.nothing or self._is_black(before, one):
             return event
         leaving = _event(before, reels)
         same = [at for at in meets if _goes_on(self.events[at], leaving, event)]
+        if _has_length(leaving):  # it is an event itself
+            same = [at for at in meets if self.events[at].where == leaving.where]
         if same:
             other = self.events[same[-1]]
             self.events[same[-1]] = replace(other, tail=tail)
@@ -179,11 +192,13 @@ def _noted(event: Event, what: str) -> Event:
     return replace(event, notes=(*event.notes, f"{event.where}: {what}"))
 
 
-def _enters_black(one: Statement) -> bool:
-    """Whether a transition whose first line names what it leaves names nothing that it brings in."""
-    if one.clip_name is not None and one.clip_name.upper() in _BLACK:
+def _is_black(one: Statement) -> bool:
+    """Whether it is called so, or comes in by a transition that names what it leaves and nothing else."""
+    if one.line.reel.upper() == "AX" and (one.clip_name or "").upper() in _BLACK:
         return True
-    return one.before is not None and one.before.line.nothing is None and not one.is_named
+    return (
+        one.line.is_transition and one.before is not None and one.before.nothing is None and not one.is_named
+    )
 
 
 def _goes_on(event: Event, leaving: Event, entering: Event) -> bool:
@@ -221,7 +236,6 @@ def _event(one: Statement, reels: dict[str, str]) -> Event:
     if not line.edit:
         what = f"{line.where} is no event: {line.text[:72]!r}"
         return Event(line.number, Span(0, 0), where=line.where, problems=(what,))
-    begin = None if isinstance(line.source.start, int) else line.source.start
     reel = said.reel or (None if line.reel.upper() == "AX" else line.reel)
     notes = [*one.notes, *([_KEYS[line.edit]] if line.edit in _KEYS else [])]
     if said.warps:
@@ -233,13 +247,13 @@ def _event(one: Statement, reels: dict[str, str]) -> Event:
         line.source,
         line.record,
         line.track or "V",
-        reels.get(reel or "", reel),
+        one.long_reel or reels.get(reel or "", reel),
         one.clip_name or None,
         one.file,
         drop=line.drop,
         speed=Fraction(0) if said.freeze else None,
         source_fps=motion.fps if motion else None,
-        entry=(motion.entry or begin) if motion else None,
+        entry=motion.entry if motion else None,
         head=Transition(_kind(one), line.frames, 0) if line.is_transition else None,
         cdl=cdl,
         markers=tuple(said.markers),

@@ -38,10 +38,13 @@ _COMMENT = re.compile(
     r"(?:(?P<side>FROM|TO|KEY)\s+)?CLIP\s+NAME\s*:\s*(?P<clip_name>.*)"
     r"|(?:(?P<file_side>FROM|TO|KEY)\s+(?:CLIP|FILE|SOURCE\s+FILE)|SOURCE\s+FILE(?:\s+(?:NAME|PATH))?)\s*:"
     r"\s*(?P<file>.*)"
+    r"|REEL\s+\S+\s+IS\s+CLIP\s+(?P<is_clip>.*)"
     r"|(?:TAPE|REEL)(?:\s+NAME)?\s*:\s*(?P<reel>.*)"
     rf"|LOC\s*:\s*{_TIMECODE}(?:\s+{_COLORS})?(?:\s+(?P<marker>.*))?"
     r"|(?P<note>.*?)\s*\|C:\w*\s*\|M:\s*(?P<label>.*?)\s*\|D:\d+.*"
     r"|(?P<grade>ASC_S(?:OP|AT).*)"
+    r"|(?:(?P<made_side>FROM|TO|KEY)\s+)?CLIP\s+IS\s+A\s+(?P<made>GENERATOR|SLUG|TITLE).*"
+    r"|FINAL\s+CUT\s+PRO\s+REEL:\s*(?P<long>.+?)\s+REPLACED\s+BY:\s*(?P<short>\S+)"
     r"|(?P<freeze>FREEZE\s+FRAME.*)"
     r"|(?P<warp>(?:EFFECTS?\s+NAME\s+IS\s+)?(?:TIME\s*WARP|TIME\s*REMAP|SPEED\s*RAMP|VARIABLE\s+SPEED).*)",
     re.IGNORECASE,
@@ -130,6 +133,12 @@ class Comments:
     """(side, file), likewise; an empty file is one that the list says is none."""
 
     reel: str | None = None
+    long_reels: dict[str, str] = field(default_factory=dict)
+    """Long reel names by the short ones that Final Cut Pro 7 writes in their place."""
+
+    generated: list[str] = field(default_factory=list)
+    """The sides that a generator has made."""
+
     motions: list[Motion] = field(default_factory=list)
     markers: list[str] = field(default_factory=list)
     sops: list[str] = field(default_factory=list)
@@ -165,7 +174,7 @@ def comments_of(below: Iterable[tuple[str, str]]) -> Comments:
     """What lines say, each given with where it stands."""
     said = Comments()
     for where, line in below:
-        text = line.lstrip("* \t")
+        text = re.sub(r"^(?:COMMENT:\s*)?[*\s]*", "", line) if "*" in line else line
         motion, comment = _MOTION.fullmatch(line), _COMMENT.fullmatch(text)
         if motion:
             said.motions.append(Motion(where, motion["reel"], Fraction(motion["fps"]), motion["entry"]))
@@ -175,6 +184,8 @@ def comments_of(below: Iterable[tuple[str, str]]) -> Comments:
             said.others.append(text)
         elif comment["clip_name"] is not None:
             said.names.append(((comment["side"] or "").upper(), comment["clip_name"].strip()))
+        elif comment["is_clip"]:
+            said.names.append(("", comment["is_clip"].strip()))
         elif comment["file"] is not None:
             file = comment["file"].strip()
             said.files.append(((comment["file_side"] or "").upper(), "" if file == "(NULL)" else file))
@@ -187,6 +198,10 @@ def comments_of(below: Iterable[tuple[str, str]]) -> Comments:
             said.freeze = True
         elif comment["warp"]:
             said.warps.append(where)
+        elif comment["made"]:
+            said.generated.append((comment["made_side"] or "").upper())
+        elif comment["short"]:
+            said.long_reels[comment["short"]] = comment["long"]
         elif comment["grade"]:
             _, *parts = _GRADE.split(comment["grade"])
             for name, value in zip(parts[::2], parts[1::2], strict=True):

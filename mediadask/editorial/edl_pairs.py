@@ -38,11 +38,18 @@ class Statement:
 
     clip_name: str | None = None
     file: str | None = None
+    long_reel: str | None = None
+    is_generated: bool = False
     motion: Motion | None = None
     sop: str | None = None
     saturation: str | None = None
     notes: list[str] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
+
+    @property
+    def nothing(self) -> str | None:
+        """What it has instead of the picture of a source; None where it has one."""
+        return self.line.nothing or ("made by a generator" if self.is_generated else None)
 
     @property
     def is_named(self) -> bool:
@@ -83,6 +90,8 @@ def _own(one: Statement) -> None:
     one.clip_name = next((name for side, name in reversed(said.names) if side in own), None)
     one.file = next((file for side, file in reversed(said.files) if side in own_files), None) or None
     one.sop, one.saturation = _last(said.sops), _last(said.saturations)
+    one.long_reel = said.long_reels.get(one.line.reel)
+    one.is_generated = bool(set(own) & set(said.generated))
 
 
 def _divide(before: Statement, one: Statement) -> None:
@@ -102,6 +111,10 @@ def _divide(before: Statement, one: Statement) -> None:
     if len(said.sops) > 1:
         before.sop, before.saturation = said.sops[0], said.saturations[0] if said.saturations else None
     one.sop, one.saturation = _last(said.sops), _last(said.saturations)
+    before.is_generated = before.is_generated or "FROM" in said.generated
+    one.is_generated = bool({"TO", "KEY"} & set(said.generated))
+    before.long_reel = before.long_reel or said.long_reels.get(before.line.reel)
+    one.long_reel = said.long_reels.get(one.line.reel)
     motions = [*before.said.motions, *said.motions]
     for motion in motions:
         _give(motion, [before, one], among=len(motions))

@@ -148,6 +148,9 @@ class Event:
     others: tuple[Event, ...] = ()
     """The same use by other media of the source that the list knows: a proxy's original."""
 
+    exact: bool = False
+    """Whether `source` is just the frames that show at its speed, as labels of most lists are only about."""
+
     asks: tuple[tuple[str, str], ...] = ()
     """What is asked for its plate outright: fields of the name (``shot``, ``plate``, ``version``, …), and
     ``head`` and ``tail``, the frames of its handles."""

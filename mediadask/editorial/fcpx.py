@@ -7,7 +7,7 @@ rounds some times of 25 and 30 a frame down.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
@@ -15,18 +15,16 @@ from typing import TYPE_CHECKING, Any
 
 import opentimelineio as otio
 
+from mediadask.editorial.fcpx_clips import STORY, Clips, file_of, lane_of, sequence_rate, single_picture
 from mediadask.editorial.fcpx_nested import nested_item, shows
 from mediadask.editorial.fcpx_times import (
     Conform,
-    conformed_speed,
+    blending,
     format_rate,
-    mapped,
     seconds,
     seconds_or_nothing,
-    source_rate,
-    unclear_rate,
 )
-from mediadask.editorial.otio_events import PROBLEM, TIMING
+from mediadask.editorial.otio_events import DROP, NOTES, PROBLEM, TIMING
 from mediadask.editorial.timing import Timing
 from mediadask.errors import InvalidRequest
 
@@ -36,19 +34,6 @@ if TYPE_CHECKING:
 __all__ = ["fcpx_projects", "fcpx_timeline"]
 
 _INSTEAD = "export an EDL or Final Cut Pro 7 XML"
-_STORY = {
-    "asset-clip",
-    "audio",
-    "audition",
-    "clip",
-    "gap",
-    "live-drawing",
-    "mc-clip",
-    "ref-clip",
-    "sync-clip",
-    "title",
-    "video",
-}
 _CONTAINERS = {"clip", "sync-clip"}
 """What in them has no lane is what they show; all else is connected to them."""
 
@@ -82,15 +67,21 @@ def fcpx_timeline(root: Element, project: Element, conform: Conform | None = Non
     resources = {str(one.get("id")): one for one in root.iterfind("resources/*")}
     sequence = project.find("sequence")
     assert sequence is not None
-    rate = _sequence_rate(sequence, resources)
+    rate = sequence_rate(sequence, resources)
     # Real projects open about one compound or multicam clip for each element; ten in ten, eight deep, would
     # open a hundred million.
     budget = iter(range(_MOST_COMPOUND + 2 * sum(1 for _ in project.iter())))
-    read = _Sequence(resources, rate, conform, budget)
+    read = _Sequence(Clips(resources, rate, conform), budget)
     read.spine(sequence.iterfind("spine/*"), 0, Fraction(0))
     start = otio.opentime.RationalTime(*_frames(seconds(sequence, "tcStart"), rate))
-    timeline = otio.schema.Timeline(project.get("name", ""), global_start_time=start)
+    metadata = {DROP: sequence.get("tcFormat") == "DF"}
+    timeline = otio.schema.Timeline(project.get("name", ""), global_start_time=start, metadata=metadata)
     timeline.tracks = read.stack()
+    timeline.tracks.markers.extend(
+        _marker(one, otio.opentime.RationalTime(*_frames(seconds_or_nothing(one, "start"), rate)))
+        for tag in _MARKERS
+        for one in sequence.iterfind(tag)  # the DTD knows none there, but other writers do
+    )
     return timeline
 
 
@@ -98,9 +89,7 @@ def fcpx_timeline(root: Element, project: Element, conform: Conform | None = Non
 class _Sequence:
     """A sequence, or what a clip holds, as its storylines are read off it."""
 
-    resources: Mapping[str, Element]
-    rate: Fraction
-    conform: Conform | None
+    clips: Clips
     budget: Iterator[int]
     """Ends when too many compound clips are opened."""
 
@@ -132,13 +121,13 @@ class _Sequence:
 
     def spine(self, elements: Iterable[Element], lane: int, begin: Fraction) -> None:
         """Read a storyline, and what is connected to its clips."""
-        story = [one for one in elements if one.tag in _STORY or one.tag == "transition"]
+        story = [one for one in elements if one.tag in STORY or one.tag == "transition"]
         items: list[Any] = []
         at = begin
         for before, element, after in zip([None, *story], story, [*story[1:], None], strict=False):
             if element.tag != "transition":
                 shown = _active(element)
-                length = self._length_or_nothing(shown)
+                length = self.clips.length_or_nothing(shown)
                 items.append(self._item(shown, at, length))
                 self._connected(shown, lane, at)
                 at += length
@@ -152,37 +141,37 @@ class _Sequence:
         `pace` is how much time of the sequence passes in a second of the clip.
         """
         start, line = Fraction(0), Timing()
-        single = _single(element)
+        single = single_picture(element)
         with suppress(InvalidRequest):  # the clip says so itself
             shown = (element,) if single is None else (element, single)
-            start, line = self._timing(shown, self._rate_of(single if single is not None else element))
+            start, line = self.clips.timing(shown, self.clips.rate_of(shown[-1]))
         conformed = Fraction(1) if element.find("timeMap") is not None or not line.slope else line.slope
         for child in element:
             offset = seconds_or_nothing(child, "offset")
-            if element.tag in _CONTAINERS and not _lane(child):
+            if element.tag in _CONTAINERS and not lane_of(child):
                 if child is single and line.slope:
                     at = begin + ((offset - line.media) / line.slope + line.own - start) * pace
                     self._connected(child, lane, at, pace / line.slope)
                 continue  # what else it holds is read with it
             at = begin + (offset - start) / conformed * pace
             if child.tag == "spine":
-                self.spine(child, lane + _lane(child), at)
-            elif child.tag in _STORY:
-                self.spine([child], lane + _lane(child), at)
+                self.spine(child, lane + lane_of(child), at)
+            elif child.tag in STORY:
+                self.spine([child], lane + lane_of(child), at)
 
     def _item(self, element: Element, at: Fraction, length: Fraction) -> Any:
         """What a storyline shows there: a clip, a compound clip's stack, or a gap for what is no picture."""
         name = element.get("name", "")
         away = self.window and (at + length < self.window[0] or at > self.window[1])
         try:
-            item = None if away else self._picture(element, self._length(element))
+            item = None if away else self._picture(element, self.clips.length(element))
         except InvalidRequest as error:
             used = otio.opentime.TimeRange(self._time(Fraction(0)), self._time(length))
             item = otio.schema.Clip(name, source_range=used, metadata={PROBLEM: str(error)})
         if item is None:
             item = otio.schema.Gap(name, duration=self._time(length))
         item.enabled = all(
-            one.get("enabled") != "0" for one in (element, _single(element)) if one is not None
+            one.get("enabled") != "0" for one in (element, single_picture(element)) if one is not None
         )
         with suppress(InvalidRequest):  # the clip says so itself
             item.markers.extend(self._markers(element, item.trimmed_range().start_time))
@@ -194,15 +183,14 @@ class _Sequence:
         if not found:
             return
         start, line = (
-            self._timing((element,), self._rate_of(element))
+            self.clips.timing((element,), self.clips.rate_of(element))
             if element.tag != "gap"
             else (seconds(element, "start"), Timing())
         )
         conformed = Fraction(1) if element.find("timeMap") is not None or not line.slope else line.slope
         for one in found:
             into = (seconds_or_nothing(one, "start") - start) / conformed
-            place = otio.opentime.TimeRange(first + otio.opentime.RationalTime(*_frames(into, self.rate)))
-            yield otio.schema.Marker(one.get("value", ""), place, metadata={"comment": one.get("note", "")})
+            yield _marker(one, first + self._time(into))
 
     def _picture(self, element: Element, length: Fraction) -> Any:
         """None where there is none.
@@ -214,13 +202,13 @@ class _Sequence:
         """
         if element.tag in ("gap", "audio") or element.get("srcEnable") == "audio":
             return None
-        picture = _single(element)
+        picture = single_picture(element)
         if element.tag in _CONTAINERS and picture is None:
             return self._contained(element, length)
         picture = element if picture is None else picture
         if picture.tag not in ("asset-clip", "mc-clip", "ref-clip", "title", "video"):
             raise InvalidRequest(f"is of a kind that is not read here (<{picture.tag}>)", do=_INSTEAD)
-        source = self.resources.get(picture.get("ref", ""))
+        source = self.clips.resources.get(picture.get("ref", ""))
         if picture.tag == "title" or (source is not None and source.tag == "effect"):
             return self._generated(element, length)
         if source is None or source.tag not in ("asset", "media"):
@@ -238,15 +226,17 @@ class _Sequence:
     def _clip(self, element: Element, picture: Element, source: Element, length: Fraction) -> Any:
         """A clip of one camera file."""
         shown = (element,) if picture is element else (element, picture)
-        rate = self._rate_of(picture)
-        start, line = self._timing(shown, rate)
+        rate = self.clips.rate_of(picture)
+        start, line = self.clips.timing(shown, rate)
         reference = otio.schema.MissingReference()
-        if file := _file(source):
+        if file := file_of(source):
             media = _range(seconds(source, "start") * rate, seconds(source, "duration") * rate, rate)
             reference = otio.schema.ExternalReference(file, media)
         name = element.get("name") or source.get("name", "")
-        timing = {TIMING: [str(line.own), str(line.media), str(line.slope)]}
-        return otio.schema.Clip(name, reference, _range(start * rate, length * rate, rate), metadata=timing)
+        metadata = {TIMING: [str(line.own), str(line.media), str(line.slope)]}
+        if blended := blending(*shown):
+            metadata[NOTES] = [f"frames are blended where it is retimed ({blended})"]
+        return otio.schema.Clip(name, reference, _range(start * rate, length * rate, rate), metadata=metadata)
 
     def _compound(self, element: Element, picture: Element, source: Element, length: Fraction) -> Any:
         """What a compound clip, or the active angle of a multicam clip, shows."""
@@ -261,8 +251,8 @@ class _Sequence:
             return None
         else:
             story = angle
-        rate = _sequence_rate(holder, self.resources)
-        start, line = self._timing((element,) if picture is element else (element, picture), rate)
+        rate = sequence_rate(holder, self.clips.resources)
+        start, line = self.clips.timing((element,) if picture is element else (element, picture), rate)
         origin = seconds(holder, "tcStart")
         inner = replace(self._within(rate), inside=(*self.inside, source))
         return self._opened(
@@ -271,11 +261,11 @@ class _Sequence:
 
     def _contained(self, element: Element, length: Fraction) -> Any:
         """What a clip that holds several others shows, as a synchronized clip does."""
-        held = [one for one in element if not _lane(one) and (one.tag == "spine" or one.tag in _STORY)]
+        held = [one for one in element if not lane_of(one) and (one.tag == "spine" or one.tag in STORY)]
         if not held:
             return None
-        rate = format_rate(self.resources.get(element.get("format", ""))) or self.rate
-        start, line = self._timing((element,), rate)
+        rate = format_rate(self.clips.resources.get(element.get("format", ""))) or self.clips.rate
+        start, line = self.clips.timing((element,), rate)
         offsets = [seconds(one, "offset") for one in held]
         # Its time begins where it does, or what it holds: there is no need to count from midnight.
         origin = min(*offsets, line.at(start), line.at(start + length))
@@ -287,7 +277,7 @@ class _Sequence:
         return self._opened(element, self._within(rate), start, line, length, stories)
 
     def _within(self, rate: Fraction) -> _Sequence:
-        return _Sequence(self.resources, rate, self.conform, self.budget, self.inside)
+        return _Sequence(replace(self.clips, rate=rate), self.budget, self.inside)
 
     def _opened(
         self,
@@ -318,98 +308,8 @@ class _Sequence:
         return nested_item(stack, start, line, length)
 
     def _generated(self, element: Element, length: Fraction) -> otio.schema.Clip:
-        used = _range(Fraction(0), length * self.rate, self.rate)
+        used = _range(Fraction(0), length * self.clips.rate, self.clips.rate)
         return otio.schema.Clip(element.get("name", ""), otio.schema.GeneratorReference(), used)
-
-    def _rate_of(self, picture: Element) -> Fraction:
-        """Frames a second of what a clip shows.
-
-        Raises
-        ------
-        InvalidRequest
-            If it has none.
-        """
-        source = self.resources.get(picture.get("ref", ""))
-        if source is None:
-            return format_rate(self.resources.get(picture.get("format", ""))) or self.rate
-        if source.tag == "media":
-            return next((_sequence_rate(one, self.resources) for one in source), self.rate)
-        named = source.get("format")
-        rate = source_rate(picture) or self.rate if named is None else format_rate(self.resources.get(named))
-        if rate is None:
-            raise InvalidRequest("has no frame rate, as stills have none", do="leave it out")
-        return rate
-
-    def _origin(self, element: Element) -> Fraction:
-        """Where a clip's own time begins where nothing is said: with its media."""
-        source = self.resources.get(element.get("ref", ""))
-        if source is None:
-            return seconds(element, "tcStart")
-        holder = next((one for one in source if one.tag in ("sequence", "multicam")), None)
-        return seconds(source, "start") if holder is None else seconds(holder, "tcStart")
-
-    def _timing(self, shown: tuple[Element, ...], rate: Fraction) -> tuple[Fraction, Timing]:
-        """Where the used part of a clip begins in its own time, and how that leads to the time of its media.
-
-        Parameters
-        ----------
-        shown
-            The clip, and the picture that it holds where it is a ``<clip>`` of one.
-        rate
-            Frames a second of the media.
-
-        Raises
-        ------
-        InvalidRequest
-            If it cannot be told.
-        """
-        element, length = shown[0], self._length(shown[0])
-        start = seconds(element, "start") if element.get("start") is not None else None
-        line = mapped(element, start, length, self.rate)
-        if start is None:
-            start = self._origin(element) if line is None else line.own
-        if not any(one.find("timeMap") is not None for one in shown):
-            line = Timing(start, start, conformed_speed(shown, rate, self.rate, self.conform))
-        elif any(one.find("conform-rate") is not None for one in shown):
-            # The map's original time is the media's; whether that of a conformed clip is, Apple does not say.
-            speed = conformed_speed(shown, rate, self.rate, self.conform)
-            if speed != 1 and self.conform is None:
-                raise unclear_rate("is retimed and conformed to another rate at once")
-            if self.conform == "frames":
-                origin = self._origin(shown[-1])
-                line = (line or Timing()).then(Timing(origin, origin, speed))
-        line = line or Timing()
-        if len(shown) > 1:
-            picture = shown[1]
-            begin = self._origin(picture) if picture.get("start") is None else seconds(picture, "start")
-            line = line.then(Timing(seconds(picture, "offset"), begin))
-            low, high = sorted((line.at(start), line.at(start + length)))
-            inner = mapped(picture, low, high - low, self.rate)
-            line = line if inner is None else line.then(inner)
-        return start, line
-
-    def _length(self, element: Element) -> Fraction:
-        """A clip's length in the time of what it is in: where it has none, its media's.
-
-        Raises
-        ------
-        InvalidRequest
-            If it makes no sense.
-        """
-        source = self.resources.get(element.get("ref", ""))
-        if element.get("duration") is not None or element.tag != "asset-clip" or source is None:
-            return seconds(element, "duration")
-        points = element.findall("timeMap/timept")
-        if points:
-            return seconds(points[-1], "time") - seconds(points[0], "time")
-        rate = self._rate_of(element)
-        return seconds(source, "duration") / conformed_speed((element,), rate, self.rate, self.conform)
-
-    def _length_or_nothing(self, element: Element) -> Fraction:
-        try:
-            return self._length(element)
-        except InvalidRequest:
-            return Fraction(0)
 
     def _transition(self, before: Element | None, one: Element, after: Element | None) -> Any:
         """It lies over the cut: so much of it before, so much after.
@@ -426,7 +326,7 @@ class _Sequence:
             ends = (
                 []
                 if before is None
-                else [seconds(before, "offset") + self._length_or_nothing(_active(before))]
+                else [seconds(before, "offset") + self.clips.length_or_nothing(_active(before))]
             )
             begins = [] if after is None else [seconds(after, "offset")]
             if not all(begin <= cut <= begin + length for cut in (*ends, *begins)):
@@ -438,21 +338,17 @@ class _Sequence:
         return otio.schema.Transition(name, kind, self._time(ahead), self._time(behind))
 
     def _time(self, time: Fraction) -> otio.opentime.RationalTime:
-        return otio.opentime.RationalTime(*_frames(time, self.rate))
+        return otio.opentime.RationalTime(*_frames(time, self.clips.rate))
+
+
+def _marker(element: Element, at: otio.opentime.RationalTime) -> otio.schema.Marker:
+    place = otio.opentime.TimeRange(at)
+    return otio.schema.Marker(element.get("value", ""), place, metadata={"comment": element.get("note", "")})
 
 
 def _active(element: Element) -> Element:
     """What shows: of an audition, the first of its clips."""
     return element[0] if element.tag == "audition" and len(element) else element
-
-
-def _single(clip: Element) -> Element | None:
-    """The one picture that a ``<clip>`` shows itself; None where it holds anything else."""
-    if clip.tag != "clip":
-        return None
-    story = [one for one in clip if not _lane(one) and (one.tag == "spine" or one.tag in _STORY - {"audio"})]
-    single = len(story) == 1 and story[0].tag in ("title", "video")
-    return story[0] if single else None
 
 
 def _angle(clip: Element, multicam: Element) -> Element | None:
@@ -475,28 +371,6 @@ def _angle(clip: Element, multicam: Element) -> Element | None:
             "is a multicam clip that names no active angle, or several", do="choose one, and export it again"
         )
     return angles[active[0]]
-
-
-def _lane(element: Element) -> int:
-    try:
-        return int(element.get("lane", 0))
-    except ValueError:
-        return 0
-
-
-def _file(asset: Element) -> str | None:
-    """Its original media; before FCPXML 1.9, an attribute."""
-    listed = asset.findall("media-rep")
-    originals = [one for one in listed if one.get("kind", "original-media") == "original-media"]
-    sources = (one.get("src") for one in (*originals, asset))
-    return next((str(src) for src in sources if src), None)
-
-
-def _sequence_rate(sequence: Element, resources: Mapping[str, Element]) -> Fraction:
-    rate = format_rate(resources.get(sequence.get("format", "")))
-    if rate is None:
-        raise InvalidRequest("has a sequence without a frame rate", do="export it again")
-    return rate
 
 
 def _range(first: Fraction, frames: Fraction, rate: Fraction) -> otio.opentime.TimeRange:

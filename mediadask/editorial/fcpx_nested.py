@@ -43,7 +43,8 @@ def nested_item(stack: Any, start: Fraction, line: Timing, length: Fraction) -> 
     if line.speed == 1:
         return stack
     pieces, at = [], low
-    for item in flattened(stack):
+    flat = flattened(stack)  # iterating over one that nobody holds gives nothing
+    for item in flat:
         if isinstance(item, otio.schema.Transition):
             raise InvalidRequest("is retimed and holds a transition", do="retime its clips instead")
         pieces.append((at, item))

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Conform",
+    "blending",
     "check_conform",
     "conformed_speed",
     "format_rate",
@@ -65,7 +66,7 @@ _CONFORMED: Mapping[tuple[Fraction, Fraction], Fraction] = {
     for timeline, conformed in pairs.items()
 }
 """The rate that media plays at in a timeline, by both rates: the chart in Apple's "conform-rate". Pairs that
-are not in it are not conformed, but play in real time. Final Cut Pro conforms some that the chart lacks, though,
+are not in it are not conformed, but play in real time. Yet Final Cut Pro conforms some that the chart lacks,
 between rates of 1000/1001 and whole ones, such as 23.976 to 30."""
 
 
@@ -173,6 +174,13 @@ def unclear_rate(what: str) -> InvalidRequest:
         f"{what}, and the file does not say how it plays",
         do="compare its last frame in the edit with --conform real-time and with --conform frames",
     )
+
+
+def blending(*elements: Element) -> str | None:
+    """How frames of a retimed clip are made of several; None where each shows one of its media's."""
+    retimes = (one.find(tag) for one in elements for tag in ("timeMap", "conform-rate"))
+    said = (one.get("frameSampling", "floor") for one in retimes if one is not None)
+    return next((how for how in said if how not in ("floor", "nearest-neighbor")), None)
 
 
 def mapped(element: Element, start: Fraction | None, length: Fraction, rate: Fraction) -> Timing | None:

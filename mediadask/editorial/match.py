@@ -279,4 +279,5 @@ def _named(planned: Iterable[PlannedEvent], name: PlateName, timeline: str) -> I
         except InvalidRequest as error:
             yield replace(one, problems=(*one.problems, str(error)))
         else:
-            yield replace(one, fields=fields, name=path, first_number=number)
+            notes = (*one.notes, *name.silent_markers(one.event))
+            yield replace(one, fields=fields, name=path, first_number=number, notes=notes)

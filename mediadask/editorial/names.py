@@ -21,8 +21,14 @@ DEFAULT_TEMPLATE = "{show}_{episode}_{sequence}_{shot}_{plate}_v{version:03}.{fr
 _FIELDS = frozenset(
     {"clip", "episode", "event", "plate", "reel", "scene", "sequence", "shot", "show", "timeline", "track"}
 )
-_SHOT = re.compile(r"(?=\S*\d)[A-Za-z0-9]+(?:[_-][A-Za-z0-9]+)+(?!\S)")
-"""What an editor's marker begins with where it names a shot: ``ABC_104_065_010``."""
+_SHOT = re.compile(
+    r"(?:(?:VFX|SHOT)[\s:#]+)*(?P<shot>(?=[\w-]*\d)[A-Z0-9]+(?:[_-][A-Z0-9]+)+)(?=[\s:;,)]|\.?$|\.\s)",
+    re.IGNORECASE | re.ASCII,
+)
+"""What an editor's marker begins with where it names a shot: ``ABC_104_065_010``, ``VFX: ABC_010: paint``."""
+
+_INVENTED = "unnamed"
+"""Stands before the number of an event that no marker names a shot, where it could be taken for a shot's."""
 
 _SEPARATORS = "_-. "
 _ANY_VERSION = "918273645"
@@ -54,8 +60,8 @@ class PlateName:
     shot_pattern: str | None = None
     """A regular expression that is searched for in an event's markers, clip name, comments, reel and file, in
     this order. Its named groups are fields; without any, what it matches is ``shot``. Default: a marker that
-    begins like ``ABC_104_065_010`` is the shot; without one, events count 0010, 0020, … down the list, 0010-2
-    where a marker calls another event 0010."""
+    begins like ``ABC_104_065_010`` is the shot. Events without one count 0010, 0020, … down the list, and
+    unnamed0010 where the template or `fields` say what shots belong to, or another marker names one."""
 
     version: int = 1
     first_frame: int = 1001
@@ -100,7 +106,7 @@ class PlateName:
             Counts events from 1.
         shots
             What markers of the list's events call theirs, in lower case: no event that is only counted is one
-            of them.
+            of them, or looks like one.
 
         Raises
         ------
@@ -122,8 +128,15 @@ class PlateName:
             return self._bare(told)
         if self.shot_pattern is not None:
             return None
-        named = (found[0] for text in event.markers if (found := _SHOT.match(text.strip())))
+        named = (found["shot"] for text in event.markers if (found := _SHOT.match(text.strip())))
         return next(map(self._bare, named), None)
+
+    def silent_markers(self, event: Event) -> tuple[str, ...]:
+        """A note where an event has markers and is counted nevertheless: none of them names a shot."""
+        if not event.markers or self.shot_pattern or self.fields.get("shot") or self.marked_shot(event):
+            return ()
+        said = ", ".join(map(repr, event.markers[:3])) + (", …" if len(event.markers) > 3 else "")
+        return (f"its markers name no shot ({said:.120}): counted; --shot says by a pattern what is one",)
 
     def names_shot(self, event: Event) -> bool:
         """Whether the shot's name is the list's own, and not counted."""
@@ -139,13 +152,19 @@ class PlateName:
     def _shot(self, event: Event, position: int, shots: Set[str]) -> dict[str, str]:
         if self.shot_pattern is None or dict(event.asks).get("shot"):
             said = self.marked_shot(event) or self._bare(self.fields.get("shot", ""))
-            counted = f"{position * 10:04}"
+            counted = f"{_INVENTED if shots or self._names_a_show else ''}{position * 10:04}"
             names = chain([counted], (f"{counted}-{number}" for number in count(2)))
             return {"shot": said or next(name for name in names if name not in shots)}
         found = self._found(event)
         if found is None:
             raise InvalidRequest(f"nothing of it matches the shot pattern {self.shot_pattern!r}")
         return {name: value or "" for name, value in found.groupdict().items()} or {"shot": found[0]}
+
+    @property
+    def _names_a_show(self) -> bool:
+        """Whether names say what they belong to: a number after it would be read as a shot's."""
+        before = re.sub(r"\{[^{}]*\}", "", self.template.partition("{shot")[0]).rpartition("/")[2]
+        return any(self.fields.values()) or any(map(str.isalnum, before))
 
     def _bare(self, shot: str) -> str:
         """``0010`` of a marker ``ABC_104_065_0010``, as far as the template says the rest by itself."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from itertools import pairwise
@@ -11,8 +12,10 @@ from typing import TYPE_CHECKING, Any
 
 import opentimelineio as otio
 
+from mediadask.editorial.aaf_timewarps import aaf_is_keyframed, aaf_source_frames
 from mediadask.editorial.events import Event, Span, Transition
-from mediadask.editorial.otio_media import file_number, media_file, media_reel, other_media, said
+from mediadask.editorial.otio_markers import marker_texts, markers_inside
+from mediadask.editorial.otio_media import file_number, media_file, media_reel, other_media
 from mediadask.editorial.rates import exact_rate
 from mediadask.editorial.timing import Timing
 from mediadask.errors import InvalidRequest
@@ -22,6 +25,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 __all__ = [
+    "DROP",
+    "NOTES",
     "PROBLEM",
     "TIMING",
     "clip_timing",
@@ -33,6 +38,12 @@ __all__ = [
 
 PROBLEM = "mediadask_problem"
 """In a clip's metadata: why its reader could not tell what it shows."""
+
+DROP = "mediadask_drop_frame"
+"""In a timeline's metadata: whether its timecode is drop-frame."""
+
+NOTES = "mediadask_notes"
+"""In a clip's metadata: what its reader has to say of it."""
 
 TIMING = "mediadask_timing"
 """In a clip's metadata: the parts of its `Timing`, where its reader knows it."""
@@ -47,20 +58,94 @@ _DEPTH = 8
 def timeline_events(timeline: otio.schema.Timeline) -> tuple[tuple[Event, ...], tuple[str, ...]]:
     """The events of all picture tracks, track by track; and what asks for no picture, one line each.
 
-    A sequence in a sequence is taken apart: its events are those of what is on top in it.
+    A sequence in a sequence is taken apart: its events are those of what is on top in it. An event has the
+    markers on its clip, and those of its track and of the timeline that lie over it.
     """
     start = timeline.global_start_time or otio.opentime.RationalTime(0, timeline_rate(timeline) or 24)
-    events: list[Event] = []
+    _switch_off(timeline)
+    drop = _is_drop(timeline)
+    by_track: list[tuple[int, Event]] = []
     skipped: list[str] = []
+    marks: list[_Mark] = []
     names = _track_names([track.name for track in timeline.video_tracks()])
     for number, track in enumerate(timeline.video_tracks(), 1):
         name = names[number - 1]
-        for event in _Track(name, start, skipped).events((None, *track, None), 0.0, f"track {name}"):
-            events.append(replace(event, number=f"{len(events) + 1:03}"))
+        if not track.enabled:
+            skipped.append(f"track {name} is disabled")
+            continue
+        reader = _Track(name, number, start, skipped, marks)
+        for event in reader.events((None, *track, None), 0.0, f"track {name}"):
+            by_track.append((number, replace(event, number=f"{len(by_track) + 1:03}", drop=drop)))
+        marks += _marks_over(track.markers, start, number)
+    marks += _marks_over(timeline.tracks.markers, start, None)
     skipped += [
         f"track {track.name or number} is sound" for number, track in enumerate(timeline.audio_tracks(), 1)
     ]
-    return tuple(events), tuple(skipped)
+    return tuple(_marked(event, track, marks) for track, event in by_track), tuple(skipped)
+
+
+def _is_drop(timeline: otio.schema.Timeline) -> bool | None:
+    """Whether a timeline's timecode is drop-frame; None where it does not say, as OTIO cannot."""
+    said = timeline.metadata.get(DROP)
+    if said is None:
+        shown = _at(timeline.metadata, "fcp_xml", "timecode", "displayformat")
+        said = shown == "DF" if isinstance(shown, str) else None
+    return None if said is None else bool(said)
+
+
+def _at(metadata: Any, *names: str) -> Any:
+    """What stands in nested metadata; None where nothing does."""
+    for name in names:
+        metadata = metadata.get(name) if isinstance(metadata, Mapping) else None
+    return metadata
+
+
+def _switch_off(timeline: otio.schema.Timeline) -> None:
+    """Disable what Final Cut Pro 7 XML says is: its adapter hands that on as it found it."""
+    for item in timeline.find_children(descended_from_type=otio.core.Item):
+        if str(_at(item.metadata, "fcp_xml", "enabled")).upper() == "FALSE":
+            item.enabled = False
+
+
+@dataclass(frozen=True)
+class _Mark:
+    """A marker that is not on a clip, in the timeline."""
+
+    frames: tuple[int, ...]
+    """The frames that it may lie over, in the timeline's count, the likeliest first."""
+
+    texts: tuple[str, ...]
+    track: int | None = None
+    """Its track; None: all."""
+
+
+def _marks_over(markers: Any, start: otio.opentime.RationalTime, track: int | None) -> list[_Mark]:
+    """Those of a timeline or track. They count from its beginning; some systems count its timecode."""
+    return [
+        _Mark((_frame(start, place), _frame(start, place - start.to_seconds())), marker_texts(marker), track)
+        for marker in markers
+        for place in (marker.marked_range.start_time.to_seconds(),)
+    ]
+
+
+def _frame(start: otio.opentime.RationalTime, seconds: float) -> int:
+    """The frame of a timeline that shows at a time from its beginning."""
+    rate = start.rate if start.rate > 1 else 24
+    return int(start.rescaled_to(rate).value + seconds * rate + 1e-3)
+
+
+def _marked(event: Event, track: int, marks: Sequence[_Mark]) -> Event:
+    """The event with the markers that lie over it."""
+    if event.record is None or event.problems:
+        return event
+    texts = [
+        text
+        for mark in marks
+        if mark.track in (None, track)
+        and any(int(event.record.start) <= frame < int(event.record.stop) for frame in mark.frames)
+        for text in mark.texts
+    ]
+    return replace(event, markers=tuple(dict.fromkeys((*event.markers, *texts)))) if texts else event
 
 
 def _track_names(given: Sequence[str]) -> list[str]:
@@ -96,10 +181,13 @@ class _Track:
     """A picture track as its events are read off it."""
 
     name: str
+    number: int
     start: otio.opentime.RationalTime
     """Where the timeline starts."""
 
     skipped: list[str]
+    marks: list[_Mark]
+    """Markers of sequences in it, and of what is no picture: on gaps and titles, too, editors mark shots."""
 
     def events(self, children: Sequence[Any], at: float, inside: str, depth: int = 0) -> Iterator[Event]:
         """The events of `children`, but for the first and last, which are neighbors or None.
@@ -118,12 +206,14 @@ class _Track:
             begin = at
             at += length.to_seconds()
             if isinstance(child, otio.schema.Gap):
+                self._mark(child, begin, None)
                 continue
-            if not child.enabled or said(child.metadata, ("enabled",)) == "FALSE":
+            if not child.enabled:
                 self.skipped.append(f"{where}: {child.name} is disabled")
             elif problem := child.metadata.get(PROBLEM):
                 yield self._bad(where, f"{child.name or 'the clip'} {problem}")
             elif not isinstance(child, otio.schema.Clip):
+                self._mark(child, begin, self.number)
                 try:
                     flat = flattened(child, depth)
                 except InvalidRequest as error:
@@ -133,6 +223,7 @@ class _Track:
                         self.skipped.append(f"{where}: {child.name} is a sequence without pictures")
                     yield from self.events((before, *flat, after), begin, where, depth + 1)
             elif isinstance(child.media_reference, otio.schema.GeneratorReference):
+                self._mark(child, begin, None)
                 self.skipped.append(f"{where}: {child.name} is made by a generator")
             else:
                 try:
@@ -142,6 +233,13 @@ class _Track:
                 except _ODD as error:
                     event = self._bad(where, f"{child.name or 'the clip'} makes no sense ({error})")
                 yield event
+
+    def _mark(self, item: Any, begin: float, track: int | None) -> None:
+        with suppress(*_ODD):
+            self.marks.extend(
+                _Mark((_frame(self.start, begin + into),), texts, track)
+                for into, texts in markers_inside(item)
+            )
 
     def _bad(self, where: str, what: str) -> Event:
         return Event("", Span(0, 0), track=self.name, where=where, problems=(f"{where}: {what}",))
@@ -207,7 +305,8 @@ def _clip_event(
     used = clip.trimmed_range()
     speed, unclear = _speed(clip.effects)
     media = reference.available_range if reference is not None else None
-    if timing := clip_timing(clip):
+    timing = clip_timing(clip)
+    if timing is not None:
         rates = (exact_rate(rate), exact_rate(used.start_time.rate))
         source = timing.frames(exact_seconds(used.start_time), int(record.stop) - int(record.start), *rates)
         speed = timing.speed
@@ -225,16 +324,18 @@ def _clip_event(
         speed=speed,
         head=_transition(before, "in_offset"),
         tail=_transition(after, "out_offset"),
-        markers=tuple(marker.name for marker in clip.markers if marker.name),
+        markers=tuple(dict.fromkeys(text for _, texts in markers_inside(clip) for text in texts)),
         where=where,
         problems=tuple(f"{where}: {what}" for what in unclear),
+        notes=tuple(clip.metadata.get(NOTES, ())),
+        exact=timing is not None,
     )
     number = file_number(reference, int(source.start), event.rate or Fraction(24))
     event = replace(event, file_number=number, others=tuple(_others(clip, used, event)))
     try:
         return replace(event, cdl=_cdl(clip.metadata.get("cdl")))
     except InvalidRequest as error:
-        return replace(event, notes=(f"{where}: its grade is left out: {error}",))
+        return replace(event, notes=(*event.notes, f"{where}: its grade is left out: {error}"))
 
 
 def _source(used: Any, media: Any, speed: Fraction, effects: Sequence[Any]) -> Span:
@@ -248,6 +349,8 @@ def _source(used: Any, media: Any, speed: Fraction, effects: Sequence[Any]) -> S
         needed = math.floor((length - 1) * abs(speed)) + 1 if speed else 1
         first = begin + into if speed >= 0 else end - into - needed
         last = first + needed
+    elif (listed := aaf_source_frames(effects, last - first)) is not None:
+        last = first + listed
     return Span(math.floor(first + 1e-6), math.ceil(last - 1e-6))
 
 
@@ -264,7 +367,7 @@ def _speed(effects: Sequence[Any]) -> tuple[Fraction, list[str]]:
                 unclear.append("its speed changes as it plays (Time Remap): export it without")
             elif 0 < abs(per_cent) < 1:  # some systems write a factor where the format has per cent
                 unclear.append(f"its speed is {float(per_cent):g} %, or that many times")
-        elif _is_keyframed(effect):
+        elif aaf_is_keyframed(effect):
             unclear.append(f"its speed changes as it plays ({effect.name}, by keyframes): export it without")
         elif isinstance(effect, otio.schema.FreezeFrame):
             speed = Fraction(0)
@@ -275,19 +378,6 @@ def _speed(effects: Sequence[Any]) -> tuple[Fraction, list[str]]:
                 f"its speed changes as it plays ({effect.effect_name or effect.name}): export it without"
             )
     return speed, unclear
-
-
-def _is_keyframed(effect: Any) -> bool:
-    """Whether an AAF's timewarp has keyframes of its position, or of its speed that are not all the same.
-
-    The adapter reads neither (otio-aaf-adapter 2.0): it makes one constant speed of them.
-    """
-    parameters = effect.metadata.get("AAF", {}).get("Parameters", {})
-    if "PARAM_OFFSET_MAP_U" in parameters:
-        return True
-    speeds = parameters.get("PARAM_SPEED_MAP_U", {})
-    values = speeds.get("keyframe_values") if isinstance(speeds, Mapping) else None
-    return len({value for _, value in values or ()}) > 1
 
 
 def _remap(effect: Any) -> dict[Any, Any] | None:

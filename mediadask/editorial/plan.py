@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any
@@ -88,6 +89,14 @@ class PlannedEvent:
         """For people and failure lists: ``event 003, line 12 (A001C003)``."""
         source = self.event.reel or self.event.clip_name
         return f"event {self.event.number}, {self.event.where}" + (f" ({source})" if source else "")
+
+    @property
+    def complaint(self) -> str:
+        """Why it is not delivered, for a line that begins with `title`: the place is said there."""
+        place = self.event.where
+        begins = re.compile(rf"{re.escape(place)}:? ") if place else re.compile("(?!)")
+        said = (begins.sub("", problem, 1) if begins.match(problem) else problem for problem in self.problems)
+        return "; ".join(said)
 
     @property
     def cdl(self) -> Cdl | None:

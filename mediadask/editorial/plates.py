@@ -44,10 +44,19 @@ if TYPE_CHECKING:
     from mediadask.pixels.color.cdl import Cdl
     from mediadask.pixels.framing.fdl import Choice
 
-__all__ = ["PlateOptions", "check_amf", "framing_choice", "plate_grade", "plate_order", "plate_stem"]
+__all__ = [
+    "PlateOptions",
+    "check_amf",
+    "check_color",
+    "framing_choice",
+    "plate_grade",
+    "plate_order",
+    "plate_stem",
+]
 
 _REVIEW_BOX = (1920, 1080)
 _DISPLAY, _VIEW = "Rec.1886 Rec.709 - Display", "ACES 2.0 - SDR 100 nits (Rec.709)"
+_EXR_SPACE = "ACES2065-1"
 _WORKING = "ACEScct"
 """The color space CDLs of ACES shows are made in."""
 
@@ -165,6 +174,15 @@ class PlateOptions:
             space_called(self.input_space, config)
         if self.color_space is not None:
             named_space(open_config(config), self.color_space, config)
+        elif self.format == "exr":
+            try:
+                named_space(open_config(config), _EXR_SPACE, config)
+            except InvalidRequest as error:
+                raise InvalidRequest(
+                    f"{error.what}, which plates are in by default",
+                    where=config,
+                    do=f"name another with --color-space; {error.do}",
+                ) from None
         if self.squeeze is not None and self.squeeze <= 0:
             raise InvalidRequest(f"a squeeze of {self.squeeze:g}", do="give a positive one, such as 2.0")
         for fdl in self.fdl:
@@ -270,8 +288,16 @@ def check_amf(amf: Amf, options: PlateOptions) -> None:
         digest_of(url)
 
 
+def check_color(source: str, options: PlateOptions) -> None:
+    """The same of every plate of clips in a color space."""
+    config = config_url(options.config)
+    _color(source, None, _plate_space(source, None, options, config), config)
+    if options.review:
+        _review_colors(source, None, None, options.lut, config)
+
+
 def _plate_space(source: str | None, amf: Amf | None, options: PlateOptions, config: str) -> str:
-    wanted = options.color_space or ("ACES2065-1" if options.format == "exr" else source)
+    wanted = options.color_space or (_EXR_SPACE if options.format == "exr" else source)
     if wanted is None:
         what = "goes to ACES by a LUT or an output transform undone, which names no color space for plates"
         where = amf.url if amf else None

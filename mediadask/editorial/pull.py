@@ -205,7 +205,7 @@ class PullGroups(LazyGroups):
         """The group that makes an event's plate, or hands it on where it is there."""
         planned = self._plan.events[row]
         if not planned.ok:
-            error = InvalidRequest("; ".join(planned.problems), where=planned.title)
+            error = InvalidRequest(planned.complaint, where=planned.title)
             return Group.failed(planned.title, error)
         try:
             order = self._order(planned)

@@ -89,12 +89,17 @@ def _plain(name: str) -> str:
     return re.sub(r"[\W_]", "", name).upper()
 
 
+def _even(name: str) -> str:
+    """A name with all that parts its words as underscores, in lower case: it keeps its length."""
+    return re.sub(r"[\W_]", "_", name).casefold()
+
+
 def _answers(name: str) -> set[tuple[str, str]]:
     """The keys under which a clip's own name is found."""
     stem = bare_name(name)
     plain = _plain(stem)
     keys = {("name", stem.casefold()), ("plain", plain)}
-    keys |= {("cut", text[:length].casefold()) for text in (stem, plain) for length in _CUTS}
+    keys |= {("cut", _even(text[:length].rstrip())) for text in (stem, plain) for length in _CUTS}
     if camera := _CAMERA.fullmatch(stem.upper()):
         roll = _plain(camera["roll"])
         keys.add(("roll", roll))
@@ -119,8 +124,8 @@ def _questions(name: str) -> Iterator[tuple[str, str]]:
         yield "part", _plain(stem)
         if part := _PART.fullmatch(stem):
             yield "plain", _plain(part[1])
-    if len(name) in _CUTS:
-        yield "cut", name.casefold()
+    if {len(name), len(name) + 1} & set(_CUTS):  # a blank at its end is gone
+        yield "cut", _even(name)
         yield "name", re.sub(r"\.\w{0,3}$", "", name).casefold()  # cut in the suffix
     if camera and not camera["clip"]:
         yield ("tape", _plain(stem)) if camera["rest"] else ("roll", _plain(camera["roll"]))

@@ -29,9 +29,13 @@ class Use:
     notes: tuple[str, ...] = ()
     """What whoever receives the plate should know."""
 
+    other: Use | None = None
+    """What else the list may mean: for a clip that does not hold this."""
+
     def noted(self, note: str) -> Use:
         """The same with a note more."""
-        return replace(self, notes=(*self.notes, note))
+        other = None if self.other is None else self.other.noted(note)
+        return replace(self, notes=(*self.notes, note), other=other)
 
 
 def frames_shown(frames: int, speed: Fraction) -> int:
@@ -40,11 +44,11 @@ def frames_shown(frames: int, speed: Fraction) -> int:
 
 
 def fits_speed(event: Event, rate: Fraction, timeline_rate: Fraction, *, drop: bool) -> bool:
-    """Whether an event has a motion effect by which its labels count a source of this rate.
+    """Whether an event is as long as its record where its labels count a source of this rate.
 
-    Avid lists a clip of 24 frames a second in a list of 30 with its own labels, and M2 024.0.
+    Avid lists a clip of 24 frames a second in a list of 30 with its own labels, and M2 024.0; others without.
     """
-    if not event.source_fps or event.record is None:
+    if event.record is None or event.source_fps == 0:
         return False
     try:
         _, listed = event.source.at(rate, drop=drop)
@@ -52,6 +56,8 @@ def fits_speed(event: Event, rate: Fraction, timeline_rate: Fraction, *, drop: b
     except InvalidRequest:  # a label that the rate does not have
         return False
     shown = math.ceil(recorded * rate / timeline_rate)
+    if event.source_fps is None:
+        return listed == shown != recorded
     return _about(listed, frames_shown(shown, event.speed_at(rate)), shown, rate)
 
 
@@ -73,22 +79,28 @@ def source_use(event: Event, rate: Fraction, timeline_rate: Fraction, *, drop: b
     if event.record is not None:
         _, recorded = event.record.at(timeline_rate, drop=event.drops_at(timeline_rate))
         shown = math.ceil(recorded * rate / timeline_rate)
+    ranges = [(first, frames, "")]
     if speed == 0:
         first, frames, what = _frozen(event, first, frames, rate)
+        ranges = [(first, frames, "")]
         notes.append(what)
     elif speed == 1:
         if shown != frames and event.record is not None:
             notes.append(f"the source has {frames} frames, the record {shown}, and no speed is given")
     else:
-        retimed = _reversed if speed < 0 else _retimed
-        first, frames, unsure = retimed(event, first, frames, shown, speed, rate)
+        if not event.exact:
+            ranges = (_reversed if speed < 0 else _retimed)(event, first, frames, shown, speed, rate)
         way = "backwards at" if speed < 0 else "at"
-        notes.append(f"plays {way} {float(abs(speed)) * 100:.4g} %: frames are at native speed{unsure}")
+        notes.append(f"plays {way} {float(abs(speed)) * 100:.4g} %: frames are at native speed")
     before, after = (_beyond(transition, speed) for transition in (event.head, event.tail))
     if speed < 0:
         before, after = after, before
-    notes += [f"{way} a {end}" for way, end in (("begins in", event.head), ("ends in", event.tail)) if end]
-    return Use(first + -before, frames + before + after, speed, tuple(notes))
+    ends = [f"{way} a {end}" for way, end in (("begins in", event.head), ("ends in", event.tail)) if end]
+    uses: list[Use] = []
+    for first, frames, unsure in reversed(ranges):
+        said = (*notes[:-1], *(f"{note}{unsure}" for note in notes[-1:]), *ends)
+        uses.append(Use(first + -before, frames + before + after, speed, said, uses[-1] if uses else None))
+    return uses[-1]
 
 
 def _frozen(event: Event, first: Timecode, listed: int, rate: Fraction) -> tuple[Timecode, int, str]:
@@ -106,54 +118,65 @@ def _frozen(event: Event, first: Timecode, listed: int, rate: Fraction) -> tuple
 
 def _retimed(
     event: Event, first: Timecode, listed: int, shown: int, speed: Fraction, rate: Fraction
-) -> tuple[Timecode, int, str]:
+) -> list[tuple[Timecode, int, str]]:
     """First frame, frames, and what is not sure, of an event that plays forward, but not at 100 %.
 
     Lists differ: most give the source frames touched; some as many as the record has, from where play begins.
     """
     needed = frames_shown(shown, speed)
     into = _into(event, first, rate)
-    unsure = f"; its motion effect begins at {event.entry}, its source at {first}" if into else ""
-    if listed == shown != needed and not into:
-        return first, needed, ""
-    if _about(listed, needed, shown, rate):
-        return first, listed, unsure
-    return first, max(listed, needed), f"; {needed} frames would show, the list has {listed}{unsure}"
+    if into:
+        begin, end = min(0, into), max(listed, into + needed)
+        if end - begin > 2 * max(listed, needed):
+            raise InvalidRequest(
+                f"begins its motion effect at {event.entry}, far from its source at {first}",
+                do="correct its motion effect (M2)",
+            )
+        what = f"; its motion effect begins at {event.entry}, its source at {first}: both are there"
+        return [(first + begin, end - begin, what)]
+    close = _about(listed, needed, shown, rate)
+    if listed == shown != needed and (needed > listed or not close):
+        return [(first, needed, "")]
+    if close:
+        return [(first, listed, "")]
+    return [(first, max(listed, needed), f"; {needed} frames would show, the list has {listed}")]
 
 
 def _reversed(
     event: Event, first: Timecode, listed: int, shown: int, speed: Fraction, rate: Fraction
-) -> tuple[Timecode, int, str]:
-    """The same of one that plays backwards, whose motion effect names the frame that play begins with.
+) -> list[tuple[Timecode, int, str]]:
+    """The same of one that plays backwards; where that may mean two things the likelier first.
 
-    Avid lists that frame alone, some systems as many from it on as the record has, others the frames that are
-    touched, in the camera's order or the later label first.
+    A motion effect names the frame that play begins with, and what shows is what lies before it. Avid lists
+    that frame alone, Final Cut Pro 7 as many from it on as the record has; Premiere those that show, in the
+    camera's order, with the first of them in the motion effect; others list the later label first.
     """
     needed = frames_shown(shown, speed)
     day = first.frames_per_day
     into = _into(event, first, rate)
     if listed > day // 2:
-        return _downward(first, day - listed, needed, into)
-    if into is None:
+        return [_downward(first, day - listed, needed, into)]
+    close = _about(listed, needed, shown, rate)
+    at = into or 0
+    entry = event.entry or first
+    down = first + (at + 1 - needed), needed
+    elsewhere = f"; its motion effect begins at {entry}, its source at {first}" if into else ""
+    if into is None and event.source_fps is None:  # no list of lines
         if listed == shown != needed:
-            return first, needed, ""
-        close = _about(listed, needed, shown, rate)
+            return [(first, needed, "")]
         unsure = "" if close else f"; {needed} frames would show, the list has {listed}"
-        return first, listed if close else max(listed, needed), unsure
-    elsewhere = f"; its motion effect begins at {event.entry}, its source at {first}" if into else ""
-    if (listed <= 1 and not into) or listed == shown != needed:
-        return first + (into + 1 - needed), needed, elsewhere
-    if _about(listed, needed, shown, rate):
-        if into in (listed - 1, listed):
-            return first, listed, ""
-        return (
-            first,
-            listed,
-            f"; its motion effect begins at {event.entry}, not at the last frame of the list's",
-        )
-    begin, end = min(0, into + 1 - needed), max(listed, into + 1)
-    what = f"; {needed} frames down from {event.entry} would show, the list has {listed} from {first}"
-    return first + begin, end - begin, what
+        return [(first, listed if close else max(listed, needed), unsure)]
+    if (listed <= 1 and not into) or (listed == shown != needed and into is not None):
+        return [(*down, elsewhere)]
+    if close and into is not None and into in (listed - 1, listed):
+        return [(first, listed, "")]
+    if close and not into:
+        as_listed = first, listed, f"; taken as listed, though play may go down from {entry}"
+        downward = *down, f"; taken down from {entry}, though {first} to {first + listed} are listed"
+        return [as_listed, downward] if into is None else [downward, as_listed]
+    begin, end = min(0, at + 1 - needed), max(listed, at + 1)
+    what = f"; {needed} frames down from {entry} would show, the list has {listed} from {first}"
+    return [(first + begin, end - begin, what)]
 
 
 def _downward(first: Timecode, down: int, needed: int, into: int | None) -> tuple[Timecode, int, str]:

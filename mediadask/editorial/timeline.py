@@ -189,12 +189,33 @@ def _read_otio(data: bytes, where: str, choice: _Choice) -> Timeline:
     text = list_text(data, where)
     try:
         # OTIO's own parser overruns the stack on deep nesting: Python's counts. Inf is OTIO's own word.
-        json.loads(re.sub(r"(?<=[\s:,\[-])Inf(?=[\s,\]}])", "Infinity", text))
+        document = json.loads(re.sub(r"(?<=[\s:,\[-])Inf(?=[\s,\]}])", "Infinity", text))
     except RecursionError:
         raise UnreadableMedia("is nested deeper than any timeline", where=where) from None
     except ValueError as error:
         raise UnreadableMedia(f"is no JSON ({error})", where=where, do="export it again") from None
+    if newer := _newer_schemas(document):
+        raise UnreadableMedia(
+            f"is of a newer OpenTimelineIO than is installed here ({', '.join(sorted(newer)[:5])})",
+            where=where,
+            do="pip install -U opentimelineio, or save it for an older release",
+        )
     return _adapted(where, choice, "otio_json", text)
+
+
+def _newer_schemas(document: Any) -> set[str]:
+    """Schemas of an OTIO document in versions that this OpenTimelineIO cannot read."""
+    import opentimelineio as otio
+
+    known, newer, waiting = otio.core.type_version_map(), set(), [document]
+    while waiting:
+        one = waiting.pop()
+        waiting += one.values() if isinstance(one, dict) else one if isinstance(one, list) else ()
+        said = one.get("OTIO_SCHEMA") if isinstance(one, dict) else None
+        name, _, version = said.partition(".") if isinstance(said, str) else ("", "", "")
+        if name in known and version.isdecimal() and int(version) > known[name]:
+            newer.add(f"{said}, where {name}.{known[name]} is the newest")
+    return newer
 
 
 def _read_xml(data: bytes, where: str, choice: _Choice) -> Timeline:
@@ -207,9 +228,11 @@ def _read_xml(data: bytes, where: str, choice: _Choice) -> Timeline:
         raise UnreadableMedia(
             f"is not well-formed XML ({error})", where=where, do="export it again"
         ) from None
-    # Both kinds begin with a bare DOCTYPE, which is harmless; what one can declare or fetch is not.
+    # Both kinds begin with a DOCTYPE, bare or with the name of Apple's DTD. It is not read, so it is harmless.
+    # What one can declare or fetch is not.
     declared = root.getroottree().docinfo
-    if declared.system_url or (declared.internalDTD is not None and any(declared.internalDTD.iterentities())):
+    fetches = declared.system_url and not str(declared.system_url).lower().endswith(".dtd")
+    if fetches or (declared.internalDTD is not None and any(declared.internalDTD.iterentities())):
         raise UnreadableMedia(
             "declares entities or fetches them, which is refused", where=where, do="export it again"
         )

@@ -18,7 +18,7 @@ _FINEST_SPEED = 1001
 
 
 _ROUNDED_SPEED = Fraction(3, 100_000)
-"""So far off may speeds be for the same reason: those that Final Cut Pro shows as 127 % have been 127.001 %."""
+"""So far off may speeds be for the same reason: what Final Cut Pro shows as 127 % has been 127.001 %."""
 
 
 @dataclass(frozen=True)

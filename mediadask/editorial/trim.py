@@ -118,7 +118,7 @@ def trim_names(events: Sequence[PlannedEvent]) -> list[str]:
 def _with_bad(plan: TurnoverPlan, report: Report) -> Report:
     """The bad events as failures too."""
     bad = (
-        Outcome(one.title, failure=Failure(f"{one.title}: {'; '.join(one.problems)}", "InvalidRequest"))
+        Outcome(one.title, failure=Failure(f"{one.title}: {one.complaint}", "InvalidRequest"))
         for one in plan.bad
     )
     return Report(report.name, (*report.outcomes, *bad))

@@ -9,6 +9,8 @@ from collections.abc import Callable
 from functools import cached_property, partial
 from typing import Any
 
+from mediadask.checkpoint import preparing
+
 __all__ = ["Compiled", "compiled"]
 
 
@@ -23,8 +25,11 @@ class Compiled:
         return self._make()
 
     def __call__(self, *arguments: Any) -> Any:
-        """Call it."""
-        return self._function(*arguments)
+        """Call it; the first call imports numba and compiles, which takes a slow machine a minute."""
+        if "_function" in self.__dict__ and getattr(self._function, "signatures", True):
+            return self._function(*arguments)
+        with preparing():
+            return self._function(*arguments)
 
     @property
     def _numba_type_(self) -> Any:  # how numba asks what a global of a function that it compiles is

@@ -118,7 +118,7 @@ def test_an_otio_without_a_plan_or_over_the_timeline_is_refused(
     assert (tmp_path / "cut.edl").read_text() == EDL
 
 
-def test_a_color_space_that_nobody_names_is_a_problem_of_each_event_and_the_choices_come_once(
+def test_a_color_space_that_nobody_names_is_a_problem_of_each_event_and_told_how_to_name_once(
     words: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     again = "003  A001     V     C        10:00:00:02 10:00:00:04 01:00:00:04 01:00:00:06\n"
@@ -131,12 +131,18 @@ def test_a_color_space_that_nobody_names_is_a_problem_of_each_event_and_the_choi
         (problem,) = row["problems"]
         assert problem.endswith("name it with --input-space")
         assert len(problem) < 200
-    assert said.err.count("ARRI LogC4") == 1
-    assert "  Input/ARRI: ARRI LogC3 (EI800), " in said.err
+    assert said.err.count("--input-space list shows them") == 1
+    assert "ARRI LogC4" not in said.err
+    # The table has what matched nevertheless.
+    assert run(asked) == 1
+    _, line, *_ = capsys.readouterr().out.splitlines()
+    assert "10:00:00:" in line
     # The same without a plan: nothing is made, for no event.
     assert run([word for word in asked if word != "--plan"]) == 1
-    assert capsys.readouterr().err.count("ARRI LogC4") == 1
+    assert capsys.readouterr().err.count("--input-space list shows them") == 1
     assert not list((tmp_path / "out").rglob("*.exr"))
+    assert run([*asked, "--input-space", "list"]) == 0
+    assert "Input/ARRI: ARRI LogC3 (EI800), " in capsys.readouterr().out
 
 
 def test_a_clip_that_no_fdl_is_for_is_a_problem_before_anything_is_made(
@@ -191,3 +197,37 @@ def test_what_cannot_be_is_one_line_each(
     said = capsys.readouterr().err
     assert message in said
     assert "Traceback" not in said
+
+
+SHOW_CONFIG = """ocio_profile_version: 1
+roles: {default: raw, scene_linear: lin}
+displays: {sRGB: [!<View> {name: Film, colorspace: raw}]}
+colorspaces:
+  - !<ColorSpace> {name: lin}
+  - !<ColorSpace> {name: lg10, to_reference: !<LogTransform> {base: 10, direction: inverse}}
+  - !<ColorSpace> {name: raw, isdata: true}
+"""
+
+
+def test_a_plan_refuses_a_config_as_the_pull_does(
+    words: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "show.ocio").write_text(SHOW_CONFIG)
+    asked = [word for word in words if word not in ("--input-space", "ARRI LogC4")]
+    asked += ["--config", str(tmp_path / "show.ocio"), "--input-space", "lg10"]
+    for command in (asked, [word for word in asked if word != "--plan"]):
+        assert run(command) == 2
+        (line,) = capsys.readouterr().err.splitlines()
+        assert "has no color space 'ACES2065-1'" in line
+        assert line.endswith("name another with --color-space; use one of lin, lg10, raw")
+    assert run([*asked, "--color-space", "lin"]) == 1  # of two events one matches
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_line_s_place_is_said_once(
+    words: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "cut.edl").write_text(EDL + "003  A001 V  C  soon\n")
+    assert run(words) == 1
+    line = next(one for one in capsys.readouterr().err.splitlines() if one.startswith("event 003"))
+    assert (line.count("line"), "is no event: '003  A001 V  C  soon'" in line) == (1, True)

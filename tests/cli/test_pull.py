@@ -30,7 +30,7 @@ def edl(tmp_path: Path) -> Path:
 def test_plates_are_made_and_a_rerun_finds_them(run: Run, good: Path, edl: Path, tmp_path: Path) -> None:
     command = ["pull", edl, "--media", good.parent, "--out", "out", *PULL, *LOGC4]
     done = run(*command, "--workers", "1")
-    plate = tmp_path / "out" / "ABC_104_0010_PL01_v001.%04d.exr"
+    plate = tmp_path / "out" / "ABC_104_unnamed0010_PL01_v001.%04d.exr"
     assert (done.returncode, done.stdout, done.stderr) == (0, f"{plate}\n", "")
     frames = sorted((tmp_path / "out").glob("*.exr"))
     assert [path.name.split(".")[1] for path in frames] == ["1001", "1002", "1003", "1004", "1005"]
@@ -46,7 +46,7 @@ def test_a_plan_makes_nothing(run: Run, good: Path, edl: Path, tmp_path: Path) -
     done = run("pull", edl, "--media", good.parent, "--out", "out", "--plan", "--json", *PULL)
     first, second = json.loads(done.stdout)
     assert done.returncode == 1
-    assert first["name"] == "ABC_104_0010_PL01_v001.%04d.exr"
+    assert first["name"] == "ABC_104_unnamed0010_PL01_v001.%04d.exr"
     assert second["problems"]
     assert not (tmp_path / "out").exists()
 

@@ -136,6 +136,22 @@ def test_an_amf_names_the_color_space_and_ships_with_the_plate(turnover: Path) -
     assert manifest["input_space"] == "ARRI LogC4"
 
 
+def test_an_amf_that_no_event_uses_is_said(turnover: Path) -> None:
+    amfs = turnover / "amfs"
+    used = write(amfs / "one.amf", clip=AmfClip("A001R1AB"))
+    other = write(turnover / "other.amf", clip=AmfClip("Z999C001"))
+    show = write(turnover / "show.amf")
+    (amfs / "nobody").mkdir()
+    write(amfs / "nobody" / "Z001.amf")
+    plan = planned(turnover, amf=(amfs, other, amfs / "nobody", show))
+    assert all(one.ok for one in plan)
+    assert plan.advice == (
+        f"{other}: no event uses this AMF; it is for Z999C001",
+        f"{amfs / 'nobody'}: no event uses an AMF of this folder",
+    )
+    assert planned(turnover, amf=(used, show)).advice == ()
+
+
 def test_the_more_particular_amf_counts(turnover: Path) -> None:
     amfs = turnover / "amfs"
     slog3 = InputTransform(False, (Transform(f"{V20}CSC.Sony.SLog3_SGamut3_to_ACES.a2.v1"),))

@@ -124,6 +124,48 @@ def test_the_first_line_of_a_dissolve_may_have_the_number_of_the_event_before() 
     assert tails(text) == [("A001C001", None, "01:00:01:00", 12)]
 
 
+def test_the_first_line_of_a_dissolve_may_be_an_event_of_its_own() -> None:
+    """Final Cut Pro 7 lists a cut and the dissolve out of it under one number."""
+    text = (
+        "003  006I     V     C        06:42:56:14 06:42:57:13 01:00:02:00 01:00:02:24\n"
+        "003  007C     V     D    005 00:00:55:08 00:00:56:12 01:00:02:24 01:00:04:03\n"
+        "* FROM CLIP NAME:  six.mov\n* TO CLIP NAME:  seven.mov\n"
+        "FINAL CUT PRO REEL: 006-I REPLACED BY: 006I\nFINAL CUT PRO REEL: 007-C REPLACED BY: 007C\n"
+        "M2   006I           025.0                06:42:56:14\n"
+    )
+    left, entered = events(text)
+    assert (left.reel, left.clip_name, left.source_fps) == ("006-I", "six.mov", 25)
+    assert left.tail == Transition("dissolve", 5, beyond=5)
+    assert (entered.reel, entered.clip_name, entered.source_fps) == ("007-C", "seven.mov", None)
+
+
+def test_what_a_generator_makes_asks_for_no_picture() -> None:
+    line = "001  GEN      V     C        00:00:55:08 00:00:56:12 01:00:02:24 01:00:04:03\n"
+    found = parse_edl(f"{line}* FROM CLIP NAME:  TEXT\n* FROM CLIP IS A GENERATOR\n")
+    assert (found.events, found.skipped) == ((), ("line 1: event 001 is made by a generator",))
+    found = parse_edl(pair("GEN", "B001", "* FROM CLIP NAME:  TEXT\n* FROM CLIP IS A GENERATOR\n"))
+    assert [one.reel for one in found.events] == ["B001"]
+    found = parse_edl(CUT + pair("A001C001", "GEN", "* TO CLIP NAME:  TEXT\n* TO CLIP IS A GENERATOR\n"))
+    assert [(one.reel, one.tail and one.tail.beyond) for one in found.events] == [("A001C001", 12)]
+    slug = line.replace("GEN", "AX ") + "* FROM CLIP NAME:  SLUG\n"
+    assert parse_edl(slug).skipped == ("line 1: event 001 is black: it names no source",)
+
+
+def test_a_short_reel_stands_for_the_long_one_of_its_own_event() -> None:
+    replaced = "FINAL CUT PRO REEL: {} REPLACED BY: A001C00\n"
+    line = CUT.replace("A001C001", "A001C00 ")
+    text = (
+        line
+        + replaced.format("A001C001_AB")
+        + line.replace("10:00", "11:00")
+        + replaced.format("A001C002_CD")
+    )
+    assert [one.reel for one in events(text)] == ["A001C001_AB", "A001C002_CD"]
+    assert [one.reel for one in events(text + line.replace("10:00", "12:00"))][2] == "A001C00"
+    ahead = replaced.format("A001C001_AB") + line + line.replace("10:00", "12:00")
+    assert [one.reel for one in events(ahead)] == ["A001C001_AB"] * 2
+
+
 def test_a_motion_effect_is_for_the_reel_that_it_names_whatever_its_order() -> None:
     lines = ["M2   A001 -024.0 01:00:00:23\n", "M2   B001 048.0 02:00:00:00\n"]
     for below in ("".join(lines), "".join(reversed(lines))):

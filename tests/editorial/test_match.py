@@ -157,6 +157,96 @@ def test_a_file_that_the_list_names_is_found_where_its_reel_is_not_and_that_is_n
     assert "no clip has reel TAPE7" in found.notes[0]
 
 
+def test_a_clip_is_found_by_its_name_where_neither_reel_nor_file_are_and_that_is_noted() -> None:
+    cut, media = ("01:00:01:00", "01:00:02:00"), [clip("A001C001"), clip("B001C001", "05:00:00:00")]
+    for name in ("A001C001", "A001C001.mov", "/edit/A001C001.mxf", "A001C001.NEW.01", "A001C001*"):
+        found = planned(event(cut, "TAPE7", clip_name=name, file="x.mxf"), *media)
+        assert found.url == "/card/A001C001.mov"
+        assert found.notes == (f"no clip has reel TAPE7: found as {name}",)
+    elsewhere = planned(event(cut, "B001C001", clip_name="A001C001"), *media)
+    assert elsewhere.url == "/card/A001C001.mov"
+    assert elsewhere.notes[0].startswith("found as A001C001: by B001C001 it uses 01:00:01:00 to 01:00:02:00")
+    unnamed = planned(event(cut, None, clip_name="12A-3", file="none.mov"), *media)
+    assert "no clip is called 'none' or '12A-3'" in unnamed.problems[0]
+    assert "no clip has reel 'TAPE7'" in planned(event(cut, "TAPE7", clip_name="12A-3"), *media).problems[0]
+
+
+def test_names_that_are_cut_short_are_refused_where_they_may_mean_several() -> None:
+    long = "LONG_PRODUCTION_LOGO_239_SDR_PRORES"
+    one = event(("01:00:01:00", "01:00:02:00"), long[:32])
+    media = [clip(None, path=f"/card/{long}_{which}.mov") for which in ("MASTER", "SAFETY")]
+    assert planned(one, media[0]).ok
+    assert "2 clips match" in planned(one, *media).problems[0]
+
+
+SEQUENCE = "/card/sh010.%04d.exr"
+
+
+def sequence(first: int, frames: int, start: str | None = None) -> ClipMetadata:
+    return replace(clip(None, start, frames, path=SEQUENCE), frame_rate=None, first_number=first)
+
+
+@pytest.mark.parametrize(
+    ("labels", "name", "start"),
+    [
+        (("00:00:41:21", "00:00:42:09"), "sh010", 4),  # the number of file 1005
+        (("00:00:00:04", "00:00:00:16"), "sh010", 4),  # counted from the first file
+        (("00:00:00:04", "00:00:00:16"), "sh010.[1003-1024].exr", 6),  # counted from file 1003
+        (("00:00:00:04", "00:00:00:16"), "sh010.1003.exr", 6),
+        ((1005, 1017), "sh010", 4),
+    ],
+)
+def test_labels_of_an_image_sequence_without_timecode(
+    labels: tuple[str | int, str | int], name: str, start: int
+) -> None:
+    one = event(labels, None, clip_name=name, counts_files=isinstance(labels[0], int))
+    found = planned(one, sequence(1001, 24), rate=Fraction(24))
+    assert (found.start, found.stop, found.timecode) == (start, start + 12, None)
+    assert "the clip has no timecode" in found.notes[0]
+
+
+def test_where_a_label_may_be_a_file_s_number_or_a_count_both_are_said() -> None:
+    found = planned(event(("00:00:00:04", "00:00:00:16"), None, clip_name="sh010"), sequence(1, 24))
+    assert (found.start, found.stop) == (3, 15)
+    assert found.notes == (
+        "the clip has no timecode: counted by the numbers of its files; "
+        "counted from the first it would begin +1 frames off",
+    )
+
+
+def test_the_timecode_of_an_image_sequence_goes_first() -> None:
+    media = sequence(1001, 24, "01:00:00:00")
+    found = planned(event(("01:00:00:04", "01:00:00:16"), None, clip_name="sh010"), media)
+    assert (found.start, found.timecode, found.notes) == (4, "01:00:00:04", ())
+    found = planned(event(("00:00:41:21", "00:00:42:09"), None, clip_name="sh010"), media)
+    assert (found.start, found.timecode) == (4, "01:00:00:04")
+    assert found.notes == ("the timecode is not the clip's: counted by the numbers of its files",)
+
+
+def test_frame_numbers_of_a_clip_with_timecode_are_refused() -> None:
+    found = planned(event((1005, 1017), counts_files=True), clip("A001C001"))
+    assert "gives frame numbers (1005 to 1017) where /card/A001C001.mov" in found.problems[0]
+    assert "export the list with timecode" in found.problems[0]
+
+
+def test_a_clip_of_23_976_in_a_list_of_24_is_taken_frame_for_frame_and_that_is_noted() -> None:
+    one = event(("01:00:01:00", "01:01:21:00"), record=Span("10:00:00:00", "10:01:20:00"))
+    found = planned(one, clip("A001C001", frames=2400, rate=Fraction(24000, 1001)), rate=Fraction(24))
+    assert (found.start, found.stop) == (24, 24 + 1920)
+    assert found.notes == ("the clip has 23.976 frames a second, the list 24: taken frame for frame",)
+
+
+def test_reverse_play_that_may_mean_two_things_is_what_the_clip_holds() -> None:
+    """Down from its entry as Avid and Final Cut Pro 7 list it, or as listed, as Premiere does."""
+    how: dict[str, object] = {"source_fps": Fraction(-24), "record": Span("10:00:00:00", "10:00:01:00")}
+    middle = planned(event(("01:00:02:00", "01:00:03:00"), entry="01:00:02:00", **how), clip("A001C001"))
+    assert (middle.start, middle.stop) == (25, 49)
+    assert "taken down from 01:00:02:00, though 01:00:02:00 to 01:00:03:00 are listed" in middle.notes[0]
+    first = planned(event(("01:00:00:00", "01:00:01:00"), entry="01:00:00:00", **how), clip("A001C001"))
+    assert (first.start, first.stop) == (0, 24)
+    assert "taken as listed, though play may go down from 01:00:00:00" in first.notes[0]
+
+
 def test_an_event_without_any_name() -> None:
     assert "names neither reel nor clip" in planned(event((0, 10), None), clip("A001C001")).problems[0]
 
@@ -290,7 +380,7 @@ def test_the_same_source_used_twice_makes_two_plates_of_distinct_names(plan: Tur
     assert [one.name for one in plan][:3] == [
         "ABC_104_065_010_PL01_v001.%04d.exr",
         "abc_104_065_010_PL02_v001.%04d.exr",
-        "0030_PL01_v001.%04d.exr",
+        "unnamed0030_PL01_v001.%04d.exr",
     ]
 
 
@@ -299,7 +389,10 @@ def test_an_event_without_a_marker_is_no_plate_of_a_marked_one_s_shot() -> None:
     events = event(cut), replace(event(cut), number="002", markers=("ABC_0010 paint",))
     name = PlateName(fields={"show": "ABC"})
     plan = match_events(Timeline("/x.edl", "x", events, None), [clip("A001C001")], name=name)
-    assert [one.name for one in plan] == ["ABC_0010-2_PL01_v001.%04d.exr", "ABC_0010_PL01_v001.%04d.exr"]
+    assert [one.name for one in plan] == [
+        "ABC_unnamed0010_PL01_v001.%04d.exr",
+        "ABC_0010_PL01_v001.%04d.exr",
+    ]
 
 
 @pytest.mark.parametrize("template", ["{shot}.{frame:04}.exr", "{shot}.{frame:04}.{plate}.exr"])
@@ -346,7 +439,7 @@ def test_a_plan_is_a_timeline_relinked_to_what_was_found(plan: TurnoverPlan) -> 
     assert first.source_range.start_time.to_timecode() == "01:00:01:00"
     assert first.source_range.duration.value == 24
     assert list(first.metadata["cdl"]["asc_sop"]["slope"]) == [1.1, 1.0, 1.0]
-    fast = next(one for one in track if one.name.startswith("0040"))
+    fast = next(one for one in track if one.name.startswith("unnamed0040"))
     assert fast.effects[0].time_scalar == 2
     assert fast.range_in_parent().start_time.value >= 24 * 5
     missing = next(one for one in track if one.metadata.get("mediadask", {}).get("event") == "005")

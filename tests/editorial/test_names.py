@@ -46,11 +46,48 @@ def test_the_shot_is_what_a_marker_begins_with() -> None:
     assert PlateName().event_fields(event(markers=("needs love",)), 7)["shot"] == "0070"
 
 
+@pytest.mark.parametrize(
+    ("text", "shot"),
+    [
+        ("ABC_104_0020: paint out", "ABC_104_0020"),
+        ("ABC_104_0020, paint out", "ABC_104_0020"),
+        ("ABC_104_0020.", "ABC_104_0020"),
+        ("VFX: ABC_104_0020 paint out", "ABC_104_0020"),
+        ("vfx shot ABC-020", "ABC-020"),
+        ("VFX_020", "VFX_020"),
+        ("A001_C002.mov", None),
+        ("10:00:00:05", None),
+        ("shot 12", None),
+        ("fix a_b", None),
+    ],
+)
+def test_what_names_a_shot_and_what_does_not(text: str, shot: str | None) -> None:
+    one = event(markers=(text,))
+    assert PlateName().marked_shot(one) == shot
+    (note,) = PlateName().silent_markers(one) or [""]
+    assert (repr(text) in note) == (shot is None)
+
+
+@pytest.mark.parametrize(
+    ("name", "counted"),
+    [
+        (PlateName(), "0010"),
+        (PlateName("plates/{shot}/{plate}.{frame:04}.exr"), "0010"),
+        (PlateName(fields={"show": "ABC"}), "unnamed0010"),
+        (PlateName(fields={"sequence": "065"}), "unnamed0010"),
+        (PlateName("ABC_{shot}_{plate}.{frame:04}.exr"), "unnamed0010"),
+    ],
+)
+def test_an_invented_number_does_not_look_like_a_shot_of_the_show(name: PlateName, counted: str) -> None:
+    assert name.event_fields(event(), 1)["shot"] == counted
+    assert name.event_fields(event(), 1, {"abc_0040"})["shot"] == "unnamed0010"
+
+
 def test_a_shot_that_is_counted_is_none_that_a_marker_names() -> None:
     name = PlateName(fields={"show": "ABC"})
     assert name.marked_shot(event(markers=("ABC_0010",))) == "0010"
-    shots = [name.event_fields(event(), at, {"0010", "0010-2"})["shot"] for at in (1, 2)]
-    assert shots == ["0010-3", "0020"]
+    shots = [name.event_fields(event(), at, {"unnamed0010", "0020"})["shot"] for at in (1, 2)]
+    assert shots == ["unnamed0010-2", "unnamed0020"]
 
 
 def test_what_a_marker_repeats_stands_in_the_name_once() -> None:
@@ -149,4 +186,4 @@ def test_templates_that_cannot_be_used_are_refused_at_once(how: dict[str, object
 
 def test_fields_of_ones_own() -> None:
     name = PlateName("{vendor}_{shot}.{frame:04}.exr", fields={"vendor": "north"})
-    assert name.path({**FULL, **name.event_fields(event(), 1)}) == "north_0010.%04d.exr"
+    assert name.path({**FULL, **name.event_fields(event(), 1)}) == "north_unnamed0010.%04d.exr"

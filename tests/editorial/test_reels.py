@@ -41,6 +41,9 @@ def found(clips: list[str], name: str) -> list[str]:
         ("LONG_PRODUCTION_LOGO_239_SDR.mov"[:32], "LONG_PRODUCTION_LOGO_239_SDR"),
         ("LONG_PRODUCTION_LOGO_239_SDRX.mo", "LONG_PRODUCTION_LOGO_239_SDRX"),
         ("LONG_PRODUCTION_", "LONG_PRODUCTION_LOGO_239"),
+        ("LONG PRODUCTION LOGO", "LONG_PRODUCTION-LOGO"),
+        ("LONG_PRODUCTION_LOGO_239_SDR_PRO", "LONG PRODUCTION LOGO 239 SDR PRORES"),
+        ("LONG PRODUCTION LOGO 239 SDR PR", "LONG PRODUCTION LOGO 239 SDR PR MASTER"),
     ],
 )
 def test_a_reel_is_found_however_the_list_writes_it(written: str, reel: str) -> None:

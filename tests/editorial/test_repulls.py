@@ -162,7 +162,7 @@ def test_a_shot_that_nobody_named_keeps_its_plate_where_others_come_before_it(
     added = two.replace("02:00:01", "02:00:03").replace("10:00:0", "09:59:0").replace("000002", "000000")
     report, _ = made("\n".join((title, fcm, added, one, two, three)) + "\n", rushes, out, version="auto")
     names = [Path(plate.stem).name for plate in report.results]
-    assert names[1:] == [f"{ONE}_v001", f"{TWO}_v001", f"{THREE}_v001"]
+    assert names[1:] == [f"ABC_104_unnamed00{at}0_PL01_v001" for at in (1, 2, 3)]
     assert names[0] not in names[1:]
     assert delivered(out).items() >= files.items()
 
@@ -179,7 +179,7 @@ def test_versions_are_found_whatever_the_template(rushes: Path, tmp_path: Path) 
     report, _ = made(FIRST, rushes, out, name=name, version="auto")
     assert [Path(plate.stem).name for plate in report.results] == [
         "ABC_104_0010_PL01_v011",
-        "0020_PL01_v001",
+        "unnamed0020_PL01_v001",
         "ABC_104_0030_PL01_v010",
     ]
     (out / "ABC_104_0010/v11/ABC_104_0010_PL01_v011.json").write_text('{\n "mediadask": 1,\n "files": [')
@@ -232,7 +232,7 @@ def test_what_became_of_a_shot(tmp_path: Path, rushes: Path, status: str) -> Non
     new.write_text(FIRST.replace(*CHANGED[status]))
     assert statuses(old, new) == {
         "ABC_104_0010": status,
-        "ABC_104_0020": "same",
+        "ABC_104_unnamed0020": "same",
         "ABC_104_0030": "same",
     }
     out = tmp_path / "out"
@@ -260,7 +260,7 @@ def test_new_and_omitted_shots(tmp_path: Path) -> None:
     assert statuses(old, new) == {
         "ABC_104_0010": "extended head",
         "ABC_104_0030": "same",
-        "ABC_104_0020": "omitted",
+        "ABC_104_unnamed0020": "omitted",
     }
     assert [change.status for change in md.changes(new, old, name=NAME)] == ["trimmed head", "new", "same"]
     table = md.changes(old, new).table()

@@ -104,12 +104,18 @@ def test_reverse_play_goes_down_from_its_entry(listed: int, fps: int, first: str
     assert use.notes == (f"plays backwards at {abs(fps) * 100 // 24} %: frames are at native speed",)
 
 
-def test_reverse_play_that_begins_elsewhere_than_listed_is_noted() -> None:
-    """Premiere lists all frames in the camera's order, and their first for the motion effect's."""
-    one = event(("01:00:00:00", "01:00:01:00"), 24, source_fps=Fraction(-24), entry="01:00:00:00")
+@pytest.mark.parametrize("entry", ["01:00:01:00", None])
+def test_reverse_play_that_is_listed_whole_may_go_down_from_its_first_label(entry: str | None) -> None:
+    """Final Cut Pro 7 and Avid list the record's length from the first frame shown, Premiere what shows."""
+    one = event(("01:00:01:00", "01:00:02:00"), 24, source_fps=Fraction(-24), entry=entry)
     use = source_use(one, Fraction(24), Fraction(24), drop=False)
-    assert (str(use.first), use.frames) == ("01:00:00:00", 24)
-    assert "begins at 01:00:00:00, not at the last frame of the list's" in use.notes[0]
+    assert use.other is not None
+    uses = {str(one.first): one for one in (use, use.other)}
+    down, listed = uses["01:00:00:01"], uses["01:00:01:00"]
+    assert (down.frames, listed.frames) == (24, 24)
+    assert use is (down if entry else listed)
+    assert "taken down from 01:00:01:00, though 01:00:01:00 to 01:00:02:00 are listed" in down.notes[0]
+    assert "taken as listed, though play may go down from 01:00:01:00" in listed.notes[0]
 
 
 def test_reverse_play_of_which_too_little_is_listed_has_all_that_may_be_meant() -> None:
@@ -149,8 +155,10 @@ def test_a_freeze_that_begins_within_the_source_keeps_all_of_it() -> None:
 def test_forward_play_that_begins_elsewhere_than_listed_is_noted() -> None:
     one = event(("01:00:00:00", "01:00:02:00"), 24, source_fps=Fraction(48), entry="01:00:00:05")
     use = source_use(one, Fraction(24), Fraction(24), drop=False)
-    assert (str(use.first), use.frames) == ("01:00:00:00", 48)
-    assert "begins at 01:00:00:05, its source at 01:00:00:00" in use.notes[0]
+    assert (str(use.first), use.frames) == ("01:00:00:00", 52)
+    assert "begins at 01:00:00:05, its source at 01:00:00:00: both are there" in use.notes[0]
+    with pytest.raises(InvalidRequest, match="begins its motion effect at 02:00:00:00, far from its source"):
+        source_use(replace(one, entry="02:00:00:00"), Fraction(24), Fraction(24), drop=False)
 
 
 @pytest.mark.parametrize(
@@ -165,7 +173,8 @@ def test_a_motion_effect_counts_real_time(fps: str, frames: int, speed: Fraction
     assert use.frames == frames
     assert float(use.speed) == pytest.approx(float(speed), abs=1e-3)
     assert not fits_speed(event((1000, 1025), 20, source_fps=Fraction(fps)), film, rate, drop=False)
-    assert not fits_speed(event((1000, 1016), 20), film, rate, drop=False)
+    assert fits_speed(event((1000, 1016), 20), film, rate, drop=False)
+    assert not fits_speed(event((1000, 1020), 20), film, rate, drop=False)
 
 
 @pytest.mark.parametrize("mark", [":", ";"])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zipfile
 from fractions import Fraction
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
@@ -142,6 +143,83 @@ def test_a_clip_that_makes_no_sense_is_one_bad_event(
     assert found.rate == 24
     good, _, other = frames_of(found)
     assert (good[1:], other[1:]) == ((24, 48), (24, 48))
+
+
+def avid(
+    speed: float,
+    length: int,
+    ratio: str,
+    position: list[list[float]] | None,
+    speeds: list[list[float]] | None,
+) -> otio.schema.LinearTimeWarp:
+    """A timewarp as the AAF adapter makes it of Avid's."""
+    maps = {"PARAM_OFFSET_MAP_U": position, "PARAM_SPEED_MAP_U": speeds}
+    parameters = {name: {"keyframe_values": keys} for name, keys in maps.items() if keys is not None}
+    metadata = {"AAF": {"Length": length, "Parameters": {"SpeedRatio": ratio, **parameters}}}
+    return otio.schema.LinearTimeWarp("Motion Control", time_scalar=speed, metadata=metadata)
+
+
+@pytest.mark.parametrize(
+    ("speed", "length", "ratio", "position", "speeds", "frames"),
+    [  # of Avid's own AAFs
+        (2.0, 8, "8/15", None, [[0, 2.0]], 15),
+        (0.375, 8, "8/3", None, [[0, 0.375]], 3),
+        (0.99, 10, "1", None, [[-31, 0.99]], 10),  # begins within a frame: it touches one more
+        (0.99, 100, "100/99", [[0, 0], [1, 98]], None, 99),
+        (2.75, 8, "4/11", [[-1.5714285714285714, -34], [3, 65]], None, 22),
+        (7.666666666666667, 3, "3/23", [[-2, -44], [2.5, 55]], None, 23),
+        (-0.5, 24, "-24/13", None, [[-36, -0.5]], 13),
+    ],
+)
+def test_an_avid_timewarp_of_one_speed_has_the_frames_that_it_counts(
+    speed: float,
+    length: int,
+    ratio: str,
+    position: list[list[float]] | None,
+    speeds: list[list[float]] | None,
+    frames: int,
+    read_list: ReadList,
+) -> None:
+    warped = shot("A001C001", frames=length, effects=[avid(speed, length, ratio, position, speeds)])
+    assert frames_of(read_list(edit(warped).to_json_string(), ".otio")) == [
+        ("/card/A001C001.mov", 24, 24 + frames)
+    ]
+
+
+@pytest.mark.parametrize(
+    ("position", "speeds"),
+    [
+        ([[0, 0], [0.26666666666666666, 5.625], [0.7333333333333333, 9.375], [1, 15]], None),
+        ([[0, 3]], None),
+        ([], None),
+        (None, [[0, 0.0], [275, 1.0]]),
+    ],
+)
+def test_an_avid_timewarp_whose_speed_changes_is_bad(
+    position: list[list[float]] | None, speeds: list[list[float]] | None, read_list: ReadList
+) -> None:
+    warped = shot("A001C001", frames=16, effects=[avid(1.0, 16, "1", position, speeds)])
+    found = read_list(edit(warped).to_json_string(), ".otio")
+    assert "its speed changes as it plays (Motion Control, by keyframes)" in found.events[0].problems[0]
+
+
+def test_picture_tracks_of_one_name_are_told_apart(read_list: ReadList) -> None:
+    """Avid calls all picture tracks of an AAF alike, and they lie over one another."""
+    timeline = edit(shot("A001C001"))
+    timeline.tracks.append(otio.schema.Track("V1", [shot("A001C002")], kind=otio.schema.TrackKind.Video))
+    timeline.tracks.append(otio.schema.Track("top", [shot("A001C001", first=HOUR)], kind="Video"))
+    found = read_list(timeline.to_json_string(), ".otio")
+    assert [event.track for event in found] == ["V1", "V2", "top"]
+    plan = match_events(found, [clip("A001C001"), clip("A001C002")])
+    assert [(one.ok, one.notes) for one in plan] == [(True, ())] * 3
+
+
+def test_a_number_that_opentimelineio_writes_is_read(read_list: ReadList) -> None:
+    text = edit(shot("A001C001", metadata={"big": float("inf"), "less": [float("-inf"), float("nan")]}))
+    json_text = text.to_json_string()
+    for word in ("Inf", "-Inf"):
+        assert word in json_text
+    assert frames_of(read_list(json_text, ".otio")) == [("/card/A001C001.mov", 24, 48)]
 
 
 def test_what_asks_for_no_camera_picture_is_skipped(read_list: ReadList) -> None:
@@ -313,6 +391,126 @@ def test_an_aaf_matches_by_the_tape_that_its_clip_was_digitized_from(tmp_path: P
     assert frames_of(found) == [("/card/A001C001.mov", 24, 48)]
 
 
+def marker(name: str, at: float | None, comment: str = "") -> otio.schema.Marker:
+    where = {} if at is None else {"marked_range": used(at, 1)}
+    return otio.schema.Marker(name, **where, metadata={"comment": comment})
+
+
+def test_markers_of_timeline_and_track_name_what_they_lie_over(read_list: ReadList) -> None:
+    timeline = edit(shot("A001C001", frames=48), shot("A001C002"), shot("A001C001"))
+    above = layer(otio.schema.Gap(duration=time(48)), shot("A001C001"))
+    timeline.tracks.append(above)
+    timeline.tracks.markers.append(marker("ABC_010", 12))
+    timeline.tracks.markers.append(marker("Marker 2", 10 * HOUR + 71, "ABC_020 rig"))  # in its timecode
+    timeline.tracks[0].markers.append(marker("ABC_030", 72))
+    above.markers.append(marker("ABC_040", 50))
+    found = read_list(timeline.to_json_string(), ".otio")
+    assert [event.markers for event in found] == [
+        ("ABC_010",),
+        ("Marker 2", "ABC_020 rig"),
+        ("ABC_030",),
+        ("ABC_040", "Marker 2", "ABC_020 rig"),
+    ]
+
+
+def test_markers_of_clips_sequences_and_gaps(read_list: ReadList) -> None:
+    """A clip's count in its own time; an editor's tool may count them from its beginning."""
+    own = shot("A001C001", markers=[marker("ABC_010", HOUR + 30), marker("outside", HOUR + 60)])
+    relative = shot("A001C001", markers=[marker("ABC_020", 3), marker("outside", 30)])
+    anywhere = shot("A001C001", markers=[marker("ABC_030", None)])
+    nested = otio.schema.Stack(
+        "nested", [layer(shot("A001C001"), shot("A001C002"))], source_range=used(12, 24)
+    )
+    nested.markers.append(marker("ABC_040", 30))
+    gap = otio.schema.Gap(duration=time(24))
+    gap.markers.append(marker("ABC_050", 6))
+    timeline = edit(own, relative, anywhere, nested, gap)
+    timeline.tracks.append(layer(otio.schema.Gap(duration=time(96)), shot("A001C001")))
+    found = read_list(timeline.to_json_string(), ".otio")
+    assert [event.markers for event in found] == [
+        ("ABC_010",), ("ABC_020",), ("ABC_030",), (), ("ABC_040",), ("ABC_050",)
+    ]  # fmt: skip
+
+
+FCP7_MARKER = "<marker><name>{}</name><comment>{}</comment><in>{}</in><out>-1</out></marker>"
+
+
+def test_markers_of_final_cut_7_xml(read_list: ReadList) -> None:
+    text = XMEML.format(first=24, last=48, filters=FCP7_MARKER.format("", "ABC_010 rig", 30))
+    assert read_list(text, ".xml").events[0].markers == ("ABC_010 rig",)
+    text = XMEML.format(first=24, last=48, filters=FCP7_MARKER.format("ABC_010", "", 50))
+    assert read_list(text, ".xml").events[0].markers == ()
+    of_sequence = FCP7_MARKER.format("ABC_010", "rig", 12) + FCP7_MARKER.format("after", "", 24)
+    text = XMEML.format(first=24, last=48, filters="").replace("</sequence>", of_sequence + "</sequence>")
+    assert read_list(text, ".xml").events[0].markers == ("ABC_010", "rig")
+
+
+def test_drop_frame_of_final_cut_7_xml(read_list: ReadList) -> None:
+    ntsc = XMEML.format(first=24, last=48, filters="").replace("<timebase>24<", "<timebase>30<")
+    was = "<string>10:00:00:00</string>\n<frame>864000</frame>"
+    drop = "<string>10:00:00;00</string><frame>1078920</frame><displayformat>DF</displayformat>"
+    text = ntsc.replace(was, drop, 1)
+    rate = Fraction(30000, 1001)
+    for said, label in ((text, "10:00:00;00"), (ntsc, "08:00:00:00")):
+        plan = match_events(read_list(said, ".xml"), [clip("A001_C001_0101AB", "00:48:00:00", rate=rate)])
+        assert plan.rows()[0]["record_in"] == label
+
+
+def test_tracks_that_are_switched_off_stay_out(read_list: ReadList) -> None:
+    timeline = edit(shot("A001C001"))
+    off = layer(shot("A001C002"))
+    off.name, off.enabled = "V2", False
+    hidden = shot("A001C002")
+    hidden.enabled = False
+    timeline.tracks.append(off)
+    nested = otio.schema.Stack("nested", [layer(shot("A001C001")), layer(hidden), off.deepcopy()])
+    timeline.tracks[0].append(nested)
+    found = read_list(timeline.to_json_string(), ".otio")
+    assert frames_of(found) == [("/card/A001C001.mov", 24, 48)] * 2
+    assert found.skipped == ("track V2 is disabled",)
+
+
+@pytest.mark.parametrize("off", ["<track><enabled>FALSE</enabled>", "<track><enabled>false</enabled>"])
+def test_tracks_of_final_cut_7_that_are_switched_off_stay_out(off: str, read_list: ReadList) -> None:
+    text = XMEML.format(first=24, last=48, filters="")
+    track = text[text.index("<track>") : text.index("</video>")]
+    second = track.replace('id="c1"', 'id="c2"').replace("<track>", off)
+    found = read_list(text.replace("</video>", second + "</video>"), ".xml")
+    assert (len(found), len(found.skipped)) == (1, 1)
+    filters = "<filter><enabled>FALSE</enabled><effect><effectid>blur</effectid></effect></filter>"
+    assert len(read_list(XMEML.format(first=24, last=48, filters=filters), ".xml")) == 1
+    disabled = text.replace("<name>x</name>", "<name>x</name><enabled>FALSE</enabled>")
+    with pytest.raises(UnreadableMedia, match="no picture events"):
+        read_list(disabled, ".xml")
+
+
+def test_bundles_of_opentimelineio(tmp_path: Path) -> None:
+    text = edit(shot("A001C001")).to_json_string()
+    with zipfile.ZipFile(tmp_path / "cut.otioz", "w") as archive:
+        archive.writestr("content.otio", text)
+        archive.writestr("media/A001C001.mov", "")
+    (tmp_path / "cut.otiod").mkdir()
+    (tmp_path / "cut.otiod" / "content.otio").write_text(text)
+    for name in ("cut.otioz", "cut.otiod"):
+        assert frames_of(read_timeline(tmp_path / name)) == [("/card/A001C001.mov", 24, 48)]
+
+
+def test_one_of_several_timelines(read_list: ReadList) -> None:
+    both = otio.schema.SerializableCollection(children=[edit(shot("A001C001")), edit(shot("A001C002"))])
+    both[1].name = "DAY 13"
+    text = both.to_json_string()
+    with pytest.raises(UnreadableMedia, match=r"2 timelines: 1 'DAY 12', 2 'DAY 13'; .*--timeline"):
+        read_list(text, ".otio")
+    assert read_list(text, ".otio", name="DAY 13").events[0].clip_name == "A001C002"
+    twice = XMEML.format(first=24, last=48, filters="")
+    twice = twice.replace("<sequence", "<project><children><sequence").replace("</sequence>", "</sequence>{}")
+    second = twice[twice.index("<sequence") : twice.index("{}")].replace("DAY 12", "DAY 13")
+    text = twice.replace("{}", second.replace('id="', 'id="other-') + "</children></project>")
+    assert read_list(text, ".xml", name="2").name == "DAY 13"
+    with pytest.raises(InvalidRequest, match="no timeline 'DAY 13'"):
+        read_list(EDL, name="DAY 13")
+
+
 ALE = """Heading
 FIELD_DELIM\tTABS
 VIDEO_FORMAT\t1080
@@ -355,6 +553,10 @@ BOMB = (
 )
 
 
+NO_TIMELINE = bytes.fromhex("504b0506") + bytes(18)
+"""An archive of nothing."""
+
+
 @pytest.mark.parametrize(
     ("name", "data", "message"),
     [
@@ -375,6 +577,9 @@ BOMB = (
         ("x.otio", '{"OTIO_SCHEMA": "Clip.1"}', "holds 0 timelines"),
         ("x.otio", '{"OTIO_SCHEMA": "Nothing.1"}', "holds 0 timelines"),
         ("x.otio", "[]", "holds 0 timelines"),
+        ("x.otio", '{"OTIO_SCHEMA": "Timeline.1", "tracks": {"OTIO_SCHEMA": "Stack.99"}}', "is of a newer"),
+        ("x.otioz", "no archive", "is no archive"),
+        ("x.otioz", NO_TIMELINE, "holds no content.otio"),
         ("x.aaf", "no compound file", "is no AAF"),
         ("x.edl", b"\x7fELF\0\0\0\0", "is binary"),
         ("x.edl", b"\xff\xfe\0\xd8", "is binary"),

@@ -33,7 +33,7 @@ def test_a_turnover_gets_its_plates_and_what_nobody_shot_is_named(
     assert "B001" in run.stderr
     assert "Traceback" not in run.stderr
     frames = sorted(path.name for path in (tmp_path / "out").glob("*.exr"))
-    assert frames == [f"ABC_104_0010_PL01_v001.{number}.exr" for number in range(1001, 1009)]
+    assert frames == [f"ABC_104_unnamed0010_PL01_v001.{number}.exr" for number in range(1001, 1009)]
 
 
 def test_a_timeline_that_is_not_there_is_a_line(tmp_path: Path, scheduler: str) -> None:

@@ -13,6 +13,8 @@ import mediadask as md
 from mediadask import dask_api
 from mediadask.delivery import Unit
 from mediadask.pool import Pool
+from mediadask.pool.reports import FramesDone, UnitBegan
+from mediadask.pool.worker.batch import RunningBatch
 from mediadask.pool.worker.runner import INSTRUCTIONS, UNITS, UnitRunner, run_batch
 from tests.pool.waiting import WAIT, eventually, see
 
@@ -92,3 +94,17 @@ def test_what_is_sent_to_a_worker_that_is_just_full_comes_back(pool: Pool) -> No
 def test_a_task_that_finds_no_units_frees_its_slot_at_once(pool: Pool) -> None:
     assert pool.client.submit(run_batch, "unknown").result(WAIT) is None
     assert pool.submit(md.delivery(abs, [-1], name="after")).result(WAIT).results == [1]
+
+
+def test_what_a_unit_makes_ready_is_reported_as_long_as_it_takes() -> None:
+    batch = RunningBatch("unit-1", 1, b"")
+    batch.begin(0)
+    batch.look_after()
+    assert batch.take_reports() == [UnitBegan(0)]
+    batch.prepare(begins=True)
+    for _ in range(3):
+        batch.look_after()
+        assert batch.take_reports() == [FramesDone(0, 0)]
+    batch.prepare(begins=False)
+    batch.look_after()
+    assert batch.take_reports() == []

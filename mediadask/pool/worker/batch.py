@@ -50,6 +50,9 @@ class RunningBatch:
 
     frames: int = 0
     frames_reported: int = 0
+    is_preparing: bool = False
+    """Whether its unit makes ready what is made once in a process: as good as frames, as long as it takes."""
+
     reports: list[Report] = field(default_factory=list)
     """What is not reported yet, in order."""
 
@@ -91,7 +94,7 @@ class RunningBatch:
     def look_after(self) -> None:
         """Note how far the unit is, and give back what waits behind one that takes longer than predicted."""
         with self.changed:
-            if self.frames != self.frames_reported:
+            if self.frames != self.frames_reported or self.is_preparing:
                 self.frames_reported = self.frames
                 self._note_running(FramesDone(self.position, self.frames))
             waits = self.units > 1 and not self.runs_alone and self.position >= 0
@@ -129,6 +132,11 @@ class RunningBatch:
             self.is_running, self.is_begin_reported = True, False
             self.frames, self.frames_reported, self.paused_seconds = 0, 0, 0.0
             return True
+
+    def prepare(self, begins: bool) -> None:
+        """The unit begins to make something ready, or has done so."""
+        with self.changed:
+            self.is_preparing = begins
 
     def end(self, report: Report) -> bool:
         """Keep the report of a unit's end; True if it is the first that waits."""

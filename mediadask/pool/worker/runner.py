@@ -176,7 +176,7 @@ class UnitRunner(WorkerPlugin):
         try:
             with (
                 dask_api.runs_on_thread(self.worker, batch.id),
-                checkpoints_call(lambda: self._checkpoint(batch, loop)),
+                checkpoints_call(lambda: self._checkpoint(batch, loop), batch.prepare),
             ):
                 for position, call in enumerate(_calls(batch)):
                     if not batch.begin(position):

@@ -72,6 +72,19 @@ def test_a_unit_that_goes_on_after_all_is_left_alone() -> None:
     assert pool.state.job("job").status == "done"
 
 
+def test_a_unit_that_makes_something_ready_does_not_hang() -> None:
+    """Its worker reports no more frames, but again and again."""
+    pool = PlainPool()
+    pool.submit("job", ["compiles"], seconds=1.0)
+    pool.begin("compiles")
+    for _ in range(10):
+        pool.wait(50)
+        pool.frames("compiles", 0)
+    assert pool.records(AttemptFlagged) == []
+    pool.wait(HANGS)
+    assert len(pool.records(AttemptFlagged)) == 1
+
+
 def test_a_worker_is_used_again_where_what_hung_goes_on() -> None:
     pool = PlainPool(threads=2)
     pool.submit("job", ["sticky", "other"], seconds=1.0)

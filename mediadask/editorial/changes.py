@@ -350,6 +350,7 @@ def changes(
     *,
     name: PlateName | None = None,
     rate: Fraction | float | str | None = None,
+    timeline: str | None = None,
 ) -> Changes:
     """What changed from one edit to the next, shot by shot; no media are needed.
 
@@ -366,6 +367,8 @@ def changes(
     rate
         Frames a second that the timelines' timecode counts. Default: as they say; where they do not, as of
         EDLs, the lowest rate that has all their labels, and a note says so.
+    timeline
+        Name of the timeline that is meant, where a file holds several.
 
     Raises
     ------
@@ -374,7 +377,7 @@ def changes(
     """
     named = name or PlateName()
     notes: list[str] = []
-    edit = _read(new, rate, notes)
+    edit = _read(new, rate, timeline, notes)
     events = list(match_events(edit, (), name=named))
     counted = edit.rate or Fraction(label_rate(edit))
     if not isinstance(old, Timeline) and _is_delivery(old):
@@ -385,7 +388,7 @@ def changes(
                 "holds no plates that were pulled", where=folder, do="name the folder of a pull"
             )
         return Changes(tuple(_since_delivered(plates, events, counted, named)), tuple(dict.fromkeys(notes)))
-    before = _read(old, rate, notes)
+    before = _read(old, rate, timeline, notes)
     was = before.rate or Fraction(label_rate(before))
     if before.rate is None and edit.rate is None:
         was = counted = max(was, counted)
@@ -411,9 +414,12 @@ def _is_delivery(place: str | os.PathLike[str]) -> bool:
 
 
 def _read(
-    timeline: Timeline | str | os.PathLike[str], rate: Fraction | float | str | None, notes: list[str]
+    timeline: Timeline | str | os.PathLike[str],
+    rate: Fraction | float | str | None,
+    name: str | None,
+    notes: list[str],
 ) -> Timeline:
-    edit = timeline if isinstance(timeline, Timeline) else read_timeline(timeline, rate=rate)
+    edit = timeline if isinstance(timeline, Timeline) else read_timeline(timeline, rate=rate, name=name)
     if edit.rate is None:
         notes.append(
             f"{edit.url.rpartition('/')[2]} does not say how many frames a second it counts: "

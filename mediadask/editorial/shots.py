@@ -24,10 +24,14 @@ if TYPE_CHECKING:
 
 __all__ = ["ShotChoice", "chosen_events", "with_asks"]
 
-_KIND = r"(?:PL|BG|FG|EL|MP|CP|CLN|CLEAN|REF|BS|GS|LG|HDRI)\d{0,3}"
+_KIND = r"(?:PL|PC|BG|FG|EL|MP|CP|CLN|CLEAN|REF|BS|GS|LG|HDRI)\d{0,3}"
 """Kinds of plates as vendors write them: ``BG01``, ``EL02``, ``CLN``."""
 
-_ENDS_IN_KIND = re.compile(rf"(.+)[_-]({_KIND})")
+_WHOLE_NAME = re.compile(
+    rf"(?P<shot>.+?)(?:[_-](?P<plate>{_KIND}))?(?:[_-][vV](?P<version>\d{{1,4}}))?", re.ASCII
+)
+"""A shot's name that is a plate's: ``ABC_104_0010_BG01_v002``."""
+
 _ASK = re.compile(
     rf"(?P<plate>{_KIND})|[vV](?P<version>\d{{1,4}})"
     r"|(?:[hH](?:andles?)?[=:]?)(?P<head>\d{1,3})(?:[+/](?P<tail>\d{1,3}))?"
@@ -47,7 +51,7 @@ def with_asks(
 ) -> Timeline:
     """The timeline, each event with what is asked for its plate: kind, version and handles.
 
-    Markers say it behind the shot's name, ``ABC_104_0010 BG01 v002 h24``, or in it, ``ABC_104_0010_BG01``.
+    Markers say it behind the shot's name, ``ABC_104_0010 BG01 v002 h24``, or in it, ``ABC_0010_BG01_v002``.
     What a shot list says goes first; of several rows for one shot the one counts that names the event's reel
     or clip, else the one in the same place.
 
@@ -101,8 +105,11 @@ def _marked(event: Event, name: PlateName) -> Event:
                 said["version"] = str(int(said["version"]))
             asked = {**said, **asked}
     shot = name.marked_shot(replace(event, asks=()))
-    if shot and "shot" not in asked and (parts := _ENDS_IN_KIND.fullmatch(shot)):
-        asked = {"plate": parts[2], **asked, "shot": parts[1]}
+    if shot and "shot" not in asked and (parts := _WHOLE_NAME.fullmatch(shot)) and parts["shot"] != shot:
+        said = {key: value for key, value in parts.groupdict().items() if value}
+        if "version" in said:
+            said["version"] = str(int(said["version"]))
+        asked = {**said, **asked}
     return event if asked == dict(event.asks) else replace(event, asks=tuple(asked.items()))
 
 

@@ -54,7 +54,7 @@ def names(plan: TurnoverPlan) -> list[str]:
         ("090_AB_004", None, []),
         ("named", None, []),
         ("track:V2", None, ["0030_PL01_v001"]),
-        (["track:V2", "090_*"], None, ["090_AB_0040_PL01_v001", "0030_PL01_v001"]),
+        (["track:V2", "090_*"], None, ["090_AB_0040_PL01_v001", "unnamed0030_PL01_v001"]),
     ],
 )
 def test_some_shots_of_a_list(
@@ -85,6 +85,8 @@ def test_the_shots_may_be_in_a_file(read_list: ReadList, tmp_path: Path) -> None
         ("ABC_0020 BG01 v003 h4 rig removal", "ABC_0020_BG01_v003", (4, 4)),
         ("ABC_0020 CLN handles=2+6", "ABC_0020_CLN_v001", (2, 6)),
         ("ABC_0020_EL02 fire", "ABC_0020_EL02_v001", (8, 8)),
+        ("ABC_0020_PC01_V0003 997 // match to edit", "ABC_0020_PC01_v003", (8, 8)),
+        ("ABC_0020_v002", "ABC_0020_PL01_v002", (8, 8)),
         ("ABC_0020 rig removal v002", "ABC_0020_PL01_v001", (8, 8)),
         ("ABC_0020", "ABC_0020_PL01_v001", (8, 8)),
     ],
@@ -102,7 +104,7 @@ def test_a_list_asks_by_shot_and_goes_before_markers(read_list: ReadList, tmp_pa
     path = tmp_path / "asks.csv"
     path.write_text("Shot Name;Handles;Version;Element\nabc_0020;6;v12;EL01\nABC_0030;1+3;;\n")
     plan = planned(read_list, MARKED.format("ABC_0020 BG01 v003 h4"), shot_list=path)
-    assert names(plan) == ["0010_PL01_v001", "ABC_0020_EL01_v012", "ABC_0030_PL01_v001"]
+    assert names(plan) == ["unnamed0010_PL01_v001", "ABC_0020_EL01_v012", "ABC_0030_PL01_v001"]
     assert [(one.head, one.tail) for one in plan] == [(8, 8), (6, 6), (1, 3)]
 
 

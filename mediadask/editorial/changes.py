@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections import defaultdict
+from collections import defaultdict, deque
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
@@ -323,8 +323,27 @@ def paired(old: Sequence[Cut], new: Sequence[Cut]) -> dict[int, int]:
         return (other for other in others if new[at].key is None or old[other].key is None)
 
     rest = [at for at in range(len(new)) if at not in pairs]
+    _equal(rest, old, new, pair, free)
+    rest = [at for at in rest if at not in pairs]
     _most_shared(rest, of_source, old, new, pair, free)
     return pairs
+
+
+def _equal(wanted: Sequence[int], old: Sequence[Cut], new: Sequence[Cut], pair: Any, free: set[int]) -> None:
+    """Pair those that show the same frames and that nobody named, in order: a long list has thousands."""
+    alike: dict[tuple[str, int, int], deque[int]] = defaultdict(deque)
+    for other in sorted(free):
+        if old[other].key is None:
+            for name in old[other].sources:
+                alike[name, old[other].first, old[other].frames].append(other)
+    for at in wanted:
+        cut = new[at]
+        others = [alike[name, cut.first, cut.frames] for name in cut.sources] if cut.key is None else []
+        for queue in others:
+            while queue and queue[0] not in free:
+                queue.popleft()
+        if (left := min((queue[0] for queue in others if queue), default=None)) is not None:
+            pair(at, left)
 
 
 def _most_shared(

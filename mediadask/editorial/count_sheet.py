@@ -14,7 +14,7 @@ from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from mediadask.editorial.events import Span
-from mediadask.editorial.names import shot_name
+from mediadask.editorial.names import INVENTED, shot_name
 from mediadask.editorial.retime import retime_text
 from mediadask.errors import InvalidRequest
 from mediadask.timecode import Timecode
@@ -86,7 +86,8 @@ def count_row(one: PlannedEvent, order: int, rate: Fraction) -> dict[str, Any]:
     known = one.url is not None
     used = len(one) - one.head - one.tail
     recorded = _recorded(one, rate)
-    shot = shot_name(fields) or None
+    invented = fields.get("shot", "").startswith(INVENTED)  # no tracker is to learn of such a shot
+    shot = None if invented else shot_name(fields) or None
     folders = [fields.get("episode"), fields.get("sequence"), shot]
     name = (one.name or "").rpartition("/")[2]
     return {

@@ -192,6 +192,13 @@ def test_a_count_sheet_has_the_columns_of_trackers(read_list: ReadList) -> None:
     assert set(COLUMNS.values()) <= {*plan.rows()[1]}
 
 
+def test_a_count_sheet_names_no_shot_that_nobody_named(read_list: ReadList) -> None:
+    plan = planned(read_list, MARKED.format("ABC_0020"))
+    sheet = list(csv.DictReader(io.StringIO(count_csv(plan.rows()))))
+    assert [row["Shot Code"] for row in sheet] == ["", "ABC_0020", "ABC_0030"]
+    assert [row["Folder Path"] for row in sheet] == ["", "/ABC_0020", "/ABC_0030"]
+
+
 def test_a_count_sheet_is_a_shot_list(read_list: ReadList, tmp_path: Path) -> None:
     plan = planned(read_list, MARKED.format("ABC_0020"), only_shots="named")
     (tmp_path / "sheet.csv").write_text(count_csv(plan.rows()))

@@ -9,7 +9,8 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Literal
 
 from mediadask.editorial.amfs import TurnoverAmfs
-from mediadask.editorial.changes import Change, Cut, delivered_cuts, paired, unversioned
+from mediadask.editorial.changes import delivered_cuts, paired
+from mediadask.editorial.cuts import Change, Cut, unversioned
 from mediadask.editorial.delivered import DeliveredPlate, DeliveredPlates
 from mediadask.editorial.grades import TurnoverGrades
 from mediadask.editorial.plates import PlateOptions, plate_order

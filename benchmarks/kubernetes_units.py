@@ -12,7 +12,7 @@ from distributed import get_worker
 
 from mediadask.checkpoint import checkpoint
 
-__all__ = ["CHAIN_FRAMES", "FRAME_SECONDS", "chain", "noted", "unit"]
+__all__ = ["CHAIN_FRAMES", "FRAME_SECONDS", "chain", "link", "noted", "unit"]
 
 FRAME_SECONDS = 0.05
 CHAIN_FRAMES = 40
@@ -35,16 +35,21 @@ def noted(number: int, seconds: float) -> int:
 
 
 def chain(folder: str, number: int) -> str:
-    """A chain of hashes, a frame at a time, each noted when it is computed."""
-    digest = str(number)
+    """A chain of hashes, a frame at a time, each noted when it is computed, and where."""
+    worker, digest = os.environ["DASK_WORKER_NAME"], str(number)
     for frame in range(CHAIN_FRAMES):
         time.sleep(FRAME_SECONDS)
         _end_as_told(Path(folder))
-        digest = hashlib.sha256(f"{digest} {frame}".encode()).hexdigest()
+        digest = link(digest, frame)
         with (Path(folder) / f"unit {number}").open("a") as computed:
-            computed.write(f"{frame}\n")
+            computed.write(f"{frame} {worker}\n")
         checkpoint()
     return digest
+
+
+def link(digest: str, frame: int) -> str:
+    """The next of a chain."""
+    return hashlib.sha256(f"{digest} {frame}".encode()).hexdigest()
 
 
 def _end_as_told(folder: Path) -> None:

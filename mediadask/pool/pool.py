@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+import logging
 import time
 import warnings
 from math import inf
@@ -12,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 import dask.config
 from dask.base import is_dask_collection
-from distributed import Client, LocalCluster, Status
+from distributed import Client, LocalCluster, Security, Status
 from distributed.client import ClosedClientError
 from distributed.protocol.pickle import dumps, loads
 
@@ -179,37 +180,38 @@ class Pool:
         """
         if address is None:
             address = _address_here()
-        reached = None
         if address.startswith("kubernetes:"):
-            # Imported here: who has no cluster does not wait for it.
-            from mediadask.pool.kubernetes.reach import reach
+            return cls._connect_on_kubernetes(address)
+        if ":" in address:
+            return cls._connect(address, standing.security_at(address) or security_for(address))
+        found = standing.find(address)
+        return cls._connect(found.address, found.security)
 
-            reached = reach(address)
-            at, security = reached.address, reached.security
-        elif ":" in address:
-            at, security = address, standing.security_at(address) or security_for(address)
-        else:
-            found = standing.find(address)
-            at, security = found.address, found.security
+    @classmethod
+    def _connect(cls, at: str, security: Security | None, reached: Reached | None = None) -> Self:
+        client = connected(at, security)
         try:
-            client = connected(at, security)
-            try:
-                return cls(client, reached=reached)
-            except MediaError as error:  # of the scheduler's settings or its ledger, not of those here
-                raise type(error)(str(error), where=at) from None
+            return cls(client, reached=reached)
+        except MediaError as error:  # of the scheduler's settings or its ledger, not of those here
+            raise type(error)(str(error), where=at) from None
+
+    @classmethod
+    def _connect_on_kubernetes(cls, address: str) -> Self:
+        # Imported here: who has no cluster does not wait for it.
+        from mediadask.pool.kubernetes.reach import reach
+
+        reached = reach(address)
+        try:
+            return cls._connect(reached.address, reached.security, reached)
         except BaseException as error:
-            if reached is None:
-                raise
             reached.close()
             if not isinstance(error, InvalidRequest):
                 raise
-            if trouble := reached.trouble():
-                do = "`mediadask pool up` with its spec makes it whole"
-                raise InvalidRequest(
-                    f"its scheduler does not run: {trouble}", where=reached.place, do=do
-                ) from None
-            # Its address here means nothing to anybody.
-            raise InvalidRequest(error.what, where=reached.place, do=error.do) from None
+            what, do = error.what, error.do
+        if trouble := reached.trouble():
+            what = f"its scheduler does not run: {trouble}"
+            do = "`mediadask pool up` with its spec makes it whole"
+        raise InvalidRequest(what, where=reached.place, do=do)  # its address here means nothing to anybody
 
     @property
     def address(self) -> str:
@@ -391,14 +393,14 @@ class Pool:
         line = f"{self.address}: its scheduler is away; waiting until it is back, with its jobs"
         warnings.warn(MediaWarning(line), stacklevel=4)
         give_up = monotonic() + _PATIENCE_SECONDS
-        self.client.close()
+        _close_quietly(self.client)
         while True:
             try:
                 self._reached.renew()
                 client = connected(self._reached.address, self._reached.security)
                 break
             except MediaError as error:
-                if monotonic() > give_up:
+                if monotonic() > give_up or self._reached.is_removed():
                     raise self._gone() from error
                 time.sleep(_AGAIN_SECONDS)
         self.client, self._returned_at = client, monotonic()
@@ -460,6 +462,16 @@ class Pool:
         jobs = "".join(Job(self, described)._repr_html_() for described in told["jobs"])
         title = html.escape(" · ".join((self.address, *tiers)))
         return f"<div><b>Pool</b> {title}{jobs or '<br>no job is open'}</div>"
+
+
+def _close_quietly(client: Client) -> None:
+    """Close a client that tries to connect again, which would log with a traceback that it is interrupted."""
+    log = logging.getLogger("distributed.client")
+    log.disabled = True
+    try:
+        client.close()
+    finally:
+        log.disabled = False
 
 
 def _address_here() -> str:

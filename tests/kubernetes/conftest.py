@@ -8,47 +8,28 @@ tested is this.
 
 from __future__ import annotations
 
-import json
 import os
-import subprocess
 import sys
 from contextlib import contextmanager
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from uuid import uuid4
 
 import pytest
 
+from tests.kubernetes.place import IMAGE, LEAVING, PATHS, ROOT, apply, kubectl, new_namespace
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
-
-ROOT = Path(__file__).parents[2]
-IMAGE = os.environ.get("MEDIADASK_TEST_IMAGE")
-
-# The cluster is of the machine on which the tests run, unless there is an image of the code.
-_PATHS = list(
-    dict.fromkeys(str(path) for path in ("/usr", Path(sys.base_prefix).resolve(), sys.prefix, ROOT))
-)
-
-
-def kubectl(*arguments: str, given: Any = None, fails: bool = False) -> str:
-    """What kubectl prints; `given` is what ``-f -`` reads."""
-    done = subprocess.run(
-        ["kubectl", *arguments],
-        input=given if given is None or isinstance(given, str) else json.dumps(given),
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert fails or done.returncode == 0, done.stderr
-    return done.stdout
+    from pathlib import Path
 
 
 @pytest.fixture(scope="session", autouse=True)
-def _cluster() -> None:
+def _cluster() -> Iterator[None]:
     if not os.environ.get("KUBECONFIG"):
         pytest.skip("NO KUBERNETES: set KUBECONFIG to that of a cluster for tests")
     kubectl("get", "--raw", "/readyz")
+    yield
+    if LEAVING:
+        kubectl("wait", "--for=delete", *(f"namespace/{name}" for name in LEAVING), "--timeout=120s")
 
 
 @pytest.fixture
@@ -61,22 +42,19 @@ def namespace() -> Iterator[str]:
 @contextmanager
 def make_namespace() -> Iterator[str]:
     """One in which only restricted pods run."""
-    name = f"{os.environ.get('MEDIADASK_TEST_PREFIX', 'mediadask')}-{uuid4().hex[:8]}"
-    meta = {"name": name, "labels": {"pod-security.kubernetes.io/enforce": "restricted"}}
-    kubectl("apply", "-f", "-", given={"apiVersion": "v1", "kind": "Namespace", "metadata": meta})
-    if IMAGE is None:
-        kubectl("apply", "-f", "-", given={"apiVersion": "v1", "kind": "List", "items": _volumes(name)})
-    try:
-        yield name
-    finally:
-        kubectl("delete", "namespace", name, "--wait=true", "--timeout=90s")
+    with new_namespace(**{"pod-security.kubernetes.io/enforce": "restricted"}) as name:
         if IMAGE is None:
-            kubectl("delete", "persistentvolume", "-l", f"namespace={name}", "--wait=false")
+            apply(*_volumes(name))
+        try:
+            yield name
+        finally:
+            if IMAGE is None:
+                kubectl("delete", "persistentvolume", "-l", f"namespace={name}", "--wait=false")
 
 
 def _volumes(namespace: str) -> list[dict[str, Any]]:
     """Folders of this machine as volume claims, which restricted pods may mount."""
-    return [it for number, path in enumerate(_PATHS) for it in volume(namespace, f"host{number}", path)]
+    return [it for number, path in enumerate(PATHS) for it in volume(namespace, f"host{number}", path)]
 
 
 def volume(namespace: str, claim: str, path: str | Path) -> list[dict[str, Any]]:
@@ -114,7 +92,7 @@ def small_spec(namespace: str, name: str = "studio", **more: Any) -> dict[str, A
     if IMAGE is None:
         kubernetes["volumes"] = {
             f"host{number}": {"claim": f"host{number}", "mount": path, "read-only": True}
-            for number, path in enumerate(_PATHS)
+            for number, path in enumerate(PATHS)
         } | kubernetes.get("volumes", {})
         kubernetes["environment"] = {
             "PATH": f"{sys.prefix}/bin:/usr/bin:/bin",

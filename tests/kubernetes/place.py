@@ -22,9 +22,12 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).parents[2]
 IMAGE = os.environ.get("MEDIADASK_TEST_IMAGE")
-_PATHS = list(
-    dict.fromkeys(str(path) for path in ("/usr", Path(sys.base_prefix).resolve(), sys.prefix, ROOT))
-)
+PATHS = list(dict.fromkeys(str(path) for path in ("/usr", Path(sys.base_prefix).resolve(), sys.prefix, ROOT)))
+"""Folders of this machine that pods mount where there is no image of the code."""
+
+LEAVING: list[str] = []
+"""Namespaces that were deleted: that takes ten seconds, for which no test waits."""
+
 WORKER = [
     *("python", "-m", "distributed.cli.dask_worker", "--name", "$(DASK_WORKER_NAME)"),
     *("--no-nanny", "--no-dashboard", "--nthreads"),
@@ -36,7 +39,7 @@ def kubectl(*arguments: str, given: Any = None, fails: bool = False) -> str:
     """What kubectl prints; `given` is what ``-f -`` reads."""
     done = subprocess.run(
         ["kubectl", *arguments],
-        input=None if given is None else json.dumps(given),
+        input=given if given is None or isinstance(given, str) else json.dumps(given),
         capture_output=True,
         text=True,
         check=False,
@@ -50,14 +53,15 @@ def apply(*manifests: dict[str, Any]) -> None:
 
 
 @contextmanager
-def new_namespace() -> Iterator[str]:
+def new_namespace(**labels: str) -> Iterator[str]:
     """A namespace that is there only here."""
     name = f"{os.environ.get('MEDIADASK_TEST_PREFIX', 'mediadask')}-{uuid4().hex[:8]}"
-    apply({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}})
+    apply({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name, "labels": labels}})
     try:
         yield name
     finally:
-        kubectl("delete", "namespace", name, "--wait=true", "--timeout=90s", fails=True)
+        kubectl("delete", "namespace", name, "--wait=false", fails=True)
+        LEAVING.append(name)
 
 
 def container(
@@ -84,14 +88,14 @@ def container(
             "PYTHONPATH": str(ROOT),
             "PYTHONDONTWRITEBYTECODE": "1",
         }
-        of_host = [{"name": f"host{n}", "mountPath": path, "readOnly": True} for n, path in enumerate(_PATHS)]
+        of_host = [{"name": f"host{n}", "mountPath": path, "readOnly": True} for n, path in enumerate(PATHS)]
         made["volumeMounts"] = [*made.get("volumeMounts", []), *of_host]
     made["env"] = [{"name": key, "value": value} for key, value in env.items()]
     return made
 
 
 def pod_spec(made: dict[str, Any], volumes: list[Any] | None = None, **more: Any) -> dict[str, Any]:
-    of_host = [{"name": f"host{n}", "hostPath": {"path": path}} for n, path in enumerate(_PATHS)]
+    of_host = [{"name": f"host{n}", "hostPath": {"path": path}} for n, path in enumerate(PATHS)]
     return {"containers": [made], "volumes": [*(volumes or []), *([] if IMAGE else of_host)], **more}
 
 
@@ -166,7 +170,11 @@ def pool(name: str, tiers: dict[str, dict[str, Any]], settings: dict[str, Any], 
     account = {"namespace": namespace, "name": f"{name}-scheduler"}
     groups = [f"{name}-{tier}" for tier in tiers]
     rules = [
-        {"apiGroups": [""], "resources": ["pods"], "verbs": ["create", "delete", "get", "list", "watch"]},
+        {
+            "apiGroups": [""],
+            "resources": ["pods"],
+            "verbs": ["create", "deletecollection", "get", "list", "watch"],
+        },
         {"apiGroups": [""], "resources": ["events"], "verbs": ["list"]},
         {
             "apiGroups": ["kubernetes.dask.org"],
@@ -178,7 +186,7 @@ def pool(name: str, tiers: dict[str, dict[str, Any]], settings: dict[str, Any], 
             "apiGroups": ["kubernetes.dask.org"],
             "resources": ["daskclusters"],
             "resourceNames": [name],
-            "verbs": ["get", "patch"],
+            "verbs": ["delete", "get", "patch"],
         },
     ]
     role = "rbac.authorization.k8s.io"

@@ -80,7 +80,21 @@ def test_it_runs_without_root_and_has_this_version(image: str) -> None:
         buildah("rm", container)
     config = json.loads(buildah("inspect", "--type=image", image))["OCIv1"]["config"]
     assert config["User"] == "1000:1000"
-    assert config["Entrypoint"] == ["dumb-init", "--"]
+    assert config["Entrypoint"] == ["dumb-init", "--", "with-kernels"]
+
+
+def test_kernels_are_compiled_already(image: str) -> None:
+    container = buildah("from", image)
+    program = ROOT / "clusters" / "compile_kernels.py"
+    mounted = f"--volume={program}:/compile_kernels.py:ro"
+    count = 'find "$NUMBA_CACHE_DIR" -name "*.nbc" | wc -l'
+    steps = f"{count}; python /compile_kernels.py 2>&1; {count}"
+    try:
+        told = buildah("run", "--isolation=chroot", mounted, container, "with-kernels", "sh", "-c", steps)
+    finally:
+        buildah("rm", container)
+    before, after = told.split()
+    assert int(before) == int(after) > 5
 
 
 def test_a_change_of_code_is_a_few_megabytes(image: str, tmp_path: Path) -> None:

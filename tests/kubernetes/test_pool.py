@@ -16,13 +16,14 @@ import pytest
 import yaml
 
 import mediadask as md
-from mediadask.errors import InvalidRequest, MediaWarning
+from mediadask.errors import InvalidRequest, MediaError, MediaWarning
 from mediadask.pool.config import load_config
 from mediadask.pool.kubernetes.plain import plain_yaml
 from mediadask.pool.kubernetes.reach import find
 from mediadask.pool.kubernetes.spec import read_spec
 from mediadask.pool.kubernetes.up import down, up
-from tests.kubernetes.conftest import IMAGE, kubectl, small_spec, volume
+from tests.kubernetes.conftest import small_spec, volume
+from tests.kubernetes.place import IMAGE, eventually, kubectl
 
 KINDS = (
     "all,configmaps,secrets,serviceaccounts,roles,rolebindings,networkpolicies,poddisruptionbudgets,"
@@ -216,6 +217,35 @@ def test_a_client_waits_for_a_scheduler_that_comes_back_and_its_job_goes_on(
         ):
             assert job.result().results == list(range(24))
         assert [each.id for each in pool.jobs()] == [job.id]
+
+
+def test_a_pool_goes_down_though_nobody_waits_and_its_scheduler_is_replaced(
+    namespace: str, tmp_path: Path
+) -> None:
+    spec = small_spec(namespace)
+    spec["kubernetes"]["ledger"] = {"claim": ledger_claim(namespace, tmp_path)}
+    up(read_spec(spec))
+    with md.Pool.connect(f"kubernetes:{namespace}/studio") as pool:
+        job = pool.submit(md.delivery(slowly, list(range(24)), name="long"))
+        while job.progress.units_done < 2:
+            job.wait(0.1)
+        command = ["pool", "down", "--pool", f"kubernetes:{namespace}/studio"]
+        with subprocess.Popen(
+            [sys.executable, "-c", "from mediadask.cli import main; main()", *command],
+            stdout=subprocess.PIPE,
+            text=True,
+        ) as waits:
+            assert waits.stdout is not None
+            assert "jobs to end first: 1 (long)" in waits.stdout.readline()
+            waits.kill()
+        with pytest.raises(InvalidRequest, match="studio: goes down when its jobs have ended; bring it up"):
+            up(read_spec(spec))
+        kubectl("-n", namespace, "delete", "pod", "-l", "dask.org/component=scheduler", "--wait=false")
+        with pytest.warns(MediaWarning, match="its scheduler is away"):
+            assert job.result().results == list(range(24))
+        with pytest.raises(MediaError, match=r"takes no more jobs|the pool is gone"):
+            pool.submit(md.delivery(slowly, [1], name="late"))
+    eventually(lambda: left_in(namespace) == {"secret/studio-key"}, "all is removed but the key")
 
 
 def ledger_claim(namespace: str, folder: Path) -> str:

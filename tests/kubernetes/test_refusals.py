@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import tempfile
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -18,7 +19,8 @@ import mediadask as md
 from mediadask.errors import InvalidRequest, MediaError, MediaWarning
 from mediadask.pool.kubernetes.spec import read_spec
 from mediadask.pool.kubernetes.up import up
-from tests.kubernetes.conftest import kubectl, small_spec
+from tests.kubernetes.conftest import small_spec
+from tests.kubernetes.place import kubectl
 from tests.kubernetes.test_pool import left_in
 
 
@@ -164,13 +166,22 @@ def test_who_may_not_is_told_what(namespace: str, tmp_path: Path, monkeypatch: p
     )
     token = kubectl("-n", namespace, "create", "token", "intern").strip()
     config = yaml.safe_load(Path(os.environ["KUBECONFIG"]).read_text())
-    config["users"][0]["user"] = {"token": token}
-    file = tmp_path / "kubeconfig"
-    file.write_text(yaml.safe_dump(config))
+    file, copies = tmp_path / "kubeconfig", tmp_path / "copies"
+    copies.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(copies))
     monkeypatch.setenv("KUBECONFIG", str(file))
+
+    config["users"][0]["user"] = {"token": token}
+    file.write_text(yaml.safe_dump(config))
     told = refused(small_spec(namespace))
     assert f'User "system:serviceaccount:{namespace}:intern" cannot' in told
     assert "have an administrator grant it: docs/kubernetes.md lists the rights" in told
+    assert list(copies.iterdir()) == [], "of certificates"
+
+    config["users"][0]["user"] = {"token": "of nobody"}
+    file.write_text(yaml.safe_dump(config))
+    assert "Unauthorized" in refused(small_spec(namespace))
+    assert list(copies.iterdir()) == []
 
 
 def test_no_cluster(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -18,9 +18,15 @@ if TYPE_CHECKING:
 
 
 class PostgresServer:
-    """A PostgreSQL server of the test run's own, which may be stopped and started again."""
+    """A PostgreSQL server of the test run's own, which may be stopped and started again.
 
-    def __init__(self) -> None:
+    Whoever is on this machine is let in; others, if it listens at an address of theirs, with `PASSWORD`.
+    """
+
+    PASSWORD = "of-a-test"
+
+    def __init__(self, host: str = "127.0.0.1") -> None:
+        self.host = host
         self._folder = Path(tempfile.mkdtemp(prefix="postgres-"))
         self._binaries = _postgres_binaries(self._folder)
         # PostgreSQL refuses to run as root.
@@ -29,13 +35,17 @@ class PostgresServer:
             self._as = {"user": "nobody", "group": "nogroup", "extra_groups": []}
             shutil.chown(self._folder, "nobody", "nogroup")
         with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
+            free.bind((host, 0))
             self.port = free.getsockname()[1]
         self._call("initdb", "--auth=trust", "--username=postgres", "--encoding=utf8", "--no-sync")
+        if host != "127.0.0.1":
+            with (self._folder / "data" / "pg_hba.conf").open("a") as rules:
+                rules.write("host all all samenet scram-sha-256\n")
         self.start()
+        self._sql(f"ALTER USER postgres PASSWORD '{self.PASSWORD}'")
 
     def start(self) -> None:
-        options = f"-p {self.port} -c listen_addresses=127.0.0.1 -c unix_socket_directories={self._folder}"
+        options = f"-p {self.port} -c listen_addresses={self.host} -c unix_socket_directories={self._folder}"
         self._call("pg_ctl", "-w", "-l", str(self._folder / "log"), "-o", options, "start")
 
     def stop(self) -> None:
@@ -48,9 +58,12 @@ class PostgresServer:
     def new_database(self) -> str:
         """The URL of a new, empty database."""
         name = f"ledger_{next(_numbers)}"
-        command = [self._binaries / "psql", "-h", "127.0.0.1", "-p", str(self.port), "-U", "postgres"]
-        subprocess.run([*command, "-qc", f"CREATE DATABASE {name}"], check=True, cwd="/", **self._as)
-        return f"postgresql://postgres@127.0.0.1:{self.port}/{name}"
+        self._sql(f"CREATE DATABASE {name}")
+        return f"postgresql://postgres@{self.host}:{self.port}/{name}"
+
+    def _sql(self, statement: str) -> None:
+        command = [self._binaries / "psql", "-h", self._folder, "-p", str(self.port), "-U", "postgres"]
+        subprocess.run([*command, "-qc", statement], check=True, cwd="/", **self._as)
 
     def _call(self, program: str, *arguments: str) -> None:
         command = [self._binaries / program, "-D", self._folder / "data", *arguments]

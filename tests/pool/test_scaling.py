@@ -233,7 +233,7 @@ def test_a_worker_that_others_are_about_to_end_gives_its_work_back_first(
             taken = next(iter(pool.scheduler.workers.values())).name
             actuator = pool.plugin.scaler.actuator
             assert actuator is not None
-            end = Departure("evicted: its node is drained", is_taken=True)
+            end = Departure("evicted: its node is drained", is_taken=True, has_ended=False)
             monkeypatch.setattr(actuator, "leaving", lambda: {taken})
             monkeypatch.setattr(actuator, "departure", lambda name: end if name == taken else None)
             actuator.news.set()
@@ -244,6 +244,37 @@ def test_a_worker_that_others_are_about_to_end_gives_its_work_back_first(
             outcomes = sorted(each.outcome for each in pool.rows(tables.attempts))
             assert outcomes == ["done", "done", "rescheduled"]
             assert [each.name for each in pool.rows(tables.leases) if each.reason == end.reason] == [taken]
+
+    asyncio.run(run())
+
+
+def test_a_worker_that_is_known_to_have_ended_is_not_waited_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its connection stays, as that to a node which is lost does for a minute."""
+
+    async def run() -> None:
+        async with opened() as pool:
+            job = await pool.submit(partial(until_exists, tmp_path), 2)
+            await until(lambda: len(begun(tmp_path)) == 2)
+            gone = next(iter(pool.scheduler.workers.values()))
+            actuator = pool.plugin.scaler.actuator
+            assert actuator is not None
+            end = Departure("its node is gone", is_taken=True)
+            monkeypatch.setattr(actuator, "departure", lambda name: end if name == gone.name else None)
+            actuator.news.set()
+            await until(lambda: gone.address not in pool.scheduler.workers)
+            await until(lambda: len(begun(tmp_path)) == 3)
+            (tmp_path / "go").touch()
+            assert (await pool.ended(job))["status"] == "done"
+            assert sorted(each.outcome for each in pool.rows(tables.attempts)) == [
+                "done",
+                "done",
+                "rescheduled",
+            ]
+            assert [each.name for each in pool.rows(tables.leases) if each.reason == end.reason] == [
+                gone.name
+            ]
 
     asyncio.run(run())
 

@@ -24,15 +24,19 @@ Object = dict[str, Any]
 
 
 def account(spec: Spec) -> list[Object]:
-    """The scheduler's account: it may start and end pods in its namespace, and touch its own groups there."""
+    """The scheduler's account: it may make and end pods in its namespace, touch its groups, end the pool."""
     name = scheduler_of(spec.name)
     meta = {"name": name, "namespace": spec.namespace, "labels": labels(spec.name)}
     groups = [group_of(spec.name, tier) for tier in spec.pods]
     rules = [
-        {"apiGroups": [""], "resources": ["pods"], "verbs": ["create", "delete", "get", "list", "watch"]},
+        {
+            "apiGroups": [""],
+            "resources": ["pods"],
+            "verbs": ["create", "deletecollection", "get", "list", "watch"],
+        },
         {"apiGroups": [""], "resources": ["events"], "verbs": ["list"]},
-        _own("daskworkergroups", groups),
-        _own("daskclusters", [spec.name]),
+        _own("daskworkergroups", groups, ["get", "patch"]),
+        _own("daskclusters", [spec.name], ["delete", "get", "patch"]),
     ]
     role = "rbac.authorization.k8s.io"
     return [
@@ -54,13 +58,13 @@ def account(spec: Spec) -> list[Object]:
     ]
 
 
-def _own(resource: str, names: list[str]) -> Object:
+def _own(resource: str, names: list[str], verbs: list[str]) -> Object:
     group = "kubernetes.dask.org"
     return {
         "apiGroups": [group],
         "resources": [resource],
         "resourceNames": names,
-        "verbs": ["get", "patch"],
+        "verbs": verbs,
     }
 
 

@@ -9,7 +9,7 @@ import asyncio
 import json
 import warnings
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from tempfile import gettempdir
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -84,35 +84,52 @@ async def connect() -> AsyncIterator[Api]:
     InvalidRequest
         No cluster is named, it does not answer or accept us, or the packages for it are not installed.
     """
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of versions of Kubernetes that kr8s has not been tried with
-            import kr8s.asyncio
+    async with AsyncExitStack() as opened:
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")  # of versions of Kubernetes that kr8s has not been tried with
+                import kr8s.asyncio
 
-            async with asyncio.timeout(_CONNECT_SECONDS):
-                client = await kr8s.asyncio.api()
-    except ImportError:
-        raise InvalidRequest(
-            "Kubernetes needs packages that are not installed", do="pip install 'mediadask[kubernetes]'"
-        ) from None
-    except Exception as error:  # whatever is wrong with a kubeconfig, its programs, the network, TLS
-        reason = str(error) or type(error).__name__
-        raise InvalidRequest(
-            f"no Kubernetes cluster answers ({reason})",
-            do="`kubectl cluster-info` must work here: set KUBECONFIG, or choose a context with kubectl",
-        ) from None
-    client.timeout = _CALL_SECONDS
-    try:
+                # Its `api()` would ask the server before what it leaves where that fails could be removed.
+                client = kr8s.asyncio.Api(bypass_factory=True)
+                opened.push_async_callback(_close, client)
+                _remove_copies_before(client.auth)
+                async with asyncio.timeout(_CONNECT_SECONDS):
+                    await client
+        except ImportError:
+            raise InvalidRequest(
+                "Kubernetes needs packages that are not installed", do="pip install 'mediadask[kubernetes]'"
+            ) from None
+        except Exception as error:  # whatever is wrong with a kubeconfig, its programs, the network, TLS
+            reason = str(error) or type(error).__name__
+            raise InvalidRequest(
+                f"no Kubernetes cluster answers ({reason})",
+                do="`kubectl cluster-info` must work here: set KUBECONFIG, or choose a context with kubectl",
+            ) from None
+        client.timeout = _CALL_SECONDS
         yield Api(client)
-    finally:
-        await _close(client)
 
 
 async def _close(client: Any) -> None:
-    """Close what kr8s leaves open: its connections, and copies of keys in the folder for temporary files."""
+    """Close what kr8s leaves open."""
     if client._session is not None:
         await client._session.aclose()
-    auth = client.auth
+    _remove_copies(client.auth)
+
+
+def _remove_copies_before(auth: Any) -> None:
+    """Have the copies of keys go that kr8s makes anew each time that it is refused."""
+    again = auth.reauthenticate
+
+    async def reauthenticate() -> None:
+        _remove_copies(auth)
+        await again()
+
+    auth.reauthenticate = reauthenticate
+
+
+def _remove_copies(auth: Any) -> None:
+    """Remove the copies that kr8s makes of a kubeconfig's keys in the folder for temporary files."""
     for copy in filter(None, (auth.client_cert_file, auth.client_key_file, auth.server_ca_file)):
         path = Path(str(copy))
         if path.parent == Path(gettempdir()) and path.name.startswith("tmp"):
@@ -230,25 +247,30 @@ class Api:
         import kr8s
 
         base, _, rest = url.partition("/")
+        request |= {"method": method, "version": "", "base": f"/{base}", "url": rest}
         try:
-            async with self.client.call_api(
-                method, version="", base=f"/{base}", url=rest, **request
-            ) as response:
+            # What kr8s takes for refused credentials it asks four times, a right that is not there as well.
+            async with self.client.call_api(**request, raise_for_status=False) as response:
+                if response.status_code != httpx.codes.UNAUTHORIZED:
+                    if response.is_error:
+                        raise _refused(what, response)
+                    return response.text if text else response.json()
+            async with self.client.call_api(**request) as response:
                 return response.text if text else response.json()
         except kr8s.ServerError as error:
-            raise _refused(what, error) from None
+            raise _refused(what, error.response) from None
         except (kr8s.APITimeoutError, httpx.HTTPError, OSError) as error:
             reason = str(error) or type(error).__name__
             raise OutputFailed(f"the Kubernetes API does not answer ({reason})", where=what) from None
 
 
-def _refused(what: str, error: Any) -> Refused:
-    status = error.response.status_code
+def _refused(what: str, response: Any) -> Refused:
+    status = response.status_code
     try:
-        line = error.response.json()["message"]
+        line = response.json()["message"]
     except (ValueError, KeyError, TypeError):  # the answer is no object of Kubernetes
-        line = error.response.text
-    line = " ".join(line.split()) or str(error)
+        line = response.text
+    line = " ".join(line.split()) or f"HTTP {status}"
     if status == 403 and "cannot" in line:
         who_and_what = line.partition("forbidden: ")[2] or line
         do = "have an administrator grant it: docs/kubernetes.md lists the rights that are needed"

@@ -106,6 +106,7 @@ def _certificate(spec: Spec) -> list[Object]:
     scheduler = scheduler_of(spec.name)
     wanted = {
         "secretName": f"{spec.name}-tls",
+        "secretTemplate": {"labels": labels(spec.name)},  # by which it is removed with the pool
         "commonName": f"mediadask pool {spec.name}",
         "dnsNames": [scheduler, f"{scheduler}.{spec.namespace}.svc.cluster.local"],
         "usages": ["server auth", "client auth", "digital signature"],

@@ -7,7 +7,7 @@ import threading
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from mediadask.errors import InvalidRequest, OutputFailed
+from mediadask.errors import InvalidRequest, MediaError, OutputFailed
 from mediadask.pool.kubernetes.api import Refused, connect, run
 from mediadask.pool.kubernetes.readiness import is_ready, why_not_ready
 from mediadask.pool.kubernetes.secrets import security_in
@@ -106,6 +106,15 @@ async def _trouble(place: Place) -> str:
             return error.what
 
 
+async def _is_removed(place: Place) -> bool:
+    try:
+        async with connect() as api:
+            cluster = await api.get("DaskCluster", place.name, place.namespace)
+    except MediaError:  # nobody knows
+        return False
+    return cluster is None or "deletionTimestamp" in cluster["metadata"]
+
+
 class Forward:
     """A port of this machine that leads to one of the scheduler's pod, whichever that is at the time.
 
@@ -195,6 +204,10 @@ class Reached:
     def trouble(self) -> str:
         """Why its scheduler does not run; empty where it does."""
         return run(_trouble(self.place))
+
+    def is_removed(self) -> bool:
+        """Whether the pool is gone for good, or about to be."""
+        return run(_is_removed(self.place))
 
     def renew(self) -> None:
         """Use the certificates of now."""

@@ -10,7 +10,7 @@ from mediadask.pool.scaling.kubernetes_names import CLUSTER, COMPONENT, selector
 if TYPE_CHECKING:
     from mediadask.pool.kubernetes.api import Api, Object
 
-__all__ = ["is_ready", "scheduler_pods", "why_not_ready"]
+__all__ = ["is_ready", "scheduler_pods", "serves", "why_not_ready"]
 
 _HOPELESS = {"ErrImageNeverPull", "ImagePullBackOff", "InvalidImageName", "CreateContainerConfigError"}
 _FAILED = {"CrashLoopBackOff", "RunContainerError", "CreateContainerError"}
@@ -22,8 +22,17 @@ async def scheduler_pods(api: Api, name: str, namespace: str) -> list[Object]:
     return [pod for pod in pods if "deletionTimestamp" not in pod["metadata"]]
 
 
+def serves(pod: Object) -> bool:
+    """Whether a pod is ready."""
+    conditions = {each["type"]: each["status"] for each in pod["status"].get("conditions", ())}
+    return conditions.get("Ready") == "True"
+
+
 def is_ready(deployment: Object) -> bool:
-    """Whether the scheduler that this Deployment is to run runs, and no other."""
+    """Whether the scheduler that this Deployment is to run runs, and no other.
+
+    A pod that was deleted just now is counted for a moment longer.
+    """
     status = deployment.get("status", {})
     is_seen = status.get("observedGeneration", 0) >= deployment["metadata"]["generation"]
     counts = (status.get(count, 0) for count in ("replicas", "updatedReplicas", "readyReplicas"))

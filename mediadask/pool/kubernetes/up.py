@@ -12,12 +12,13 @@ from mediadask.errors import InvalidRequest, OutputFailed
 from mediadask.pool.kubernetes.api import Refused, connect, run
 from mediadask.pool.kubernetes.checks import check
 from mediadask.pool.kubernetes.manifests import manifests
-from mediadask.pool.kubernetes.readiness import is_ready, scheduler_pods, why_not_ready
+from mediadask.pool.kubernetes.readiness import is_ready, scheduler_pods, serves, why_not_ready
 from mediadask.pool.kubernetes.secrets import new_key, new_tls
 from mediadask.pool.scaling.kubernetes_names import (
     CLUSTER,
     COMPONENT,
     DIGEST,
+    GOING_DOWN,
     KEPT,
     labels,
     scheduler_of,
@@ -123,6 +124,9 @@ async def _up(api: Api, spec: Spec, *, rotate: bool) -> Up:
     before = await api.get("DaskCluster", spec.name, spec.namespace)
     if before is None and rotate:
         raise InvalidRequest("there is no such pool to give new certificates", where=spec.name)
+    if before is not None and GOING_DOWN in before["metadata"].get("annotations", {}):
+        do = "bring it up when it is down; `mediadask pool down --now` ends it now"
+        raise InvalidRequest("goes down when its jobs have ended", where=spec.name, do=do)
     had_key = await api.get("Secret", f"{spec.name}-key", spec.namespace) is not None
     try:
         settings, *others = manifests(spec)
@@ -245,7 +249,7 @@ async def _until_ready(api: Api, spec: Spec, gone: Collection[str] = ()) -> None
                 )
         elif is_ready(deployment):
             pods = await scheduler_pods(api, spec.name, spec.namespace)
-            if pods and not any(pod["metadata"]["uid"] in gone for pod in pods):
+            if pods and all(serves(pod) and pod["metadata"]["uid"] not in gone for pod in pods):
                 return
         else:
             why = await why_not_ready(api, deployment)

@@ -24,6 +24,9 @@ class Departure:
     is_taken: bool
     """Whether others ended it, so that what it ran is not to blame."""
 
+    has_ended: bool = True
+    """Whether it is gone, whatever its connection says; else it is about to go."""
+
 
 class Actuator(Protocol):
     """Starts and stops workers of tiers. Names them ``<tier>-…``, never the same name twice.

@@ -7,10 +7,12 @@ __all__ = [
     "CLUSTER",
     "COMPONENT",
     "DIGEST",
+    "GOING_DOWN",
     "KEPT",
     "PAGES_PORT",
     "PORT",
     "TIER",
+    "WORKER",
     "address_of",
     "group_of",
     "labels",
@@ -21,12 +23,18 @@ __all__ = [
 CLUSTER, COMPONENT = "dask.org/cluster-name", "dask.org/component"
 """Labels by which dask-kubernetes finds what belongs to a cluster."""
 
+WORKER = "dask.org/worker-name"
+"""A label of each worker's pod that no other has: its name. By it any pods are ended in one request."""
+
 TIER = "mediadask.org/tier"
 CLIENT = "mediadask.org/client"
 """A label of pods that use the pool of this name: they may reach its scheduler."""
 
 DIGEST = "mediadask.org/digest"
 """An annotation: what the scheduler's pod was made from, which says whether it has to be made anew."""
+
+GOING_DOWN = "mediadask.org/going-down"
+"""An annotation of the DaskCluster: the pool takes no more jobs, and ends when those that it has have."""
 
 KEPT = "mediadask.org/kept"
 """A label of what the next pool of the same name needs to go on with the jobs of this one."""

@@ -6,14 +6,13 @@ import asyncio
 import logging
 import secrets
 from contextlib import suppress
-from dataclasses import dataclass, field
-from datetime import UTC, datetime
-from time import monotonic
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from mediadask.pool.scaling.actuator import Departure
 from mediadask.pool.scaling.kubernetes_api import Away, KubernetesApi, Refused
 from mediadask.pool.scaling.kubernetes_names import CLUSTER, TIER, group_of
+from mediadask.pool.scaling.kubernetes_troubles import TierTroubles, span, why_refused
 from mediadask.pool.scaling.pods import Pod, pod_of, worker_pod
 from mediadask.pool.scaling.replicas import set_replicas
 
@@ -26,41 +25,21 @@ __all__ = ["KubernetesWorkers"]
 
 _logger = logging.getLogger(__name__)
 
-_HANDS = 8
+_MAKERS, _ENDERS = 8, 4
 """Requests under way at once: more do not make the API server faster."""
+
+_ENDED_TOGETHER = 100
+"""Pods that one request ends: their names are in its address, which some proxies keep below 8 kB."""
 
 _GRACE_SECONDS = 1
 """A worker that the pool ends has given its work back: it need not wait like one that others take away."""
 
 _LIST_SECONDS = 5.0
 _LOOK_SECONDS = 1.0
-_LONGEST_BACKOFF_SECONDS = 60.0
+_AGAIN_SECONDS = 2.0
 _CLOSE_SECONDS = 10.0
-_STUCK_SECONDS = 30.0
-_START_SECONDS = 15.0
-"""Whoever fails within so long has not done its work yet."""
-
 _SILENT_SECONDS = 5.0
 _KEPT_DEPARTURES = 10_000
-
-
-@dataclass
-class _TierState:
-    """What became of the latest requests for workers of a tier."""
-
-    group: dict[str, Any] = field(default_factory=dict)
-    failures: int = 0
-    """In a row."""
-
-    not_before: float = 0.0
-    refusal: str = ""
-    """Why the API server makes no pod."""
-
-    failure: Pod | None = None
-    """The latest that ended because it could not work."""
-
-    told: int | None = None
-    """Replicas that the worker group says."""
 
 
 class KubernetesWorkers:
@@ -82,8 +61,13 @@ class KubernetesWorkers:
     def __init__(self, scheduler: str, tiers: Mapping[str, Tier], settings: KubernetesSettings) -> None:
         self.news = asyncio.Event()
         self._scheduler, self._cluster = scheduler, settings.cluster
-        self._settings = {name: tier for name, tier in tiers.items() if tier.is_brought}
-        self._tiers = {name: _TierState() for name in self._settings}
+        self._troubles = {name: TierTroubles(tier.startup) for name, tier in tiers.items() if tier.is_brought}
+        self._groups: dict[str, dict[str, Any]] = {}
+        """The worker groups, as they were when workers were last asked for, by tier."""
+
+        self._told: dict[str, int] = {}
+        """Replicas that they say."""
+
         self._api = KubernetesApi(settings.namespace)
         # Only pods that the pool made have the tier's label beside the cluster's.
         self._selector = f"{CLUSTER}={self._cluster},{TIER}"
@@ -108,7 +92,8 @@ class KubernetesWorkers:
 
         self._listed = asyncio.Event()
         self._all_gone = asyncio.Event()
-        self._queue: asyncio.Queue[str] = asyncio.Queue()
+        self._to_make: asyncio.Queue[str] = asyncio.Queue()
+        self._to_end: asyncio.Queue[str] = asyncio.Queue()
         self._tasks: list[asyncio.Task[None]] = []
 
     # What the scaler asks.
@@ -119,23 +104,23 @@ class KubernetesWorkers:
         After some that did not come up it waits for a while, and then tries one.
         """
         await self._begin()
-        known = self._tiers.get(tier)
-        if known is None or not self._listed.is_set() or monotonic() < known.not_before:
+        troubles = self._troubles.get(tier)
+        if troubles is None or not self._listed.is_set() or not troubles.may_try:
             return
         group = group_of(self._cluster, tier)
         try:
-            known.group = await self._api.dask_object("daskworkergroups", group)
+            self._groups[tier] = await self._api.dask_object("daskworkergroups", group)
         except Refused as refused:
             missing = f"there is no DaskWorkerGroup {group}: bring the pool up again"
             self._refuse(tier, missing if refused.status == 404 else str(refused))
             return
         except Away:
             return
-        for _ in range(min(n, 1) if known.refusal or self._failure(tier) else n):
+        for _ in range(troubles.at_once(n, self._of(tier))):
             self._number += 1
             name = f"{tier}-{self._run}-{self._number}"
             self._asked[name] = tier
-            self._queue.put_nowait(name)
+            self._to_make.put_nowait(name)
 
     async def stop(self, workers: Collection[str]) -> None:
         """End these pods; those that have no node yet cost nothing and are gone at once."""
@@ -144,12 +129,12 @@ class KubernetesWorkers:
         for name in sorted(workers, key=lambda name: self._phase(name) == "running"):
             self._asked.pop(name, None)
             if self._pods.pop(name, None) is not None or name in self._making:
-                self._end(name)
+                self._have_end(name)
 
     async def state(self) -> dict[str, list[str]]:
         """By tier, the pods that there are and those that were asked for, without those that are leaving."""
         await self._begin()
-        there: dict[str, list[str]] = {tier: [] for tier in self._tiers}
+        there: dict[str, list[str]] = {tier: [] for tier in self._troubles}
         for pod in self._pods.values():
             if pod.phase != "leaving":
                 there[pod.tier].append(pod.name)
@@ -168,7 +153,7 @@ class KubernetesWorkers:
 
     def troubles(self) -> dict[str, str]:
         """By tier, why workers do not come."""
-        found = {tier: self._trouble(tier) for tier in self._tiers}
+        found = {tier: self._trouble(tier) for tier in self._troubles}
         return {tier: trouble for tier, trouble in found.items() if trouble}
 
     async def close(self) -> None:
@@ -187,6 +172,16 @@ class KubernetesWorkers:
         await asyncio.gather(*self._tasks, return_exceptions=True)
         await self._api.close()
 
+    def _trouble(self, tier: str) -> str:
+        if self._may_not:
+            return f"the pool's service account may not list pods: {self._may_not}"
+        if (silent := self._api.away_seconds) > _SILENT_SECONDS:
+            return f"the Kubernetes API does not answer for {span(silent)}: {self._api.away}"
+        return self._troubles[tier].words(self._of(tier), self._warned)
+
+    def _of(self, tier: str) -> list[Pod]:
+        return [pod for pod in self._pods.values() if pod.tier == tier]
+
     def _phase(self, name: str) -> str:
         return self._pods[name].phase if name in self._pods else ""
 
@@ -194,8 +189,8 @@ class KubernetesWorkers:
 
     async def _begin(self) -> None:
         if not self._tasks:
-            work = [self._follow(), self._look(), *(self._make_and_end() for _ in range(_HANDS))]
-            self._tasks = [asyncio.create_task(each) for each in work]
+            makers, enders = (self._make() for _ in range(_MAKERS)), (self._end() for _ in range(_ENDERS))
+            self._tasks = [asyncio.create_task(it) for it in (self._follow(), self._look(), *makers, *enders)]
         with suppress(TimeoutError):  # an API that is away does not hold up the pool
             await asyncio.wait_for(self._listed.wait(), _LIST_SECONDS)
 
@@ -239,15 +234,16 @@ class KubernetesWorkers:
 
     def _saw(self, pod: Pod) -> None:
         self._asked.pop(pod.name, None)
-        if pod.tier not in self._tiers and pod.name not in self._ending:
-            self._end(pod.name)  # an earlier pool had such a tier
-        if pod.phase in ("leaving", "ended") and pod.reason and pod.name not in self._ending:
-            self._note(pod.name, pod.reason, not pod.is_failure)
+        if pod.tier not in self._troubles and pod.name not in self._ending:
+            self._have_end(pod.name)  # an earlier pool had such a tier
+        if pod.phase in ("leaving", "ended") and pod.name not in self._ending:
+            self._note(pod)
         if pod.phase == "ended":
             self._pods.pop(pod.name, None)
             if pod.name not in self._ending:
-                self._count(pod)
-                self._end(pod.name)
+                if pod.tier in self._troubles:
+                    self._troubles[pod.tier].ended(pod)
+                self._have_end(pod.name)
         elif pod.name not in self._ending:
             before = self._pods.get(pod.name)
             self._pods[pod.name] = pod
@@ -257,80 +253,79 @@ class KubernetesWorkers:
 
     def _gone(self, name: str, pod: Pod | None) -> None:
         known = self._pods.pop(name, None)
-        if known is not None and name not in self._departures:
+        if known is not None:
             told = pod if pod is not None and pod.reason else known
-            self._note(name, told.reason or "its pod was deleted", not told.is_failure)
+            self._note(replace(told, phase="ended", reason=told.reason or "its pod was deleted"))
         self._ending.discard(name)
         self._warned.pop(name, None)
         if not self._ending:
             self._all_gone.set()
         self.news.set()
 
-    def _note(self, name: str, reason: str, is_taken: bool) -> None:
-        self._departures[name] = Departure(reason, is_taken)
+    def _note(self, pod: Pod) -> None:
+        if (known := self._departures.get(pod.name)) is None:
+            reason = pod.reason or "its worker has closed by itself"
+            self._departures[pod.name] = Departure(reason, not pod.is_failure, pod.phase == "ended")
+        elif pod.phase == "ended":
+            self._departures[pod.name] = replace(known, has_ended=True)
         if len(self._departures) > _KEPT_DEPARTURES:
             del self._departures[next(iter(self._departures))]
 
-    def _count(self, pod: Pod) -> None:
-        """A worker has ended by itself: where it failed as it started, the next may fare no better."""
-        if (known := self._tiers.get(pod.tier)) is None:
-            return
-        if pod.is_failure and pod.ran_seconds < _START_SECONDS:
-            known.failure = pod
-            self._back_off(known)
-
-    def _back_off(self, known: _TierState) -> None:
-        if monotonic() >= known.not_before:  # of several asked for together the first to fail counts
-            known.failures += 1
-            known.not_before = monotonic() + min(2.0**known.failures, _LONGEST_BACKOFF_SECONDS)
-
-    async def _make_and_end(self) -> None:
+    async def _make(self) -> None:
+        """Make the pods that were asked for, one after the other."""
         while True:
-            name = await self._queue.get()
+            name = await self._to_make.get()
             try:
-                if name in self._making:
-                    pass  # it comes again when it is known whether it was made
-                elif name in self._ending:
-                    if not await self._api.delete_pod(name, _GRACE_SECONDS):
-                        self._gone(name, None)
-                elif name in self._asked:
-                    await self._make(name, self._asked[name])
-            except (Refused, Away):  # of an end; a pod that is not made is asked for again
-                asyncio.get_running_loop().call_later(_LOOK_SECONDS, self._queue.put_nowait, name)
+                if name in self._asked:
+                    await self._make_one(name, self._asked[name])
             except Exception:
                 _logger.exception("pod %s", name)
 
-    async def _make(self, name: str, tier: str) -> None:
-        known = self._tiers[tier]
+    async def _make_one(self, name: str, tier: str) -> None:
         self._making.add(name)
-        manifest = worker_pod(name, tier, known.group, self._scheduler, self._api.namespace)
+        manifest = worker_pod(name, tier, self._groups[tier], self._scheduler, self._api.namespace)
         try:
             pod = pod_of(await self._api.create_pod(manifest))
         except Refused as refused:
             for each in [each for each, its in self._asked.items() if its == tier]:
                 del self._asked[each]
-            self._refuse(tier, _why_refused(refused))
+            self._refuse(tier, why_refused(refused))
         except Away:
             self._asked.pop(name, None)  # if it was made all the same, the watch tells
         else:
-            known.refusal = ""
-            if known.failure is None:
-                known.failures = 0
+            self._troubles[tier].made()
             if self._asked.pop(name, None) is not None:
                 self._pods.setdefault(name, pod)
         finally:
             self._making.discard(name)
             if name in self._ending:  # it was stopped meanwhile
-                self._queue.put_nowait(name)
+                self._to_end.put_nowait(name)
 
     def _refuse(self, tier: str, why: str) -> None:
-        self._tiers[tier].refusal = why
-        self._back_off(self._tiers[tier])
+        self._troubles[tier].refused(why)
         self.news.set()
 
-    def _end(self, name: str) -> None:
+    def _have_end(self, name: str) -> None:
         self._ending.add(name)
-        self._queue.put_nowait(name)
+        if name not in self._making:  # else it comes when it is known whether it was made
+            self._to_end.put_nowait(name)
+
+    async def _end(self) -> None:
+        """End pods that are to end, as many at a time as there are."""
+        while True:
+            names = {await self._to_end.get()}
+            while len(names) < _ENDED_TOGETHER and not self._to_end.empty():
+                names.add(self._to_end.get_nowait())
+            try:
+                there = await self._api.delete_pods(names, _GRACE_SECONDS)
+            except Exception as error:
+                if not isinstance(error, Away):
+                    _logger.warning("%d pods are not ended, trying again: %s", len(names), error)
+                for name in names:
+                    asyncio.get_running_loop().call_later(_AGAIN_SECONDS, self._to_end.put_nowait, name)
+            else:
+                for name in names - there:
+                    self._gone(name, None)
 
     async def _look(self) -> None:
         """Tell the worker groups how many there are, and ask about pods that take long."""
@@ -348,86 +343,27 @@ class KubernetesWorkers:
     async def _tell(self) -> None:
         """Have ``kubectl get daskclusters,daskworkergroups`` show the workers that there are."""
         there = await self.state()
-        changed = {tier: len(names) for tier, names in there.items() if tier in self._tiers}
-        changed = {tier: n for tier, n in changed.items() if n != self._tiers[tier].told}
+        counts = {tier: len(names) for tier, names in there.items()}
+        changed = {tier: count for tier, count in counts.items() if count != self._told.get(tier)}
         if not changed:
             return
         for tier, count in changed.items():
             with suppress(Refused):  # a group that is not there is told of when a worker is wanted
                 if await set_replicas(self._api, "daskworkergroups", group_of(self._cluster, tier), count):
-                    self._tiers[tier].told = count
-        total = sum(len(names) for names in there.values())
-        await set_replicas(self._api, "daskclusters", self._cluster, total)
+                    self._told[tier] = count
+        await set_replicas(self._api, "daskclusters", self._cluster, sum(counts.values()))
 
     def _replace_stuck(self) -> None:
-        """What keeps a pod from starting may have been mended in the group: make another as it says now."""
         for pod in list(self._pods.values()):
-            if pod.is_stuck and _age(pod) > max(self._settings[pod.tier].startup, _STUCK_SECONDS):
-                self._tiers[pod.tier].failure = pod
-                self._back_off(self._tiers[pod.tier])
+            if self._troubles[pod.tier].gives_up(pod):
                 del self._pods[pod.name]
-                self._end(pod.name)
+                self._have_end(pod.name)
 
     async def _ask_about_slow_pods(self) -> None:
-        for tier in self._tiers:
-            slow = self._oldest(tier, "starting")
-            if slow is None or _age(slow) < self._settings[tier].startup or slow.name in self._warned:
+        for tier, troubles in self._troubles.items():
+            slow = troubles.slow(self._of(tier))
+            if slow is None or slow.name in self._warned:
                 continue
             if warnings := await self._api.warnings(slow.name):
                 self._warned[slow.name] = " ".join(warnings[-1].split()).rstrip(".")
                 self.news.set()
-
-    # In words.
-
-    def _trouble(self, tier: str) -> str:
-        known, startup = self._tiers[tier], self._settings[tier].startup
-        if self._may_not:
-            return f"the pool's service account may not list pods: {self._may_not}"
-        if (silent := self._api.away_seconds) > _SILENT_SECONDS:
-            return f"the Kubernetes API does not answer for {_span(silent)}: {self._api.away}"
-        if known.refusal:
-            return known.refusal
-        pods = [pod for pod in self._pods.values() if pod.tier == tier]
-        for pod in pods:
-            if pod.is_stuck:
-                return pod.reason
-        if (failed := self._failure(tier)) is not None:
-            return failed.reason if failed.is_stuck else f"workers end as they start: {failed.reason}"
-        waiting = self._oldest(tier, "unscheduled")
-        if waiting is not None and (age := _age(waiting)) > startup:
-            return f"the cluster is full for {_span(age)}: {waiting.reason}"
-        slow = self._oldest(tier, "starting")
-        if slow is not None and slow.name in self._warned:
-            return f"pods do not start for {_span(_age(slow))}: {self._warned[slow.name]}"
-        return ""
-
-    def _failure(self, tier: str) -> Pod | None:
-        """The pod that failed to start last, until a later one has run for longer."""
-        known = self._tiers[tier]
-        if (failed := known.failure) is not None:
-            for pod in self._pods.values():
-                later = pod.tier == tier and pod.phase == "running" and pod.created > failed.created
-                if later and _age(pod) > _START_SECONDS:
-                    known.failure, known.failures = None, 0
-                    break
-        return known.failure
-
-    def _oldest(self, tier: str, phase: str) -> Pod | None:
-        return next((pod for pod in self._pods.values() if pod.tier == tier and pod.phase == phase), None)
-
-
-def _why_refused(refused: Refused) -> str:
-    message = str(refused)
-    if "exceeded quota" in message:
-        return f"the namespace's quota is used up: {message.partition('exceeded quota: ')[2]}"
-    if "cannot create resource" in message:
-        return f"the pool's service account may not make pods: {message}"
-    return f"Kubernetes does not accept the tier's pods: {message}"
-
-
-def _age(pod: Pod) -> float:
-    return (datetime.now(UTC) - pod.created).total_seconds()
-
-
-def _span(seconds: float) -> str:
-    return f"{seconds / 60:.0f} min" if seconds >= 90 else f"{seconds:.0f} s"

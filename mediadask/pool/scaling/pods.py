@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Literal
 
-from mediadask.pool.scaling.kubernetes_names import CLUSTER, COMPONENT, TIER
+from mediadask.pool.scaling.kubernetes_names import CLUSTER, COMPONENT, TIER, WORKER
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -88,6 +88,7 @@ def worker_pod(
                 "dask.org/workergroup-name": group["metadata"]["name"],
                 COMPONENT: "worker",
                 TIER: tier,
+                WORKER: name,
             },
             # Whoever deletes the DaskCluster, and its groups with it, has deleted the pods.
             "ownerReferences": [

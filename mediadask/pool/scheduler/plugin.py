@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from mediadask.pool.config import PoolConfig
     from mediadask.pool.ledger.ledger import OrphanedJob
     from mediadask.pool.scaling.actuator import Actuator
+    from mediadask.pool.scaling.kubernetes_cluster import OwnCluster
 
 __all__ = ["PoolPlugin", "dask_setup"]
 
@@ -119,7 +120,10 @@ class PoolPlugin(SchedulerPlugin):
         self.watchdog = Watchdog(scheduler, self.driver)
         self.view = view.PoolView(config, self.state, self.ledger, self.scaler)
         self._metrics = metrics.PoolMetrics(self.view)
-        self.services = Services(scheduler, self.driver, self.scaler, self.watchdog, self.ledger, self.view)
+        cluster = await self._cluster(config)
+        self.services = Services(
+            scheduler, self.driver, self.scaler, self.watchdog, self.ledger, self.view, cluster
+        )
 
         scheduler.add_plugin(self.driver, name=self.driver.name)
         opened.callback(scheduler.remove_plugin, self.driver.name)
@@ -138,10 +142,10 @@ class PoolPlugin(SchedulerPlugin):
         if config.name is not None:
             await self._take_over()
         await self.scaler.start()
-        self._beating = [
-            asyncio.create_task(each)
-            for each in (self.driver.look_again(), self.watchdog.run(), self._take_over_later())
-        ]
+        taken_over = asyncio.create_task(self._take_over_later())
+        going_down = self.services.go_on_going_down(taken_over)
+        others = (self.driver.look_again(), self.watchdog.run(), going_down)
+        self._beating = [taken_over, *map(asyncio.create_task, others)]
 
     async def _actuator(self, scheduler: Scheduler, config: PoolConfig) -> Actuator | None:
         if self._local:
@@ -154,6 +158,13 @@ class PoolPlugin(SchedulerPlugin):
         address = address_of(place.cluster, place.namespace, scheduler.address.partition("://")[0])
         workers: Actuator = pods.KubernetesWorkers(address, config.tiers, place)
         return workers
+
+    async def _cluster(self, config: PoolConfig) -> OwnCluster | None:
+        if (place := config.kubernetes) is None:
+            return None
+        own = await asyncio.to_thread(import_module, "mediadask.pool.scaling.kubernetes_cluster")
+        cluster: OwnCluster = own.OwnCluster(place)
+        return cluster
 
     async def _take_over(self) -> None:
         """Go on with the jobs of pools of this name that are dead."""

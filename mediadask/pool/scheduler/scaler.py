@@ -213,6 +213,7 @@ class Scaler:
     async def _run(self) -> None:
         while True:
             self._news.clear()
+            await self._remove_ended()
             self._have_those_leave_that_are_taken()
             self._explain()
             if self._looking is None or self._looking.done():
@@ -318,6 +319,13 @@ class Scaler:
             await self._evict(running)
         if leaving:
             await self._scheduler.retire_workers(workers=list(leaving.values()), close_workers=False)
+
+    async def _remove_ended(self) -> None:
+        """The connection of a worker whose node is lost breaks a minute after it is known to have ended."""
+        for name, address in self._addresses().items():
+            departure = self.departure(name)
+            if departure is not None and departure.has_ended:
+                await self._scheduler.remove_worker(address, stimulus_id=f"ended-{name}")
 
     def _have_those_leave_that_are_taken(self) -> None:
         if self.actuator is None:

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
     from mediadask.pool.core.jobs import Job
     from mediadask.pool.ledger.ledger import Ledger
+    from mediadask.pool.scaling.kubernetes_cluster import OwnCluster
     from mediadask.pool.scheduler.driver import Driver
     from mediadask.pool.scheduler.scaler import Scaler
     from mediadask.pool.scheduler.watchdog import Watchdog
@@ -51,9 +52,10 @@ class Services:
         watchdog: Watchdog,
         ledger: Ledger,
         view: PoolView,
+        cluster: OwnCluster | None,
     ) -> None:
         self._scheduler, self._driver, self._scaler = scheduler, driver, scaler
-        self._watchdog, self._ledger, self._view = watchdog, ledger, view
+        self._watchdog, self._ledger, self._view, self._cluster = watchdog, ledger, view, cluster
         self._state, self._config = driver.state, driver.state.config
         self._is_draining = self._has_page = False
         self._closing: list[asyncio.Task[None]] = []
@@ -205,9 +207,19 @@ class Services:
         cancelled. Returns the status.
         """
         self._is_draining = True
+        if self._cluster is not None and not now:
+            await self._cluster.goes_down()
         if now or not self._closing:
             self._closing.append(asyncio.create_task(self._close(now)))
         return await self.status()
+
+    async def go_on_going_down(self, taken_over: asyncio.Task[None]) -> None:
+        """Do as an earlier scheduler of this pool was told; `taken_over` ends when its jobs are known."""
+        if self._cluster is None or not await self._cluster.is_going_down():
+            return
+        self._is_draining = True
+        await asyncio.wait([taken_over])
+        await self.down(now=False)
 
     def _to_end_first(self) -> list[Job]:
         """A job that a budget holds does not end; only what it has on workers does."""
@@ -225,4 +237,7 @@ class Services:
         give_up = monotonic() + _FAREWELL_SECONDS
         while waited and len(self._scheduler.clients) > _OWN_CLIENTS and monotonic() < give_up:
             await asyncio.sleep(_LOOK_SECONDS)  # who waits for a result still fetches it
-        await self._scheduler.close(reason="pool down")
+        if self._cluster is None or now:
+            await self._scheduler.close(reason="pool down")
+        else:
+            await self._cluster.remove()  # a pod that only ends is started again

@@ -160,7 +160,12 @@ class Change:
 
     @property
     def _alike(self) -> bool:
-        return self.old is not None and self.new is not None and self.old.overlap(self.new) > 0
+        """Whether they share pictures, or are the same where none is known."""
+        old, new = self.old, self.new
+        if old is None or new is None:
+            return False
+        same = (old.first, old.frames, old.source) == (new.first, new.frames, new.source)
+        return old.overlap(new) > 0 or same
 
     @property
     def status(self) -> str:

@@ -14,8 +14,10 @@ from mediadask.editorial.cuts import Change, Cut, unversioned
 from mediadask.editorial.delivered import DeliveredPlate, DeliveredPlates
 from mediadask.editorial.grades import TurnoverGrades
 from mediadask.editorial.plates import PlateOptions, plate_order
+from mediadask.editorial.reels import names_of_file
 from mediadask.errors import InvalidRequest
 from mediadask.render.output import exists
+from mediadask.timecode import Timecode
 
 if TYPE_CHECKING:
     from mediadask.editorial.plan import PlannedEvent, TurnoverPlan
@@ -148,10 +150,11 @@ class _Rules:
         except InvalidRequest as error:
             return _Settled(_problem(one, str(error)))
         base = there.get(wanted, plate)
-        if not _shares(one, base):
+        later = _later(one, base)
+        if later is None or (wanted in there and one.url != base.clip):
             line = _told(found, base, cut)
             return _Settled(_refused(found, base) if wanted in there else found, line)
-        number = base.first_number + one.start - base.start
+        number = base.first_number + later
         if number < 0:
             what = f"its first frame would have the number {number}: pictures of {base.name} keep theirs"
             return _Settled(_problem(found, f"{what}; choose another folder"))
@@ -230,9 +233,21 @@ def _problem(one: PlannedEvent, what: str) -> PlannedEvent:
     return replace(one, problems=(*one.problems, what))
 
 
-def _shares(one: PlannedEvent, plate: DeliveredPlate) -> bool:
-    """Whether some of an event's frames are a delivered plate's."""
-    return one.url == plate.clip and one.start < plate.stop and plate.start < one.stop
+def _later(one: PlannedEvent, plate: DeliveredPlate) -> int | None:
+    """How many frames after a delivered plate's first an event's first is; None where they share no frame.
+
+    Frames of a clip that is elsewhere now, or joined of more parts, are known by its name and timecode.
+    """
+    later = one.start - plate.start
+    if one.url != plate.clip:
+        said = plate.facts.get("source_timecode")
+        names = [set(names_of_file(url.partition("|")[0])) for url in (str(one.url), plate.clip)]
+        if not (said and one.timecode and one.rate and names[0] & names[1]):
+            return None
+        if str(one.rate) != plate.facts.get("frame_rate"):
+            return None
+        later = Timecode.parse(one.timecode, one.rate).frames - Timecode.parse(said, one.rate).frames
+    return later if -len(one) < later < plate.stop - plate.start else None
 
 
 def _same_frames(one: PlannedEvent, plate: DeliveredPlate) -> bool:
@@ -259,7 +274,7 @@ def _told(one: PlannedEvent, plate: DeliveredPlate, cut: Cut) -> str:
         (head, tail), now = plate.handles, (one.head, one.tail)
         what = f"handles of {now[0]}+{now[1]} frames, which were {head}+{tail}"
     numbers = f"{one.first_number:04}-{one.first_number + len(one) - 1:04}"
-    keep = "pictures keep their numbers, now " if _shares(one, plate) else "now "
+    keep = "pictures keep their numbers, now " if _later(one, plate) is not None else "now "
     return f"{_name(one)}: {what} since {plate.name} ({plate.frames_text}); {keep}{numbers}"
 
 

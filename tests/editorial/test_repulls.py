@@ -167,6 +167,16 @@ def test_a_shot_that_nobody_named_keeps_its_plate_where_others_come_before_it(
     assert delivered(out).items() >= files.items()
 
 
+def test_media_that_moved_keep_their_numbers_too(rushes: Path, tmp_path: Path) -> None:
+    out, moved = tmp_path / "out", tmp_path / "raid2"
+    made(FIRST, rushes, out)
+    shutil.copytree(rushes, moved)
+    report, _ = made(LONGER_HEAD, moved, out)
+    assert all("is a plate of" in outcome.failure.error for outcome in report.failures if outcome.failure)
+    report, _ = made(LONGER_HEAD, moved, out, version="auto")
+    assert pictures(out, f"{ONE}_v002") == {999 + row: (f"{REELS[0]}.mov", 20 + row) for row in range(18)}
+
+
 def test_versions_are_found_whatever_the_template(rushes: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
     name = PlateName("{shot}/v{version}/{shot}_{plate}_v{version:03}.{frame:04}.exr")
@@ -251,6 +261,12 @@ def test_a_retime_is_told(tmp_path: Path, rushes: Path) -> None:
     assert "from 100 % to 200 %" in change.text
     made(FIRST, rushes, tmp_path / "out")
     assert statuses(tmp_path / "out", new)["ABC_104_0010"] == "retimed"
+
+
+def test_an_event_that_cannot_be_read_is_the_same_as_before(tmp_path: Path) -> None:
+    old = tmp_path / "old.edl"
+    old.write_text(FIRST.replace("01:00:01:00 01:00:01:12", "01:00:01:00 01:00:01:00"))
+    assert set(statuses(old, old).values()) == {"same"}
 
 
 def test_new_and_omitted_shots(tmp_path: Path) -> None:

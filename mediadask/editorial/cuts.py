@@ -71,7 +71,7 @@ class Cut:
         labels cannot be counted.
         """
         event, names = one.event, _names(one.event.reel, one.reel, one.event.file, one.url)
-        if not names:
+        if names == {""}:
             names = _names(event.clip_name)
         plate = unversioned(one.name) if one.name else ""
         try:
@@ -115,7 +115,9 @@ class Cut:
 
 
 def _names(*said: str | None) -> frozenset[str]:
-    return frozenset(name.casefold() for one in said if one for name in (one, *names_of_file(one)))
+    """All names of a source; of one without a name the empty one, which is like others without."""
+    named = frozenset(name.casefold() for one in said if one for name in (one, *names_of_file(one)))
+    return named or frozenset({""})
 
 
 def unversioned(path: str) -> str:

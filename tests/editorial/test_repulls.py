@@ -250,6 +250,14 @@ def test_what_became_of_a_shot(tmp_path: Path, rushes: Path, status: str) -> Non
     assert statuses(out, new)["ABC_104_0010"] == status, "the same against plates"
 
 
+def test_sources_without_names_are_known_by_their_frames(tmp_path: Path) -> None:
+    old, new = tmp_path / "old.edl", tmp_path / "new.edl"
+    line = "001  AX V  C  01:00:01:00 01:00:01:12 10:00:00:00 10:00:00:12\n"
+    old.write_text(f"TITLE: T\n{line}")
+    new.write_text(f"TITLE: T\n{line.replace('01:00:01:12', '01:00:01:14')}")
+    assert [change.status for change in md.changes(old, new)] == ["extended tail"]
+
+
 def test_a_retime_is_told(tmp_path: Path, rushes: Path) -> None:
     old, new = tmp_path / "old.edl", tmp_path / "new.edl"
     old.write_text(FIRST)

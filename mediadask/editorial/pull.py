@@ -151,8 +151,9 @@ def plan_pull(
     """
     named = name or PlateName()
     choice = ShotChoice.of(only_shots) if only_shots else None
-    asked = with_asks(timeline, named, shot_list=shot_list, choice=choice)
+    asked, lines = with_asks(timeline, named, shot_list=shot_list, choice=choice)
     plan = match_events(asked, clips, handles=handles, name=named)
+    plan = replace(plan, advice=(*plan.advice, *lines))
     left: tuple[PlannedEvent, ...] = ()
     if choice is not None:
         plan, left = chosen_events(plan, choice)

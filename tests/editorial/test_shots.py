@@ -63,7 +63,7 @@ def test_some_shots_of_a_list(
     plan = planned(read_list, CUT, only_shots=only, name=PlateName(shot_pattern=pattern))
     assert names(plan) == kept
     assert not plan.bad
-    (line,) = plan.advice
+    line = plan.advice[0]
     assert f"{3 - len(kept)} of 3 events are not of" in line or line.startswith("none of 3 events")
 
 
@@ -106,6 +106,18 @@ def test_a_list_asks_by_shot_and_goes_before_markers(read_list: ReadList, tmp_pa
     plan = planned(read_list, MARKED.format("ABC_0020 BG01 v003 h4"), shot_list=path)
     assert names(plan) == ["unnamed0010_PL01_v001", "ABC_0020_EL01_v012", "ABC_0030_PL01_v001"]
     assert [(one.head, one.tail) for one in plan] == [(8, 8), (6, 6), (1, 3)]
+
+
+def test_what_is_asked_for_in_vain_is_told(read_list: ReadList, tmp_path: Path) -> None:
+    path = tmp_path / "asks.csv"
+    path.write_text("shot,handles\nABC_0020,4\nABC_0021,4\n")
+    only = ["ABC_0020,ABC_0035", "XY*", "track:V9"]
+    plan = planned(read_list, MARKED.format("ABC_0020"), shot_list=path, only_shots=only)
+    assert plan.advice == (
+        "no event of the list is ABC_0021",
+        "2 of 3 events are not of --only-shots, and are left out",
+        "no event of the list is ABC_0035, XY*, v9",
+    )
 
 
 def test_rows_of_one_shot_go_to_its_plates(read_list: ReadList, tmp_path: Path) -> None:

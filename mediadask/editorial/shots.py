@@ -201,7 +201,7 @@ class ShotChoice:
         missing = [
             re.sub(r"\\(\W)", r"\1", pattern.replace(r"\S*", "*"))
             for pattern in self.patterns
-            if not any(re.fullmatch(pattern, word, re.IGNORECASE) for word in words)
+            if pattern != _ANY and not any(re.fullmatch(pattern, word, re.IGNORECASE) for word in words)
         ]
         return [*missing, *(track for track in self.tracks if track not in tracks)]
 
@@ -211,7 +211,7 @@ class ShotChoice:
             return {}
         texts = (*event.markers, event.clip_name, *event.comments, event.reel, event.file)
         for pattern in self.patterns:
-            if pattern == _ANY or not re.search(r"[_-]", pattern):
+            if pattern == _ANY or not re.search(r"[_-]|\\d|\[", pattern):  # a bare number is anything
                 continue
             for text in texts:
                 if text and (found := re.search(rf"(?<![\w-])(?:{pattern})(?![\w-])", text)):

@@ -50,6 +50,8 @@ def names(plan: TurnoverPlan) -> list[str]:
         ("named", r"\d{3}_[A-Z]{2}_\d{4}", ["090_AB_0040_PL01_v001"]),
         (r"\d{3}_[A-Z]{2}_\d{4}", None, ["090_AB_0040_PL01_v001"]),
         ("090_*", None, ["090_AB_0040_PL01_v001"]),
+        (r"(?P<sequence>\d{3}_[A-Z]{2})_(?P<shot>\d{4})", None, ["090_AB_0040_PL01_v001"]),
+        (["named", "track:V2"], None, ["0030_PL01_v001"]),
         ("ab_0010, 090_ab_0040", r"\d{3}_[A-Z]{2}_\d{4}", ["090_AB_0040_PL01_v001"]),
         ("090_AB_004", None, []),
         ("named", None, []),

@@ -113,7 +113,11 @@ class _Library:
         if not tried:
             raise InvalidRequest("names neither reel nor clip", do="export the list with reel names")
         likest = list(chain.from_iterable(map(self._nearest, tried)))
-        what = f"has reel {tried[0]!r}" if event.reel else f"is called {' or '.join(map(repr, tried))}"
+        what = (
+            f"has reel {tried[0]!r}"
+            if event.reel
+            else f"is called {' or '.join(map(repr, dict.fromkeys(tried)))}"
+        )
         raise InvalidRequest(
             f"no clip {what}",
             do=f"nearest: {', '.join(dict.fromkeys(likest))}" if likest else "check the media folder",

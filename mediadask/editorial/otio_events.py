@@ -14,7 +14,7 @@ import opentimelineio as otio
 
 from mediadask.editorial.aaf_timewarps import aaf_is_keyframed, aaf_source_frames
 from mediadask.editorial.events import Event, Span, Transition
-from mediadask.editorial.otio_markers import marker_texts, markers_inside
+from mediadask.editorial.otio_markers import Mark, frame_at, markers_inside, marks_over, with_marks
 from mediadask.editorial.otio_media import file_number, media_file, media_reel, other_media
 from mediadask.editorial.rates import exact_rate
 from mediadask.editorial.timing import Timing
@@ -66,7 +66,7 @@ def timeline_events(timeline: otio.schema.Timeline) -> tuple[tuple[Event, ...], 
     drop = _is_drop(timeline)
     by_track: list[tuple[int, Event]] = []
     skipped: list[str] = []
-    marks: list[_Mark] = []
+    marks: list[Mark] = []
     names = _track_names([track.name for track in timeline.video_tracks()])
     for number, track in enumerate(timeline.video_tracks(), 1):
         name = names[number - 1]
@@ -76,12 +76,12 @@ def timeline_events(timeline: otio.schema.Timeline) -> tuple[tuple[Event, ...], 
         reader = _Track(name, number, start, skipped, marks)
         for event in reader.events((None, *track, None), 0.0, f"track {name}"):
             by_track.append((number, replace(event, number=f"{len(by_track) + 1:03}", drop=drop)))
-        marks += _marks_over(track.markers, start, number)
-    marks += _marks_over(timeline.tracks.markers, start, None)
+        marks += marks_over(track.markers, start, number)
+    marks += marks_over(timeline.tracks.markers, start, None)
     skipped += [
         f"track {track.name or number} is sound" for number, track in enumerate(timeline.audio_tracks(), 1)
     ]
-    return tuple(_marked(event, track, marks) for track, event in by_track), tuple(skipped)
+    return tuple(with_marks(by_track, marks)), tuple(skipped)
 
 
 def _is_drop(timeline: otio.schema.Timeline) -> bool | None:
@@ -105,47 +105,6 @@ def _switch_off(timeline: otio.schema.Timeline) -> None:
     for item in timeline.find_children(descended_from_type=otio.core.Item):
         if str(_at(item.metadata, "fcp_xml", "enabled")).upper() == "FALSE":
             item.enabled = False
-
-
-@dataclass(frozen=True)
-class _Mark:
-    """A marker that is not on a clip, in the timeline."""
-
-    frames: tuple[int, ...]
-    """The frames that it may lie over, in the timeline's count, the likeliest first."""
-
-    texts: tuple[str, ...]
-    track: int | None = None
-    """Its track; None: all."""
-
-
-def _marks_over(markers: Any, start: otio.opentime.RationalTime, track: int | None) -> list[_Mark]:
-    """Those of a timeline or track. They count from its beginning; some systems count its timecode."""
-    return [
-        _Mark((_frame(start, place), _frame(start, place - start.to_seconds())), marker_texts(marker), track)
-        for marker in markers
-        for place in (marker.marked_range.start_time.to_seconds(),)
-    ]
-
-
-def _frame(start: otio.opentime.RationalTime, seconds: float) -> int:
-    """The frame of a timeline that shows at a time from its beginning."""
-    rate = start.rate if start.rate > 1 else 24
-    return int(start.rescaled_to(rate).value + seconds * rate + 1e-3)
-
-
-def _marked(event: Event, track: int, marks: Sequence[_Mark]) -> Event:
-    """The event with the markers that lie over it."""
-    if event.record is None or event.problems:
-        return event
-    texts = [
-        text
-        for mark in marks
-        if mark.track in (None, track)
-        and any(int(event.record.start) <= frame < int(event.record.stop) for frame in mark.frames)
-        for text in mark.texts
-    ]
-    return replace(event, markers=tuple(dict.fromkeys((*event.markers, *texts)))) if texts else event
 
 
 def _track_names(given: Sequence[str]) -> list[str]:
@@ -186,7 +145,7 @@ class _Track:
     """Where the timeline starts."""
 
     skipped: list[str]
-    marks: list[_Mark]
+    marks: list[Mark]
     """Markers of sequences in it, and of what is no picture: on gaps and titles, too, editors mark shots."""
 
     def events(self, children: Sequence[Any], at: float, inside: str, depth: int = 0) -> Iterator[Event]:
@@ -237,7 +196,7 @@ class _Track:
     def _mark(self, item: Any, begin: float, track: int | None) -> None:
         with suppress(*_ODD):
             self.marks.extend(
-                _Mark((_frame(self.start, begin + into),), texts, track)
+                Mark((frame_at(self.start, begin + into),), texts, track)
                 for into, texts in markers_inside(item)
             )
 
@@ -312,6 +271,11 @@ def _clip_event(
         speed = timing.speed
     else:
         source = _source(used, media, speed, clip.effects)
+    head, tail = _transition(before, "in_offset"), _transition(after, "out_offset")
+    around = [one.beyond / rate if one else 0.0 for one in (head, tail)]
+    if timing is None and abs(speed) > 1:  # a retimed clip's markers may count in its media's time
+        around[1] += float(abs(speed) - 1) * used.duration.to_seconds()
+    texts = (text for _, texts in markers_inside(clip, *around) for text in texts)
     event = Event(
         "",
         source,
@@ -322,9 +286,9 @@ def _clip_event(
         media_file(reference),
         exact_rate(used.start_time.rate, where=where),
         speed=speed,
-        head=_transition(before, "in_offset"),
-        tail=_transition(after, "out_offset"),
-        markers=tuple(dict.fromkeys(text for _, texts in markers_inside(clip) for text in texts)),
+        head=head,
+        tail=tail,
+        markers=tuple(dict.fromkeys(texts)),
         where=where,
         problems=tuple(f"{where}: {what}" for what in unclear),
         notes=tuple(clip.metadata.get(NOTES, ())),

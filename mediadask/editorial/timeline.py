@@ -249,6 +249,14 @@ def _read_xml(data: bytes, where: str, choice: _Choice) -> Timeline:
         raise UnsupportedMedia(
             f"is XML of another kind (<{str(root.tag)[:40]}>)", where=where, do="export Final Cut Pro XML"
         )
+    for marker in root.iter("marker"):  # the adapter gives up a list over one that lacks them
+        for tag, default in (("in", "0"), ("out", "-1")):
+            end = marker.find(tag)
+            end = etree.SubElement(marker, tag) if end is None else end
+            try:
+                float(end.text or "")
+            except ValueError:
+                end.text = default
     return _adapted(where, choice, "fcp_xml", etree.tostring(root, encoding="unicode"))
 
 

@@ -449,3 +449,9 @@ def test_a_plan_is_a_timeline_relinked_to_what_was_found(plan: TurnoverPlan) -> 
 def test_handles_below_zero_are_refused(read_list: ReadList) -> None:
     with pytest.raises(InvalidRequest):
         match_events(read_list(LIST), [], handles=-1)
+
+
+def test_a_name_that_no_clip_has_is_said_once() -> None:
+    one = replace(event(("01:00:01:00", "01:00:02:00")), reel=None, clip_name="Z999", file="/old/Z999.mov")
+    (planned,) = match_events(Timeline("/x.edl", "x", (one,), None), [clip("A001C001")])
+    assert planned.problems == ("no clip is called 'Z999'; check the media folder",)

@@ -445,6 +445,31 @@ def test_markers_of_final_cut_7_xml(read_list: ReadList) -> None:
     assert read_list(text, ".xml").events[0].markers == ("ABC_010", "rig")
 
 
+@pytest.mark.parametrize("ends", ["<in>30</in>", "<in>30</in><out/>", "<in>30</in><out>soon</out>"])
+def test_a_marker_of_final_cut_7_xml_without_an_end(ends: str, read_list: ReadList) -> None:
+    filters = f"<marker><name>ABC_010</name>{ends}</marker>"
+    (event,) = read_list(XMEML.format(first=24, last=48, filters=filters), ".xml")
+    assert event.markers == ("ABC_010",)
+
+
+@pytest.mark.parametrize("place", ["NaN", "Infinity", "1e300"])
+def test_a_marker_nowhere_is_left_out(place: str, read_list: ReadList) -> None:
+    timeline = edit(shot("A001C001", markers=[marker("ABC_010", 12345)]))
+    timeline.tracks.markers.append(marker("ABC_020", 12345))
+    (event,) = read_list(timeline.to_json_string().replace("12345.0", place), ".otio")
+    assert event.markers == ()
+
+
+def test_markers_in_a_transition_are_of_the_clips_that_it_shows(read_list: ReadList) -> None:
+    dissolve = otio.schema.Transition("x", "SMPTE_Dissolve", time(4), time(6))
+    one = shot("A001C001", markers=[marker("ABC_010", HOUR + 53), marker("outside", HOUR + 54)])
+    two = shot("A001C002", markers=[marker("outside", HOUR + 19), marker("ABC_020", HOUR + 20)])
+    fast = shot("A001C001", markers=[marker("ABC_030", HOUR + 60)])
+    fast.effects.append(otio.schema.LinearTimeWarp(time_scalar=2))
+    found = read_list(edit(one, dissolve, two, fast).to_json_string(), ".otio")
+    assert [event.markers for event in found] == [("ABC_010",), ("ABC_020",), ("ABC_030",)]
+
+
 def test_drop_frame_of_final_cut_7_xml(read_list: ReadList) -> None:
     ntsc = XMEML.format(first=24, last=48, filters="").replace("<timebase>24<", "<timebase>30<")
     was = "<string>10:00:00:00</string>\n<frame>864000</frame>"

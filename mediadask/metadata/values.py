@@ -53,8 +53,8 @@ def number(value: str) -> float | None:
     if not match or (match[3] and not int(match[3])):
         return None
     if match[2]:
-        value = float(match[1] + match[2])
-        return value if math.isfinite(value) else None
+        found = float(match[1] + match[2])
+        return found if math.isfinite(found) else None
     return float(Fraction(match[1]) / int(match[3] or 1))
 
 

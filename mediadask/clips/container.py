@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import struct
 from contextlib import suppress
 from dataclasses import replace
@@ -16,7 +15,7 @@ from mediadask.clips.choices import split_choices
 from mediadask.clips.decode import decode
 from mediadask.clips.extent import is_cut
 from mediadask.clips.frame import BadFrame
-from mediadask.clips.h264 import completes, first_field, may_split
+from mediadask.clips.h264 import completes, first_field, leans_on_none, may_split
 from mediadask.clips.imx import active_picture
 from mediadask.clips.orientation import AS_STORED, Orientation, of_matrix
 from mediadask.clips.packets import demuxed, only, opened, ranged
@@ -156,16 +155,14 @@ def _has_moov(head: bytes) -> bool:
     return head[4:8] in (b"ftyp", b"moov", b"mdat", b"wide", b"free", b"skip", b"pnot")
 
 
-_GRID_ITEM = re.compile(rb"infe[\2\3].{7,9}grid", re.DOTALL)  # ISO/IEC 14496-12, 8.11.6; 23008-12, 6.6.2.3
-
-
 def _refuse_still(url: str, head: bytes) -> None:
     """Nothing, for a still whose one picture FFmpeg decodes: of tiles it would be the first."""
     if b"hvcC" in head:
         raise UnreadableMedia("is a HEIC image by its content", where=url, do="name it .heic")
-    if _GRID_ITEM.search(head):
-        what = "is an AVIF image of tiles, which are not joined here"
-        raise UnsupportedMedia(what, where=url, do="make a PNG or TIFF of it first")
+    if mov.is_grid(head):
+        raise UnsupportedMedia(
+            "is a still of several tiles, and no HEIC", where=url, do="make a PNG, or a HEIC, of it"
+        )
 
 
 def _header(
@@ -211,7 +208,10 @@ def _shown_orientation(url: str, stream: Any, file: IO[bytes]) -> Orientation:
     """What FFmpeg says with the first picture: Matroska's projection, H.264's and H.265's messages."""
     with opened(url, file) as container, suppress(av.FFmpegError):
         for frame in container.decode(container.streams[stream.index]):
-            matrix = frame.side_data.get("DISPLAYMATRIX")
+            try:
+                matrix = frame.side_data.get("DISPLAYMATRIX")
+            except ValueError:  # PyAV knows not every kind of side data that FFmpeg gives
+                return Orientation(-frame.rotation % 360 // 90 * 90, False)
             return AS_STORED if matrix is None else of_matrix(struct.unpack("=9i", bytes(matrix)))
     return AS_STORED
 
@@ -240,4 +240,12 @@ def _holds(index: FrameIndex, container: Any, stream: Any, file: IO[bytes]) -> b
             return False
         return bool(index.pts[row[0]] == packet.pts and index.keyframe[row[0]] == packet.is_keyframe)
     file.seek(offset)
-    return file.read(size) == bytes(packet)
+    return file.read(size) == bytes(packet) and not _has_lost_keys(index, stream, file)
+
+
+def _has_lost_keys(index: FrameIndex, stream: Any, file: IO[bytes]) -> bool:
+    """Whether pictures that lean on others are all told to be keys, as in a MOV without a table of them."""
+    if not index.intra_only or len(index.pts) < 2 or not index.by_ranges:
+        return False
+    file.seek(int(index.offset[1]))
+    return index.reorder > 0 or not leans_on_none(av.Packet(file.read(int(index.size[1]))), stream)

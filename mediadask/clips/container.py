@@ -157,7 +157,7 @@ def _has_moov(head: bytes) -> bool:
 
 def _refuse_still(url: str, head: bytes) -> None:
     """Nothing, for a still whose one picture FFmpeg decodes: of tiles it would be the first."""
-    if b"hvcC" in head:
+    if head[8:12] != b"avif" and b"hvcC" in head:
         raise UnreadableMedia("is a HEIC image by its content", where=url, do="name it .heic")
     if mov.is_grid(head):
         raise UnsupportedMedia(

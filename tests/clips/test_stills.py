@@ -18,7 +18,6 @@ from PIL import Image
 from mediadask import footage
 from mediadask.clips import Clip, find_clips
 from mediadask.clips.gamuts import GAMUTS
-from mediadask.clips.orientation import of_exif
 from mediadask.errors import InvalidRequest, UnreadableMedia, UnsupportedMedia
 from mediadask.metadata import inspect
 from tests.clips.test_exactness import assert_planes_equal
@@ -142,15 +141,6 @@ def test_a_senseless_timecode_or_rate_is_no_reason_to_refuse(dpx: Any, packed: i
 )
 def test_a_dpx_is_no_part_of_the_scan_it_came_from(dpx: Any, fields: Any) -> None:
     assert_planes_equal(planes_of(dpx("b.dpx", fields)), planes_of(dpx("a.dpx")))
-
-
-@pytest.mark.parametrize(("told", "exif"), enumerate([1, 2, 4, 3, 5, 6, 8, 7]))
-def test_lines_of_a_dpx_that_run_another_way(dpx: Any, told: int, exif: int) -> None:
-    """As they are stored, with the way to turn them (SMPTE ST 268-1, table 2; the same ways as Exif's)."""
-    path = dpx("b.dpx", {768: ("H", told)})
-    assert_planes_equal(planes_of(path), planes_of(dpx("a.dpx")))
-    header = Clip.open(path).header
-    assert (header.rotation, header.mirrored) == of_exif(exif)
 
 
 @pytest.mark.parametrize(

@@ -23,7 +23,7 @@ from mediadask.editorial.list_grades import grade_of
 __all__ = ["EditList", "parse_edl"]
 
 _KEYS = {"K": "key foreground", "KB": "key background", "KO": "key overlay"}
-_BLACK = ("BL", "BLK", "BLACK", "SLUG")
+_BLACK = ("BL", "BLK", "BLACK", "BLACK VIDEO", "SLUG")
 
 
 @dataclass(frozen=True)

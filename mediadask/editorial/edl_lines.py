@@ -16,12 +16,13 @@ _LABEL = rf"(?:{_TIMECODE}|\d{{1,9}})"
 """Timecode, or the number of a frame as animation and review systems write it."""
 
 _EVENT = re.compile(
-    r"(?P<number>\d+)\s+(?P<reel>\S.*?)\s+(?P<channels>[A-Z]+\d*(?:[/,+&-]?[A-Z]+\d*)*)\s+"
-    r"(?P<edit>C|D|K\s?B|K\s?O|K|W\d+)\s+(?:(?P<frames>\d+)\s+)?"
+    r"(?P<number>\d+)\s+(?P<reel>\S.*?)\s+(?P<channels>[A-Z]+\d*(?:[/,+&-]?(?:[A-Z]+\d*|(?<=[,&+-])\d+))*)\s+"
+    # Behind a key F says that it fades.
+    r"(?P<edit>C|D|K\s*B|K\s*O|K|W\d+)\s+(?:\(?F\)?\s+)?(?:(?P<frames>\d+)\s*(?:\(?F\)?)?\s+)?"
     rf"(?P<labels>{_LABEL}(?:\s+{_LABEL}){{3}})",
     re.IGNORECASE,
 )
-_SOUND = re.compile(r"NONE|(?:A+|AUD|AUDIO)\d*(?:[/,+&-]?A+\d*)*", re.IGNORECASE)
+_SOUND = re.compile(r"NONE|(?:A+|AUD|AUDIO)\d*(?:[/,+&-]?(?:A+\d*|(?<=[,&+-])\d+))*", re.IGNORECASE)
 _NO_SOURCE = {"BL": "black", "BLACK": "black", "BLK": "black", "BARS": "color bars"}
 
 _MOTION = re.compile(
@@ -30,7 +31,7 @@ _MOTION = re.compile(
 )
 _COLORS = (
     r"(?:RED|GREEN|BLUE|CYAN|MAGENTA|YELLOW|BLACK|WHITE|PINK|PURPLE|VIOLET|ORANGE|GOLD|GR[AE]Y|BROWN|DENIM"
-    r"|FOREST|TEAL|FUCHSIA|ROSE|LAVENDER|SKY|MINT|LEMON|SAND|COCOA|CREAM)(?!\S)"
+    r"|FOREST|TEAL|FUCHSIA|ROSE|LAVENDER|SKY|MINT|LEMON|SAND|COCOA|CREAM)(?![^\s;,])"
 )
 """Of markers, in Avid and in Resolve."""
 
@@ -40,13 +41,13 @@ _COMMENT = re.compile(
     r"\s*(?P<file>.*)"
     r"|REEL\s+\S+\s+IS\s+CLIP\s+(?P<is_clip>.*)"
     r"|(?:TAPE|REEL)(?:\s+NAME)?\s*:\s*(?P<reel>.*)"
-    rf"|LOC\s*:\s*{_TIMECODE}(?:\s+{_COLORS})?(?:\s+(?P<marker>.*))?"
+    rf"|(?:LOC(?:ATOR)?|MARKER)\s*(?::|(?=\s\d))\s*(?:{_TIMECODE})?(?:[\s;,]*{_COLORS})?(?:[\s;,]+(?P<marker>.*))?"
     r"|(?P<note>.*?)\s*\|C:\w*\s*\|M:\s*(?P<label>.*?)\s*\|D:\d+.*"
     r"|(?P<grade>ASC_S(?:OP|AT).*)"
     r"|(?:(?P<made_side>FROM|TO|KEY)\s+)?CLIP\s+IS\s+A\s+(?P<made>GENERATOR|SLUG|TITLE).*"
     r"|FINAL\s+CUT\s+PRO\s+REEL:\s*(?P<long>.+?)\s+REPLACED\s+BY:\s*(?P<short>\S+)"
     r"|(?P<freeze>FREEZE\s+FRAME.*)"
-    r"|(?P<warp>(?:EFFECTS?\s+NAME\s+IS\s+)?(?:TIME\s*WARP|TIME\s*REMAP|SPEED\s*RAMP|VARIABLE\s+SPEED).*)",
+    r"|(?P<warp>(?:(?:SPEED\s+)?EFFECTS?(?:\s+NAME)?(?:\s+IS|\s*:)?\s+)?(?:TIME\s*WARP|TIME\s*REMAP|SPEED\s*RAMP|VARIABLE\s+SPEED).*)",
     re.IGNORECASE,
 )
 _GRADE = re.compile(r"(ASC_SOP|ASC_SAT|\bSAT)", re.IGNORECASE)

@@ -358,6 +358,8 @@ def _speed(effects: Sequence[Any]) -> tuple[Fraction, list[str]]:
     """Source frames a timeline frame, and what of the effects cannot be told."""
     speed, unclear = Fraction(1), []
     for effect in effects:
+        if not effect.enabled:
+            continue
         remap = _remap(effect)
         if remap is not None:
             per_cent = Fraction(str(remap.get("speed", 100)))

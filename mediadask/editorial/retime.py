@@ -85,6 +85,9 @@ def source_use(event: Event, rate: Fraction, timeline_rate: Fraction, *, drop: b
         ranges = [(first, frames, "")]
         notes.append(what)
     elif speed == 1:
+        if event.counts_files and shown == frames + 1:
+            ranges, frames = [(first, shown, "")], shown
+            notes.append("its out is taken for the number of the last frame, as the record has one more")
         if shown != frames and event.record is not None:
             notes.append(f"the source has {frames} frames, the record {shown}, and no speed is given")
     else:

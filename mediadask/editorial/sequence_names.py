@@ -9,15 +9,15 @@ from mediadask.clips.pattern import IMAGE_SUFFIXES
 
 __all__ = ["NamedSequence", "named_sequence"]
 
-_PADDING = r"(?:%0?\d*d|#+|@+|\$F\d*|\*(?=\.)|<UDIM>)"
+_PADDING = r"(?:%0?\d*d|#+|@+|\$F\d*|\*(?=\.)|<\w+>)"
 _BETWEEN = r"\s*(?:-|\.\.|,|:)\s*"
 _BRACKETED = re.compile(rf"(?P<stem>.*?)[\[{{](?P<first>\d+){_BETWEEN}\d+[^\]}}]*[\]}}](?:\.\w+)*")
 _PADDED = re.compile(
-    rf"(?P<stem>.*?)(?:(?<!\d)(?P<first>\d+)-\d+)?{_PADDING}(?P<suffix>\.\w+)?"
+    rf"(?P<stem>.*?)(?:(?<!\d)(?P<first>\d+)-\d+)?(?:{_PADDING})(?P<suffix>\.\w+)?"
     r"(?:\s+[\[({]?(?P<behind>\d+)-\d+[\])}]?)?"
 )
-_COUNTED = re.compile(r"(?P<stem>.*?)(?P<first>\d+)(?:-(?P<last>\d+))?(?P<suffix>\.\w+)")
-_BARE = re.compile(r"(?P<stem>.*)\.(?P<first>\d{4,})")
+_COUNTED = re.compile(r"(?P<stem>.*?)(?P<first>\d+)(?:-(?P<last>\d+)(?:x\d+)?)?(?P<suffix>\.\w+)")
+_BARE = re.compile(r"(?P<stem>.*)(?:\.(?P<first>\d{4,})|[. ](?P<begin>\d{3,})-\d{3,})")
 _OTHER_SUFFIXES = (
     ".ari",
     ".arx",
@@ -59,7 +59,9 @@ def named_sequence(name: str) -> NamedSequence | None:
         first = numbers["first"] or numbers.get("behind")
         return NamedSequence(stem, int(first) if first else None) if stem else None
     if bare := _BARE.fullmatch(name):
-        return NamedSequence(bare["stem"], int(bare["first"]), is_one_file=True)
+        return NamedSequence(
+            bare["stem"], int(bare["first"] or bare["begin"]), is_one_file=bool(bare["first"])
+        )
     found = _COUNTED.fullmatch(name)
     if found and found["suffix"].lower() in {*IMAGE_SUFFIXES, *_OTHER_SUFFIXES}:
         stem = found["stem"].rstrip("._- ")

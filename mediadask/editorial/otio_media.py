@@ -25,7 +25,7 @@ def media_file(reference: Any) -> str | None:
         slash = "/" if base and not base.endswith(("/", "\\")) else ""  # as OTIO itself joins them
         digits = f"%0{reference.frame_zero_padding}d" if reference.frame_zero_padding else "%d"
         return f"{base}{slash}{reference.name_prefix}{digits}{reference.name_suffix}"
-    return _unquoted(getattr(reference, "target_url", None) or getattr(reference, "name", "")) or None
+    return _unquoted(getattr(reference, "target_url", None) or getattr(reference, "name", None) or "") or None
 
 
 def _unquoted(url: str) -> str:

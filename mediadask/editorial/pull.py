@@ -67,7 +67,8 @@ def pull(
     Parameters
     ----------
     timeline
-        An EDL, OTIO, Final Cut XML, AAF, ALE or a shot list (CSV), or one that has been read.
+        An EDL, OTIO, Final Cut XML, AAF, ALE or a shot list (CSV), or one that has been read: `read_timeline`
+        in `mediadask.editorial` chooses one of several in a file.
     media
         Where the clips are, or clips that are inspected already. They are inspected here and now; what
         cannot be read is told by a `MediaWarning`.

@@ -17,7 +17,7 @@ _PADDED = re.compile(
     r"(?:\s+[\[({]?(?P<behind>\d+)-\d+[\])}]?)?"
 )
 _COUNTED = re.compile(r"(?P<stem>.*?)(?P<first>\d+)(?:-(?P<last>\d+)(?:x\d+)?)?(?P<suffix>\.\w+)")
-_BARE = re.compile(r"(?P<stem>.*)(?:\.(?P<first>\d{4,})|[. ](?P<begin>\d{3,})-\d{3,})")
+_RANGED = re.compile(r"(?P<stem>.*)[. ](?P<first>\d{3,})-\d{3,}")
 _OTHER_SUFFIXES = (
     ".ari",
     ".arx",
@@ -58,10 +58,8 @@ def named_sequence(name: str) -> NamedSequence | None:
         numbers = found.groupdict()
         first = numbers["first"] or numbers.get("behind")
         return NamedSequence(stem, int(first) if first else None) if stem else None
-    if bare := _BARE.fullmatch(name):
-        return NamedSequence(
-            bare["stem"], int(bare["first"] or bare["begin"]), is_one_file=bool(bare["first"])
-        )
+    if ranged := _RANGED.fullmatch(name):
+        return NamedSequence(ranged["stem"], int(ranged["first"]))
     found = _COUNTED.fullmatch(name)
     if found and found["suffix"].lower() in {*IMAGE_SUFFIXES, *_OTHER_SUFFIXES}:
         stem = found["stem"].rstrip("._- ")

@@ -299,3 +299,14 @@ def test_a_delivery_may_be_copied_elsewhere(rushes: Path, tmp_path: Path) -> Non
     assert found == {"ABC_104_0010": "new", "ABC_104_0030": "same"}, "one plate's manifest"
     facts = json.loads((out / f"{ONE}_v001.json").read_text())
     assert facts["record_frames"] == [10 * 3600 * 24, 12]
+
+
+def test_a_retime_that_is_no_more_leaves_no_curve_in_a_copied_folder(rushes: Path, tmp_path: Path) -> None:
+    fast = FIRST.replace("000002", f"M2   {REELS[0]}  048.0  01:00:01:00\n000002", 1)
+    made(fast, rushes, tmp_path / "out", only_shots="*_0010")
+    curve = f"{ONE}_v001.retime.nk"
+    assert (tmp_path / "out" / curve).exists()
+    shutil.copytree(tmp_path / "out", tmp_path / "copy", copy_function=shutil.copyfile)
+    report, _ = made(FIRST, rushes, tmp_path / "copy", only_shots="*_0010")
+    assert not report.failures
+    assert not (tmp_path / "copy" / curve).exists()

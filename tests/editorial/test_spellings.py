@@ -156,3 +156,32 @@ def test_the_note_of_resolves_marker(read_list: ReadList) -> None:
     marker = otio.schema.Marker("Marker 1", place, metadata={"Resolve_OTIO": {"Note": "ABC_104_0010 wire"}})
     (event,) = _events(_clip_of(otio.schema.MissingReference(name=REEL), markers=[marker]), read_list)
     assert PlateName().marked_shot(event) == "ABC_104_0010"
+
+
+@pytest.mark.parametrize(
+    "rows",
+    [
+        f"Shot,Reel,In,Duration\nABC_010,{REEL},01:00:01:00,24",
+        f"Shot,Reel,In,Duration\nABC_010,{REEL},01:00:01:00,00:00:01:00",
+        f"Shot,Reel,In,Out,Duration\nABC_010,{REEL},01:00:01:00,01:00:01:23,24",
+        f"Shot,Reel,In,Out,Duration\nABC_010,{REEL},01:00:01:00,01:00:02:00,24",
+        f"Show: ABC, reel 1\n\nShot,Reel,In,Out\nABC_010,{REEL},01:00:01:00,01:00:02:00",
+        f"# from the editor; v2\nShot;Reel;In;Out\nABC_010;{REEL};01:00:01:00;01:00:02:00",
+        f"Shot,Reel,In,Out,Speed\nABC_010,{REEL},01:00:01:00,01:00:02:00,200",
+        f"Shot,Reel,In,Out,Speed\nABC_010,{REEL},01:00:01:00,01:00:02:00,2x",
+    ],
+)
+def test_shot_lists_of_the_same_frames(rows: str, read_list: ReadList) -> None:
+    plan = match_events(read_list(rows, ".csv"), [CLIP])
+    (found,) = plan
+    assert (found.problems, found.start, found.stop) == ((), 24, 48)
+    (row,) = plan.table().to_dict("records")
+    assert (row["source_in"], row["source_out"]) == ("01:00:01:00", "01:00:02:00")
+    assert found.speed == (2 if "Speed" in rows else 1)
+
+
+def test_numbers_of_files_in_a_shot_list_say_how_the_last_is_counted(read_list: ReadList) -> None:
+    rows = "Shot,Clip,In,Out\nABC_010,sq0010_sh0030_comp_v001,1005,1017"
+    (found,) = match_events(read_list(rows, ".csv"), [SEQUENCE])
+    assert (found.start, found.stop) == (4, 16)
+    assert found.notes[0].startswith("its out is taken for the number after its last")

@@ -215,6 +215,8 @@ def test_what_stands_beside_a_plate(edl: Path, rushes: Path, tmp_path: Path) -> 
     page = (out / "turnover.html").read_text()
     assert page.count("data:image/jpeg") == 2
     assert ONE in page
+    cells = [row.count("<td>") or row.count("<th>") for row in page.split("<tr")[1:]]
+    assert len(set(cells)) == 1, "as many headings as cells"
     sheet = {
         row["Shot Code"]: row
         for row in csv.DictReader((out / "turnover_count_sheet.csv").read_text().splitlines())

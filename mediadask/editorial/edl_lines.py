@@ -9,7 +9,10 @@ from fractions import Fraction
 
 from mediadask.editorial.events import Span
 
-__all__ = ["Comments", "EventLine", "Motion", "comments_of", "event_line"]
+__all__ = ["Comments", "EventLine", "Motion", "comments_of", "event_line", "in_order"]
+
+_DIGITS = 9
+"""Of the longest label."""
 
 _TIMECODE = r"\d{1,2}:\d{2}:\d{2}[:;.,]\d{2,3}"
 _LABEL = rf"(?:{_TIMECODE}|\d{{1,9}})"
@@ -42,7 +45,7 @@ _COMMENT = re.compile(
     r"\s*(?P<file>.*)"
     r"|REEL\s+\S+\s+IS\s+CLIP\s+(?P<is_clip>.*)"
     r"|(?:TAPE|REEL)(?:\s+NAME)?\s*:\s*(?P<reel>.*)"
-    rf"|(?:LOC(?:ATOR)?|MARKER)\s*(?::|(?=\s\d))\s*(?:{_TIMECODE})?(?:[\s;,]*{_COLORS})?(?:[\s;,]+(?P<marker>.*))?"
+    rf"|(?:LOC(?:ATOR)?|MARKER)\s*(?::|(?=\s\d))\s*(?P<at>{_TIMECODE})?(?:[\s;,]*{_COLORS})?(?:[\s;,]+(?P<marker>.*))?"
     r"|(?P<note>.*?)\s*\|C:\w*\s*\|M:\s*(?P<label>.*?)\s*\|D:\d+.*"
     r"|(?P<grade>ASC_S(?:OP|AT).*)"
     r"|(?:(?P<made_side>FROM|TO|KEY)\s+)?CLIP\s+IS\s+A\s+(?P<made>GENERATOR|SLUG|TITLE).*"
@@ -144,7 +147,9 @@ class Comments:
     """The sides that a generator has made."""
 
     motions: list[Motion] = field(default_factory=list)
-    markers: list[str] = field(default_factory=list)
+    markers: list[tuple[str, str]] = field(default_factory=list)
+    """(timecode, text), the timecode empty where it is not said."""
+
     sops: list[str] = field(default_factory=list)
     saturations: list[str] = field(default_factory=list)
     freeze: bool = False
@@ -157,6 +162,11 @@ class Comments:
     def name(self, side: str) -> str | None:
         """The last clip name of a side."""
         return next((name for said, name in reversed(self.names) if said == side and name), None)
+
+
+def in_order(label: str | int) -> str:
+    """A label in a form that sorts as time does, at whatever rate."""
+    return re.sub(r"\D", "", str(label)).zfill(_DIGITS)
 
 
 def event_line(text: str, where: str, drop: bool | None) -> EventLine:
@@ -197,7 +207,8 @@ def comments_of(below: Iterable[tuple[str, str]]) -> Comments:
             said.reel = comment["reel"].strip()
         elif comment["marker"] or comment["label"] is not None:
             texts = (comment["marker"], comment["label"], comment["note"])
-            said.markers += [text.strip() for text in texts if text and text.strip()]
+            at = comment["at"] or ""
+            said.markers += [(at, text.strip()) for text in texts if text and text.strip()]
         elif comment["freeze"]:
             said.freeze = True
         elif comment["warp"]:

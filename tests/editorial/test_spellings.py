@@ -9,6 +9,7 @@ import opentimelineio as otio
 import pytest
 
 from mediadask.editorial import PlateName, Timeline, match_events
+from mediadask.errors import UnreadableMedia
 from tests.editorial.conftest import clip
 
 if TYPE_CHECKING:
@@ -185,3 +186,24 @@ def test_numbers_of_files_in_a_shot_list_say_how_the_last_is_counted(read_list: 
     (found,) = match_events(read_list(rows, ".csv"), [SEQUENCE])
     assert (found.start, found.stop) == (4, 16)
     assert found.notes[0].startswith("its out is taken for the number after its last")
+
+
+def test_markers_at_the_end_of_a_list(read_list: ReadList) -> None:
+    """They belong to the events that they lie over, whatever they stand below."""
+    later = (
+        LINE.replace("001 ", "002 ")
+        .replace("10:00:01:00", "10:00:02:00")
+        .replace("10:00:00:00", "10:00:01:00")
+    )
+    edl = f"{LINE}{later}* LOC: 10:00:00:05 RED ABC_104_0010\n* LOC: 10:00:01:05 RED ABC_104_0020\n"
+    assert [event.markers for event in read_list(edl)] == [("ABC_104_0010",), ("ABC_104_0020",)]
+
+
+def test_a_marker_elsewhere_stays_where_it_is(read_list: ReadList) -> None:
+    edl = f"{LINE}* LOC: 01:00:01:05 RED ABC_104_0010\n{LINE.replace('10:00:', '11:00:')}"
+    assert [event.markers for event in read_list(edl)] == [("ABC_104_0010",), ()]
+
+
+def test_a_list_of_sound_says_so(read_list: ReadList) -> None:
+    with pytest.raises(UnreadableMedia, match=r"no picture events \(line 1: event 001 is sound\)"):
+        read_list(LINE.replace(" V ", " A1 "))

@@ -9,8 +9,8 @@ loses an M2 that leaves the length as it is (reverse play), and fails on an M2 i
 from __future__ import annotations
 
 import io
-from bisect import bisect_right
 import re
+from bisect import bisect_right
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, replace

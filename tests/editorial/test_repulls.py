@@ -334,3 +334,10 @@ def test_a_retime_that_is_no_more_leaves_no_curve_in_a_copied_folder(rushes: Pat
     report, _ = made(FIRST, rushes, tmp_path / "copy", only_shots="*_0010")
     assert not report.failures
     assert not (tmp_path / "copy" / curve).exists()
+
+
+def test_the_old_name_of_a_shot_that_is_renamed_is_told(rushes: Path, tmp_path: Path) -> None:
+    made(FIRST, rushes, tmp_path / "out", only_shots="*_0010")
+    report, told = made(FIRST.replace("_0010", "_0015"), rushes, tmp_path / "out", only_shots="*_0015")
+    assert [Path(plate.stem).name for plate in report.results] == ["ABC_104_0015_PL01_v001"]
+    assert any("0010_PL01: delivered before, and is no longer in" in line for line in told)

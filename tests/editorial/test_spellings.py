@@ -9,6 +9,7 @@ import opentimelineio as otio
 import pytest
 
 from mediadask.editorial import PlateName, Timeline, match_events
+from mediadask.editorial.shots import with_asks
 from mediadask.errors import UnreadableMedia
 from tests.editorial.conftest import clip
 
@@ -207,3 +208,16 @@ def test_a_marker_elsewhere_stays_where_it_is(read_list: ReadList) -> None:
 def test_a_list_of_sound_says_so(read_list: ReadList) -> None:
     with pytest.raises(UnreadableMedia, match=r"no picture events \(line 1: event 001 is sound\)"):
         read_list(LINE.replace(" V ", " A1 "))
+
+
+@pytest.mark.parametrize("marker", ["ABC_010 bg01 fix", "ABC_010 - bg01", "ABC_010_bg01 - paint"])
+def test_kinds_of_plates_in_small_letters(marker: str, read_list: ReadList) -> None:
+    timeline = with_asks(read_list(f"{LINE}* LOC: 10:00:00:05 RED {marker}"), PlateName())
+    (found,) = match_events(timeline, [CLIP])
+    assert (found.fields["shot"], found.fields["plate"]) == ("ABC_010", "bg01")
+
+
+def test_a_word_in_small_letters_is_no_kind_of_plate(read_list: ReadList) -> None:
+    timeline = with_asks(read_list(f"{LINE}* LOC: 10:00:00:05 RED ABC_010 ref clean"), PlateName())
+    (found,) = match_events(timeline, [CLIP])
+    assert found.fields["plate"] == "PL01"

@@ -93,7 +93,8 @@ def _place_markers(statements: Sequence[Statement]) -> None:
     places = [(in_order(one.line.record.start), in_order(one.line.record.stop), one) for one in pictures]
     bare = sorted((place for place in places if not place[2].said.markers), key=itemgetter(0))
     for start, stop, one in places:
-        for marker in [*one.said.markers] if bare else ():
+        # A marker alone is the event's own, whatever its timecode counts.
+        for marker in [*one.said.markers] if bare and len(one.said.markers) > 1 else ():
             at = in_order(marker[0]) if marker[0] else start
             before = bisect_right(bare, at, key=itemgetter(0)) - 1
             if not start <= at < stop and before >= 0 and at < bare[before][1]:

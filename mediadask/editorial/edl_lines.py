@@ -22,7 +22,7 @@ _EVENT = re.compile(
     r"(?P<number>\d+)\s+(?P<reel>\S.*?)\s+"
     r"(?P<channels>[A-Z]+\d*(?:[/,+&-]?(?:[A-Z]+\d*|(?<=[,&+-])\d+))*)\s+"
     # Behind a key F says that it fades.
-    r"(?P<edit>C|D|K\s*B|K\s*O|K|W\d+)\s+(?:\(?F\)?\s+)?(?:(?P<frames>\d+)\s*(?:\(?F\)?)?\s+)?"
+    r"(?P<edit>C|D|K\s*B|K\s*O|K|W\s?\d+)\s+(?:\(?F\)?\s+)?(?:(?P<frames>\d+)\s*(?:\(?F\)?)?\s+)?"
     rf"(?P<labels>{_LABEL}(?:\s+{_LABEL}){{3}})(?:\s+(?P<behind>\d{{3}}))?",
     re.IGNORECASE,
 )

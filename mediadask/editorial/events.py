@@ -191,6 +191,6 @@ class Event:
         whole = round(self.source_fps / rate)
         return (
             Fraction(whole)
-            if abs(self.source_fps - whole * rate) < Fraction(1, 10)
+            if abs(self.source_fps - whole * rate) <= Fraction(1, 10)
             else self.source_fps / rate
         )

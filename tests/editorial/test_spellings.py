@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from fractions import Fraction
 from typing import TYPE_CHECKING
 
 import opentimelineio as otio
@@ -212,12 +213,24 @@ def test_a_list_of_sound_says_so(read_list: ReadList) -> None:
 
 @pytest.mark.parametrize("marker", ["ABC_010 bg01 fix", "ABC_010 - bg01", "ABC_010_bg01 - paint"])
 def test_kinds_of_plates_in_small_letters(marker: str, read_list: ReadList) -> None:
-    timeline = with_asks(read_list(f"{LINE}* LOC: 10:00:00:05 RED {marker}"), PlateName())
+    timeline, *_ = with_asks(read_list(f"{LINE}* LOC: 10:00:00:05 RED {marker}"), PlateName())
     (found,) = match_events(timeline, [CLIP])
     assert (found.fields["shot"], found.fields["plate"]) == ("ABC_010", "bg01")
 
 
 def test_a_word_in_small_letters_is_no_kind_of_plate(read_list: ReadList) -> None:
-    timeline = with_asks(read_list(f"{LINE}* LOC: 10:00:00:05 RED ABC_010 ref clean"), PlateName())
+    timeline, *_ = with_asks(read_list(f"{LINE}* LOC: 10:00:00:05 RED ABC_010 ref clean"), PlateName())
     (found,) = match_events(timeline, [CLIP])
     assert found.fields["plate"] == "PL01"
+
+
+def test_a_wipe_with_a_blank_before_its_number(read_list: ReadList) -> None:
+    wipe = LINE.replace(f"{REEL} V C", f"{REEL} V W 001 006")
+    (event,) = read_list(wipe.replace("001  ", "002  "))
+    assert event.head is not None
+    assert (event.head.kind, event.head.frames) == ("wipe 001", 6)
+
+
+def test_the_speed_of_film_on_video_is_real_time(read_list: ReadList) -> None:
+    (event,) = read_list(f"{LINE}M2 {REEL} 023.9 01:00:01:00\n")
+    assert event.speed_at(Fraction(24)) == event.speed_at(Fraction(24000, 1001)) == 1

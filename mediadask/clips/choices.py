@@ -1,7 +1,8 @@
 """Which picture of a file is meant, where it has several: words behind its name.
 
 ``beauty.%04d.exr?layer=diffuse``, ``stereo.exr?view=right``, ``two_cameras.mov?video=2``,
-``imx.mxf?lines=all``; several are joined by ``&``.
+``imx.mxf?lines=all``; several are joined by ``&``. They begin with ``?`` behind a web server's query, too:
+``https://host/a.mov?signature=abc?video=2``.
 """
 
 from __future__ import annotations

@@ -14,13 +14,14 @@ from mediadask.clips import lead_in, mov, mxf, sound
 from mediadask.clips.choices import split_choices
 from mediadask.clips.decode import decode
 from mediadask.clips.extent import is_cut
+from mediadask.clips.frame import BadFrame
 from mediadask.clips.h264 import completes, first_field, leans_on_none, may_split
 from mediadask.clips.imx import active_picture
 from mediadask.clips.orientation import AS_STORED, Orientation, of_matrix
-from mediadask.clips.packets import damage, demuxed, opened, ranged
+from mediadask.clips.packets import demuxed, only, opened, ranged
 from mediadask.clips.probe import container_name, header_of
 from mediadask.clips.scan import RAW_FORMATS, scan
-from mediadask.clips.storage import FileStamp, open_file, stat, storage_errors
+from mediadask.clips.storage import FileStamp, is_local, open_file, stat, storage_errors
 from mediadask.clips.tracks import track_tags, video_track
 from mediadask.clips.vendor import refuse, refuse_encrypted
 from mediadask.clips.vpx import VPX
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
     from mediadask.clips.clip import Clip
-    from mediadask.clips.frame import BadFrame, Frame
+    from mediadask.clips.frame import Frame
     from mediadask.clips.header import ClipHeader
     from mediadask.clips.index import FrameIndex
 
@@ -45,7 +46,7 @@ class ContainerReader:
     """Takes whatever no other reader claims."""
 
     name = "container"
-    version = 7
+    version = 9
 
     def claims(self, url: str) -> bool:
         """Always: the last reader to be asked."""
@@ -71,7 +72,8 @@ class ContainerReader:
         _unchanged(clip)
         ranges = clip.index.by_ranges
         packets = ranged if ranges else demuxed
-        return decode(clip, start, stop, packets, threads=threads, discards=not ranges)
+        frames = decode(clip, start, stop, packets, threads=threads, discards=not ranges)
+        return frames if is_local(clip.files[0].url) else _of_one_file(clip, frames)
 
     def audio(self, clip: Clip, stream: int, start: int, stop: int) -> npt.NDArray[np.float32]:
         """Decoded from a little before `start`."""
@@ -85,28 +87,26 @@ def _probe(
     head = file.read(_HEAD_BYTES)
     refuse(url, head)
     moov = mov.read_moov(file, size_bytes, url) if _has_moov(head) else None
-    if moov is None and _has_moov(head) and mov.is_grid(head):
-        raise UnsupportedMedia(
-            "is a still of several tiles, and no HEIC", where=url, do="make a PNG, or a HEIC, of it"
-        )
+    if moov is None and _has_moov(head):
+        _refuse_still(url, head)
     refuse_encrypted(url, head if moov is None else moov)
     table = mxf.read_index(file, size_bytes) if moov is None else None
     wanted = choices.get("video")
     if moov is not None or table is not None:
         with opened(url, file, is_indexed=True) as container:
-            stream = video_track(container, url, head if moov is None else moov, wanted)
+            stream = video_track(container, url, head if moov is None else moov, wanted, file)
             shows_all = stream.codec_context.codec.canonical_name not in VPX
             track = mov.track(moov, stream.id, size_bytes) if moov is not None and shows_all else None
             if track is not None and _holds(track.index, container, stream, file):
                 known = {"orientation": track.orientation}
-                return _header(container, stream, track.index, file, choices, **known), track.index
+                return _header(url, container, stream, track.index, file, choices, **known), track.index
             if table is not None and _holds(table, container, stream, file):
-                return _header(container, stream, table, file, choices), table
+                return _header(url, container, stream, table, file, choices), table
     with opened(url, file) as container:
-        stream = video_track(container, url, head, wanted)
+        stream = video_track(container, url, head, wanted, file)
         name = container_name(container)
         plain = name in ("mkv", "avi") or name in RAW_FORMATS or (moov is not None and not shows_all)
-        index, sounds = scan(url, container, stream, file if plain else None)
+        index, sounds = scan(url, container, stream, file, with_places=plain)
         if not len(index):
             raise UnreadableMedia("holds no pictures", where=url, do="copy it again from the source")
         if container.format.name == "mxf":
@@ -124,11 +124,29 @@ def _probe(
             orientation = mov.orientation(moov, stream.id)
         else:
             orientation = _shown_orientation(url, stream, file)
-        return _header(container, stream, index, file, choices, orientation=orientation, sounds=sounds), index
+        told = {"orientation": orientation, "sounds": sounds}
+        return _header(url, container, stream, index, file, choices, **told), index
+
+
+def _of_one_file(clip: Clip, frames: Iterator[Frame | BadFrame]) -> Iterator[Frame | BadFrame]:
+    """The frames, the last one after another look whether the file on its server is still the same: each
+    request may be answered from another one, while a local file that is open stays what it is."""
+    held: Frame | BadFrame | None = None
+    bad = False
+    for frame in frames:
+        if held is not None:
+            yield held
+        if isinstance(frame, BadFrame) and not bad:
+            _unchanged(clip)
+            bad = True
+        held = frame
+    _unchanged(clip)
+    if held is not None:
+        yield held
 
 
 def _unchanged(clip: Clip) -> None:
-    if stat(clip.files[0].url) != clip.files[0]:
+    if stat(clip.files[0].url, anew=True) != clip.files[0]:
         raise MediaChanged("has changed since it was opened", where=clip.url, do="open it again")
 
 
@@ -137,7 +155,18 @@ def _has_moov(head: bytes) -> bool:
     return head[4:8] in (b"ftyp", b"moov", b"mdat", b"wide", b"free", b"skip", b"pnot")
 
 
+def _refuse_still(url: str, head: bytes) -> None:
+    """Nothing, for a still whose one picture FFmpeg decodes: of tiles it would be the first."""
+    if head[8:12] != b"avif" and b"hvcC" in head:
+        raise UnreadableMedia("is a HEIC image by its content", where=url, do="name it .heic")
+    if mov.is_grid(head):
+        raise UnsupportedMedia(
+            "is a still of several tiles, and no HEIC", where=url, do="make a PNG, or a HEIC, of it"
+        )
+
+
 def _header(
+    url: str,
     container: Any,
     stream: Any,
     index: FrameIndex,
@@ -150,27 +179,29 @@ def _header(
     header = replace(header, tags=tags)
     lines = choices.get("lines", "active")
     if lines not in ("active", "all"):
-        raise InvalidRequest(f"has no lines {lines!r}", where=container.name, do="add ?lines=all, or nothing")
+        raise InvalidRequest(f"has no lines {lines!r}", where=url, do="add ?lines=all, or nothing")
     header = active_picture(header, all_lines=lines == "all")
     fields = header.field_order is None and may_split(stream)
-    if not fields and header.codec not in lead_in.CODECS:
+    palette = header.native_format == "pal8"
+    if not (fields or palette) and header.codec not in lead_in.CODECS:
         return header
-    packet = _first_packet(container, stream, index, file)
+    packet = _first_packet(url, stream, index, file)
     if packet is None:
         return header
     if fields:
         header = replace(header, field_order=first_field(packet, stream))
+    if palette:
+        header = replace(header, palette=lead_in.palette(packet))
     return replace(header, lead_in=lead_in.lead_in(header.codec, bytes(packet), header.extradata))
 
 
-def _first_packet(container: Any, stream: Any, index: FrameIndex, file: IO[bytes]) -> Any:
+def _first_packet(url: str, stream: Any, index: FrameIndex, file: IO[bytes]) -> Any:
     if index.by_ranges:
         file.seek(int(index.offset[0]))
         return av.Packet(file.read(int(index.size[0])))
-    with suppress(av.FFmpegError):
-        container.seek(int(index.pts.min()), stream=stream)
-    with damage(container.name):
-        return next((packet for packet in container.demux(stream) if packet.size), None)
+    # Opened again: after a seek to the beginning FFmpeg may land later (trac 11137).
+    with opened(url, file) as again:
+        return next(only(url, again, again.streams[stream.index]), None)
 
 
 def _shown_orientation(url: str, stream: Any, file: IO[bytes]) -> Orientation:

@@ -12,7 +12,7 @@ from av.packet import PacketSideData
 
 from mediadask.clips import ffv1
 from mediadask.clips.frame import BadFrame, Frame
-from mediadask.clips.lead_in import led
+from mediadask.clips.lead_in import led, with_palette
 from mediadask.clips.planes import pixel_format, planes_of
 
 if TYPE_CHECKING:
@@ -152,7 +152,7 @@ class _Pass:
         context, used = self._decoder(threads)
         extradata = self._clip.header.extradata
         checked = self._clip.header.codec == "ffv1" and extradata  # earlier versions than 3 have none
-        lead = bool(self._clip.header.lead_in)
+        lead, palette = bool(self._clip.header.lead_in), self._clip.header.palette
         try:
             for row, packet in packets(self._clip, self._first, self._last):
                 if row in self._fed:
@@ -160,7 +160,9 @@ class _Pass:
                         self._damage(row, "does not decode: its checksums do not fit")
                     if lead and row:
                         packet = _led(self._clip.header, packet)
-                    lead = False
+                    if palette:
+                        with_palette(packet, palette)
+                    lead, palette = False, b""
                     packet.pts = packet.dts = row  # comes out again on the picture
                     if used and extradata and not self._clip.index.intra_only:
                         # Parameter sets that the stream replaced elsewhere are as they were at the beginning.

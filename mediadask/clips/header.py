@@ -103,6 +103,9 @@ class ClipHeader:
     lead_in: bytes = field(default=b"", repr=False)
     """What the first packet says for all: it goes before the packet that a decoder begins with."""
 
+    palette: bytes = field(default=b"", repr=False)
+    """The colors of a palette that the container gives beside the first packet alone: 256 times BGRA."""
+
     decoder: str = ""
     """FFmpeg's decoder, where it is not called as the codec is: ``libdav1d``."""
 

@@ -194,12 +194,14 @@ def _find(image: Any, wanted: str | None, view: str | None, url: str) -> _Layer:
     """Where the wanted layer is; leaves `image` at its part."""
     found: dict[str, tuple[int, tuple[int, ...]]] = {}
     seen: dict[str, dict[str, tuple[int, tuple[int, ...]]]] = {}  # view to layers
+    first = ""
     for part in range(image.spec().get_int_attribute("oiio:subimages", 1)):
         image.seek_subimage(part, 0)
         spec = image.spec()
         title = clean(spec.get_string_attribute("oiio:subimagename"))
         names = [clean(name).upper() for name in spec.channelnames]
         views = _views(spec)
+        first = first or next(iter(views), "")
         if {"Y", "RY", "BY"} <= set(names) and not (wanted or view):
             raise SubsampledImage("is of luminance and chroma", where=url)
         pictured: set[int] = set()
@@ -226,6 +228,8 @@ def _find(image: Any, wanted: str | None, view: str | None, url: str) -> _Layer:
             do = f"add ?view= with one of {', '.join(views)}" if views else "leave it out"
             raise InvalidRequest(f"has no view {view!r}", where=url, do=do)
         found = seen[view]
+    elif "" not in found and first and "" in seen.get(first, {}):
+        found[""] = seen[first][""]  # the first view's channels say it, too
     if not wanted and len(found) == 1:
         wanted = next(iter(found))  # one channel under any name is a gray picture
     if wanted not in found:

@@ -7,6 +7,7 @@ from typing import Any
 
 from mediadask.clips.frame import ColorTags
 from mediadask.clips.gamuts import gamut_named, is_gamut
+from mediadask.clips.probe import PRIMARIES, TRANSFERS
 from mediadask.errors import InvalidRequest
 from mediadask.timecode import HIGHEST_RATE, Timecode
 
@@ -115,6 +116,13 @@ def color_said(file_type: str, entries: dict[str, Entry]) -> ColorTags:
     elif file_type == "dpx":
         transfer = _DPX_WORDS.get(word(entries, "dpx:Transfer") or "")
         primaries = _DPX_WORDS.get(word(entries, "dpx:Colorimetric") or "") and "bt709"
+    elif file_type == "png":
+        code_points = entries.get("CICP")  # of ITU-T H.273; it goes before all else (PNG, third edition, 4.3)
+        if isinstance(code_points, tuple) and len(code_points) == 4:
+            primaries = PRIMARIES.get(int(code_points[0]))
+            transfer = TRANSFERS.get(int(code_points[1]))
+        elif str(entries.get("oiio:ColorSpace", "")).startswith("lin_"):  # a gAMA of 1
+            transfer = "linear"
     words = [_INTEROP.get(word) for word in str(entries.get("colorInteropID", "")).split("_")[:2]]
     if len(words) == 2:
         transfer, primaries = words[0] or transfer, words[1] or primaries

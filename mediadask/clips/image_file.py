@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from mediadask.clips.dpx import HEAD_BYTES, corrected_head
 from mediadask.clips.jpeg import without_gain_map
 from mediadask.clips.remote import RemoteFile
-from mediadask.clips.storage import is_local, open_file, stat, storage_errors
+from mediadask.clips.storage import is_local, open_file, path_of, stat, storage_errors, suffix_of
 from mediadask.errors import UnreadableMedia, UnsupportedMedia
 
 if TYPE_CHECKING:
@@ -70,7 +70,7 @@ def _check_kind(url: str, path: str) -> str:
 
     A gigabyte of zeros, as a copy that is under way has them, is told at once.
     """
-    suffix = os.path.splitext(url)[1].lower()
+    suffix = suffix_of(url)
     meant = {".jpg": "JPEG", ".tif": "TIFF"}.get(suffix, suffix[1:].upper())
     stat(url)  # missing, unreadable and empty have words of their own
     with storage_errors(url), open(path, "rb") as file:
@@ -114,7 +114,7 @@ def on_disk(url: str) -> Iterator[str]:
         yield url
         return
     with tempfile.TemporaryDirectory(prefix="mediadask-") as folder:
-        path = os.path.join(folder, url.rpartition("/")[2])
+        path = os.path.join(folder, path_of(url).rpartition("/")[2])
         with storage_errors(url), open_file(url) as source, open(path, "wb") as target:
             if isinstance(source, RemoteFile):
                 target.writelines(source.pieces())

@@ -7,17 +7,20 @@ follows, or make other pictures of it without a word.
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+from av.packet import PacketSideData
 
 from mediadask.clips.h264 import whole_units
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-__all__ = ["CODECS", "lead_in", "led"]
+__all__ = ["CODECS", "lead_in", "led", "palette", "with_palette"]
 
 _PARAMETER_SETS = {"h264": (7, 8, 13), "hevc": (32, 33, 34)}
 _SEI, _USER_DATA = 6, 5
+_PALETTE = 0  # AV_PKT_DATA_PALETTE
 _TABLES = (0xDB, 0xC4)  # JPEG's quantization and Huffman tables
 
 
@@ -33,6 +36,19 @@ def led(codec: str, lead: bytes, packet: bytes) -> bytes:
     if codec == "mjpeg" and all(marker in _markers(packet) for marker in _TABLES):
         return packet
     return lead + packet
+
+
+def palette(packet: Any) -> bytes:
+    """The palette that AVI and MOV give beside a PyAV packet; empty where there is none."""
+    return bytes(packet.get_sidedata("palette")) if packet.has_sidedata("palette") else b""
+
+
+def with_palette(packet: Any, colors: bytes) -> None:
+    """Give the packet a palette, if it has none of its own."""
+    if not packet.has_sidedata("palette"):
+        side: PacketSideData = PacketSideData(_PALETTE, len(colors))  # type: ignore[call-arg]
+        side.update(colors)
+        packet.set_sidedata(side, move=True)
 
 
 def _h264(packet: bytes, extradata: bytes) -> bytes:

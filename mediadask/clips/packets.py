@@ -14,8 +14,8 @@ from av.stream import Discard
 
 from mediadask.clips.h264 import frame_packets, joined
 from mediadask.clips.remote import RemoteFile, fetched, runs
-from mediadask.clips.storage import is_local, is_of_ranges, open_file, storage_errors
-from mediadask.errors import UnreadableMedia
+from mediadask.clips.storage import is_local, is_of_ranges, open_file, storage_errors, suffix_of
+from mediadask.errors import UnreadableMedia, UnsupportedMedia
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -66,18 +66,45 @@ def opened(url: str, read: Any = None, *, is_indexed: bool = False) -> Iterator[
             file = stack.enter_context(open_file(url))
         with storage_errors(url):
             try:
-                container = av.open(file, metadata_errors="replace", container_options=options)
+                container = av.open(
+                    file,
+                    format="mjpeg" if suffix_of(url) in _JPEGS else None,
+                    metadata_errors="replace",
+                    container_options=options,
+                )
             except (FileNotFoundError, PermissionError):
                 raise
             except (av.FFmpegError, ValueError) as error:
                 if is_of_ranges(error):
                     raise
+                if isinstance(error, av.ArgumentError):  # what FFmpeg says of a format that is not listed
+                    raise _refused(url) from error
                 reason = getattr(error, "strerror", None) or str(error)
                 kind = "no Phantom Cine recording" if url.lower().endswith(".cine") else "not media"
                 raise UnreadableMedia(
                     f"is {kind}, or is damaged ({reason})", where=url, do="copy it again from the source"
                 ) from error
         yield stack.enter_context(container)
+
+
+_JPEGS = (".mjpeg", ".mjpg")  # FFmpeg may take a stream of JPEGs for one
+_STREAMS = {".h263": "h263", ".h261": "h261", ".vc1": "vc1", ".cavs": "cavsvideo"}
+_ANIMATIONS = (".apng", ".webp", ".fli", ".flc", ".jxl")
+
+
+def _refused(url: str) -> UnreadableMedia | UnsupportedMedia:
+    """What to say of a file in a format that is none of `_FORMATS`: a list, a stream of pictures, text."""
+    suffix = suffix_of(url)
+    if stream := _STREAMS.get(suffix):
+        do = f"wrap it first: ffmpeg -f {stream} -i IN{suffix} -c copy OUT.mkv"
+        return UnsupportedMedia("is a stream of pictures without a container", where=url, do=do)
+    if suffix in _ANIMATIONS:
+        what = f"is an animation ({suffix[1:]}), which is not opened here"
+        return UnsupportedMedia(what, where=url, do="make a MOV or an image sequence of it first")
+    what = "is not media, or is of a format that is not opened here"
+    return UnreadableMedia(
+        what, where=url, do="check the file; transcode it to MOV if other programs read it"
+    )
 
 
 @contextmanager

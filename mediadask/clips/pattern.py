@@ -7,7 +7,6 @@ fileseq writes one (``plate.1001-1100#.exr``), or by the folder that holds it an
 
 from __future__ import annotations
 
-import os
 import re
 from collections import defaultdict
 from concurrent.futures import ThreadPoolExecutor
@@ -15,7 +14,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from mediadask.clips.choices import split_choices
-from mediadask.clips.storage import FileStamp, listing, stat
+from mediadask.clips.storage import FileStamp, listing, path_of, stat, suffix_of
 from mediadask.errors import MissingMedia, UnreadableMedia
 
 if TYPE_CHECKING:
@@ -82,13 +81,13 @@ class Pattern:
 
 def is_image(url: str) -> bool:
     """Whether a name, or a pattern, is an image's; by its suffix."""
-    return os.path.splitext(split_choices(url)[0])[1].lower() in IMAGE_SUFFIXES
+    return suffix_of(split_choices(url)[0]) in IMAGE_SUFFIXES
 
 
 def pattern_of(url: str) -> Pattern | None:
     """The pattern a URL spells out; None where it names one file."""
     folder, _, name = url.rpartition("/")
-    if not _PADDING.search(name):
+    if not _PADDING.search(name) or path_of(url) != url:  # a signature has signs of its own: %2d
         return None
     found = _SPELLED.fullmatch(name)
     if found is None:

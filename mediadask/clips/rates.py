@@ -70,11 +70,12 @@ def rate_of(stream: Any, index: FrameIndex) -> Rate:
     usual = [rate for rate in told if rate in _USUAL]
     # Times may have been rounded by a coarser clock before: milliseconds of MKV in an MP4.
     coarse = int(np.gcd.reduce(ticks))
-    for clock, counts in ((base, ticks), (base * coarse, ticks // coarse)):
+    clocks = ((base, ticks, 1), (base * coarse, ticks // coarse, 1), (base, ticks, 2))
+    for clock, counts, within in clocks[:2] if even else clocks:  # some round twice, each time another way
         fitting = [
             (rate, holes)
             for rate in dict.fromkeys([*told, *_USUAL])
-            if (holes := _holes(counts, clock, rate, rate in told)) is not None
+            if (holes := _holes(counts, clock, rate, rate in told, within)) is not None
         ]
         if fitting:
             # Fewest holes; then what is told; then the one whose times are off by the least.
@@ -103,8 +104,11 @@ def _told(stream: Any) -> Iterable[Fraction]:
     return dict.fromkeys(Fraction(rate) for rate in rates if rate and 0 < rate <= HIGHEST_RATE)
 
 
-def _holes(ticks: npt.NDArray[np.int64], base: Fraction, rate: Fraction, is_told: bool) -> int | None:
-    """How many frames of a rate are missing between those that are there; None where the times are others."""
+def _holes(
+    ticks: npt.NDArray[np.int64], base: Fraction, rate: Fraction, is_told: bool, within: int
+) -> int | None:
+    """How many frames of a rate are missing between those that are there; None where the times are off by
+    more ticks."""
     if 1 / rate < (1 if is_told else _LEAST_TICKS) * base:
         return None
     numbers = _numbers(ticks, base, rate)
@@ -112,13 +116,13 @@ def _holes(ticks: npt.NDArray[np.int64], base: Fraction, rate: Fraction, is_told
     if (steps < 1).any():
         return None
     missing = int(numbers[-1]) - (len(ticks) - 1)
-    if missing > _MOST_HOLES * len(ticks) or _spread(ticks, base, rate) > 1 + 1e-6:
+    if missing > _MOST_HOLES * len(ticks) or _spread(ticks, base, rate) > within + 1e-6:
         return None
     return missing
 
 
 def _spread(ticks: npt.NDArray[np.int64], base: Fraction, rate: Fraction) -> float:
-    """How far times are off the rate's, in ticks: 0 to 1 by rounding, wherever the first frame is."""
+    """How far times are off the rate's, in ticks: 0 to 1 by one rounding, wherever the first frame is."""
     off = ticks - _numbers(ticks, base, rate) / float(rate * base)
     return float(np.ptp(off))
 

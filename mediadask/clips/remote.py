@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import io
+import time
 from collections import OrderedDict, deque
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
+
+from mediadask.errors import MediaChanged, MediaError, MissingMedia
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterable, Iterator
@@ -15,6 +18,9 @@ __all__ = ["RemoteFile", "fetched", "runs"]
 _REQUESTS_AT_ONCE = 8
 _REQUEST_BYTES = 4 << 20
 """What is read ahead is at most this for each request."""
+
+_TRIES = 4
+_PAUSE_SECONDS = 0.2
 
 _BLOCK_BYTES = 32 << 10
 _KEPT_BYTES = 32 << 20
@@ -61,6 +67,15 @@ def fetched(file: RemoteFile, ranges: Iterable[tuple[int, int]]) -> Generator[by
             threads.shutdown(wait=False, cancel_futures=True)
 
 
+def _may_pass(error: Exception) -> bool:
+    """Whether what a request met may be gone the next time: a lost connection, a server that is too busy."""
+    status = getattr(error, "status", None)
+    if status is not None:
+        return int(status) >= 500 or int(status) in (408, 429)
+    lasting = (FileNotFoundError, PermissionError, IsADirectoryError, ImportError, ValueError, MediaError)
+    return not isinstance(error, lasting)
+
+
 class RemoteFile(io.RawIOBase):
     """A seekable binary file of which each block is fetched once while it is kept.
 
@@ -88,11 +103,47 @@ class RemoteFile(io.RawIOBase):
         return other
 
     def fetch(self, begin: int, end: int) -> bytes:
-        """The bytes ``[begin, end)`` by a request for just these."""
+        """The bytes ``[begin, end)`` by a request for just these; by more where a server breaks off.
+
+        Raises
+        ------
+        MissingMedia
+            If it breaks off, or does not answer, again and again.
+        MediaChanged
+            If the file ends before they do: it has become shorter.
+        """
+        end, data, tries = min(end, self._size), b"", 0
+        while begin + len(data) < end:
+            failure: Exception | None = None
+            try:
+                piece = self._request(begin + len(data), end)
+            except Exception as error:
+                if not _may_pass(error):
+                    raise
+                piece, failure = b"", error
+            data += piece
+            tries = 0 if piece else tries + 1
+            if tries == _TRIES:
+                raise self._gives_up(failure)
+            if tries:
+                time.sleep(_PAUSE_SECONDS * tries)
+        return data
+
+    def _request(self, begin: int, end: int) -> bytes:
         with self._filesystem.open(self._path, "rb", cache_type="none", size=self._size) as file:
             file.seek(begin)
-            data: bytes = file.read(max(min(end, self._size) - begin, 0))
+            data: bytes = file.read(end - begin)
             return data
+
+    def _gives_up(self, failure: Exception | None) -> MediaError:
+        where = self._filesystem.unstrip_protocol(self._path)
+        if failure is None:
+            return MediaChanged("has become shorter since it was opened", where=where, do="open it again")
+        status = getattr(failure, "status", None)
+        what = f"HTTP {status}" if status else " ".join(f"{type(failure).__name__}: {failure}".split())[:100]
+        error = MissingMedia(f"cannot be fetched ({what})", where=where, do="check the server, and try again")
+        error.__cause__ = failure
+        return error
 
     def pieces(self) -> Iterator[bytes]:
         """All of the file, in order, without keeping any of it."""

@@ -27,22 +27,23 @@ _BLOCK_HEAD_BYTES = (
 
 
 def scan(
-    url: str, container: Any, stream: Any, file: IO[bytes] | None = None
+    url: str, container: Any, stream: Any, file: IO[bytes] | None = None, *, with_places: bool = False
 ) -> tuple[FrameIndex, dict[int, int]]:
     """The index of an open PyAV container's video stream, and how many samples each of its sound streams has.
 
-    With the open `file` itself the index also says where packets are, if the file has their very bytes in one
-    place each.
+    With the open `file` what was fetched of it is not fetched again, and the index also says where packets
+    are, if that is wanted and the file has their very bytes in one place each.
 
     It decodes nothing, but where packets carry no presentation time: AVI has none, and for B-frames FFmpeg
     invents one that is wrong.
     """
     rows: list[tuple[int, int, int, bool, bool, int, bool]] = []
     codec = stream.codec_context.codec.canonical_name
-    raw = _Raw(file) if file is not None and container.format.name in RAW_FORMATS else None
+    places = file if with_places else None
+    raw = _Raw(places) if places is not None and container.format.name in RAW_FORMATS else None
     sounds = {sound.index: _Sound(sound) for sound in container.streams.audio if sound.codec_context}
     packets, seen = only(url, container, stream, *container.streams.audio), False
-    keys, alone = 0, set[int]()
+    keys, alone, repainted = 0, set[int](), False
     for packet, second in frame_packets(packets, stream):
         if packet.stream_index == stream.index:
             pts = UNTIMED if packet.pts is None else packet.pts
@@ -50,9 +51,11 @@ def scan(
             size = packet.size + (second.size if second else 0)
             # The first key is where a decode of the whole clip begins, whatever it is.
             key = packet.is_keyframe and (not seen or recovers(packet, stream))
+            if seen and packet.has_sidedata("palette"):
+                repainted = True
             seen = seen or key
             keys += key
-            place = -1 if file is None or second else raw.place(packet) if raw else _offset(packet, file)
+            place = -1 if second or places is None else raw.place(packet) if raw else _offset(packet, places)
             unseen = codec in VPX and is_hidden(codec, bytes(packet))
             rows.append((pts, dts, size, key, packet.is_discard, place, unseen))
             if keys == 1 and not key and leads_alone(codec, bytes(packet), stream):
@@ -62,13 +65,20 @@ def scan(
     table = np.array(rows, np.int64).reshape(-1, 7)
     pts, dts, size, *_, offset, _ = (np.ascontiguousarray(column) for column in table.T)
     keyframe, discarded, hidden = (table[:, column] > 0 for column in (3, 4, 6))
-    # FFmpeg's own MXF writer leaves the order of H.264's pictures out: then times are those of decoding.
+    if repainted:  # a decoder that begins later has not seen the palettes on the way
+        keyframe[np.flatnonzero(keyframe)[1:]] = False
+    # FFmpeg's own MXF and ASF writers leave the order of H.264's pictures out: times are those of decoding.
     ascending = bool((np.diff(pts) > 0).all())
-    untold = container.format.name == "avi" or (container.format.name == "mxf" and ascending)
+    untold = container.format.name == "avi" or (container.format.name in ("mxf", "asf") and ascending)
     invented = untold and stream.codec_context.has_b_frames and not keyframe.all()
     if invented or (pts == UNTIMED).any():
         known = np.full(len(pts), UNTIMED) if invented else pts
-        pts = _times_by_decoding(url, stream, known, dts)
+        pts = _times_by_decoding(url, stream, known, dts, file)
+    steps = np.diff(dts)
+    if container.format.name in RAW_FORMATS and len(steps) and steps[0] > 0 and not np.ptp(steps):
+        # FFmpeg counts these pictures, and gives the first of MPEG-1 a time too early.
+        order = np.argsort(pts, kind="stable")
+        pts[order] = pts[order[-1]] + steps[0] * np.arange(1 - len(pts), 1)
     shown = np.argsort(pts, kind="stable")
     decodable = _decodable(pts, keyframe)
     decodable[list(alone)] = True
@@ -131,7 +141,7 @@ def _decodable(pts: npt.NDArray[np.int64], keyframe: npt.NDArray[np.bool_]) -> n
 
 
 def _times_by_decoding(
-    url: str, stream: Any, pts: npt.NDArray[np.int64], dts: npt.NDArray[np.int64]
+    url: str, stream: Any, pts: npt.NDArray[np.int64], dts: npt.NDArray[np.int64], file: IO[bytes] | None
 ) -> npt.NDArray[np.int64]:
     """(packets,) presentation times where packets lack some or all, in the order in which pictures come out
     of the decoder.
@@ -141,7 +151,7 @@ def _times_by_decoding(
     none has any time (elementary streams), pictures are a frame apart.
     """
     order: list[int] = []
-    with opened(url) as again:
+    with opened(url, file) as again:
         again_stream = again.streams[stream.index]
         context = again_stream.codec_context
         context.thread_type = "AUTO"

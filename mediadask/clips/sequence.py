@@ -15,7 +15,7 @@ from mediadask.clips.header import ClipHeader, Tag
 from mediadask.clips.image_file import head_of
 from mediadask.clips.index import FrameIndex
 from mediadask.clips.pattern import HEIF_SUFFIXES, is_image, members, only_sequence, pattern_of
-from mediadask.clips.storage import FileStamp, is_local
+from mediadask.clips.storage import FileStamp, is_local, suffix_of
 from mediadask.clips.vendor import RAW_FRAME_SUFFIXES, refuse
 from mediadask.errors import InvalidRequest, MissingMedia, UnreadableMedia, UnsupportedMedia
 from mediadask.timecode import Timecode
@@ -41,7 +41,7 @@ class SequenceReader:
     """
 
     name = "sequence"
-    version = 3
+    version = 4
 
     def claims(self, url: str) -> bool:
         """Names and patterns with an image suffix, and folders."""
@@ -133,7 +133,7 @@ def _source(url: str) -> tuple[str, dict[str, str]]:
 
 
 def _read_header(url: str, choices: dict[str, str]) -> ImageFacts:
-    known = ("layer", "view") if os.path.splitext(url)[1].lower() == ".exr" else ("layer",)
+    known = ("layer", "view") if suffix_of(url) == ".exr" else ("layer",)
     for name in choices:
         if name not in known or _is_heif(url):
             raise InvalidRequest(f"is an image, which has no {name} to choose", where=url, do="leave it out")
@@ -152,11 +152,11 @@ def _read_planes(
 
 def _is_raw(url: str) -> bool:
     """Whether these are camera raw frames, a file each, which are refused as one clip."""
-    return os.path.splitext(split_choices(url)[0])[1].lower() in RAW_FRAME_SUFFIXES
+    return suffix_of(split_choices(url)[0]) in RAW_FRAME_SUFFIXES
 
 
 def _is_heif(url: str) -> bool:
-    return os.path.splitext(url)[1].lower() in HEIF_SUFFIXES
+    return suffix_of(url) in HEIF_SUFFIXES
 
 
 def _first_readable(files: tuple[FileStamp, ...], choices: dict[str, str]) -> tuple[int, ImageFacts]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import io
 import os
+import re
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -33,6 +34,7 @@ __all__ = [
     "stat",
     "storage_errors",
     "storage_settings",
+    "suffix_of",
     "use_storage_settings",
 ]
 
@@ -70,6 +72,11 @@ def path_of(url: str) -> str:
     return url.partition("?")[0] if is_web(url) else url
 
 
+def suffix_of(url: str) -> str:
+    """The ending of a file's name, in small letters: ``.exr``."""
+    return os.path.splitext(path_of(url))[1].lower()
+
+
 def is_web(url: str) -> bool:
     """Whether a web server is asked for it."""
     return url.startswith(("http://", "https://"))
@@ -103,8 +110,14 @@ def filesystem_of(url: str) -> tuple[Any, str]:
     """The fsspec file system of a URL, and the path in it."""
     import fsspec  # only who works on remote files waits for it
 
-    filesystem, path = fsspec.url_to_fs(url)
+    # Else its quotes are made anew, and a signature may no longer be that of the URL.
+    how = {"encoded": True} if is_web(url) and _QUOTED.fullmatch(url) else {}
+    filesystem, path = fsspec.url_to_fs(url, **how)
     return filesystem, path
+
+
+_QUOTED = re.compile(r"(?=[^%]*%)(?:[!-$&-~]|%[0-9A-Fa-f]{2})*")
+"""A URL as it goes over the wire, with something in it that had to be quoted."""
 
 
 @contextmanager
@@ -159,8 +172,8 @@ def check_exists(url: str) -> None:
                 raise FileNotFoundError
 
 
-def stat(url: str) -> FileStamp:
-    """Size and version of a file.
+def stat(url: str, *, anew: bool = False) -> FileStamp:
+    """Size and version of a file; `anew`: as it is now, whatever a listing made earlier in this process says.
 
     Raises
     ------
@@ -179,6 +192,8 @@ def stat(url: str) -> FileStamp:
             stamp = FileStamp(url, info.st_size, str(info.st_mtime_ns), info.st_mtime_ns)
         else:
             filesystem, path = filesystem_of(url)
+            if anew:
+                filesystem.invalidate_cache(path)
             details: dict[str, Any] = filesystem.info(path)
             if details.get("type") == "directory":
                 raise IsADirectoryError

@@ -19,7 +19,9 @@ _FEW = 0.1
 """A track with less than this share of another's frames is no recording beside it."""
 
 
-def video_track(container: Any, url: str, tables: bytes | memoryview, wanted: str | None = None) -> Any:
+def video_track(
+    container: Any, url: str, tables: bytes | memoryview, wanted: str | None = None, file: Any = None
+) -> Any:
     """The stream with the pictures: of those with many frames the one with the largest picture, then the one
     that the file says to play, then the first; or the one that is wanted, by its number from 1.
 
@@ -27,6 +29,8 @@ def video_track(container: Any, url: str, tables: bytes | memoryview, wanted: st
     ----------
     tables
         A MOV's ``moov``, or the beginning of the file: what says how pictures are coded that nothing decodes.
+    file
+        The file as it is open, if it is: what was fetched of it is not fetched again.
 
     Raises
     ------
@@ -48,7 +52,7 @@ def video_track(container: Any, url: str, tables: bytes | memoryview, wanted: st
     found = _decodable(tracks or every, url, tables)
     if len(found) == 1:
         return found[0]
-    counts = _frames(container, url, found)
+    counts = _frames(container, url, found, file)
     most = max(counts)
     recordings = [track for track, count in zip(found, counts, strict=True) if count >= _FEW * most]
     return max(
@@ -95,13 +99,13 @@ def _decodable(tracks: Sequence[Any], url: str, tables: bytes | memoryview) -> l
     raise UnreadableMedia("its pictures cannot be decoded", where=url, do="copy it again from the source")
 
 
-def _frames(container: Any, url: str, tracks: Sequence[Any]) -> list[int]:
+def _frames(container: Any, url: str, tracks: Sequence[Any], file: Any) -> list[int]:
     """How many each has, by the tables, or else by its packets."""
     told = [int(track.frames) for track in tracks]
     if all(told):
         return told
     counts = dict.fromkeys((track.index for track in tracks), 0)
-    with opened(url) as again:
+    with opened(url, file) as again:
         for packet in only(url, again, *(again.streams[number] for number in counts)):
             counts[packet.stream_index] += 1
     return [counts[track.index] for track in tracks]

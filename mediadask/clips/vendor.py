@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import os
 import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from mediadask.clips.storage import suffix_of
 from mediadask.errors import UnsupportedMedia
 
 if TYPE_CHECKING:
@@ -113,7 +113,7 @@ def refuse(url: str, head: bytes) -> None:
     UnsupportedMedia
         If it is a vendor's raw format: with the format's name and the SDK that reads it.
     """
-    suffix = os.path.splitext(url)[1].lower()
+    suffix = suffix_of(url)
     signed = (form for form in _FORMATS if form.signed and form.signed(head))
     # A damaged file is still told by its name, unless it is text.
     named = (form for form in _FORMATS if form.suffix == suffix and (not form.signed or b"\0" in head))

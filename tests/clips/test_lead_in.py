@@ -15,7 +15,7 @@ import mediadask as md
 from mediadask import footage
 from mediadask.clips import Clip
 from mediadask.clips.lead_in import lead_in
-from tests.clips.test_exactness import assert_exact, assert_planes_equal, decoded_whole
+from tests.clips.test_exactness import assert_exact, assert_planes_equal, decoded_whole, remux
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -42,13 +42,16 @@ def rewritten(source: Path, target: Path, change: Callable[[int, bytes], bytes],
     return target
 
 
-def test_x264_before_core_151_in_444() -> None:
+@pytest.mark.parametrize("suffix", ["mp4", "ts", "mkv", "h264"])
+def test_x264_before_core_151_in_444(tmp_path: Path, suffix: str) -> None:
     """Its note of its version is in the first packet alone; FFmpeg decodes around that version's fault.
 
     Made by `ffmpeg -f lavfi -i testsrc2=s=320x180:r=24 -t 3 -pix_fmt yuv444p -c:v libx264 -g 24
     -keyint_min 24 -sc_threshold 0` of FFmpeg 3.1 with x264 core 148.
     """
     path = INPUTS / "x264_148_444.mp4"
+    if suffix != "mp4":
+        path = remux(path, tmp_path / f"a.{suffix}")
     whole = decoded_whole(path)
     clip = Clip.open(path)
     assert len(clip) == len(whole) == 72

@@ -10,6 +10,7 @@ import pytest
 
 from mediadask import footage
 from mediadask.clips import Clip
+from mediadask.errors import UnsupportedMedia
 from mediadask.metadata import inspect
 from tests.clips.test_exactness import assert_exact
 
@@ -113,6 +114,15 @@ def test_a_change_of_rate_is_variable(tmp_path: Path) -> None:
     assert inspect(write(tmp_path / "a.mp4", times, base, video_track_timescale="90000")).variable is True
 
 
+@pytest.mark.parametrize("rate", [25, Fraction(24000, 1001), Fraction(60000, 1001)])
+def test_asf_rounds_times_twice_and_leaves_the_order_of_pictures_out(
+    make_clip: MakeClip, rate: Fraction
+) -> None:
+    path = make_clip("a.wmv", codec="libx264", rate=rate, options={"bf": "3", "g": "24"}, frames=72)
+    clip = assert_exact(path, range(72))
+    assert (clip.header.frame_rate, clip.header.variable) == (rate, False)
+
+
 @pytest.mark.parametrize(
     ("codec", "rate", "options"),
     [
@@ -141,6 +151,8 @@ def test_program_streams_time_some_packets_only(
         ("a.hevc", "libx265", {"x265-params": "keyint=12:log-level=none"}),
         ("a.265", "libx265", {"x265-params": "keyint=12:open-gop=1:bframes=3:log-level=none"}),
         ("a.m2v", "mpeg2video", {"g": "12", "bf": "2"}),
+        ("a.m1v", "mpeg1video", {"g": "12", "bf": "0"}),
+        ("a.mjpg", "mjpeg", {}),
         ("a.mjpeg", "mjpeg", {}),
         ("a.obu", "libsvtav1", {"preset": "12"}),
     ],
@@ -160,3 +172,16 @@ def test_leading_pictures_of_the_first_key_that_need_no_other(make_clip: MakeCli
     for name in ("a.ts", "a.mkv", "a.mp4", "a.hevc"):
         path = make_clip(name, codec="libx265", options={"x265-params": params}, frames=30, size=(320, 176))
         assert_exact(path, range(30))
+
+
+@pytest.mark.parametrize(
+    ("name", "muxer", "message"),
+    [("a.h263", "h263", "ffmpeg -f h263 -i IN.h263 -c copy OUT.mkv"), ("a.apng", "apng", "is an animation")],
+)
+def test_formats_that_are_not_opened_are_told_from_damage(
+    make_clip: MakeClip, name: str, muxer: str, message: str
+) -> None:
+    pixel_format = "rgb24" if muxer == "apng" else "yuv420p"
+    path = make_clip(name, codec=muxer, muxer=muxer, frames=3, size=(352, 288), pixel_format=pixel_format)
+    with pytest.raises(UnsupportedMedia, match=message):
+        Clip.open(path)

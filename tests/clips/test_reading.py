@@ -189,6 +189,9 @@ class RangeHandler(SimpleHTTPRequestHandler):
         size = path.stat().st_size
         asked = re.fullmatch(r"bytes=(\d+)-(\d*)", self.headers.get("Range", ""))
         first, last = (int(asked[1]), min(int(asked[2] or size - 1), size - 1)) if asked else (0, size - 1)
+        if first >= size:
+            self.send_error(416)
+            return None
         self.send_response(206 if asked else 200)
         if asked:
             self.send_header("Content-Range", f"bytes {first}-{last}/{size}")

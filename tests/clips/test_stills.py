@@ -143,6 +143,25 @@ def test_a_dpx_is_no_part_of_the_scan_it_came_from(dpx: Any, fields: Any) -> Non
     assert_planes_equal(planes_of(dpx("b.dpx", fields)), planes_of(dpx("a.dpx")))
 
 
+@pytest.mark.parametrize(
+    ("kind", "body", "said"),
+    [
+        (b"cICP", bytes([9, 16, 0, 1]), ("bt2020", "smpte2084")),
+        (b"cICP", bytes([12, 13, 0, 1]), ("smpte432", "iec61966-2-1")),
+        (b"gAMA", struct.pack(">I", 100000), (None, "linear")),
+        (b"gAMA", struct.pack(">I", 45455), (None, None)),
+    ],
+)
+def test_what_a_png_says_of_its_color(tmp_path: Path, kind: bytes, body: bytes, said: Any) -> None:
+    path = tmp_path / "a.png"
+    Image.fromarray(footage.picture(3, WIDTH, HEIGHT)).save(path)
+    data = path.read_bytes()
+    chunk = struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
+    path.write_bytes(data[:33] + chunk + data[33:])
+    color = Clip.open(path).header.color
+    assert (color.primaries, color.transfer) == said
+
+
 @pytest.mark.parametrize("offset", [(-5, -8), (5, 8), (1000, 1000)])
 def test_a_png_is_no_part_of_a_page(tmp_path: Path, offset: tuple[int, int]) -> None:
     plain = tmp_path / "a.png"
@@ -508,3 +527,11 @@ def test_a_timecode_at_few_frames_a_second_comes_back() -> None:
     for rate in (1, 6, 8, 10):
         code = Timecode.parse("01:00:00:00", Fraction(rate))
         assert Timecode.parse(str(code), rate) == code
+
+
+@pytest.mark.parametrize("name", ["a.mp4", "a"])
+def test_a_heic_of_tiles_by_another_name_is_not_its_first_tile(tmp_path: Path, name: str) -> None:
+    path = tmp_path / name
+    path.write_bytes((INPUTS / "grid.heic").read_bytes())
+    with pytest.raises(UnreadableMedia, match=r"is a HEIC image .* name it \.heic"):
+        Clip.open(path)

@@ -31,6 +31,7 @@ FIGURES = (
     "day",
     "overhead",
     "backlog",
+    "open_jobs",
     "state",
     "ledger",
     "kubernetes",

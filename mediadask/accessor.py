@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import xarray as xr
-from PIL import Image
+from PIL import Image, ImageOps
 
 from mediadask.array.operations import map_pictures
 from mediadask.clips import Clip
@@ -194,5 +194,7 @@ def _thumbnail(frame: Frame, clip: Clip) -> str:
     width = max(round(_STRIP_HEIGHT * frame.width * float(clip.header.pixel_aspect) / frame.height), 1)
     image = Image.fromarray(np.ascontiguousarray(color)).resize((width, _STRIP_HEIGHT), reducing_gap=2)
     buffer = BytesIO()
+    if clip.header.mirrored:
+        image = ImageOps.mirror(image)
     image.rotate(-clip.header.rotation, expand=True).save(buffer, "jpeg", quality=80)
     return f"data:image/jpeg;base64,{b64encode(buffer.getvalue()).decode()}"

@@ -18,6 +18,7 @@ from dask.utils import parse_bytes
 from xarray.indexes import PandasIndex
 
 from mediadask.array.frames import FrameArray, FrameLayer, plan_chunks
+from mediadask.array.seconds import SecondsIndex
 from mediadask.array.sound import SoundArray
 from mediadask.array.stored import archive_errors, open_archive
 from mediadask.array.timecodes import TimecodeIndex
@@ -92,7 +93,7 @@ def _archived(store: str, dtype: SampleType | None) -> xr.Dataset:
         what = f"was stored as {dataset['frames'].dtype}, not {dtype}"
         raise InvalidRequest(what, where=store, do="open the camera file")
     with archive_errors(store):
-        dataset = dataset.set_xindex("time")
+        dataset = dataset.set_xindex("time", SecondsIndex)
         if "timecode" not in dataset.variables:
             return dataset
         start = Timecode.parse(dataset.attrs["start_timecode"], Fraction(dataset.attrs["frame_rate"]))
@@ -131,7 +132,7 @@ def _coordinates(clip: Clip, sound: SoundArray | None) -> xr.Coordinates:
     seconds = (index.frame_pts - index.frame_pts[:1]) * float(index.time_base)
     indexes: dict[str, Any] = {
         "frame": PandasIndex(pd.RangeIndex(count, name="frame"), "frame"),
-        "time": PandasIndex(pd.Index(seconds, name="time"), "frame"),
+        "time": SecondsIndex(pd.Index(seconds, name="time"), "frame"),
     }
     variables: dict[Any, Any] = {
         **indexes["frame"].create_variables(),
@@ -165,8 +166,14 @@ def _attributes(clip: Clip) -> dict[str, Any]:
         "pixel_aspect": str(header.pixel_aspect),
         "field_order": header.field_order,
         "rotation": header.rotation,
+        "mirrored": header.mirrored or None,
+        "alpha": header.alpha,
         "start_timecode": header.timecode,
         "reel": header.reel,
-        **{f"color_{name}": value for name, value in asdict(header.color).items()},
+        **{f"color_{name}": _plain(value) for name, value in asdict(header.color).items()},
     }
     return {name: value for name, value in facts.items() if value is not None}
+
+
+def _plain(value: Any) -> Any:
+    return list(value) if isinstance(value, tuple) else value

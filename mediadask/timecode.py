@@ -87,7 +87,11 @@ class Timecode:
             If the bits are no timecode, or a label that does not exist at that rate.
         """
         base = round(rate)
+        if base < 1:
+            raise InvalidRequest(f"timecode at {rate} frames a second", do="give a rate of 1 or more")
         hours, minutes, seconds, frame = (f"{bits >> at & mask:02x}" for at, mask in _PACKED)
+        if hours.isdecimal() and int(hours) > 23:
+            raise InvalidRequest(f"{hours} hours in a timecode", do="write hours of 00 to 23")
         group = _group(base)
         if group > 1 and frame.isdecimal() and int(frame) < base // group:
             frame = f"{int(frame) * group + (bits >> 15 & 1) * (group // 2):02}"
@@ -138,7 +142,7 @@ class Timecode:
         seconds, units = np.divmod(count, self.base)
         minutes, seconds = np.divmod(seconds, 60)
         hours, minutes = np.divmod(minutes, 60)
-        width = len(str(self.base - 1))
+        width = max(len(str(self.base - 1)), 2)
         # Written as code points, not by formatting: a long clip has a hundred thousand labels.
         text = np.full((*count.shape, 9 + width), ord(":"), np.uint32)
         for column, value in ((0, hours), (3, minutes), (6, seconds)):

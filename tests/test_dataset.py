@@ -24,7 +24,7 @@ from mediadask.footage import read_number
 from mediadask.pixels import to_rgb
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
     import numpy.typing as npt
@@ -288,8 +288,33 @@ def test_clips_subtract_by_frame_without_the_labels_that_differ(intra: Path, lon
     )
     both = min(one.sizes["frame"], other.sizes["frame"])
     assert (one.frames[..., :1, :1, :] - other.frames[..., :1, :1, :]).sizes["frame"] == both
-    mapped = xr.map_blocks(lambda part: part, one[["frames"]]).frames
-    assert mapped.shape == one.frames.shape
+
+
+@pytest.mark.usefixtures("small_chunks")
+@pytest.mark.parametrize("cut", [slice(None), slice(5, 40)])
+@pytest.mark.parametrize(
+    "function",
+    [
+        lambda part: part,
+        lambda part: part.astype("float32") * 2,
+        lambda part: part.mean("channel"),
+        lambda part: part.mean(("y", "x")),
+        lambda part: part.max("channel").drop_vars("keyframe"),
+    ],
+)
+def test_blocks_are_mapped_with_all_their_labels(
+    long_gop: Path, cut: slice, function: Callable[[Any], Any]
+) -> None:
+    """As xarray's own documentation maps blocks: no label is dropped first, none is lost."""
+    dataset = md.open_clip(long_gop).isel(frame=cut)
+    for whole in (dataset.frames, dataset[["frames"]]):
+        expected = function(whole)
+        for mapped in (xr.map_blocks(function, whole), xr.map_blocks(function, whole, template=expected)):
+            assert dict(mapped.chunksizes) == dict(expected.chunksizes)
+            xr.testing.assert_allclose(mapped.compute(), expected.compute())
+            assert set(mapped.coords) == set(expected.coords)
+            assert mapped.sel(timecode="01:00:01:07").frame == 31
+            assert mapped.sel(time=1.01, method="nearest").frame == 24
 
 
 def test_neighbors_subtract_by_frame(intra: Path) -> None:

@@ -50,6 +50,13 @@ class TimecodeIndex(Index):
         lazy = indexing.LazilyIndexedArray(array)
         return {self.name: xr.Variable(self.counts.dim, lazy, attrs, encoding)}
 
+    def to_pandas_index(self) -> pd.Index:
+        """The labels, all of them: what ``Dataset.indexes`` shows, and `xr.map_blocks` asks for."""
+        counts = np.asarray(self.counts.index, np.int64)
+        labels = Timecode(0, self.base, self.drop).labels(counts)
+        index: pd.Index = pd.Index(labels, dtype=object, name=self.name)
+        return index
+
     def sel(self, labels: dict[Any, Any], **options: Any) -> IndexSelResult:
         """Positions of one label, several, or a slice of labels, both ends included as in pandas.
 

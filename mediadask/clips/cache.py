@@ -52,7 +52,9 @@ def load(identity: str) -> tuple[ClipHeader, FrameIndex] | None:
     except _NOT_WHOLE:
         return None
     pts, dts, offset, size, keyframe = table[: 5 * packets].reshape(5, packets)
-    return header, FrameIndex(base, pts, dts, offset, size, keyframe.astype(bool), shown)
+    hidden = (keyframe & 2).astype(bool)
+    whole = hidden if hidden.any() else None
+    return header, FrameIndex(base, pts, dts, offset, size, (keyframe & 1).astype(bool), shown, whole)
 
 
 def load_facts(identity: str) -> tuple[ClipHeader, int, int] | None:
@@ -96,7 +98,8 @@ def store(identity: str, header: ClipHeader, index: FrameIndex, missing: int) ->
     """
     path = _path(identity)
     text = _HEADER.dump_json((header, index.time_base))
-    columns = [index.pts, index.dts, index.offset, index.size, index.keyframe, index.shown]
+    marks = index.keyframe if index.hidden is None else index.keyframe + 2 * index.hidden
+    columns = [index.pts, index.dts, index.offset, index.size, marks, index.shown]
     table = np.concatenate(columns, dtype="<i8")
     counts = len(index.pts), len(index), missing
     head = _HEAD.pack(_KIND, len(text), *counts, _checksum(text, *counts), crc32(table.data))

@@ -2,21 +2,29 @@
 
 from __future__ import annotations
 
+import struct
+from contextlib import suppress
 from dataclasses import replace
 from typing import IO, TYPE_CHECKING, Any
 
+import av
 import numpy as np
 
-from mediadask.clips import mov, mxf, sound
+from mediadask.clips import lead_in, mov, mxf, sound
+from mediadask.clips.choices import split_choices
 from mediadask.clips.decode import decode
 from mediadask.clips.extent import is_cut
 from mediadask.clips.h264 import completes, first_field, may_split
-from mediadask.clips.packets import demuxed, opened, ranged
+from mediadask.clips.imx import active_picture
+from mediadask.clips.orientation import AS_STORED, Orientation, of_matrix
+from mediadask.clips.packets import damage, demuxed, opened, ranged
 from mediadask.clips.probe import container_name, header_of
-from mediadask.clips.scan import scan
+from mediadask.clips.scan import RAW_FORMATS, scan
 from mediadask.clips.storage import FileStamp, open_file, stat, storage_errors
-from mediadask.clips.vendor import refuse, refuse_undecodable
-from mediadask.errors import MediaChanged, UnreadableMedia, UnsupportedMedia
+from mediadask.clips.tracks import track_tags, video_track
+from mediadask.clips.vendor import refuse, refuse_encrypted
+from mediadask.clips.vpx import VPX
+from mediadask.errors import InvalidRequest, MediaChanged, UnreadableMedia
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -37,7 +45,7 @@ class ContainerReader:
     """Takes whatever no other reader claims."""
 
     name = "container"
-    version = 6
+    version = 7
 
     def claims(self, url: str) -> bool:
         """Always: the last reader to be asked."""
@@ -45,12 +53,18 @@ class ContainerReader:
 
     def files(self, url: str) -> tuple[FileStamp, ...]:
         """The one file."""
-        return (stat(url),)
+        return (stat(split_choices(url)[0]),)
 
     def probe(self, url: str, files: tuple[FileStamp, ...]) -> tuple[ClipHeader, FrameIndex]:
         """Header and index; MOV, MP4 and MXF give theirs without their pictures being read."""
-        with storage_errors(url), open_file(url) as file:
-            return _probe(url, files[0].size_bytes, file)
+        place, choices = split_choices(url)
+        for name in choices:
+            if name not in ("video", "lines"):
+                raise InvalidRequest(
+                    f"is no image, and has no {name} to choose", where=place, do="leave it out"
+                )
+        with storage_errors(place), open_file(place) as file:
+            return _probe(place, choices, files[0].size_bytes, file)
 
     def frames(self, clip: Clip, start: int, stop: int, *, threads: int) -> Iterator[Frame | BadFrame]:
         """From byte ranges where the index has them, through the container elsewhere."""
@@ -65,22 +79,29 @@ class ContainerReader:
         return sound.samples(clip, stream, start, stop)
 
 
-def _probe(url: str, size_bytes: int, file: IO[bytes]) -> tuple[ClipHeader, FrameIndex]:
+def _probe(
+    url: str, choices: dict[str, str], size_bytes: int, file: IO[bytes]
+) -> tuple[ClipHeader, FrameIndex]:
     head = file.read(_HEAD_BYTES)
     refuse(url, head)
     moov = mov.read_moov(file, size_bytes, url) if _has_moov(head) else None
+    refuse_encrypted(url, head if moov is None else moov)
     table = mxf.read_index(file, size_bytes) if moov is None else None
+    wanted = choices.get("video")
     if moov is not None or table is not None:
         with opened(url, file, is_indexed=True) as container:
-            stream = _video(container, url, head if moov is None else moov)
-            track = mov.track(moov, stream.id, size_bytes) if moov is not None else None
+            stream = video_track(container, url, head if moov is None else moov, wanted)
+            shows_all = stream.codec_context.codec.canonical_name not in VPX
+            track = mov.track(moov, stream.id, size_bytes) if moov is not None and shows_all else None
             if track is not None and _holds(track.index, container, stream, file):
-                return _header(container, stream, track.index, rotation=track.rotation), track.index
+                known = {"orientation": track.orientation}
+                return _header(container, stream, track.index, file, choices, **known), track.index
             if table is not None and _holds(table, container, stream, file):
-                return _header(container, stream, table), table
+                return _header(container, stream, table, file, choices), table
     with opened(url, file) as container:
-        stream = _video(container, url, head)
-        plain = container_name(container) in ("mkv", "avi")
+        stream = video_track(container, url, head, wanted)
+        name = container_name(container)
+        plain = name in ("mkv", "avi") or name in RAW_FORMATS or (moov is not None and not shows_all)
         index, sounds = scan(url, container, stream, file if plain else None)
         if not len(index):
             raise UnreadableMedia("holds no pictures", where=url, do="copy it again from the source")
@@ -88,18 +109,22 @@ def _probe(url: str, size_bytes: int, file: IO[bytes]) -> tuple[ClipHeader, Fram
             cut = mxf.is_cut(file, size_bytes)
             index = mxf.located(index, file, size_bytes)
         else:
-            cut = is_cut(file, size_bytes)
+            cut = is_cut(file, size_bytes, len(index))
         if cut:
             raise UnreadableMedia(
                 f"truncated: of its pictures only {len(index)} are there",
                 where=url,
                 do="copy it again from the source",
             )
-        return _header(container, stream, index, sounds=sounds), index
+        if moov is not None:
+            orientation = mov.orientation(moov, stream.id)
+        else:
+            orientation = _shown_orientation(url, stream, file)
+        return _header(container, stream, index, file, choices, orientation=orientation, sounds=sounds), index
 
 
 def _unchanged(clip: Clip) -> None:
-    if stat(clip.url) != clip.files[0]:
+    if stat(clip.files[0].url) != clip.files[0]:
         raise MediaChanged("has changed since it was opened", where=clip.url, do="open it again")
 
 
@@ -108,31 +133,49 @@ def _has_moov(head: bytes) -> bool:
     return head[4:8] in (b"ftyp", b"moov", b"mdat", b"wide", b"free", b"skip", b"pnot")
 
 
-def _video(container: Any, url: str, tables: bytes | memoryview) -> Any:
-    """The stream with the pictures: not a cover image or a thumbnail track."""
-    streams = [
-        stream
-        for stream in container.streams.video
-        if stream.codec_context is not None and not int(stream.disposition) & 0x400
-    ]
-    if not streams or streams[0].codec_context.pix_fmt is None:
-        refuse_undecodable(url, tables)
-    if not streams:
-        raise UnsupportedMedia(
-            "has no video stream that can be decoded", where=url, do="give a clip with pictures"
-        )
-    if streams[0].codec_context.pix_fmt is None:
-        raise UnreadableMedia("its pictures cannot be decoded", where=url, do="copy it again from the source")
-    return streams[0]
-
-
-def _header(container: Any, stream: Any, index: FrameIndex, **known: Any) -> ClipHeader:
+def _header(
+    container: Any,
+    stream: Any,
+    index: FrameIndex,
+    file: IO[bytes],
+    choices: dict[str, str],
+    **known: Any,
+) -> ClipHeader:
     header = header_of(container, stream, index, **known)
-    if header.field_order is None and may_split(stream):
+    tags = (*header.tags, *track_tags(container, header.container, stream))
+    header = replace(header, tags=tags)
+    lines = choices.get("lines", "active")
+    if lines not in ("active", "all"):
+        raise InvalidRequest(f"has no lines {lines!r}", where=container.name, do="add ?lines=all, or nothing")
+    header = active_picture(header, all_lines=lines == "all")
+    fields = header.field_order is None and may_split(stream)
+    if not fields and header.codec not in lead_in.CODECS:
+        return header
+    packet = _first_packet(container, stream, index, file)
+    if packet is None:
+        return header
+    if fields:
+        header = replace(header, field_order=first_field(packet, stream))
+    return replace(header, lead_in=lead_in.lead_in(header.codec, bytes(packet), header.extradata))
+
+
+def _first_packet(container: Any, stream: Any, index: FrameIndex, file: IO[bytes]) -> Any:
+    if index.by_ranges:
+        file.seek(int(index.offset[0]))
+        return av.Packet(file.read(int(index.size[0])))
+    with suppress(av.FFmpegError):
         container.seek(int(index.pts.min()), stream=stream)
-        packet = next((packet for packet in container.demux(stream) if packet.size), None)
-        return replace(header, field_order=first_field(packet, stream) if packet else None)
-    return header
+    with damage(container.name):
+        return next((packet for packet in container.demux(stream) if packet.size), None)
+
+
+def _shown_orientation(url: str, stream: Any, file: IO[bytes]) -> Orientation:
+    """What FFmpeg says with the first picture: Matroska's projection, H.264's and H.265's messages."""
+    with opened(url, file) as container, suppress(av.FFmpegError):
+        for frame in container.decode(container.streams[stream.index]):
+            matrix = frame.side_data.get("DISPLAYMATRIX")
+            return AS_STORED if matrix is None else of_matrix(struct.unpack("=9i", bytes(matrix)))
+    return AS_STORED
 
 
 def _holds(index: FrameIndex, container: Any, stream: Any, file: IO[bytes]) -> bool:

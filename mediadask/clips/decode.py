@@ -12,6 +12,7 @@ from av.packet import PacketSideData
 
 from mediadask.clips import ffv1
 from mediadask.clips.frame import BadFrame, Frame
+from mediadask.clips.lead_in import led
 from mediadask.clips.planes import pixel_format, planes_of
 
 if TYPE_CHECKING:
@@ -53,7 +54,7 @@ def open_decoder(header: ClipHeader, *, threads: int, reorder: int = 0, lenient:
     """
     context: Any = av.CodecContext.create(header.decoder or header.codec, "r")
     context.extradata = header.extradata or None
-    context.width, context.height = header.width, header.height
+    context.width, context.height = header.width, header.height + header.skipped_rows
     if header.codec_tag:
         context.codec_tag = header.codec_tag
     if header.coded_bits:
@@ -66,7 +67,7 @@ def open_decoder(header: ClipHeader, *, threads: int, reorder: int = 0, lenient:
     context.options = {
         "err_detect": "crccheck" if lenient else "crccheck+explode",
         # A damaged packet may say that its picture is huge: each thread would ask for the memory.
-        "max_pixels": str(2 * header.width * header.height + _PADDING_PIXELS),
+        "max_pixels": str(2 * header.width * (header.height + header.skipped_rows) + _PADDING_PIXELS),
     }
     return context
 
@@ -113,9 +114,20 @@ class _Pass:
         self._first, self._last = int(index.decode_start[start:stop].min()), max(wanted)
         self._numbers = {row: number for number, row in enumerate(wanted, start)}
         pts = dict(enumerate(index.pts[self._first : self._last + 1].tolist(), self._first))
-        # Leading pictures of the key that decoding begins at lack their reference: they are not fed.
-        self._fed = {row for row in pts if pts[row] >= pts[self._first] or row in self._numbers}
-        coming = (row for row in pts if row in self._fed and (not discards or index.is_shown[row]))
+        self._silent: set[int] = set()
+        if index.hidden is not None:
+            rows = np.flatnonzero(index.hidden[self._first : self._last + 1]) + self._first
+            self._silent.update(rows.tolist())
+        # Leading pictures of the key that decoding begins at lack their reference: they are not fed. Those
+        # that the clip begins with do not (RADL), and refer to one another.
+        begin = min(pts[self._first], *(pts[row] for row in wanted if row >= 0))
+        leads = begin < pts[self._first]
+        self._fed = {row for row in pts if leads or pts[row] >= begin or row in self._silent}
+        coming = (
+            row
+            for row in pts
+            if row in self._fed and row not in self._silent and (not discards or index.is_shown[row])
+        )
         self._coming = deque(sorted(coming, key=pts.__getitem__))
         self._open = set(self._coming)  # packets whose fate is not known yet
         self._known = self._first  # that of all packets below is
@@ -140,11 +152,15 @@ class _Pass:
         context, used = self._decoder(threads)
         extradata = self._clip.header.extradata
         checked = self._clip.header.codec == "ffv1" and extradata  # earlier versions than 3 have none
+        lead = bool(self._clip.header.lead_in)
         try:
             for row, packet in packets(self._clip, self._first, self._last):
                 if row in self._fed:
                     if checked and ffv1.is_damaged(bytes(packet)):
                         self._damage(row, "does not decode: its checksums do not fit")
+                    if lead and row:
+                        packet = _led(self._clip.header, packet)
+                    lead = False
                     packet.pts = packet.dts = row  # comes out again on the picture
                     if used and extradata and not self._clip.index.intra_only:
                         # Parameter sets that the stream replaced elsewhere are as they were at the beginning.
@@ -224,6 +240,12 @@ class _Pass:
         return bool(index.offset[row] + index.size[row] > self._clip.size_bytes)
 
 
+def _led(header: ClipHeader, packet: Any) -> Any:
+    whole: Any = av.Packet(led(header.codec, header.lead_in, bytes(packet)))
+    whole.is_keyframe = packet.is_keyframe
+    return whole
+
+
 def _side_data(extradata: bytes) -> PacketSideData:
     side: PacketSideData = PacketSideData(_NEW_EXTRADATA, len(extradata))  # type: ignore[call-arg]
     side.update(extradata)
@@ -232,8 +254,12 @@ def _side_data(extradata: bytes) -> PacketSideData:
 
 def _frame(clip: Clip, number: int, picture: Any) -> Frame | BadFrame:
     header = clip.header
-    if (picture.width, picture.height) != (header.width, header.height) or (
+    if (picture.width, picture.height) != (header.width, header.height + header.skipped_rows) or (
         pixel_format(picture.format.name) != header.pixel_format
     ):
         return BadFrame(number, f"is {picture.width}x{picture.height} {picture.format.name}, unlike the clip")
-    return Frame(number, planes_of(picture), header.pixel_format, header.color)
+    planes = planes_of(picture)
+    if header.skipped_rows:
+        shapes = header.pixel_format.plane_shapes(header.height, header.width)
+        planes = tuple(plane[len(plane) - rows :] for plane, (rows, _) in zip(planes, shapes, strict=True))
+    return Frame(number, planes, header.pixel_format, header.color)

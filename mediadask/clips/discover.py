@@ -9,8 +9,9 @@ from collections import defaultdict
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
+from mediadask.clips.choices import split_choices
 from mediadask.clips.clip import Clip
-from mediadask.clips.pattern import group_names, is_image, members, pattern_of, split_layer
+from mediadask.clips.pattern import group_names, is_image, members, pattern_of
 from mediadask.clips.spans import continues
 from mediadask.clips.storage import (
     filesystem_of,
@@ -21,7 +22,7 @@ from mediadask.clips.storage import (
     path_of,
     storage_errors,
 )
-from mediadask.clips.vendor import VENDOR_SUFFIXES
+from mediadask.clips.vendor import RAW_FRAME_SUFFIXES, VENDOR_SUFFIXES
 from mediadask.errors import MediaError, MissingMedia
 
 if TYPE_CHECKING:
@@ -30,7 +31,10 @@ if TYPE_CHECKING:
 __all__ = ["CLIP_SUFFIXES", "find_clips"]
 
 CLIP_SUFFIXES = VENDOR_SUFFIXES | frozenset(
-    {".avi", ".m2ts", ".m4v", ".mkv", ".mov", ".mp4", ".mpg", ".mts", ".mxf", ".ts", ".webm"}
+    {
+        *(".264", ".265", ".3gp", ".avi", ".cine", ".dv", ".h264", ".h265", ".hevc", ".m2t", ".m2ts", ".m2v"),
+        *(".m4v", ".mkv", ".mov", ".mp4", ".mpeg", ".mpg", ".mts", ".mxf", ".ts", ".vob", ".webm"),
+    }
 )
 """What a file in a folder must be called to count as a clip; images count besides."""
 
@@ -89,16 +93,20 @@ def _named(name: str, on_error: Callable[[MediaError], None] | None) -> Iterator
         yield name
         return
     url = normalize(name)
-    file = split_layer(url)[0]
+    file = split_choices(url)[0]
     if _is_folder(url):
         yield from _walk(url.rstrip("/") or "/", on_error)
-    elif "*" not in file and is_image(file) and pattern_of(file):
+    elif "*" not in file and _counts(file) and pattern_of(file):
         members(file)  # raises where it names nothing
         yield url
     elif _MAGIC.search(path_of(file)) and not (is_local(file) and os.path.exists(file)):
         yield from _glob(url, on_error)
     else:
         yield url
+
+
+def _counts(file: str) -> bool:
+    return is_image(file) or os.path.splitext(file)[1].lower() in RAW_FRAME_SUFFIXES
 
 
 def _is_folder(url: str) -> bool:
@@ -144,8 +152,9 @@ def _walk(folder: str, on_error: Callable[[MediaError], None] | None) -> Iterato
 def _clips_among(folder: str, names: Sequence[str]) -> Iterator[str]:
     """The clips among the names of one folder's files."""
     shown = [name for name in names if not name.startswith(".")]
-    images = group_names(name for name in shown if is_image(name))
-    containers = [name for name in shown if os.path.splitext(name)[1].lower() in CLIP_SUFFIXES]
+    suffixes = {name: os.path.splitext(name)[1].lower() for name in shown}
+    images = group_names(name for name in shown if is_image(name) or suffixes[name] in RAW_FRAME_SUFFIXES)
+    containers = [name for name in shown if suffixes[name] in CLIP_SUFFIXES - RAW_FRAME_SUFFIXES]
     spans = _possible_spans(containers)
     single = set(containers).difference(*spans)
     found: dict[str, Iterable[str]] = {name: [f"{folder}/{name}"] for name in (*images, *single)}

@@ -76,6 +76,9 @@ class ColorTags:
     chroma_location: str | None = None
     """``left``, ``center``, ``topleft``: where chroma samples sit between luma samples."""
 
+    chromaticities: tuple[float, ...] | None = None
+    """Of red, green, blue and white, x and y each, where the file gives them and `primaries` has no name."""
+
 
 @dataclass(frozen=True, eq=False)
 class Frame:

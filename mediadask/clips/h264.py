@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any, Literal
 
 import av
@@ -16,7 +17,16 @@ import av
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-__all__ = ["completes", "first_field", "frame_packets", "joined", "may_split", "recovers"]
+__all__ = [
+    "completes",
+    "first_field",
+    "frame_packets",
+    "joined",
+    "leads_alone",
+    "may_split",
+    "recovers",
+    "whole_units",
+]
 
 _SLICE, _SLICE_A, _IDR, _SEI, _SPS, _PPS = 1, 2, 5, 6, 7, 8  # nal_unit_type, table 7-1
 _HEAD_BYTES = 64  # of a slice: far more than its header's beginning takes
@@ -77,6 +87,17 @@ def recovers(packet: Any, stream: Any) -> bool:
         return True
     units = _units(bytes(packet), _length_bytes(stream.codec_context.extradata or b""))
     return any(unit[:1] and (unit[0] & 31 == _IDR or _is_recovery_point(unit)) for unit in units)
+
+
+def leads_alone(codec: str, packet: bytes, stream: Any) -> bool:
+    """Whether a packet of H.265 or H.266 is shown before the key that it follows, and needs no other: RADL
+    pictures (ITU-T H.265 and H.266, table 5 and 7.4.2.2)."""
+    if codec not in ("hevc", "vvc"):
+        return False
+    units = whole_units(codec, packet, stream.codec_context.extradata or b"")
+    if codec == "hevc":
+        return any(unit[0] >> 1 & 63 in (6, 7) for _, unit in units)
+    return any(unit[1] >> 3 == 2 for _, unit in units if len(unit) > 1)
 
 
 def joined(first: Any, second: Any) -> Any:
@@ -263,6 +284,29 @@ def _units(data: bytes, length_bytes: int) -> Iterator[bytes]:
         length = int.from_bytes(data[at : at + length_bytes], "big")
         yield data[at + length_bytes : at + length_bytes + min(length, 4096)]
         at += length_bytes + length
+
+
+def whole_units(codec: str, packet: bytes, extradata: bytes) -> Iterator[tuple[bytes, bytes]]:
+    """NAL units of H.264 or H.265 with what precedes each in a packet: its length, or a start code."""
+    width = _length_bytes(extradata)
+    if codec == "hevc":  # ISO/IEC 14496-15, 8.3.3.1.2
+        width = (extradata[21] & 3) + 1 if extradata[:1] == b"\1" and len(extradata) > 22 else 0
+    elif codec == "vvc":  # 11.2.4.2.2
+        width = (extradata[0] >> 1 & 3) + 1 if extradata[:3] not in (b"", b"\0\0\1", b"\0\0\0") else 0
+    if not width:
+        starts = [match.start() for match in _START.finditer(packet)]
+        for start, end in pairwise([*starts, len(packet)]):
+            unit = packet[start + 3 : end].rstrip(b"\0")
+            if unit:
+                yield b"\0\0\0\1", unit
+        return
+    at = 0
+    while at + width < len(packet):
+        length = int.from_bytes(packet[at : at + width], "big")
+        unit = packet[at + width : at + width + length]
+        if unit:
+            yield packet[at : at + width], unit
+        at += width + length
 
 
 class _Bits:

@@ -61,6 +61,9 @@ class ClipHeader:
     frame_rate: Fraction
     """Frames a second, exact; 24 where a sequence does not say."""
 
+    variable: bool = field(default=False, kw_only=True)
+    """Whether frames come at other times than that rate's, beyond the rounding of the file's clock."""
+
     color: ColorTags = field(default=ColorTags())
 
     profile: str | None = None
@@ -72,6 +75,12 @@ class ClipHeader:
 
     rotation: int = 0
     """Degrees clockwise to turn the picture for viewing: 0, 90, 180 or 270. Frames are never turned."""
+
+    mirrored: bool = False
+    """Whether left and right change places for viewing, before the picture is turned. Frames never are."""
+
+    alpha: Literal["straight", "premultiplied"] | None = None
+    """What colors under an alpha channel are, where the file or its format says so. Frames are as stored."""
 
     timecode: str | None = None
     """The first frame's: ``HH:MM:SS:FF``, ``;FF`` for drop-frame."""
@@ -87,6 +96,12 @@ class ClipHeader:
 
     extradata: bytes = field(default=b"", repr=False)
     """What the decoder needs besides packets, as the container stores it."""
+
+    skipped_rows: int = 0
+    """Rows above the picture that the codec holds and that are no picture: a frame begins below them."""
+
+    lead_in: bytes = field(default=b"", repr=False)
+    """What the first packet says for all: it goes before the packet that a decoder begins with."""
 
     decoder: str = ""
     """FFmpeg's decoder, where it is not called as the codec is: ``libdav1d``."""

@@ -8,63 +8,35 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from mediadask.clips.frame import ColorTags, PixelFormat
+from mediadask.clips import dpx, exr_chroma
+from mediadask.clips.frame import PixelFormat
 from mediadask.clips.header import Tag
-from mediadask.clips.image_file import check_size, complaint, opened_image
+from mediadask.clips.image_entries import (
+    clean,
+    color_said,
+    entries_of,
+    pixel_aspect,
+    rate_said,
+    shown,
+    timecode_said,
+    word,
+)
+from mediadask.clips.image_facts import ImageFacts
+from mediadask.clips.image_file import SubsampledImage, check_size, complaint, head_of, opened_image
+from mediadask.clips.orientation import of_exif
 from mediadask.errors import InvalidRequest, UnreadableMedia, UnsupportedMedia
-from mediadask.timecode import HIGHEST_RATE, Timecode
 
 if TYPE_CHECKING:
     import numpy.typing as npt
 
     _Dtype = Literal["uint8", "uint16", "float16", "float32"]
 
-__all__ = ["ImageFacts", "read_header", "read_planes"]
+__all__ = ["read_header", "read_planes"]
 
 _DTYPES: dict[str, _Dtype] = {"half": "float16", "float": "float32", "uint16": "uint16", "uint8": "uint8"}
-_PRIMARIES = {  # chromaticities of red, green, blue and white: the standards' own figures, in FFmpeg's words
-    "bt709": (0.64, 0.33, 0.30, 0.60, 0.15, 0.06, 0.3127, 0.3290),
-    "bt2020": (0.708, 0.292, 0.170, 0.797, 0.131, 0.046, 0.3127, 0.3290),
-    "smpte432": (0.68, 0.32, 0.265, 0.69, 0.15, 0.06, 0.3127, 0.3290),
-    "smpte431": (0.68, 0.32, 0.265, 0.69, 0.15, 0.06, 0.314, 0.351),
-    "ap0": (0.7347, 0.2653, 0.0, 1.0, 0.0001, -0.0770, 0.32168, 0.33767),  # SMPTE ST 2065-1
-    "ap1": (0.713, 0.293, 0.165, 0.830, 0.128, 0.044, 0.32168, 0.33767),  # ACEScg, S-2014-004
-}
-_INTEROP = {  # color interop IDs (ASWF Color Interop Forum) are transfer_primaries_state
-    "rec709": "bt709", "rec2020": "bt2020", "p3d65": "smpte432", "ap0": "ap0", "ap1": "ap1",
-    "lin": "linear", "srgb": "iec61966-2-1", "g22": "gamma22", "g24": "gamma24", "pq": "smpte2084",
-    "hlg": "arib-std-b67",
-}  # fmt: skip
-_DPX_WORDS = {
-    "Linear": "linear",
-    "Printing density": "printing density",
-    "Logarithmic": "log",
-    "ITU-R 709-4": "bt709",
-    "SMPTE 274M": "bt709",
-}
-_ROTATION: dict[object, int] = {3: 180, 6: 90, 8: 270}  # TIFF and Exif orientation
 
 
-@dataclass(frozen=True)
-class ImageFacts:
-    """What an image's header says that matters for a clip."""
-
-    width: int
-    """The width of the display window, which is the picture, whatever part of it has pixels."""
-
-    height: int
-    pixel_format: PixelFormat
-    file_type: str
-    color: ColorTags
-    frame_rate: Fraction | None
-    timecode: str | None
-    reel: str | None
-    pixel_aspect: Fraction
-    rotation: int
-    tags: tuple[Tag, ...]
-
-
-def read_header(url: str, layer: str | None = None) -> ImageFacts:
+def read_header(url: str, layer: str | None = None, view: str | None = None) -> ImageFacts:
     """The facts, without the pixels.
 
     Raises
@@ -74,23 +46,35 @@ def read_header(url: str, layer: str | None = None) -> ImageFacts:
     UnsupportedMedia
         If its samples are of a type nothing here holds (deep pixels, 32-bit integers).
     InvalidRequest
-        If it has no such layer.
+        If it has no such layer or view.
     """
+    try:
+        return _read_header(url, layer, view)
+    except SubsampledImage:
+        if layer or view:
+            raise
+        return _chroma_header(url)
+
+
+def _read_header(url: str, layer: str | None, view: str | None) -> ImageFacts:
     with opened_image(url) as image:
-        found = _find(image, layer, url)
+        found = _find(image, layer, view, url)
         spec = image.spec()
         check_size(spec, url)
-        entries = _entries(spec)
         file_type = image.format_name().removeprefix("open")
-        rate = _rate(entries)
+        absent = dpx.absent_entries(head_of(url, dpx.HEAD_BYTES)) if file_type == "dpx" else frozenset()
+        entries = {name: value for name, value in entries_of(spec).items() if name not in absent}
+        width, height = _size(spec, file_type)
+        rate = rate_said(entries)
         tags = [
-            Tag(f"{file_type} header", name, _text(value))
+            Tag(f"{file_type} header", name, shown(value))
             for name, value in entries.items()
             if not name.startswith("oiio:")
         ]
-        if found.others:
-            tags.append(Tag(f"{file_type} header", "layers", ", ".join(found.others)))
-        if (spec.x, spec.y, spec.width, spec.height) != (
+        for what, others in (("layers", found.others), ("views", found.views)):
+            if others:
+                tags.append(Tag(f"{file_type} header", what, ", ".join(others)))
+        if file_type == "exr" and (spec.x, spec.y, spec.width, spec.height) != (
             spec.full_x,
             spec.full_y,
             spec.full_width,
@@ -98,43 +82,85 @@ def read_header(url: str, layer: str | None = None) -> ImageFacts:
         ):
             for name, window in (("dataWindow", spec.roi), ("displayWindow", spec.roi_full)):
                 corners = (window.xbegin, window.ybegin, window.xend - 1, window.yend - 1)
-                tags.append(Tag(f"{file_type} header", name, _text(corners)))
+                tags.append(Tag(f"{file_type} header", name, shown(corners)))
         return ImageFacts(
-            width=spec.full_width,
-            height=spec.full_height,
+            width=width,
+            height=height,
             pixel_format=found.format,
             file_type=file_type,
-            color=_color(file_type, entries),
+            color=color_said(file_type, entries),
             frame_rate=rate,
-            timecode=_timecode(entries, rate or Fraction(24)),
-            reel=_word(entries, "reelName", "dpx:InputDevice"),
-            pixel_aspect=_pixel_aspect(entries),
-            rotation=_ROTATION.get(entries.get("Orientation"), 0),
+            timecode=timecode_said(entries, rate or Fraction(24)),
+            reel=word(entries, "reelName", "dpx:InputDevice"),  # Cineon's device is a scanner
+            pixel_aspect=pixel_aspect(entries),
+            orientation=of_exif(entries.get("Orientation")),
+            alpha=_alpha(file_type, spec) if found.format.alpha else None,
             tags=tuple(tags),
         )
 
 
+def _chroma_header(url: str) -> ImageFacts:
+    entries = exr_chroma.entries(url)
+    rate = rate_said(entries)
+    format = exr_chroma.pixel_format(url)
+    width, height = exr_chroma.window_size(url)
+    return ImageFacts(
+        width=width,
+        height=height,
+        pixel_format=format,
+        file_type="exr",
+        color=color_said("exr", entries),
+        frame_rate=rate,
+        timecode=timecode_said(entries, rate or Fraction(24)),
+        reel=word(entries, "reelName"),
+        pixel_aspect=pixel_aspect(entries),
+        alpha="premultiplied" if format.alpha else None,
+        tags=tuple(Tag("exr header", name, shown(value)) for name, value in entries.items()),
+    )
+
+
 def read_planes(
-    url: str, layer: str | None, size: tuple[int, int], format: PixelFormat
+    url: str, layer: str | None, size: tuple[int, int], format: PixelFormat, view: str | None = None
 ) -> tuple[npt.NDArray[Any], ...]:
     """The read-only (height, width) planes of an image that must have this (width, height) and format.
 
     Pixels of an EXR's data window are placed in its display window: zeros where there are none, overscan cut.
+    Other formats have no such windows: DPX, PNG and TIFF say where on a film or a page pixels come from.
 
     Raises
     ------
     UnreadableMedia
         If the file is damaged, cut short, or not like this.
     """
+    try:
+        return _read_planes(url, layer, size, format, view)
+    except SubsampledImage:
+        if layer or view:
+            raise
+    planes = exr_chroma.planes(url)
+    found = (planes[0].shape[1], planes[0].shape[0])
+    if found != size:
+        what = f"is {found[0]}x{found[1]} where the sequence is {size[0]}x{size[1]}"
+        raise UnreadableMedia(what, where=url)
+    if exr_chroma.pixel_format(url) != format:
+        raise UnreadableMedia(f"holds others than the {format.name} of the sequence", where=url)
+    return planes
+
+
+def _read_planes(
+    url: str, layer: str | None, size: tuple[int, int], format: PixelFormat, view: str | None
+) -> tuple[npt.NDArray[Any], ...]:
     with opened_image(url) as image:
         try:
-            found = _find(image, layer, url)
+            found = _find(image, layer, view, url)
         except InvalidRequest as error:
             raise UnreadableMedia(error.what, where=url) from error
         spec = image.spec()
         check_size(spec, url)
-        if (spec.full_width, spec.full_height) != size:
-            what = f"is {spec.full_width}x{spec.full_height} where the sequence is {size[0]}x{size[1]}"
+        file_type = image.format_name().removeprefix("open")
+        width, height = _size(spec, file_type)
+        if (width, height) != size:
+            what = f"is {width}x{height} where the sequence is {size[0]}x{size[1]}"
             raise UnreadableMedia(what, where=url)
         if found.format != format:
             what = f"holds {found.format.name} where the sequence holds {format.name}"
@@ -146,7 +172,8 @@ def read_planes(
             raise UnreadableMedia(complaint(image), where=url)
         if format.dtype == "uint16" and format.bits < 16:
             pixels >>= 16 - format.bits  # OpenImageIO repeats the high bits in the low ones
-        pixels = _in_display_window(pixels, spec)
+        if file_type == "exr":
+            pixels = _in_display_window(pixels, spec)
         pixels.flags.writeable = False
         return tuple(pixels[..., channel - low] for channel in found.channels)
 
@@ -158,29 +185,46 @@ class _Layer:
     others: tuple[str, ...]
     """The names of all layers, where there is more than the main one."""
 
+    views: tuple[str, ...]
+    """The names of all views, where there is more than one."""
 
-def _find(image: Any, wanted: str | None, url: str) -> _Layer:
+
+def _find(image: Any, wanted: str | None, view: str | None, url: str) -> _Layer:
     """Where the wanted layer is; leaves `image` at its part."""
     found: dict[str, tuple[int, tuple[int, ...]]] = {}
+    seen: dict[str, dict[str, tuple[int, tuple[int, ...]]]] = {}  # view to layers
     for part in range(image.spec().get_int_attribute("oiio:subimages", 1)):
         image.seek_subimage(part, 0)
         spec = image.spec()
-        title = _clean(spec.get_string_attribute("oiio:subimagename"))
-        names = [_clean(name).upper() for name in spec.channelnames]
+        title = clean(spec.get_string_attribute("oiio:subimagename"))
+        names = [clean(name).upper() for name in spec.channelnames]
+        views = _views(spec)
+        if {"Y", "RY", "BY"} <= set(names) and not (wanted or view):
+            raise SubsampledImage("is of luminance and chroma", where=url)
         pictured: set[int] = set()
-        for prefix in dict.fromkeys(name.rpartition(".")[0] for name in map(_clean, spec.channelnames)):
+        for prefix in dict.fromkeys(name.rpartition(".")[0] for name in map(clean, spec.channelnames)):
             channels = _picture_channels(names, f"{prefix}.".upper() if prefix else "")
             if channels:
                 pictured.update(channels)
                 found.setdefault(prefix, (part, channels))  # "" is the main layer: the first part's with one
                 if title and not prefix:
                     found.setdefault(title, (part, channels))
-        for at, name in enumerate(map(_clean, spec.channelnames)):
+                eye, layer = _view_of(prefix, views)
+                seen.setdefault(eye, {}).setdefault(layer, (part, channels))
+                if title and not layer:
+                    seen[eye].setdefault(title, (part, channels))
+        for at, name in enumerate(map(clean, spec.channelnames)):
             if at not in pictured:
                 found.setdefault(name, (part, (at,)))
                 if title and spec.nchannels == 1:
                     found.setdefault(title, (part, (at,)))
     wanted = wanted or ""
+    views = tuple(filter(None, seen))
+    if view is not None:
+        if view not in seen or not view:
+            do = f"add ?view= with one of {', '.join(views)}" if views else "leave it out"
+            raise InvalidRequest(f"has no view {view!r}", where=url, do=do)
+        found = seen[view]
     if not wanted and len(found) == 1:
         wanted = next(iter(found))  # one channel under any name is a gray picture
     if wanted not in found:
@@ -191,7 +235,26 @@ def _find(image: Any, wanted: str | None, url: str) -> _Layer:
     spec = image.spec()
     if spec.deep:
         raise UnsupportedMedia("has deep pixels", where=url, do="flatten it first")
-    return _Layer(channels, _pixel_format(spec, channels, url), tuple(filter(None, found)))
+    format = _pixel_format(spec, channels, url)
+    return _Layer(channels, format, tuple(filter(None, found)), views if len(views) > 1 else ())
+
+
+def _views(spec: Any) -> tuple[str, ...]:
+    """The views that a part of an EXR has, the one first whose channels do not say it (OpenEXR, "Multi-View
+    OpenEXR"): a part of several names one, a single part lists all."""
+    one = spec.getattribute("view")
+    every = spec.getattribute("multiView")
+    named = every if isinstance(every, tuple) else (one,)
+    return tuple(clean(name) for name in named if isinstance(name, str) and name)
+
+
+def _view_of(prefix: str, views: tuple[str, ...]) -> tuple[str, str]:
+    """The view and the layer of channels whose names begin so: ``diffuse.right`` is `right`'s `diffuse`."""
+    words = prefix.split(".")
+    for at in (-1, 0):  # the last by OpenEXR's rule, the first as some write it
+        if words[at] in views:
+            return words.pop(at), ".".join(words)
+    return (*views, "")[0], prefix
 
 
 def _picture_channels(names: list[str], prefix: str) -> tuple[int, ...]:
@@ -242,84 +305,14 @@ def _in_display_window(pixels: npt.NDArray[Any], spec: Any) -> npt.NDArray[Any]:
     return canvas
 
 
-_Entry = str | int | float | tuple[float, ...]
+def _size(spec: Any, file_type: str) -> tuple[int, int]:
+    """(width, height) of the picture: EXR alone has a display window beside the pixels that are stored."""
+    return (spec.full_width, spec.full_height) if file_type == "exr" else (spec.width, spec.height)
 
 
-def _entries(spec: Any) -> dict[str, _Entry]:
-    """A header's entries of the kinds that are read here: text, numbers, and rows of numbers.
-
-    OpenImageIO gives arrays and bytes for types that it does not know, whatever the entry's name.
-    """
-    every = ((_clean(entry.name), _clean(entry.value)) for entry in spec.extra_attribs)
-    return {name: value for name, value in every if isinstance(value, str | int | float | tuple) and name}
-
-
-def _word(entries: dict[str, _Entry], *names: str) -> str | None:
-    """The first of the named entries that is text, and not empty."""
-    return next((value for name in names if isinstance(value := entries.get(name), str) and value), None)
-
-
-def _pixel_aspect(entries: dict[str, _Entry]) -> Fraction:
-    value = entries.get("PixelAspectRatio")
-    if not isinstance(value, float | int) or not 0.01 <= value <= 100:
-        return Fraction(1)
-    return Fraction(value).limit_denominator(1000)
-
-
-def _rate(entries: dict[str, _Entry]) -> Fraction | None:
-    """Frames a second; decimals such as 23.976 become the rational they stand for."""
-    value = next(
-        (
-            entries[name]
-            for name in ("framesPerSecond", "FramesPerSecond", "dpx:FrameRate", "dpx:TemporalFrameRate")
-            if entries.get(name)
-        ),
-        None,
-    )
-    if isinstance(value, tuple) and len(value) == 2 and all(isinstance(part, int) for part in value):
-        exact = Fraction(*map(int, value)) if value[1] else Fraction(0)
-        return exact if 0 < exact <= HIGHEST_RATE else None
-    if not isinstance(value, float | int) or not 0 < value <= HIGHEST_RATE:
-        return None
-    whole = round(value)
-    candidates = (Fraction(whole), Fraction(whole * 1000, 1001))
-    near = min(candidates, key=lambda rate: abs(float(rate) - value))
-    return near if abs(float(near) - value) < 0.002 else Fraction(value).limit_denominator(1001)
-
-
-def _timecode(entries: dict[str, _Entry], rate: Fraction) -> str | None:
-    packed = entries.get("smpte:TimeCode")
-    try:
-        return str(Timecode.unpacked(int(packed[0]), rate)) if isinstance(packed, tuple) else None
-    except InvalidRequest:  # a field left blank, or of another rate: it stays among the tags
-        return None
-
-
-def _color(file_type: str, entries: dict[str, _Entry]) -> ColorTags:
-    """What the header says outright; what a program would assume of the file type is not said."""
-    primaries = transfer = None
-    if file_type == "exr":
-        transfer = "linear"  # by the definition of OpenEXR
-        stated = entries.get("chromaticities")
-        if isinstance(stated, tuple) and len(stated) == 8:
-            near = {name: np.abs(np.subtract(stated, of)).max() for name, of in _PRIMARIES.items()}
-            best = min(near, key=lambda name: near[name])
-            primaries = best if near[best] < 0.002 else None
-    elif file_type == "dpx":
-        transfer = _DPX_WORDS.get(_word(entries, "dpx:Transfer") or "")
-        primaries = _DPX_WORDS.get(_word(entries, "dpx:Colorimetric") or "") and "bt709"
-    words = [_INTEROP.get(word) for word in str(entries.get("colorInteropID", "")).split("_")[:2]]
-    if len(words) == 2:
-        transfer, primaries = words[0] or transfer, words[1] or primaries
-    return ColorTags(range="full", primaries=primaries, transfer=transfer)
-
-
-def _clean(value: Any) -> Any:
-    """Header text need not be text: blank DPX fields are bytes of 255."""
-    if not isinstance(value, str):
-        return value
-    return value.encode("utf-8", "surrogateescape").decode("utf-8", "ignore").strip("\0 ")
-
-
-def _text(value: Any) -> str:
-    return " ".join(f"{item:g}" for item in value) if isinstance(value, tuple) else str(value)
+def _alpha(file_type: str, spec: Any) -> Literal["straight", "premultiplied"] | None:
+    """By the definition of OpenEXR and of PNG; TIFF says it."""
+    if file_type == "tiff":
+        return "straight" if spec.get_int_attribute("oiio:UnassociatedAlpha") else "premultiplied"
+    known: dict[str, Literal["straight", "premultiplied"]] = {"exr": "premultiplied", "png": "straight"}
+    return known.get(file_type)

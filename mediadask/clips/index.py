@@ -51,6 +51,10 @@ class FrameIndex:
     """(frames,) the packet of each frame in presentation order: packets that an edit list or the container
     discards are left out. -1 where the frame is missing (a hole in a sequence)."""
 
+    hidden: npt.NDArray[np.bool_] | None = None
+    """(packets,) whether a packet is decoded for others alone, and no picture comes of it; None: of every
+    packet one comes."""
+
     def __len__(self) -> int:
         return len(self.shown)
 
@@ -164,5 +168,5 @@ class FrameIndex:
 
     def arrays(self) -> dict[str, npt.NDArray[Any]]:
         """Everything but the time base, for storing; `FrameIndex(time_base, **arrays)` makes it again."""
-        names = ("pts", "dts", "offset", "size", "keyframe", "shown")
-        return {name: getattr(self, name) for name in names}
+        names = ("pts", "dts", "offset", "size", "keyframe", "shown", "hidden")
+        return {name: array for name in names if (array := getattr(self, name)) is not None}

@@ -10,6 +10,7 @@ from typing import IO, TYPE_CHECKING
 import numpy as np
 
 from mediadask.clips.index import FrameIndex
+from mediadask.clips.orientation import AS_STORED, Orientation, of_matrix, product
 from mediadask.errors import UnreadableMedia
 
 if TYPE_CHECKING:
@@ -17,9 +18,10 @@ if TYPE_CHECKING:
 
     import numpy.typing as npt
 
-__all__ = ["Track", "read_moov", "track"]
+__all__ = ["Track", "orientation", "read_moov", "track"]
 
-_MATRIX_ROTATION = {(1, 0, 0, 1): 0, (0, 1, -1, 0): 90, (-1, 0, 0, -1): 180, (0, -1, 1, 0): 270}
+
+_STILLS = tuple(b"ftyp" + brand for brand in (b"heic", b"heix", b"mif1", b"avif", b"msf1"))
 
 
 @dataclass(frozen=True, eq=False)
@@ -28,8 +30,8 @@ class Track:
 
     index: FrameIndex
 
-    rotation: int
-    """Degrees clockwise the picture must be turned for viewing."""
+    orientation: Orientation
+    """How the picture must be turned for viewing."""
 
 
 def read_moov(file: IO[bytes], size_bytes: int, url: str) -> memoryview | None:
@@ -41,9 +43,11 @@ def read_moov(file: IO[bytes], size_bytes: int, url: str) -> memoryview | None:
         If there is none: a recording that was cut off, or a copy that did not finish.
     """
     at = 0
+    is_still = False
     while at + 8 <= size_bytes:
         file.seek(at)
         head = file.read(16)
+        is_still = is_still or head[4:12] in _STILLS
         length, kind = struct.unpack(">I4s", head[:8])
         header = 8
         if length == 1 and len(head) == 16:
@@ -57,6 +61,12 @@ def read_moov(file: IO[bytes], size_bytes: int, url: str) -> memoryview | None:
         if length < header:
             break
         at += length
+    if is_still:
+        raise UnreadableMedia(
+            "truncated: its table of contents (meta) is missing",
+            where=url,
+            do="copy it again from the source",
+        )
     raise UnreadableMedia(
         "truncated: its table of contents (moov) is missing", where=url, do="copy it again from the source"
     )
@@ -88,7 +98,7 @@ def _track(moov: memoryview, track_id: int, size_bytes: int) -> Track | None:
         ticks = _number(media, 12, 20)
         edit = _edit(_find(trak, b"edts", b"elst"), ticks, _number(movie, 12, 20))
         index = _index(table, ticks, edit, size_bytes) if edit and ticks else None
-        return Track(index, _rotation(header)) if index else None
+        return Track(index, _orientation(movie, header)) if index else None
     return None
 
 
@@ -227,7 +237,24 @@ def _sizes(table: memoryview, size_bytes: int) -> npt.NDArray[np.int64]:
     return packed[:count]
 
 
-def _rotation(header: memoryview) -> int:
-    at = 52 if header[0] == 1 else 40
-    a, b, _, c, d = struct.unpack_from(">5i", header, at)
-    return _MATRIX_ROTATION.get((*(round(value / 65536) for value in (a, b, c, d)),), 0)
+def orientation(moov: memoryview, track_id: int) -> Orientation:
+    """How a track's picture must be turned for viewing, also where its tables do not hold the whole story."""
+    movie = _find(moov, b"mvhd")
+    try:
+        for kind, trak in _boxes(moov):
+            header = _find(trak, b"tkhd") if kind == b"trak" else None
+            if movie is not None and header is not None and _number(header, 12, 20) == track_id:
+                return _orientation(movie, header)
+    except (struct.error, IndexError, ValueError):
+        pass
+    return AS_STORED
+
+
+def _orientation(movie: memoryview, header: memoryview) -> Orientation:
+    """The track's matrix, then the movie's (ISO/IEC 14496-12, 6.2.2, 8.2.2 and 8.3.2)."""
+    of_track = header[52:88] if header[0] == 1 else header[40:76]
+    of_movie = movie[48:84] if movie[0] == 1 else movie[36:72]
+    if len(of_track) < 36 or len(of_movie) < 36:
+        return AS_STORED
+    turned = of_matrix(product(of_track, of_movie))
+    return turned if any(of_movie[:20]) else of_matrix(struct.unpack(">9i", of_track))

@@ -114,7 +114,7 @@ def ranged(clip: Clip, first: int, last: int) -> Iterator[tuple[int, Any]]:
     keyframe = clip.index.keyframe[rows].tolist()
     there = [at for at in range(len(offset)) if offset[at] + size[at] <= clip.size_bytes]
     file: Any
-    with storage_errors(clip.url), open_file(clip.url) as file:
+    with storage_errors(clip.files[0].url), open_file(clip.files[0].url) as file:
         if isinstance(file, RemoteFile):
             bodies = _fetched(clip, file, first, there, offset, size)
         else:
@@ -173,7 +173,7 @@ def _packet(source: Any, size: int) -> Any:
 
 def demuxed(clip: Clip, first: int, last: int) -> Iterator[tuple[int, Any]]:
     """Packets `first` to `last`, from the container; what lies behind damage is left out."""
-    with opened(clip.url) as container:
+    with opened(clip.files[0].url) as container:
         stream = container.streams[clip.header.stream]
         with suppress(UnreadableMedia):
             for row, packet in _from(clip, container, stream, first):
@@ -187,7 +187,9 @@ def _from(clip: Clip, container: Any, stream: Any, first: int) -> Iterator[tuple
     asked for, and at last the beginning."""
     index = clip.index
     keys = np.flatnonzero(index.keyframe[: first + 1])[: -_TRIES - 1 : -1]
-    times = index.dts if clip.header.container in ("ts", "mpeg") else index.pts
+    times = index.pts
+    if clip.header.container in ("ts", "mpeg"):
+        times = np.where(index.dts == UNTIMED, index.pts, index.dts)
     for time in [*times[keys].tolist(), int(index.pts.min())]:
         try:
             container.seek(time, stream=stream)

@@ -1,8 +1,8 @@
 """How image sequences are named, and which files a name means.
 
 A sequence is named by a pattern: ``plate.%04d.exr``, ``plate.####.exr``, ``plate.*.exr``, a range of it as
-fileseq writes one (``plate.1001-1100#.exr``), or by the folder that holds it and no other. A trailing
-``?layer=diffuse`` names a layer of an EXR.
+fileseq writes one (``plate.1001-1100#.exr``), or by the folder that holds it and no other. What follows a
+``?`` chooses among the pictures of a file: see `mediadask.clips.choices`.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from mediadask.clips.choices import split_choices
 from mediadask.clips.storage import FileStamp, listing, stat
 from mediadask.errors import MissingMedia, UnreadableMedia
 
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 __all__ = [
+    "HEIF_SUFFIXES",
     "IMAGE_SUFFIXES",
     "Pattern",
     "group_names",
@@ -28,12 +30,11 @@ __all__ = [
     "members",
     "only_sequence",
     "pattern_of",
-    "split_layer",
 ]
 
-IMAGE_SUFFIXES = frozenset({".dpx", ".exr", ".jpeg", ".jpg", ".png", ".tif", ".tiff"})
+HEIF_SUFFIXES = frozenset({".heic", ".heif", ".hif"})
+IMAGE_SUFFIXES = HEIF_SUFFIXES | frozenset({".cin", ".dpx", ".exr", ".jpeg", ".jpg", ".png", ".tif", ".tiff"})
 
-_LAYER = re.compile(r"(.*)\?layer=([^?/]+)")
 _PADDING = re.compile(r"[*#@%$<]")
 """What every spelling of a pattern has: most names have none, and need no fileseq to tell."""
 
@@ -79,15 +80,9 @@ class Pattern:
         return f"{self.prefix}{number:0{self.digits}}{self.suffix}"
 
 
-def split_layer(url: str) -> tuple[str, str | None]:
-    """The URL without its ``?layer=``, and the layer."""
-    found = _LAYER.fullmatch(url)
-    return (found[1], found[2]) if found else (url, None)
-
-
 def is_image(url: str) -> bool:
     """Whether a name, or a pattern, is an image's; by its suffix."""
-    return os.path.splitext(split_layer(url)[0])[1].lower() in IMAGE_SUFFIXES
+    return os.path.splitext(split_choices(url)[0])[1].lower() in IMAGE_SUFFIXES
 
 
 def pattern_of(url: str) -> Pattern | None:

@@ -9,16 +9,18 @@ import numpy as np
 
 from mediadask.clips.frame import ColorTags
 from mediadask.clips.header import AudioStream, ClipHeader, Tag
+from mediadask.clips.orientation import AS_STORED, Orientation
 from mediadask.clips.planes import pixel_format
+from mediadask.clips.rates import rate_of
 from mediadask.errors import InvalidRequest
-from mediadask.timecode import HIGHEST_RATE, Timecode
+from mediadask.timecode import Timecode
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from mediadask.clips.index import FrameIndex
 
-__all__ = ["container_name", "header_of"]
+__all__ = ["PRIMARIES", "TRANSFERS", "container_name", "header_of"]
 
 _CONTAINERS = {"matroska": "mkv", "mpegts": "ts", "mxf_opatom": "mxf"}
 _FIELD_ORDERS: dict[int, Literal["progressive", "top", "bottom"]] = {
@@ -31,11 +33,11 @@ _MATRICES = {
     9: "bt2020nc", 10: "bt2020c", 11: "smpte2085", 12: "chroma-derived-nc", 13: "chroma-derived-c",
     14: "ictcp", 15: "ipt-c2", 16: "ycgco-re", 17: "ycgco-ro",
 }  # fmt: skip
-_PRIMARIES = {
+PRIMARIES = {
     1: "bt709", 4: "bt470m", 5: "bt470bg", 6: "smpte170m", 7: "smpte240m", 8: "film", 9: "bt2020",
     10: "smpte428", 11: "smpte431", 12: "smpte432", 22: "ebu3213",
 }  # fmt: skip
-_TRANSFERS = {
+TRANSFERS = {
     1: "bt709", 4: "bt470m", 5: "bt470bg", 6: "smpte170m", 7: "smpte240m", 8: "linear", 9: "log100",
     10: "log316", 11: "iec61966-2-4", 12: "bt1361e", 13: "iec61966-2-1", 14: "bt2020-10",
     15: "bt2020-12", 16: "smpte2084", 17: "smpte428", 18: "arib-std-b67",
@@ -57,7 +59,7 @@ def header_of(
     stream: Any,
     index: FrameIndex,
     *,
-    rotation: int = 0,
+    orientation: Orientation = AS_STORED,
     sounds: Mapping[int, int] | None = None,
 ) -> ClipHeader:
     """The header of an open container's video stream; `sounds`: samples of its sound streams, if counted.
@@ -70,7 +72,8 @@ def header_of(
     context = stream.codec_context
     name = container_name(container)
     codec = context.codec.canonical_name
-    rate = _frame_rate(stream, index)
+    pace = rate_of(stream, index)
+    rate = pace.rate
     form = pixel_format(context.pix_fmt)
     return ClipHeader(
         container=name,
@@ -79,18 +82,20 @@ def header_of(
         height=context.height,
         pixel_format=form,
         frame_rate=rate,
+        variable=pace.variable,
         color=ColorTags(
             matrix=_MATRICES.get(context.colorspace) if form.model == "yuv" else None,
             range="full" if "yuvj" in context.pix_fmt else _RANGES.get(context.color_range),
-            primaries=_PRIMARIES.get(context.color_primaries),
-            transfer=_TRANSFERS.get(context.color_trc),
+            primaries=PRIMARIES.get(context.color_primaries),
+            transfer=TRANSFERS.get(context.color_trc),
             chroma_location=_CHROMA.get(codec) if form.chroma == (2, 2) else None,
         ),
         profile=context.profile,
         pixel_aspect=stream.sample_aspect_ratio or context.sample_aspect_ratio or Fraction(1),
         # DV always has fields, the lower one first (IEC 61834-2), whether its container says so or not.
         field_order=_FIELD_ORDERS.get(context.field_order, "bottom" if codec == "dvvideo" else None),
-        rotation=rotation,
+        rotation=orientation.rotation,
+        mirrored=orientation.mirrored,
         timecode=_timecode(_said("timecode", container, stream), rate),
         reel=_said("reel_name", container, stream),
         audio=_audio(container, index, sounds or {}),
@@ -102,29 +107,6 @@ def header_of(
         coded_bits=context.bits_per_coded_sample,
         native_format="" if context.pix_fmt == form.name else context.pix_fmt,
     )
-
-
-def _frame_rate(stream: Any, index: FrameIndex) -> Fraction:
-    """Exact where frames come at even steps, a hole or two aside; else what the container says; 24 where all
-    of it is impossible."""
-    rate = _told_rate(stream, index)
-    return rate if 0 < rate <= HIGHEST_RATE else Fraction(24)
-
-
-def _told_rate(stream: Any, index: FrameIndex) -> Fraction:
-    rates = (stream.guessed_rate, stream.base_rate, stream.average_rate)
-    said = [rate for rate in rates if rate and 0 < rate <= HIGHEST_RATE]
-    steps = np.diff(index.frame_pts)
-    if not len(steps):
-        return Fraction(said[0]) if said else Fraction(24)
-    usual = int(np.median(steps))
-    if usual > 0 and np.mean(steps == usual) >= 0.9 and index.time_base < Fraction(1, 2000):
-        return 1 / (usual * index.time_base)
-    mean = Fraction(int(steps.sum()), len(steps)) * index.time_base
-    for rate in said:
-        if abs(mean - 1 / Fraction(rate)) * len(steps) <= 2 * index.time_base:
-            return Fraction(rate)
-    return Fraction(1 / mean).limit_denominator(1001) if mean else Fraction(24)
 
 
 def _said(what: str, container: Any, stream: Any) -> str | None:

@@ -10,14 +10,16 @@ from typing import IO, TYPE_CHECKING, Any
 import av
 import numpy as np
 
-from mediadask.clips.h264 import frame_packets, joined, recovers
+from mediadask.clips.h264 import frame_packets, joined, leads_alone, recovers
 from mediadask.clips.index import FrameIndex
-from mediadask.clips.packets import UNTIMED, damage, only
+from mediadask.clips.packets import UNTIMED, only, opened
+from mediadask.clips.rates import told_rate
+from mediadask.clips.vpx import VPX, is_hidden
 
 if TYPE_CHECKING:
     import numpy.typing as npt
 
-__all__ = ["scan"]
+__all__ = ["RAW_FORMATS", "scan"]
 
 _BLOCK_HEAD_BYTES = (
     16  # FFmpeg gives the place of a packet's block; Matroska's begins with 4 bytes of its own
@@ -35,9 +37,12 @@ def scan(
     It decodes nothing, but where packets carry no presentation time: AVI has none, and for B-frames FFmpeg
     invents one that is wrong.
     """
-    rows: list[tuple[int, int, int, bool, bool, int]] = []
+    rows: list[tuple[int, int, int, bool, bool, int, bool]] = []
+    codec = stream.codec_context.codec.canonical_name
+    raw = _Raw(file) if file is not None and container.format.name in RAW_FORMATS else None
     sounds = {sound.index: _Sound(sound) for sound in container.streams.audio if sound.codec_context}
     packets, seen = only(url, container, stream, *container.streams.audio), False
+    keys, alone = 0, set[int]()
     for packet, second in frame_packets(packets, stream):
         if packet.stream_index == stream.index:
             pts = UNTIMED if packet.pts is None else packet.pts
@@ -46,24 +51,35 @@ def scan(
             # The first key is where a decode of the whole clip begins, whatever it is.
             key = packet.is_keyframe and (not seen or recovers(packet, stream))
             seen = seen or key
-            place = -1 if file is None or second else _offset(packet, file)
-            rows.append((pts, dts, size, key, packet.is_discard, place))
+            keys += key
+            place = -1 if file is None or second else raw.place(packet) if raw else _offset(packet, file)
+            unseen = codec in VPX and is_hidden(codec, bytes(packet))
+            rows.append((pts, dts, size, key, packet.is_discard, place, unseen))
+            if keys == 1 and not key and leads_alone(codec, bytes(packet), stream):
+                alone.add(len(rows) - 1)
         elif packet.stream_index in sounds:
             sounds[packet.stream_index].add(packet)
-    table = np.array(rows, np.int64).reshape(-1, 6)
-    pts, dts, size, *_, offset = (np.ascontiguousarray(column) for column in table.T)
-    keyframe, discarded = table[:, 3].astype(bool), table[:, 4].astype(bool)
+    table = np.array(rows, np.int64).reshape(-1, 7)
+    pts, dts, size, *_, offset, _ = (np.ascontiguousarray(column) for column in table.T)
+    keyframe, discarded, hidden = (table[:, column] > 0 for column in (3, 4, 6))
     # FFmpeg's own MXF writer leaves the order of H.264's pictures out: then times are those of decoding.
     ascending = bool((np.diff(pts) > 0).all())
     untold = container.format.name == "avi" or (container.format.name == "mxf" and ascending)
     invented = untold and stream.codec_context.has_b_frames and not keyframe.all()
     if invented or (pts == UNTIMED).any():
-        pts = _times_by_decoding(url, container, stream, dts)
+        known = np.full(len(pts), UNTIMED) if invented else pts
+        pts = _times_by_decoding(url, stream, known, dts)
     shown = np.argsort(pts, kind="stable")
-    shown = shown[~discarded[shown] & _decodable(pts, keyframe)[shown]]
+    decodable = _decodable(pts, keyframe)
+    decodable[list(alone)] = True
+    shown = shown[~(discarded | hidden)[shown] & decodable[shown]]
     if discarded.any() or (offset < 0).any():
         offset = np.full(len(pts), -1, np.int64)
-    index = FrameIndex(stream.time_base, pts, dts, offset, size, keyframe, shown)
+    if (dts == UNTIMED).all():
+        dts = np.minimum.accumulate(pts[::-1])[::-1]
+    index = FrameIndex(
+        stream.time_base, pts, dts, offset, size, keyframe, shown, hidden if hidden.any() else None
+    )
     return index, {number: sound.samples for number, sound in sounds.items()}
 
 
@@ -115,25 +131,111 @@ def _decodable(pts: npt.NDArray[np.int64], keyframe: npt.NDArray[np.bool_]) -> n
 
 
 def _times_by_decoding(
-    url: str, container: Any, stream: Any, dts: npt.NDArray[np.int64]
+    url: str, stream: Any, pts: npt.NDArray[np.int64], dts: npt.NDArray[np.int64]
 ) -> npt.NDArray[np.int64]:
-    """(packets,) presentation times where there are only decode times: the same ones, in the order in which
-    pictures come out of the decoder. Of a picture that does not come out the decode time stays."""
-    with damage(url):
-        container.seek(int(dts[dts != UNTIMED].min(initial=0)), stream=stream)
-    context = stream.codec_context
-    context.thread_type = "AUTO"
-    context.reorder_depth = 16  # no stream may ask for more: the decoder need not guess, and drops nothing
+    """(packets,) presentation times where packets lack some or all, in the order in which pictures come out
+    of the decoder.
+
+    Where packets have decode times alone, those are given to the pictures in their order. Where some have
+    presentation times (MPEG program streams), those stay, and the pictures between take even steps; where
+    none has any time (elementary streams), pictures are a frame apart.
+    """
     order: list[int] = []
-    for row, pair in enumerate(frame_packets(only(url, container, stream), stream)):
-        packet = joined(*pair)
-        packet.pts = packet.dts = row
+    with opened(url) as again:
+        again_stream = again.streams[stream.index]
+        context = again_stream.codec_context
+        context.thread_type = "AUTO"
+        context.reorder_depth = (
+            16  # no stream may ask for more: the decoder need not guess, and drops nothing
+        )
+        for row, pair in enumerate(frame_packets(only(url, again, again_stream), again_stream)):
+            packet = joined(*pair)
+            packet.pts = packet.dts = row
+            with suppress(av.FFmpegError):
+                order += [frame.pts for frame in context.decode(packet)]
         with suppress(av.FFmpegError):
-            order += [frame.pts for frame in context.decode(packet)]
-    with suppress(av.FFmpegError):
-        order += [frame.pts for frame in context.decode(None)]
-    times = np.where(dts == UNTIMED, np.arange(len(dts)), dts)
-    pts = times.copy()
+            order += [frame.pts for frame in context.decode(None)]
     rows = np.array(order, np.int64)
-    pts[rows] = np.sort(times[rows])
-    return pts
+    if (pts == UNTIMED).all() and not (dts == UNTIMED).any():
+        times = dts.copy()
+        times[rows] = np.sort(dts[rows])
+        return times
+    step = float(1 / (told_rate(stream) * stream.time_base))
+    # Those that do not come out keep their place among the others.
+    place = np.empty(len(pts), np.int64)
+    lost = np.setdiff1d(np.arange(len(pts)), rows)
+    place[rows] = np.arange(len(rows))
+    sequence = np.concatenate([rows, lost])
+    if len(lost):
+        after = np.array([place[rows[rows < one]].max(initial=-1) if len(rows) else -1 for one in lost])
+        keys = np.concatenate([np.arange(len(rows)) * 2, after * 2 + 1])
+        sequence = sequence[np.argsort(keys, kind="stable")]
+    return _filled(pts, sequence, step)
+
+
+def _filled(pts: npt.NDArray[np.int64], order: npt.NDArray[np.int64], step: float) -> npt.NDArray[np.int64]:
+    """The times with those that are not there made up, in the `order` of presentation, `step` ticks apart.
+
+    FFmpeg guesses some of a program stream's times, and guesses wrong about H.264: where most times lie on
+    one grid, all do.
+    """
+    numbers = np.arange(len(order))
+    at = np.flatnonzero(pts[order] != UNTIMED)
+    told = pts[order][at]
+    if len(at):
+        begin = float(np.median(told - at * step))
+        on_grid = np.abs(told - at * step - begin) <= 1
+        if np.mean(on_grid) > _MOST_OF_THEM:
+            times = begin + numbers * step
+        else:
+            # Only what goes on by half a frame a picture or more from the last that did is believed.
+            kept = [0]
+            for one in range(1, len(at)):
+                if told[one] - told[kept[-1]] >= (at[one] - at[kept[-1]]) * step / 2:
+                    kept.append(one)
+            at, told = at[kept], told[kept]
+            before, after = np.maximum(at[0] - numbers, 0), np.maximum(numbers - at[-1], 0)
+            times = np.interp(numbers, at, told) + (after - before) * step
+    else:
+        times = numbers * step
+    filled = np.empty(len(pts), np.int64)
+    filled[order] = np.rint(times)
+    return filled
+
+
+_MOST_OF_THEM = 0.6
+
+RAW_FORMATS = (
+    "h264",
+    "hevc",
+    "vvc",
+    "mpegvideo",
+    "m4v",
+    "obu",
+    "dnxhd",
+    "mjpeg",
+    "dirac",
+    "apv",
+    "cavsvideo",
+)
+"""FFmpeg's readers of elementary streams, whose packets follow one another without anything between."""
+
+
+class _Raw:
+    """Follows an elementary stream: FFmpeg does not say where its packets are."""
+
+    def __init__(self, file: IO[bytes]) -> None:
+        self._file, self._at = file, 0
+
+    def place(self, packet: Any) -> int:
+        body = bytes(packet)
+        self._file.seek(self._at)
+        found = self._file.read(len(body) + _RAW_GAP_BYTES).find(body)
+        if found < 0:
+            return -1
+        begin = self._at + found
+        self._at = begin + len(body)
+        return begin
+
+
+_RAW_GAP_BYTES = 64

@@ -1,4 +1,4 @@
-"""Image sequences as clips: EXR, DPX, TIFF, PNG and JPEG files whose names count."""
+"""Image sequences as clips: EXR, DPX, Cineon, TIFF, PNG, JPEG and HEIC files whose names count."""
 
 from __future__ import annotations
 
@@ -8,12 +8,15 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from mediadask.clips import heif, image
+from mediadask.clips.choices import choices_of, split_choices
 from mediadask.clips.frame import BadFrame, Frame
 from mediadask.clips.header import ClipHeader, Tag
-from mediadask.clips.image import ImageFacts, read_header, read_planes
+from mediadask.clips.image_file import head_of
 from mediadask.clips.index import FrameIndex
-from mediadask.clips.pattern import is_image, members, only_sequence, pattern_of, split_layer
+from mediadask.clips.pattern import HEIF_SUFFIXES, is_image, members, only_sequence, pattern_of
 from mediadask.clips.storage import FileStamp, is_local
+from mediadask.clips.vendor import RAW_FRAME_SUFFIXES, refuse
 from mediadask.errors import InvalidRequest, MissingMedia, UnreadableMedia, UnsupportedMedia
 from mediadask.timecode import Timecode
 
@@ -23,6 +26,8 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
     from mediadask.clips.clip import Clip
+    from mediadask.clips.frame import PixelFormat
+    from mediadask.clips.image_facts import ImageFacts
 
 __all__ = ["SequenceReader"]
 
@@ -32,15 +37,15 @@ class SequenceReader:
 
     A single image is a clip of one frame. Of an EXR with several layers or parts the main one is read: the
     first with plain R, G, B channels. ``?layer=diffuse`` behind the name chooses another, by its part's
-    name or by what its channels' names begin with; the header's tags list them.
+    name or by what its channels' names begin with, ``?view=right`` another eye; the header's tags list them.
     """
 
     name = "sequence"
-    version = 2
+    version = 3
 
     def claims(self, url: str) -> bool:
         """Names and patterns with an image suffix, and folders."""
-        return is_image(url) or _is_folder(url)
+        return is_image(url) or _is_folder(url) or _is_raw(url)
 
     def files(self, url: str) -> tuple[FileStamp, ...]:
         """In the order of their numbers."""
@@ -48,14 +53,16 @@ class SequenceReader:
 
     def probe(self, url: str, files: tuple[FileStamp, ...]) -> tuple[ClipHeader, FrameIndex]:
         """From the names, and one file's header."""
-        source, layer = _source(url)
+        source, choices = _source(url)
+        if _is_raw(source):
+            refuse(files[0].url, head_of(files[0].url, 64))
         pattern = pattern_of(source)
         numbers = [0]
         if pattern:
             numbers = [pattern.number(file.url.rpartition("/")[2]) or 0 for file in files]
         meant = pattern.numbers if pattern and pattern.numbers else numbers
         first, last = min(meant), max(meant)
-        row, facts = _first_readable(files, layer)
+        row, facts = _first_readable(files, choices)
         rate, start = facts.frame_rate or Fraction(24), facts.timecode
         if start:
             start = str(Timecode.parse(start, rate) + (first - numbers[row]))
@@ -69,7 +76,9 @@ class SequenceReader:
             frame_rate=rate,
             color=facts.color,
             pixel_aspect=facts.pixel_aspect,
-            rotation=facts.rotation,
+            rotation=facts.orientation.rotation,
+            mirrored=facts.orientation.mirrored,
+            alpha=facts.alpha,
             timecode=start,
             reel=facts.reel,
             tags=tags,
@@ -85,7 +94,7 @@ class SequenceReader:
     def frames(self, clip: Clip, start: int, stop: int, *, threads: int) -> Iterator[Frame | BadFrame]:
         """File by file. `threads` does not apply: OpenImageIO shares one pool of them in the process."""
         header = clip.header
-        layer = split_layer(clip.url)[1]
+        choices = choices_of(clip.url)
         for number in range(start, stop):
             packet = int(clip.index.shown[number])
             if packet < 0:
@@ -94,7 +103,7 @@ class SequenceReader:
             file = clip.files[packet]
             name = file.url.rpartition("/")[2]
             try:
-                planes = read_planes(file.url, layer, (header.width, header.height), header.pixel_format)
+                planes = _read_planes(file.url, choices, (header.width, header.height), header.pixel_format)
             except MissingMedia as error:
                 yield BadFrame(number, f"{name}: {error.what}")
             except (UnreadableMedia, UnsupportedMedia) as error:
@@ -117,18 +126,45 @@ def _is_folder(url: str) -> bool:
     return os.path.isdir(url) if is_local(url) else url.endswith("/")
 
 
-def _source(url: str) -> tuple[str, str | None]:
-    """A URL's file or pattern, and its layer."""
-    source, layer = split_layer(url)
-    return (only_sequence(source) if _is_folder(source) else source), layer
+def _source(url: str) -> tuple[str, dict[str, str]]:
+    """A URL's file or pattern, and which of its pictures is meant."""
+    source, choices = split_choices(url)
+    return (only_sequence(source) if _is_folder(source) else source), choices
 
 
-def _first_readable(files: tuple[FileStamp, ...], layer: str | None) -> tuple[int, ImageFacts]:
+def _read_header(url: str, choices: dict[str, str]) -> ImageFacts:
+    known = ("layer", "view") if os.path.splitext(url)[1].lower() == ".exr" else ("layer",)
+    for name in choices:
+        if name not in known or _is_heif(url):
+            raise InvalidRequest(f"is an image, which has no {name} to choose", where=url, do="leave it out")
+    if _is_heif(url):
+        return heif.read_header(url)
+    return image.read_header(url, choices.get("layer"), choices.get("view"))
+
+
+def _read_planes(
+    url: str, choices: dict[str, str], size: tuple[int, int], format: PixelFormat
+) -> tuple[npt.NDArray[Any], ...]:
+    if _is_heif(url):
+        return heif.read_planes(url, size, format)
+    return image.read_planes(url, choices.get("layer"), size, format, choices.get("view"))
+
+
+def _is_raw(url: str) -> bool:
+    """Whether these are camera raw frames, a file each, which are refused as one clip."""
+    return os.path.splitext(split_choices(url)[0])[1].lower() in RAW_FRAME_SUFFIXES
+
+
+def _is_heif(url: str) -> bool:
+    return os.path.splitext(url)[1].lower() in HEIF_SUFFIXES
+
+
+def _first_readable(files: tuple[FileStamp, ...], choices: dict[str, str]) -> tuple[int, ImageFacts]:
     """The header that speaks for all: the first file's, or where that is damaged the middle or last one's."""
     failure: Any = None
     for row in dict.fromkeys((0, len(files) // 2, len(files) - 1)):
         try:
-            return row, read_header(files[row].url, layer)
+            return row, _read_header(files[row].url, choices)
         except UnreadableMedia as error:
             failure = failure or error
     raise failure

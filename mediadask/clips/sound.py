@@ -31,7 +31,7 @@ def samples(clip: Clip, number: int, start: int, stop: int) -> npt.NDArray[np.fl
     if first >= last:
         return out
     origin = int(clip.index.frame_pts[0]) * clip.index.time_base
-    with opened(clip.url) as container:
+    with opened(clip.files[0].url) as container:
         stream = container.streams[said.index]
         seconds = float(origin) + first / said.rate - _PREROLL_SECONDS
         try:

@@ -191,7 +191,9 @@ def _samples(parts: Sequence[Clip], number: int) -> int:
 def _joined(indexes: Sequence[FrameIndex], rate: Fraction) -> FrameIndex:
     """One index from several, each moved to begin one frame after the last frame of the one before."""
     base = Fraction(1, lcm(*(index.time_base.denominator for index in indexes), rate.numerator))
-    columns: dict[str, list[npt.NDArray[Any]]] = {name: [] for name in indexes[0].arrays()}
+    columns: dict[str, list[npt.NDArray[Any]]] = {
+        name: [] for name in ("pts", "dts", "offset", "size", "keyframe", "shown")
+    }
     rows, begin = 0, 0
     for index in indexes:
         scale = int(index.time_base / base)

@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Literal
 
 from pydantic import TypeAdapter, ValidationError
 
+from mediadask.clips.choices import split_choices
 from mediadask.clips.discover import find_clips
-from mediadask.clips.pattern import is_image, split_layer
+from mediadask.clips.pattern import is_image
 from mediadask.clips.storage import FileStamp, check_exists, is_local, listing, normalize, read_document, stat
 from mediadask.delivery import Delivery, Outcome, Report
 from mediadask.errors import MediaError, MediaWarning, MissingMedia, UnreadableMedia
@@ -111,7 +112,7 @@ def _state(
     clip: ClipMetadata, made_ns: int | None, folders: dict[str, Names]
 ) -> Literal["known", "changed", "gone"]:
     """What became of a clip since a list was made. `folders` keeps what remote ones hold."""
-    files = split_layer(clip.path.removeprefix("concat:"))[0].split("|")
+    files = split_choices(clip.path.removeprefix("concat:"))[0].split("|")
     sequence = is_image(files[0]) and not os.path.exists(files[0])
     if sequence and not is_local(files[0]):
         return "known"

@@ -250,7 +250,7 @@ def plate_order(
         colors = _review_colors(source, amf, cdl, options.lut, config)
         rotation = clip.header.rotation
         box = _REVIEW_BOX[::-1] if rotation % 180 else _REVIEW_BOX
-        review = Review(review_framing(framing, *box), *colors, name, rotation)
+        review = Review(review_framing(framing, *box), *colors, name, rotation, clip.header.mirrored)
     documents, copies, notes = _documents(plate, source, amf, cdl, choice, config, made)
     documents = (*documents, *retime_documents(planned, name, rate))
     if amfs and amf is None:

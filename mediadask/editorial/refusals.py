@@ -109,9 +109,10 @@ def _unused(place: str, amf: Amf | None) -> str:
 
 
 def _turned(clip: ClipMetadata) -> tuple[str, ...]:
-    if not clip.rotation:
-        return ()
-    return (f"the clip is shown turned by {clip.rotation} degrees: plates are as stored, reviews upright",)
+    how = [f"turned by {clip.rotation} degrees"] if clip.rotation else []
+    if clip.mirrored:
+        how.insert(0, "mirrored")
+    return (f"the clip is shown {' and '.join(how)}: plates are as stored, reviews upright",) if how else ()
 
 
 def _first_file(url: str) -> str:

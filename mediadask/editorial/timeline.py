@@ -228,8 +228,8 @@ def _read_xml(data: bytes, where: str, choice: _Choice) -> Timeline:
         raise UnreadableMedia(
             f"is not well-formed XML ({error})", where=where, do="export it again"
         ) from None
-    # Both kinds begin with a DOCTYPE, bare or with the name of Apple's DTD. It is not read, so it is harmless.
-    # What one can declare or fetch is not.
+    # Both kinds begin with a DOCTYPE, bare or with the name of Apple's DTD, which is not read and does no
+    # harm. What one can declare or fetch does.
     declared = root.getroottree().docinfo
     fetches = declared.system_url and not str(declared.system_url).lower().endswith(".dtd")
     if fetches or (declared.internalDTD is not None and any(declared.internalDTD.iterentities())):

@@ -33,5 +33,8 @@ def camera_space(gamma: tuple[Any, str] | None, gamut: tuple[Any, str] | None) -
 
 def tagged_space(color: ColorTags) -> str | None:
     """What a container's color tags say: primaries, transfer and matrix, one word where they are the same."""
-    words = [word for word in (color.primaries, color.transfer, color.matrix) if word]
+    points = (
+        color.chromaticities and f"chromaticities {' '.join(f'{value:g}' for value in color.chromaticities)}"
+    )
+    words = [word for word in (color.primaries or points, color.transfer, color.matrix) if word]
     return "/".join(dict.fromkeys(words)) or None

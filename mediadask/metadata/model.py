@@ -51,8 +51,18 @@ class ClipMetadata:
     rotation: int | None = None
     """Degrees clockwise that a player must turn the picture."""
 
+    mirrored: bool | None = None
+    """Whether a player must mirror the picture, left to right, before it turns it."""
+
+    alpha: str | None = None
+    """What colors under an alpha channel are, where that is told: ``straight`` or ``premultiplied``."""
+
     frame_rate: str | None = None
     """Frames a second, exact: ``24000/1001``, ``25/1``."""
+
+    variable: bool | None = None
+    """Whether frames come at other times than every 1/`frame_rate` of a second, beyond the rounding of the
+    file's clock."""
 
     frames: int
     """Counted in the index, holes in a sequence included."""

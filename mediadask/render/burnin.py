@@ -10,6 +10,7 @@ import numpy as np
 
 from mediadask.pixels import Color, to_rgb
 from mediadask.pixels.framing.layout import Framing
+from mediadask.pixels.orient import upright
 from mediadask.pixels.resample import Rectangle
 
 if TYPE_CHECKING:
@@ -47,7 +48,7 @@ def review_framing(framing: Framing, columns: int, rows: int) -> Framing:
 
 
 def review_picture(
-    framing: Framing, color: Color, view: Color, rotation: int = 0
+    framing: Framing, color: Color, view: Color, rotation: int = 0, mirrored: bool = False
 ) -> Callable[[Frame, dict[Corner, str]], npt.NDArray[np.float32]]:
     """A function from a frame, and texts for its corners, to a (height, width, 3) float32 R'G'B' picture.
 
@@ -57,8 +58,9 @@ def review_picture(
         From `review_framing`.
     color, view
         From the clip's values to those of a display, in two steps.
-    rotation
-        Clockwise degrees to the upright picture, 0, 90, 180 or 270; texts are upright.
+    rotation, mirrored
+        To the upright picture: whether left and right change places, then clockwise degrees: 0, 90, 180 or
+        270. Texts are upright.
     """
     shown = Color.chain(color, view).for_display()
 
@@ -66,8 +68,8 @@ def review_picture(
         rgb = to_rgb(frame, "float32")[..., :3]
         if rgb.shape[2] < 3:
             rgb = np.repeat(rgb[..., :1], 3, axis=2)
-        upright = np.rot90(shown.apply(framing.apply(rgb), rgb.dtype), -rotation // 90)
-        return burn_in(np.ascontiguousarray(upright), texts)
+        seen = upright(shown.apply(framing.apply(rgb), rgb.dtype), rotation, mirrored)
+        return burn_in(np.ascontiguousarray(seen), texts)
 
     return picture
 

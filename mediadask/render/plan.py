@@ -10,7 +10,8 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import overload
 
 from mediadask.clips import Clip
-from mediadask.clips.pattern import is_image, pattern_of, split_layer
+from mediadask.clips.choices import split_choices
+from mediadask.clips.pattern import is_image, pattern_of
 from mediadask.clips.storage import is_local, normalize, path_of
 from mediadask.delivery import Group
 from mediadask.errors import InvalidRequest, UnreadableMedia
@@ -125,7 +126,7 @@ def output_urls(group: Group) -> list[str]:
 def _first_part(source: Source) -> str:
     """A clip's URL; of a span, its first part's."""
     url = source.url if isinstance(source, Clip) else os.fspath(source)
-    return split_layer(path_of(url.removeprefix("concat:").split("|")[0].rstrip("/")))[0]
+    return split_choices(path_of(url.removeprefix("concat:").split("|")[0].rstrip("/")))[0]
 
 
 class LazyGroups(Sequence[Group], ABC):

@@ -92,6 +92,9 @@ class Review:
     rotation: int = 0
     """Clockwise degrees from the plate's picture, which is as stored, to the upright one."""
 
+    mirrored: bool = False
+    """Whether left and right change places before that."""
+
     @property
     def size(self) -> tuple[int, int]:
         """Width and height of the upright picture."""
@@ -121,7 +124,7 @@ class Movie:
             return lambda frame: cut(frame.number - plate.start, f"{plate.number(frame.number):04}")
         if self.shows == "plate" or review is None:
             return plate_picture(plate.recipe)
-        picture = review_picture(review.framing, review.color, review.view, review.rotation)
+        picture = review_picture(review.framing, review.color, review.view, review.rotation, review.mirrored)
 
         def shown(frame: Frame) -> npt.NDArray[Any]:
             texts: dict[Corner, str] = {

@@ -127,7 +127,7 @@ def remux(file: IO[bytes], clip: Clip, keep: Kept, mark: str) -> None:
     quicktime = name in ("mov", "mp4")
     options = {"movflags": "+use_metadata_tags", "movie_timescale": "240000"} if quicktime else {}
     with ExitStack() as stack:
-        source = stack.enter_context(opened(parts(clip)[0].url))
+        source = stack.enter_context(opened(parts(clip)[0].files[0].url))
         muxer: dict[str, Any] = {"format": _MUXERS[name], "options": options, "buffer_size": _WRITE_BYTES}
         output = stack.enter_context(av.open(file, "w", **muxer))
         output.metadata.update(_tags(source, _OF_THE_FILE | _OF_THE_RANGE))
@@ -165,7 +165,7 @@ def remux(file: IO[bytes], clip: Clip, keep: Kept, mark: str) -> None:
 
 def left_out(clip: Clip) -> list[str]:
     """The streams that a copy does not have: others than the clip's picture, sound and timecode."""
-    with opened(parts(clip)[0].url) as source:
+    with opened(parts(clip)[0].files[0].url) as source:
         held = {clip.header.stream, *(sound.index for sound in clip.header.audio)}
         return [
             f"{stream.type} stream {stream.index}"

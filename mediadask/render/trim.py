@@ -11,8 +11,9 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from mediadask.checkpoint import checkpoint
+from mediadask.clips.choices import split_choices
 from mediadask.clips.packets import opened
-from mediadask.clips.pattern import is_image, pattern_of, split_layer
+from mediadask.clips.pattern import is_image, pattern_of
 from mediadask.clips.probe import container_name
 from mediadask.clips.storage import is_local, open_file, stat
 from mediadask.delivery import Delivery, Group, Unit
@@ -216,7 +217,7 @@ def copy_files(files: Sequence[FileStamp], output: Output) -> None:
 def finish_copy(copied: Sequence[None], clip: Clip, output: Output, start: int, stop: int) -> Trimmed:
     """All files are there."""
     output.clear()
-    name = split_layer(clip.url)[0].rpartition("/")[2]
+    name = split_choices(clip.url)[0].rpartition("/")[2]
     pattern = pattern_of(name)
     # Of a clip that was named by its folder, or by a range of numbers, the copy's folder is the name.
     named = is_image(name) and not (pattern and pattern.numbers)

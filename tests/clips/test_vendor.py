@@ -68,3 +68,56 @@ def test_an_mxf_of_a_vendor_codec_is_refused_by_its_label(
     file.write_bytes(data.replace(container, private))
     with pytest.raises(UnsupportedMedia, match=says):
         Clip.open(file)
+
+
+@pytest.mark.parametrize(
+    ("name", "head", "says"),
+    [
+        ("A001_C001_000001.dng", b"II*\0", "DNG"),
+        ("clip.mcraw", b"\x01\x02\0\x03", "MotionCam RAW"),
+        (
+            "IMG_0001.CR3",
+            b"\0\0\0\x18ftypcrx \0\0\0\x01crx isom\0\0\0\x30moov\0\0\0\x28uuid..CanonCR3_001",
+            "CR3",
+        ),
+        ("IMG_0001.CR2", b"II*\0", "CR2"),
+        ("DSC_0001.NEF", b"MM\0*", "NEF"),
+        ("A001.crm", b"\x01\0\x02", "Canon Cinema RAW Light"),
+    ],
+)
+def test_what_nothing_decodes_is_named(tmp_path: Path, name: str, head: bytes, says: str) -> None:
+    file = tmp_path / name
+    file.write_bytes(head + bytes(1000))
+    with pytest.raises(UnsupportedMedia, match=says) as raised:
+        Clip.open(file)
+    assert "copy" not in str(raised.value)
+
+
+def test_a_folder_of_raw_frames_is_one_clip_and_one_line(tmp_path: Path, mediadask: Any) -> None:
+    for number in range(1, 4):
+        (tmp_path / f"A001_C001_{number:06}.dng").write_bytes(b"II*\0" + bytes(100))
+    shown = mediadask("info", tmp_path)
+    assert shown.returncode == 2
+    (line,) = shown.stderr.strip().splitlines()
+    assert "A001_C001_%06d.dng" in line
+    assert "CinemaDNG" in line
+
+
+def test_encrypted_pictures_are_no_damaged_ones(make_clip: Any, tmp_path: Path) -> None:
+    """Common encryption by FFmpeg (ISO/IEC 23001-7)."""
+    key = {
+        "encryption_scheme": "cenc-aes-ctr",
+        "encryption_key": "76a6c65c5ea762046bd749a2e632ccbb",
+        "encryption_kid": "a7e61c373e219033c21091fa607bf3b8",
+    }
+    clip = make_clip("a.mp4", codec="libx264", frames=4, size=(320, 180), muxer_options=key)
+    with pytest.raises(UnsupportedMedia, match=r"is encrypted \(cenc\)"):
+        Clip.open(clip)
+
+
+def test_a_codec_that_nobody_knows_is_named(make_clip: Any, tmp_path: Path) -> None:
+    clip = make_clip("a.mov", codec="mjpeg", pixel_format="yuvj420p", frames=2, size=(320, 180))
+    file = tmp_path / "a.mov"
+    file.write_bytes(clip.read_bytes().replace(b"jpeg", b"Zq9x"))
+    with pytest.raises(UnsupportedMedia, match="pictures coded as 'Zq9x', which nothing here decodes"):
+        Clip.open(file)

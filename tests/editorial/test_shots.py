@@ -54,7 +54,7 @@ def names(plan: TurnoverPlan) -> list[str]:
         ("090_AB_004", None, []),
         ("named", None, []),
         ("track:V2", None, ["0030_PL01_v001"]),
-        (["track:V2", "090_*"], None, ["090_AB_0040_PL01_v001", "0030_PL01_v001"]),
+        (["track:V2", "090_*"], None, ["090_AB_0040_PL01_v001", "unnamed0030_PL01_v001"]),
     ],
 )
 def test_some_shots_of_a_list(
@@ -102,7 +102,7 @@ def test_a_list_asks_by_shot_and_goes_before_markers(read_list: ReadList, tmp_pa
     path = tmp_path / "asks.csv"
     path.write_text("Shot Name;Handles;Version;Element\nabc_0020;6;v12;EL01\nABC_0030;1+3;;\n")
     plan = planned(read_list, MARKED.format("ABC_0020 BG01 v003 h4"), shot_list=path)
-    assert names(plan) == ["0010_PL01_v001", "ABC_0020_EL01_v012", "ABC_0030_PL01_v001"]
+    assert names(plan) == ["unnamed0010_PL01_v001", "ABC_0020_EL01_v012", "ABC_0030_PL01_v001"]
     assert [(one.head, one.tail) for one in plan] == [(8, 8), (6, 6), (1, 3)]
 
 

@@ -20,6 +20,7 @@ from mediadask.pixels.color.steps import (
     Grade,
     Look,
     Lut,
+    Matrix,
     Step,
     View,
     inverted,
@@ -29,6 +30,8 @@ from mediadask.pixels.color.steps import (
 from mediadask.pixels.color.strips import Program
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     import numpy.typing as npt
 
 __all__ = ["Color"]
@@ -149,6 +152,11 @@ class Color:
             return grade
         there, back = cls.convert(space, working, config), cls.convert(working, space, config)
         return cls.chain(there, grade, back)
+
+    @classmethod
+    def matrix(cls, rows: Iterable[float]) -> Color:
+        """Nine numbers, row by row: what R, G and B become."""
+        return cls((Matrix(tuple(map(float, rows))),))
 
     @classmethod
     def chain(cls, *colors: Color) -> Color:

@@ -6,8 +6,11 @@ import re
 from typing import TYPE_CHECKING
 
 from mediadask.clips import ColorTags
+from mediadask.clips.gamuts import GAMUTS
 from mediadask.errors import InvalidRequest
+from mediadask.pixels.color.chain import Color
 from mediadask.pixels.color.config import CONFIG, config_url, named_space, open_config, spaces
+from mediadask.pixels.color.primaries import to_rec709
 from mediadask.pixels.color.transform_ids import is_transform_id, space_named_by
 
 if TYPE_CHECKING:
@@ -17,7 +20,7 @@ if TYPE_CHECKING:
 
     from mediadask.metadata import ClipMetadata
 
-__all__ = ["input_space", "light_space", "space_called", "video_tags"]
+__all__ = ["input_space", "light_color", "space_called", "video_tags"]
 
 # What cameras call their encodings, letters and digits only, to OpenColorIO's names of curve and gamut.
 # A curve whose maker has several gamuts says nothing.
@@ -45,9 +48,26 @@ _TAGGED = {
     ("smpte432", "linear"): "Linear P3-D65",
     ("ap0", "linear"): "ACES2065-1",
     ("ap1", "linear"): "ACEScg",
+    ("arri wide gamut 3", "linear"): "Linear ARRI Wide Gamut 3",
+    ("arri wide gamut 4", "linear"): "Linear ARRI Wide Gamut 4",
+    ("redwidegamutrgb", "linear"): "Linear REDWideGamutRGB",
+    ("s-gamut3", "linear"): "Linear S-Gamut3",
+    ("s-gamut3.cine", "linear"): "Linear S-Gamut3.Cine",
+    ("venice s-gamut3", "linear"): "Linear Venice S-Gamut3",
+    ("venice s-gamut3.cine", "linear"): "Linear Venice S-Gamut3.Cine",
+    ("cinema gamut", "linear"): "Linear CinemaGamut D55",
+    ("v-gamut", "linear"): "Linear V-Gamut",
+    ("bmd wide gamut", "linear"): "Linear BMD WideGamut Gen5",
+    ("davinci wide gamut", "linear"): "Linear DaVinci WideGamut",
+    ("apple wide gamut", "linear"): "Linear Apple Wide Gamut",
+    ("d-gamut", "linear"): "Linear D-Gamut",
+    ("adobe rgb", "linear"): "Linear AdobeRGB",
+    ("cie xyz", "linear"): "CIE XYZ-D65 - Scene-referred",
 }
 
-_VIDEO_TAGS = {name: tags for tags, name in _TAGGED.items() if tags[0] not in ("ap0", "ap1")}
+_VIDEO_TAGS = {
+    name: tags for tags, name in _TAGGED.items() if tags[0] in ("bt709", "bt2020", "smpte432")
+}  # the primaries that ITU-T H.273 has codes for
 _VIDEO_TAGS["Rec.1886 Rec.709 - Display"] = ("bt709", "bt709")
 
 
@@ -103,9 +123,20 @@ def space_called(name: str, config: str) -> str:
     )
 
 
-def light_space(color: ColorTags) -> str:
-    """The space of scene light with such primaries; Rec.709 where they are not told or no space has them."""
-    return _TAGGED.get((color.primaries or "bt709", "linear"), "Linear Rec.709 (sRGB)")
+def light_color(color: ColorTags) -> Color:
+    """The plainest view of scene light with such primaries: from it to sRGB.
+
+    Where OpenColorIO's config has no space of these primaries, their chromaticities give the matrix; OpenEXR
+    takes those of Rec.709 where a file says none.
+    """
+    space = _TAGGED.get((color.primaries or "bt709", "linear"))
+    if color.chromaticities is None and space:
+        return Color.convert(space, _SHOWN)
+    points = color.chromaticities or GAMUTS.get(color.primaries or "", GAMUTS["bt709"])
+    return Color.chain(Color.matrix(to_rec709(points)), Color.convert("Linear Rec.709 (sRGB)", _SHOWN))
+
+
+_SHOWN = "sRGB Encoded Rec.709 (sRGB)"
 
 
 def video_tags(space: str) -> ColorTags:

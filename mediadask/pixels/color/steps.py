@@ -13,7 +13,18 @@ from mediadask.errors import InvalidRequest, MediaChanged, UnreadableMedia
 from mediadask.pixels.color.cdl import Cdl
 from mediadask.pixels.color.config import digest_of, local_file, open_config
 
-__all__ = ["Conversion", "Grade", "Look", "Lut", "Step", "View", "inverted", "processor_of", "sealed"]
+__all__ = [
+    "Conversion",
+    "Grade",
+    "Look",
+    "Lut",
+    "Matrix",
+    "Step",
+    "View",
+    "inverted",
+    "processor_of",
+    "sealed",
+]
 
 
 @dataclass(frozen=True)
@@ -76,7 +87,16 @@ class Grade:
     kind: Literal["grade"] = "grade"
 
 
-Step = Lut | Conversion | View | Look | Grade
+@dataclass(frozen=True)
+class Matrix:
+    """Nine numbers, row by row, that R, G and B of the result are made with."""
+
+    rows: tuple[float, ...]
+    inverse: bool = False
+    kind: Literal["matrix"] = "matrix"
+
+
+Step = Lut | Conversion | View | Look | Grade | Matrix
 
 
 def inverted(step: Step) -> Step:
@@ -91,7 +111,7 @@ def sealed(step: Step) -> Step:
 
     Raises as `processor_of` does.
     """
-    if isinstance(step, Grade | Lut):
+    if isinstance(step, Grade | Lut | Matrix):
         return step
     bare = replace(step, digest=step.digest.partition(":")[0])
     luts = _luts_digest(processor_of(bare)) if bare.digest else ""
@@ -121,6 +141,10 @@ def processor_of(step: Step) -> ocio.Processor:
     """
     if isinstance(step, Grade):
         return _grade(step)
+    if isinstance(step, Matrix):
+        red, green, blue = (step.rows[start : start + 3] for start in (0, 3, 6))
+        transform = ocio.MatrixTransform([*red, 0.0, *green, 0.0, *blue, 0.0, 0.0, 0.0, 0.0, 1.0])
+        return ocio.Config.CreateRaw().getProcessor(transform, _direction(step))
     if isinstance(step, Lut):
         return _lut(step)
     digest, _, luts = step.digest.partition(":")

@@ -23,7 +23,7 @@ from tests.kubernetes.place import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Collection, Iterator
 
     from distributed import Scheduler
 
@@ -81,6 +81,29 @@ class TestKubernetesWorkers(ActuatorConformance):
                 await later.start(1, "one")
                 assert set((await later.state())["one"]).isdisjoint(names[:1]), "names are not used twice"
                 await later.close()
+
+        asyncio.run(run())
+
+    def test_those_that_end_together_end_in_one_request(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        from mediadask.pool.scaling.kubernetes_workers import KubernetesWorkers
+
+        async def run() -> None:
+            async with self.bench() as (_, actuator):
+                assert isinstance(actuator, KubernetesWorkers)
+                asked: list[set[str]] = []
+                delete = actuator._api.delete_pods
+
+                async def noted(names: Collection[str], grace_seconds: int) -> set[str]:
+                    asked.append(set(names))
+                    return await delete(names, grace_seconds)
+
+                monkeypatch.setattr(actuator._api, "delete_pods", noted)
+                await actuator.start(4, "one")
+                await until(lambda: len(actuator._pods) == 4)
+                names = (await actuator.state())["one"]
+                await actuator.stop(names)
+                await until(lambda: not actuator._ending)
+                assert asked == [set(names)]
 
         asyncio.run(run())
 

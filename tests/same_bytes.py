@@ -116,6 +116,7 @@ WRITERS: dict[str, Writer] = {
     "archive": lambda sources, out: _compute(md.archive(sources / "A001.mov", out / "archive.zarr")),
     "trim": lambda sources, out: _compute(md.trim(sources / "turnover.edl", sources / "A001.mov", out)),
     "review": _plates(review=True),
+    "reference": lambda sources, out: _plates(reference=sources / "A001.mov")(sources, out),
     **{f"{name} plates": _plates(compression=name) for name in ("none", "zips", "piz", "dwaa", "htj2k")},
     **{f"{name} plates": _plates(format=name) for name in ("dpx10", "dpx16", "prores4444")},
 }

@@ -13,8 +13,8 @@ __all__ = ["SecondsIndex"]
 class SecondsIndex(PandasIndex):
     """A pandas index whose coordinate is a plain variable.
 
-    xarray's own makes an ``IndexVariable``, which is never chunked: `xr.map_blocks` takes none but those that
-    are named as their dimension is.
+    xarray's own makes an ``IndexVariable``, which is never chunked: `xr.map_blocks` takes none but those
+    named as their dimension is.
     """
 
     def create_variables(self, variables: Any = None) -> dict[Any, xr.Variable]:

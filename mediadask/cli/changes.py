@@ -23,6 +23,7 @@ def changes(
     old: Annotated[str, typer.Argument(metavar="OLD", help="The edit before, or a folder of pulled plates.")],
     new: Annotated[str, typer.Argument(metavar="NEW", help="The new edit.")],
     rate: options.RateOption = None,
+    timeline_name: options.TimelineNameOption = None,
     name: options.NameOption = None,
     field: options.FieldOption = None,
     shot: options.ShotOption = None,
@@ -42,7 +43,8 @@ def changes(
     if json and csv:
         raise InvalidRequest("asks for two forms at once", where="--json --csv", do="leave one out")
     fields = ({"show": show} if show else {}) | option_pairs(field or [], "--field", "episode=104")
-    found = compared(old, new, name=PlateName(name or DEFAULT_TEMPLATE, fields, shot), rate=rate)
+    names = PlateName(name or DEFAULT_TEMPLATE, fields, shot)
+    found = compared(old, new, name=names, rate=rate, timeline=timeline_name)
     if json:
         print(json_text(found.rows()))
     elif csv:

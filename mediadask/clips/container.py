@@ -24,7 +24,7 @@ from mediadask.clips.storage import FileStamp, open_file, stat, storage_errors
 from mediadask.clips.tracks import track_tags, video_track
 from mediadask.clips.vendor import refuse, refuse_encrypted
 from mediadask.clips.vpx import VPX
-from mediadask.errors import InvalidRequest, MediaChanged, UnreadableMedia
+from mediadask.errors import InvalidRequest, MediaChanged, UnreadableMedia, UnsupportedMedia
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -85,6 +85,10 @@ def _probe(
     head = file.read(_HEAD_BYTES)
     refuse(url, head)
     moov = mov.read_moov(file, size_bytes, url) if _has_moov(head) else None
+    if moov is None and _has_moov(head) and mov.is_grid(head):
+        raise UnsupportedMedia(
+            "is a still of several tiles, and no HEIC", where=url, do="make a PNG, or a HEIC, of it"
+        )
     refuse_encrypted(url, head if moov is None else moov)
     table = mxf.read_index(file, size_bytes) if moov is None else None
     wanted = choices.get("video")
@@ -173,7 +177,10 @@ def _shown_orientation(url: str, stream: Any, file: IO[bytes]) -> Orientation:
     """What FFmpeg says with the first picture: Matroska's projection, H.264's and H.265's messages."""
     with opened(url, file) as container, suppress(av.FFmpegError):
         for frame in container.decode(container.streams[stream.index]):
-            matrix = frame.side_data.get("DISPLAYMATRIX")
+            try:
+                matrix = frame.side_data.get("DISPLAYMATRIX")
+            except ValueError:  # PyAV knows not every kind of side data that FFmpeg gives
+                return Orientation(-frame.rotation % 360 // 90 * 90, False)
             return AS_STORED if matrix is None else of_matrix(struct.unpack("=9i", bytes(matrix)))
     return AS_STORED
 

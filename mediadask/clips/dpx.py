@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import struct
 
-__all__ = ["HEAD_BYTES", "absent_entries", "corrected_head"]
+__all__ = ["HEAD_BYTES", "absent_entries", "corrected_head", "orientation"]
 
 HEAD_BYTES = 2048
 
 _NO_OFFSETS = (0, 0xFFFFFFFF)
 _LEAST_OFFSET = 1408  # the file's and the picture's headers end here: no pixels can be before
+_ORIENTATION = 768
 _ELEMENT_OFFSET, _ELEMENT_BYTES = 808, 72  # where the first picture element says its data begin, and the next
 
 # Where the fields end that a file need not have, by OpenImageIO's names.
@@ -73,11 +74,23 @@ def corrected_head(head: bytes, size_bytes: int) -> bytes | None:
     begins = _begins(head)
     if begins is None:
         return None
-    elements = struct.unpack_from(_order(head) + "H", head, 770)[0]
+    turned, elements = struct.unpack_from(_order(head) + "HH", head, _ORIENTATION)
+    if 4 <= turned <= 7:
+        # Of these OpenImageIO takes the length of lines for their number, and the pixels fall apart.
+        flat = head[:_ORIENTATION] + bytes(2) + head[_ORIENTATION + 2 :]
+        return corrected_head(flat, size_bytes) or flat
     told = struct.unpack_from(_order(head) + "I", head, _ELEMENT_OFFSET)[0]
     if begins >= size_bytes or told == begins or (elements > 1 and begins < told < size_bytes):
         return None
     return head[:_ELEMENT_OFFSET] + struct.pack(_order(head) + "I", begins) + head[_ELEMENT_OFFSET + 4 :]
+
+
+def orientation(head: bytes) -> int:
+    """Exif's number of a picture's orientation: DPX has the same eight in another order (ST 268-1, 5.2)."""
+    if len(head) < _ORIENTATION + 2:
+        return 1
+    told = struct.unpack_from(_order(head) + "H", head, _ORIENTATION)[0]
+    return (1, 2, 4, 3, 5, 6, 8, 7)[told] if told < 8 else 1
 
 
 def _begins(head: bytes) -> int | None:

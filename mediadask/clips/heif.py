@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from contextlib import contextmanager
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any
@@ -12,6 +13,7 @@ from mediadask.clips.frame import ColorTags, PixelFormat
 from mediadask.clips.header import Tag
 from mediadask.clips.image_facts import ImageFacts
 from mediadask.clips.image_file import on_disk
+from mediadask.clips.mov import ends_early
 from mediadask.clips.probe import PRIMARIES, TRANSFERS
 from mediadask.clips.storage import stat
 from mediadask.errors import UnreadableMedia
@@ -90,6 +92,9 @@ def _opened(url: str) -> Iterator[Any]:
 
     stat(url)  # missing, unreadable and empty have words of their own
     with on_disk(url) as path:
+        with open(path, "rb") as file:
+            if ends_early(file, os.path.getsize(path)):  # libheif fills what is missing with black
+                raise UnreadableMedia("is cut off", where=url, do="copy it again from the source")
         try:
             yield pillow_heif.open_heif(path, convert_hdr_to_8bit=False)
         except UnreadableMedia:

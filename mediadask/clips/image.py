@@ -62,7 +62,8 @@ def _read_header(url: str, layer: str | None, view: str | None) -> ImageFacts:
         spec = image.spec()
         check_size(spec, url)
         file_type = image.format_name().removeprefix("open")
-        absent = dpx.absent_entries(head_of(url, dpx.HEAD_BYTES)) if file_type == "dpx" else frozenset()
+        head = head_of(url, dpx.HEAD_BYTES) if file_type == "dpx" else b""
+        absent = dpx.absent_entries(head) if head else frozenset()
         entries = {name: value for name, value in entries_of(spec).items() if name not in absent}
         width, height = _size(spec, file_type)
         rate = rate_said(entries)
@@ -93,7 +94,7 @@ def _read_header(url: str, layer: str | None, view: str | None) -> ImageFacts:
             timecode=timecode_said(entries, rate or Fraction(24)),
             reel=word(entries, "reelName", "dpx:InputDevice"),  # Cineon's device is a scanner
             pixel_aspect=pixel_aspect(entries),
-            orientation=of_exif(entries.get("Orientation")),
+            orientation=of_exif(dpx.orientation(head) if head else entries.get("Orientation")),
             alpha=_alpha(file_type, spec) if found.format.alpha else None,
             tags=tuple(tags),
         )

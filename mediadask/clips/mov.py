@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import struct
 from dataclasses import dataclass
 from fractions import Fraction
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 
     import numpy.typing as npt
 
-__all__ = ["Track", "orientation", "read_moov", "track"]
+__all__ = ["Track", "ends_early", "is_grid", "orientation", "read_moov", "track"]
 
 
 _STILLS = tuple(b"ftyp" + brand for brand in (b"heic", b"heix", b"mif1", b"avif", b"msf1"))
@@ -70,6 +71,28 @@ def read_moov(file: IO[bytes], size_bytes: int, url: str) -> memoryview | None:
     raise UnreadableMedia(
         "truncated: its table of contents (moov) is missing", where=url, do="copy it again from the source"
     )
+
+
+def ends_early(file: IO[bytes], size_bytes: int) -> bool:
+    """Whether a box at the top of the file goes beyond it."""
+    at = 0
+    while at + 8 <= size_bytes:
+        file.seek(at)
+        head = file.read(16)
+        length, header = int.from_bytes(head[:4], "big"), 8
+        if length == 1:
+            length, header = int.from_bytes(head[8:16], "big"), 16
+        if length == 0:  # to the end of the file
+            return False
+        if length < header:
+            return True
+        at += length
+    return at > size_bytes
+
+
+def is_grid(head: bytes) -> bool:
+    """Whether a still picture (HEIF) is made of tiles: one of its items is a ``grid`` (ISO/IEC 23008-12)."""
+    return re.search(rb"infe\x02.{3}(?:.{4}|.{6})grid", head, re.DOTALL) is not None
 
 
 def track(moov: memoryview, track_id: int, size_bytes: int) -> Track | None:

@@ -73,8 +73,9 @@ def opened(url: str, read: Any = None, *, is_indexed: bool = False) -> Iterator[
                 if is_of_ranges(error):
                     raise
                 reason = getattr(error, "strerror", None) or str(error)
+                kind = "no Phantom Cine recording" if url.lower().endswith(".cine") else "not media"
                 raise UnreadableMedia(
-                    f"is not media, or is damaged ({reason})", where=url, do="copy it again from the source"
+                    f"is {kind}, or is damaged ({reason})", where=url, do="copy it again from the source"
                 ) from error
         yield stack.enter_context(container)
 

@@ -28,6 +28,9 @@ _USUAL = (
 _MOST_HOLES = 0.1
 """The share of frames that may be missing between those of a rate; with more, they are of another."""
 
+_NEAR = 0.01
+"""How far the step that most frames take may be off a told rate's."""
+
 _LEAST_TICKS = 4
 """A clock tells rates apart only where a frame lasts so many of its ticks."""
 
@@ -65,18 +68,27 @@ def rate_of(stream: Any, index: FrameIndex) -> Rate:
     if even and (exact[0] in _USUAL or exact[0] in told) and exact[0] <= HIGHEST_RATE:
         return Rate(exact[0], False)
     usual = [rate for rate in told if rate in _USUAL]
-    choices = dict.fromkeys([*usual, *_USUAL])
-    fitting = [(rate, holes) for rate in choices if (holes := _holes(ticks, base, rate)) is not None]
-    if fitting:
-        # Fewest holes; then what is told; then the one whose times are off by the least.
-        rate, holes = min(
-            fitting, key=lambda fit: (fit[1], fit[0] not in usual, _spread(ticks, base, fit[0]))
-        )
-        return Rate(rate, holes > 0)
+    # Times may have been rounded by a coarser clock before: milliseconds of MKV in an MP4.
+    coarse = int(np.gcd.reduce(ticks))
+    for clock, counts in ((base, ticks), (base * coarse, ticks // coarse)):
+        fitting = [
+            (rate, holes)
+            for rate in dict.fromkeys([*told, *_USUAL])
+            if (holes := _holes(counts, clock, rate, rate in told)) is not None
+        ]
+        if fitting:
+            # Fewest holes; then what is told; then the one whose times are off by the least.
+            rate, holes = min(
+                fitting, key=lambda fit: (fit[1], fit[0] not in usual, _spread(counts, clock, fit[0]))
+            )
+            return Rate(rate, holes > 0)
     if even and exact[0] <= HIGHEST_RATE:
         return Rate(exact[0], False)
     if exact and exact[0] <= HIGHEST_RATE and np.mean(steps == common) >= 1 - _MOST_HOLES:
         return Rate(exact[0], True)
+    for rate in usual:
+        if abs(1 / rate - common * base) <= _NEAR * common * base:
+            return Rate(rate, True)
     mean = Fraction(int(steps.sum()), len(steps)) * base
     near = [rate for rate in told if abs(mean - 1 / rate) * len(steps) <= 2 * base]
     found = near[0] if near else (1 / mean).limit_denominator(1001) if mean > 0 else Fraction(0)
@@ -91,9 +103,9 @@ def _told(stream: Any) -> Iterable[Fraction]:
     return dict.fromkeys(Fraction(rate) for rate in rates if rate and 0 < rate <= HIGHEST_RATE)
 
 
-def _holes(ticks: npt.NDArray[np.int64], base: Fraction, rate: Fraction) -> int | None:
+def _holes(ticks: npt.NDArray[np.int64], base: Fraction, rate: Fraction, is_told: bool) -> int | None:
     """How many frames of a rate are missing between those that are there; None where the times are others."""
-    if 1 / rate < _LEAST_TICKS * base:
+    if 1 / rate < (1 if is_told else _LEAST_TICKS) * base:
         return None
     numbers = _numbers(ticks, base, rate)
     steps = np.diff(numbers)

@@ -55,7 +55,7 @@ class SequenceReader:
         """From the names, and one file's header."""
         source, choices = _source(url)
         if _is_raw(source):
-            refuse(files[0].url, head_of(files[0].url, 64))
+            refuse(source, head_of(files[0].url, 64))
         pattern = pattern_of(source)
         numbers = [0]
         if pattern:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from mediadask.clips.header import Tag
 from mediadask.clips.packets import only, opened
-from mediadask.clips.vendor import refuse_undecodable
+from mediadask.clips.vendor import refuse_undecodable, refuse_unknown_codec
 from mediadask.errors import InvalidRequest, UnreadableMedia, UnsupportedMedia
 
 if TYPE_CHECKING:
@@ -88,6 +88,7 @@ def _decodable(tracks: Sequence[Any], url: str, tables: bytes | memoryview) -> l
     refuse_undecodable(url, tables)
     contexts = [track.codec_context for track in tracks if track.codec_context is not None]
     if not contexts:
+        refuse_unknown_codec(url, tables)
         raise UnsupportedMedia(
             "has no video stream that can be decoded", where=url, do="give a clip with pictures"
         )

@@ -19,6 +19,7 @@ __all__ = [
     "refuse",
     "refuse_encrypted",
     "refuse_undecodable",
+    "refuse_unknown_codec",
 ]
 
 
@@ -83,7 +84,7 @@ _SAMPLE_ENTRY = re.compile(rb"stsd.{4}\0\0\0.{5}(.{4})", re.DOTALL)
 _PRIVATE_CODING = re.compile(rb"\x32\x01\x00\x10\x06\x0e\x2b\x34\x04\x01\x01.\x0e(.)", re.DOTALL)
 _ORGANIZATIONS = {b"\x06": _SONY_RAW, b"\x17": _ARRI_MXF}  # SMPTE's registry of private labels (class 14)
 
-_ENCRYPTED_ENTRIES = (b"encv", b"drmi", b"p608")  # ISO/IEC 14496-12 8.12, Apple's FairPlay
+_ENCRYPTED_ENTRIES = (b"encv", b"drmi")  # ISO/IEC 14496-12 8.12, Apple's FairPlay
 _SCHEME = re.compile(rb"schm.{4}(.{4})", re.DOTALL)
 _HEAD_BYTES = 1 << 18
 _ENCRYPTED_HEADS = (
@@ -93,6 +94,9 @@ _ENCRYPTED_HEADS = (
 
 RAW_SUFFIXES = frozenset(form.suffix for form in _FORMATS)
 """File names of formats that no reader here opens."""
+
+_MATROSKA_ENCRYPTION = re.compile(rb"\x6d\x80.{1,8}\x62\x40.{1,40}\x50\x35", re.DOTALL)
+"""ContentEncodings, ContentEncoding, ContentEncryption (RFC 9559, 5.1.4.1.31)."""
 
 VENDOR_SUFFIXES = frozenset({".ari", ".arx", ".braw", ".crm", ".dng", ".mcraw", ".nev", ".r3d"})
 """Those of them that are footage: a folder that holds some holds clips."""
@@ -120,33 +124,38 @@ def refuse(url: str, head: bytes) -> None:
 def refuse_undecodable(url: str, tables: bytes | memoryview) -> None:
     """The same for a container whose pictures nothing decodes; `tables` is a MOV's ``moov`` or the beginning
     of an MXF or another file."""
-    unknown = ""
     for entry in _SAMPLE_ENTRY.finditer(tables):
         for code, form in _SAMPLE_ENTRIES.items():
             if entry[1].startswith(code):
                 raise _refusal(form, url)
-        unknown = unknown or _word(entry[1])
     for label in _PRIVATE_CODING.finditer(tables):
         if label[1] in _ORGANIZATIONS:
             raise _refusal(_ORGANIZATIONS[label[1]], url)
-    if found := _MATROSKA_CODEC.search(tables):
-        unknown = unknown or _word(found[1])
-    if unknown:
-        raise UnsupportedMedia(
-            f"has pictures coded as {unknown!r}, which nothing here decodes",
-            where=url,
-            do="transcode it first, or install a reader for it (entry point 'mediadask.readers')",
-        )
 
 
+def refuse_unknown_codec(url: str, tables: bytes | memoryview) -> None:
+    """The same for pictures that no decoder here is for, whatever they are."""
+    data = bytes(tables)
+    # In a movie's tables a track's handler comes before its codec.
+    handlers = [(found.start(), found[1]) for found in _HANDLER.finditer(data)]
+    codes = (
+        entry[1]
+        for entry in _SAMPLE_ENTRY.finditer(data)
+        if max(((at, kind) for at, kind in handlers if at < entry.start()), default=(0, b""))[1] == b"vide"
+    )
+    matroska = (found[1] for found in _MATROSKA_CODEC.finditer(data))
+    for code in (*codes, *matroska):
+        word = code.decode("latin-1").strip()
+        if word and word.isprintable():
+            raise UnsupportedMedia(
+                f"has pictures coded as {word!r}, which nothing here decodes",
+                where=url,
+                do="transcode it first, or install a reader for it (entry point 'mediadask.readers')",
+            )
+
+
+_HANDLER = re.compile(rb"hdlr.{4}(?:mhlr|\0{4})(.{4})", re.DOTALL)  # of the medium, not of its data
 _MATROSKA_CODEC = re.compile(rb"\x86[\x80-\xff](V_[A-Z0-9/._]+)")
-_SOUND_AND_DATA = (b"mp4a", b"sowt", b"twos", b"lpcm", b"in24", b"tmcd", b"text", b"tx3g", b"ac-3", b"alac")
-
-
-def _word(code: bytes) -> str:
-    """The letters of a codec's name; empty where it is none, or no picture's."""
-    word = code.decode("latin-1").strip()
-    return word if word.isprintable() and word and code not in _SOUND_AND_DATA else ""
 
 
 def refuse_encrypted(url: str, tables: bytes | memoryview) -> None:
@@ -162,7 +171,8 @@ def refuse_encrypted(url: str, tables: bytes | memoryview) -> None:
             scheme = _SCHEME.search(tables)
             how = f" ({scheme[1].decode('latin-1').strip()})" if scheme else ""
             raise _encrypted(url, how)
-    if any(sign in bytes(tables[:_HEAD_BYTES]) for sign in _ENCRYPTED_HEADS):
+    head = bytes(tables[:_HEAD_BYTES])
+    if any(sign in head for sign in _ENCRYPTED_HEADS) or _MATROSKA_ENCRYPTION.search(head):
         raise _encrypted(url, "")
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import opentimelineio as otio
 
-__all__ = ["aaf_is_keyframed", "aaf_source_frames"]
+__all__ = ["aaf_is_adapter", "aaf_is_keyframed", "aaf_mixed_start", "aaf_source_frames"]
 
 _POSITION, _SPEED = "PARAM_OFFSET_MAP_U", "PARAM_SPEED_MAP_U"
 _SAME = 1e-3
@@ -30,6 +30,25 @@ def aaf_is_keyframed(effect: Any) -> bool:
         return not slopes or max(slopes) - min(slopes) > _SAME * max(map(abs, slopes))
     speeds = [value for _, value in _keyframes(parameters.get(_SPEED))]
     return bool(speeds) and max(speeds) - min(speeds) > _SAME
+
+
+def aaf_is_adapter(effect: Any) -> bool:
+    """Whether it is Avid's motion adapter, by which media of another rate plays in real time."""
+    said = effect.metadata.get("AAF", {})
+    attributes = said.get("ComponentAttributeList", {}) if isinstance(said, Mapping) else {}
+    return isinstance(attributes, Mapping) and "_MIXMATCH_MOTIONADAPTER" in attributes
+
+
+def aaf_mixed_start(effects: Sequence[Any], used: Any, media: Any) -> float | None:
+    """The first frame of media of another rate, in the media's own count; None where there is no adapter.
+
+    Avid counts it from the media's beginning in the media's frames. The AAF adapter takes it for frames of
+    the timeline, and converts it: 6514 of 30 a second in a timeline of 25 becomes 7816.8.
+    """
+    if media is None or not any(map(aaf_is_adapter, effects)) or used.duration.rate == used.start_time.rate:
+        return None
+    begin = media.start_time.rescaled_to(used.start_time.rate).value
+    return float(begin + (used.start_time.value - begin) * used.duration.rate / used.start_time.rate)
 
 
 def aaf_source_frames(effects: Sequence[Any], shown: float) -> int | None:

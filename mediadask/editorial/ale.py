@@ -65,7 +65,7 @@ def parse_ale(text: str, where: str) -> Log:
     columns: list[str] = []
     events: list[Event] = []
     skipped: list[str] = []
-    section = ""
+    section, tape = "", None
     for number, raw in enumerate(io.StringIO(text, newline=None), 1):
         line = raw.rstrip("\n")
         cells = [cell.strip() for cell in line.split("\t")]
@@ -76,6 +76,7 @@ def parse_ale(text: str, where: str) -> Log:
         elif section == "heading":  # a line for each name and value, or one for all
             said = {name.upper(): value for name, value in pairwise(cells)}
             rate = exact_rate(said["FPS"], where=f"{where} line {number}") if "FPS" in said else rate
+            tape = said.get("TAPE") or tape
         elif section == "column":
             columns = [_column(cell) for cell in cells]
             missing = [name for name in ("start", "end") if name not in columns]
@@ -91,7 +92,8 @@ def parse_ale(text: str, where: str) -> Log:
             if row.is_sound:
                 skipped.append(f"line {number}: event {count:03} is sound")
             else:
-                events.append(_event(row, count, rate, f"line {number}"))
+                event = _event(row, count, rate, f"line {number}")
+                events.append(replace(event, reel=event.reel or tape))
     return Log(tuple(events), rate, tuple(skipped))
 
 

@@ -4,21 +4,19 @@ from __future__ import annotations
 
 import os
 import re
-from collections import defaultdict
+from collections import defaultdict, deque
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
 from mediadask.clips.storage import is_local, normalize
+from mediadask.editorial.cuts import Change, Cut
 from mediadask.editorial.delivered import DeliveredPlate, DeliveredPlates
 from mediadask.editorial.match import match_events
 from mediadask.editorial.names import PlateName, shot_name
-from mediadask.editorial.reels import names_of_file
-from mediadask.editorial.retime import source_use
 from mediadask.editorial.timeline import Timeline, read_timeline
 from mediadask.errors import InvalidRequest
-from mediadask.timecode import Timecode
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -34,228 +32,9 @@ __all__ = [
     "delivered_cuts",
     "label_rate",
     "paired",
-    "unversioned",
 ]
 
 _RATES = (24, 25, 30, 48, 50, 60, 100, 120)
-
-
-@dataclass(frozen=True)
-class Cut:
-    """What an edit shows of one source, its handles aside. Plain data."""
-
-    shot: str
-    """The shot's name, for people."""
-
-    plate: str
-    """The plate's name without version."""
-
-    key: str | None
-    """Cuts of two edits with one key are the same shot; None where nobody named it."""
-
-    source: str
-    """Reel or clip, for people."""
-
-    sources: frozenset[str]
-    """All names of the source, in lower case."""
-
-    first: int
-    """The first source frame, counted from midnight by its timecode."""
-
-    frames: int
-    """How many source frames are shown, from there."""
-
-    speed: Fraction = Fraction(1)
-    """Source frames a frame of the timeline."""
-
-    record: tuple[int, int] | None = None
-    """First and length in the timeline, in its frames; None where that is not known."""
-
-    where: str = ""
-    """Where it is listed, for messages."""
-
-    @property
-    def stop(self) -> int:
-        """The source frame after the last."""
-        return self.first + self.frames
-
-    def overlap(self, other: Cut) -> int:
-        """How many source frames two cuts share; 0 where they are of different sources."""
-        if not self.sources & other.sources:
-            return 0
-        return max(min(self.stop, other.stop) - max(self.first, other.first), 0)
-
-    @classmethod
-    def of_planned(cls, one: PlannedEvent, rate: Fraction, key: str | None) -> Cut | None:
-        """What an event shows, by its clip where it matched one, else by its list alone; None where its
-        labels cannot be counted.
-        """
-        event, names = one.event, _names(one.event.reel, one.reel, one.event.file, one.url)
-        if not names:
-            names = _names(event.clip_name)
-        plate = unversioned(one.name) if one.name else ""
-        try:
-            record = None
-            if event.record is not None:
-                begins, length = event.record.at(rate, drop=event.drops_at(rate))
-                record = begins.frames, length
-            if one.url is not None:
-                first = one.start + one.head
-                if one.timecode is not None and one.rate is not None:
-                    first = Timecode.parse(one.timecode, one.rate).frames + one.head
-                frames, speed = len(one) - one.head - one.tail, one.speed
-            else:
-                wanted = event.rate or rate
-                use = source_use(event, wanted, rate, drop=event.source.drop or event.drops_at(wanted))
-                first, frames, speed = use.first.frames, use.frames, use.speed
-        except InvalidRequest:
-            return None
-        said = event.reel or one.reel or event.clip_name or event.file or ""
-        shot = shot_name(one.fields) or event.number
-        return cls(shot, plate, key, said, names, first, frames, speed, record, event.where)
-
-    @classmethod
-    def of_delivered(cls, plate: DeliveredPlate, key: str | None) -> Cut:
-        """What a delivered plate holds, its handles aside."""
-        facts, head, tail = plate.facts, *plate.handles
-        first = plate.start + head
-        if facts.get("source_timecode"):
-            rate = Fraction(facts["frame_rate"])
-            first = Timecode.parse(facts["source_timecode"], rate).frames + head
-        record = facts.get("record_frames")
-        source = str(facts.get("reel") or names_of_file(plate.clip)[0])
-        return cls(
-            str(facts.get("shot") or unversioned(plate.path)),
-            unversioned(plate.path),
-            key,
-            source,
-            _names(facts.get("reel"), facts.get("list_reel"), plate.clip),
-            first,
-            plate.stop - plate.start - head - tail,
-            plate.speed,
-            (int(record[0]), int(record[1])) if record else None,
-            str(facts.get("where", "")),
-        )
-
-
-def _names(*said: str | None) -> frozenset[str]:
-    return frozenset(name.casefold() for one in said if one for name in (one, *names_of_file(one)))
-
-
-def unversioned(path: str) -> str:
-    """A plate's name without folder, frame number, suffix and version."""
-    name = path.rpartition("/")[2].partition("%")[0]
-    return re.sub(r"[._-]?v\d+$", "", re.sub(r"\.(?:exr|dpx|mov)$", "", name).rstrip("._-"))
-
-
-@dataclass(frozen=True)
-class Change:
-    """What became of one shot from one edit to the next. Plain data."""
-
-    old: Cut | None
-    """None for a new one."""
-
-    new: Cut | None
-    """None for one that is omitted."""
-
-    @property
-    def shot(self) -> str:
-        """What it is called."""
-        cut = self.new or self.old
-        assert cut is not None
-        return cut.shot
-
-    @property
-    def head(self) -> int:
-        """Source frames more before the first; negative: fewer."""
-        return self.old.first - self.new.first if self._alike and self.old and self.new else 0
-
-    @property
-    def tail(self) -> int:
-        """Source frames more after the last; negative: fewer."""
-        return self.new.stop - self.old.stop if self._alike and self.old and self.new else 0
-
-    @property
-    def moved(self) -> int | None:
-        """How many frames later it begins in the timeline; None where that is not known."""
-        if self.old is None or self.new is None or self.old.record is None or self.new.record is None:
-            return None
-        return self.new.record[0] - self.old.record[0]
-
-    @property
-    def _alike(self) -> bool:
-        return self.old is not None and self.new is not None and self.old.overlap(self.new) > 0
-
-    @property
-    def status(self) -> str:
-        """``new``, ``omitted``, ``same``, ``moved``, ``retimed``, ``replaced`` (by other pictures),
-        ``slipped``, or what became longer or shorter: ``extended head``, ``trimmed tail``, ``extended head,
-        trimmed tail``.
-        """
-        if self.old is None or self.new is None:
-            return "new" if self.old is None else "omitted"
-        if not self._alike:
-            return "replaced"
-        if self.old.speed != self.new.speed:
-            return "retimed"
-        head, tail = self.head, self.tail
-        if not head and not tail:
-            return "moved" if self.moved else "same"
-        if head == -tail:
-            return "slipped"
-        ends = [(way, "head") for way in _way(head)] + [(way, "tail") for way in _way(tail)]
-        if len(ends) == 2 and ends[0][0] == ends[1][0]:
-            return f"{ends[0][0]} head and tail"
-        return ", ".join(f"{way} {end}" for way, end in ends)
-
-    @property
-    def text(self) -> str:
-        """The status with how many frames, for people."""
-        status, amounts = self.status, []
-        if status in ("new", "omitted", "same"):
-            return status
-        if status == "moved":
-            return f"moved by {self.moved:+} frames"
-        if status == "replaced":
-            assert self.old is not None
-            assert self.new is not None
-            same = bool(self.old.sources & self.new.sources)
-            return (
-                f"replaced: other frames of {self.new.source}" if same else f"replaced by {self.new.source}"
-            )
-        if status == "retimed" and self.old and self.new:
-            amounts.append(f"from {_percent(self.old.speed)} to {_percent(self.new.speed)}")
-        ends = [(count, end) for count, end in ((self.head, "head"), (self.tail, "tail")) if count]
-        amounts += [f"{count:+} frames at the {end}" for count, end in ends]
-        return f"{status} ({', '.join(amounts)})"
-
-    def row(self) -> dict[str, Any]:
-        """One row of JSON types."""
-        old, new = self.old, self.new
-        return {
-            "shot": self.shot,
-            "plate": (new or old).plate if new or old else None,  # type: ignore[union-attr]
-            "status": self.status,
-            "head": self.head,
-            "tail": self.tail,
-            "moved": self.moved,
-            "source": (new or old).source if new or old else None,  # type: ignore[union-attr]
-            "old_source": old.source if old else None,
-            "old_frames": old.frames if old else None,
-            "new_frames": new.frames if new else None,
-            "old_speed": float(old.speed) if old else None,
-            "new_speed": float(new.speed) if new else None,
-            "old_where": old.where if old else None,
-            "new_where": new.where if new else None,
-        }
-
-
-def _way(frames: int) -> list[str]:
-    return ["extended" if frames > 0 else "trimmed"] if frames else []
-
-
-def _percent(speed: Fraction) -> str:
-    return f"{float(speed) * 100:.4g} %"
 
 
 @dataclass(frozen=True)
@@ -323,8 +102,27 @@ def paired(old: Sequence[Cut], new: Sequence[Cut]) -> dict[int, int]:
         return (other for other in others if new[at].key is None or old[other].key is None)
 
     rest = [at for at in range(len(new)) if at not in pairs]
+    _equal(rest, old, new, pair, free)
+    rest = [at for at in rest if at not in pairs]
     _most_shared(rest, of_source, old, new, pair, free)
     return pairs
+
+
+def _equal(wanted: Sequence[int], old: Sequence[Cut], new: Sequence[Cut], pair: Any, free: set[int]) -> None:
+    """Pair those that show the same frames and that nobody named, in order: a long list has thousands."""
+    alike: dict[tuple[str, int, int], deque[int]] = defaultdict(deque)
+    for other in sorted(free):
+        if old[other].key is None:
+            for name in old[other].sources:
+                alike[name, old[other].first, old[other].frames].append(other)
+    for at in wanted:
+        cut = new[at]
+        others = [alike[name, cut.first, cut.frames] for name in cut.sources] if cut.key is None else []
+        for queue in others:
+            while queue and queue[0] not in free:
+                queue.popleft()
+        if (left := min((queue[0] for queue in others if queue), default=None)) is not None:
+            pair(at, left)
 
 
 def _most_shared(
@@ -350,6 +148,7 @@ def changes(
     *,
     name: PlateName | None = None,
     rate: Fraction | float | str | None = None,
+    timeline: str | None = None,
 ) -> Changes:
     """What changed from one edit to the next, shot by shot; no media are needed.
 
@@ -366,6 +165,8 @@ def changes(
     rate
         Frames a second that the timelines' timecode counts. Default: as they say; where they do not, as of
         EDLs, the lowest rate that has all their labels, and a note says so.
+    timeline
+        Name of the timeline that is meant, where a file holds several.
 
     Raises
     ------
@@ -374,7 +175,7 @@ def changes(
     """
     named = name or PlateName()
     notes: list[str] = []
-    edit = _read(new, rate, notes)
+    edit = _read(new, rate, timeline, notes)
     events = list(match_events(edit, (), name=named))
     counted = edit.rate or Fraction(label_rate(edit))
     if not isinstance(old, Timeline) and _is_delivery(old):
@@ -385,7 +186,7 @@ def changes(
                 "holds no plates that were pulled", where=folder, do="name the folder of a pull"
             )
         return Changes(tuple(_since_delivered(plates, events, counted, named)), tuple(dict.fromkeys(notes)))
-    before = _read(old, rate, notes)
+    before = _read(old, rate, timeline, notes)
     was = before.rate or Fraction(label_rate(before))
     if before.rate is None and edit.rate is None:
         was = counted = max(was, counted)
@@ -411,9 +212,12 @@ def _is_delivery(place: str | os.PathLike[str]) -> bool:
 
 
 def _read(
-    timeline: Timeline | str | os.PathLike[str], rate: Fraction | float | str | None, notes: list[str]
+    timeline: Timeline | str | os.PathLike[str],
+    rate: Fraction | float | str | None,
+    name: str | None,
+    notes: list[str],
 ) -> Timeline:
-    edit = timeline if isinstance(timeline, Timeline) else read_timeline(timeline, rate=rate)
+    edit = timeline if isinstance(timeline, Timeline) else read_timeline(timeline, rate=rate, name=name)
     if edit.rate is None:
         notes.append(
             f"{edit.url.rpartition('/')[2]} does not say how many frames a second it counts: "

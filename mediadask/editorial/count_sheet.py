@@ -13,10 +13,8 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
-from mediadask.editorial.events import Span
-from mediadask.editorial.names import shot_name
+from mediadask.editorial.names import INVENTED, shot_name
 from mediadask.editorial.retime import retime_text
-from mediadask.errors import InvalidRequest
 from mediadask.timecode import Timecode
 
 if TYPE_CHECKING:
@@ -85,8 +83,9 @@ def count_row(one: PlannedEvent, order: int, rate: Fraction) -> dict[str, Any]:
     event, fields = one.event, one.fields
     known = one.url is not None
     used = len(one) - one.head - one.tail
-    recorded = _recorded(one, rate)
-    shot = shot_name(fields) or None
+    recorded = event.recorded(rate)
+    invented = fields.get("shot", "").startswith(INVENTED)  # no tracker is to learn of such a shot
+    shot = None if invented else shot_name(fields) or None
     folders = [fields.get("episode"), fields.get("sequence"), shot]
     name = (one.name or "").rpartition("/")[2]
     return {
@@ -98,7 +97,7 @@ def count_row(one: PlannedEvent, order: int, rate: Fraction) -> dict[str, Any]:
         "cut_order": order,
         "cut_in": one.cut_number if known else None,
         "cut_out": one.cut_number + used - 1 if known else None,
-        "cut_duration": recorded if recorded is not None else used if known else None,
+        "cut_duration": recorded[1] if recorded else used if known else None,
         "head_in": one.first_number if known else None,
         "tail_out": one.first_number + len(one) - 1 if known else None,
         "working_duration": len(one) if known else None,
@@ -121,17 +120,6 @@ def count_row(one: PlannedEvent, order: int, rate: Fraction) -> dict[str, Any]:
         "thumbnail": None,
         "slate_exists": False,
     }
-
-
-def _recorded(one: PlannedEvent, rate: Fraction) -> int | None:
-    """Frames of the timeline that the event has."""
-    event = one.event
-    if event.record is None or event.record == Span(0, 0):
-        return None
-    try:
-        return event.record.at(rate, drop=event.drops_at(rate))[1]
-    except InvalidRequest:
-        return None
 
 
 def _label(one: PlannedEvent, frame: int) -> str | None:

@@ -38,8 +38,8 @@ def covering(event: Event, sources: Sequence[Source], rate: Fraction) -> Match |
         If several do, or labels make no sense.
     """
     uses = _uses(event, sources, rate)
-    for source, _ in uses:
-        if event.source.drop and source.start is not None and not source.drop:
+    for source, _ in uses if event.source.drop else ():
+        if source.start is not None and not source.drop:
             raise InvalidRequest(f"counts drop-frame, {source} does not", do="correct one of them")
     held = [match for source, use in uses if (match := _held(event, source, use, rate))]
     if len(held) > 1:

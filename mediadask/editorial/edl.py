@@ -9,6 +9,7 @@ loses an M2 that leaves the length as it is (reverse play), and fails on an M2 i
 from __future__ import annotations
 
 import io
+import re
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -144,6 +145,8 @@ class _Gathered:
             for at, other in enumerate(self.events)
             if other.track == event.track and other.record and other.record.stop == event.record.start
         ]
+        if not frames:
+            event = _noted(event, f"its {tail.kind} has no length: what it leaves gets no frames for it")
         if before is None:
             left = one.said.name("FROM")
             known = [at for at in meets if not _differ(left, self.events[at].clip_name)]
@@ -203,11 +206,27 @@ def _is_black(one: Statement) -> bool:
 
 def _goes_on(event: Event, leaving: Event, entering: Event) -> bool:
     """Whether what a transition leaves is that event: of the same source, and going on from its end."""
-    retimed = event.speed is not None or event.source_fps is not None
-    goes_on = same_label(event.source.stop, leaving.source.start)
+    retimed = (event.speed, event.source_fps) != (None, None)
+    # Of a retime lists give the end to within a frame or two, and of reverse play and freezes not at all.
+    one_speed = leaving.source_fps in (None, event.source_fps)
+    still = event.speed == 0 or (event.source_fps or 1) <= 0
+    goes_on = same_label(event.source.stop, leaving.source.start) and one_speed
+    near = one_speed and (still or _about_there(event.source.stop, leaving.source.start))
     # Some systems write what comes in for the reel of both lines: then the label alone tells.
     both = goes_on and leaving.reel is not None and leaving.reel == entering.reel
-    return both or ((retimed or goes_on) and _is_of_one(event, leaving))
+    return both or ((goes_on or (retimed and near)) and _is_of_one(event, leaving))
+
+
+def _about_there(one: str | int, other: str | int) -> bool:
+    """Whether two labels are in one second, or in seconds beside one another."""
+    if isinstance(one, int) or isinstance(other, int):
+        return one == other
+    return abs(_seconds(one) - _seconds(other)) <= 1
+
+
+def _seconds(label: str) -> int:
+    hours, minutes, seconds = map(int, re.split(r"\D", label)[:3])
+    return (hours * 60 + minutes) * 60 + seconds
 
 
 def _is_of_one(one: Event, other: Event) -> bool:

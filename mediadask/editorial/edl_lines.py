@@ -18,7 +18,7 @@ _LABEL = rf"(?:{_TIMECODE}|\d{{1,9}})"
 _EVENT = re.compile(
     r"(?P<number>\d+)\s+(?P<reel>\S.*?)\s+(?P<channels>[A-Z]+\d*(?:[/,+&-]?[A-Z]+\d*)*)\s+"
     r"(?P<edit>C|D|K\s?B|K\s?O|K|W\d+)\s+(?:(?P<frames>\d+)\s+)?"
-    rf"(?P<labels>{_LABEL}(?:\s+{_LABEL}){{3}})",
+    rf"(?P<labels>{_LABEL}(?:\s+{_LABEL}){{3}})(?:\s+(?P<behind>\d{{3}}))?",
     re.IGNORECASE,
 )
 _SOUND = re.compile(r"NONE|(?:A+|AUD|AUDIO)\d*(?:[/,+&-]?A+\d*)*", re.IGNORECASE)
@@ -44,6 +44,7 @@ _COMMENT = re.compile(
     r"|(?P<note>.*?)\s*\|C:\w*\s*\|M:\s*(?P<label>.*?)\s*\|D:\d+.*"
     r"|(?P<grade>ASC_S(?:OP|AT).*)"
     r"|(?:(?P<made_side>FROM|TO|KEY)\s+)?CLIP\s+IS\s+A\s+(?P<made>GENERATOR|SLUG|TITLE).*"
+    r"|>>>\s*SOURCE\s+(?P<cut>\S+)\s+(?P<whole>(?P=cut)\S+)\s+[0-9a-f-]{12}.*"
     r"|FINAL\s+CUT\s+PRO\s+REEL:\s*(?P<long>.+?)\s+REPLACED\s+BY:\s*(?P<short>\S+)"
     r"|(?P<freeze>FREEZE\s+FRAME.*)"
     r"|(?P<warp>(?:EFFECTS?\s+NAME\s+IS\s+)?(?:TIME\s*WARP|TIME\s*REMAP|SPEED\s*RAMP|VARIABLE\s+SPEED).*)",
@@ -134,7 +135,7 @@ class Comments:
 
     reel: str | None = None
     long_reels: dict[str, str] = field(default_factory=dict)
-    """Long reel names by the short ones that Final Cut Pro 7 writes in their place."""
+    """Long reel names by the short ones that Final Cut Pro 7 and Avid write in their place."""
 
     generated: list[str] = field(default_factory=list)
     """The sides that a generator has made."""
@@ -165,7 +166,7 @@ def event_line(text: str, where: str, drop: bool | None) -> EventLine:
     picture = re.search(r"V\d*", channels)
     track = None if _SOUND.fullmatch(channels) else picture[0] if picture else "V"
     edit = re.sub(r"\s", "", found["edit"].upper())
-    frames = int(found["frames"] or 0)
+    frames = int(found["frames"] or found["behind"] or 0)
     spans = Span(labels[0], labels[1]), Span(labels[2], labels[3])
     return EventLine(where, text, drop, found["reel"], track, edit, frames, *spans)
 
@@ -200,6 +201,8 @@ def comments_of(below: Iterable[tuple[str, str]]) -> Comments:
             said.warps.append(where)
         elif comment["made"]:
             said.generated.append((comment["made_side"] or "").upper())
+        elif comment["cut"]:  # the table of sources at the end of Avid's lists
+            said.long_reels[comment["cut"]] = comment["whole"]
         elif comment["short"]:
             said.long_reels[comment["short"]] = comment["long"]
         elif comment["grade"]:

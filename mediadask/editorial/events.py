@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import TYPE_CHECKING
 
+from mediadask.errors import InvalidRequest
 from mediadask.timecode import Timecode
 
 if TYPE_CHECKING:
@@ -158,6 +159,19 @@ class Event:
     def drops_at(self, rate: Fraction) -> bool:
         """Whether its labels are drop-frame in a timeline of this rate: the list says so, the rate has it."""
         return bool(self.drop) and round(rate) % 30 == 0
+
+    def recorded(self, rate: Fraction) -> tuple[int, int] | None:
+        """Its first frame, counted from midnight, and its length in a timeline of this rate.
+
+        None where the list has no record, or labels that the rate does not have.
+        """
+        if self.record is None or self.record == Span(0, 0):
+            return None
+        try:
+            first, frames = self.record.at(rate, drop=self.drops_at(rate))
+        except InvalidRequest:
+            return None
+        return first.frames, frames
 
     def speed_at(self, rate: Fraction) -> Fraction:
         """Source frames a timeline frame, in a timeline of this rate."""

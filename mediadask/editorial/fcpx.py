@@ -140,6 +140,8 @@ class _Sequence:
 
         `pace` is how much time of the sequence passes in a second of the clip.
         """
+        if not any(child.tag == "spine" or child.tag in STORY for child in element):
+            return
         start, line = Fraction(0), Timing()
         single = single_picture(element)
         with suppress(InvalidRequest):  # the clip says so itself

@@ -113,7 +113,11 @@ class _Library:
         if not tried:
             raise InvalidRequest("names neither reel nor clip", do="export the list with reel names")
         likest = list(chain.from_iterable(map(self._nearest, tried)))
-        what = f"has reel {tried[0]!r}" if event.reel else f"is called {' or '.join(map(repr, tried))}"
+        what = (
+            f"has reel {tried[0]!r}"
+            if event.reel
+            else f"is called {' or '.join(map(repr, dict.fromkeys(tried)))}"
+        )
         raise InvalidRequest(
             f"no clip {what}",
             do=f"nearest: {', '.join(dict.fromkeys(likest))}" if likest else "check the media folder",
@@ -130,9 +134,14 @@ class _Library:
         for name in names:
             for sources in self._find(name):
                 fresh = [source for source in sources if source.url not in seen]
-                seen |= {source.url: source for source in fresh}
-                if found := covering(event, fresh, rate):
+                found = covering(event, [*seen.values(), *fresh], rate)
+                surer = next(iter(seen.values()), None)
+                if found is not None and surer and not found.parts[0].is_recorded_with(surer):
+                    what = f"called like {name} less than {surer.url}, which does not hold it"
+                    return _noted(found, what), None
+                if found is not None:
                     return found, None
+                seen |= {source.url: source for source in fresh}
         return None, outside(event, list(seen.values()), rate) if seen else None
 
     def with_handles(self, match: Match, before: int, behind: int) -> Match:

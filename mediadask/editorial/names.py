@@ -14,7 +14,7 @@ from mediadask.errors import InvalidRequest
 if TYPE_CHECKING:
     from mediadask.editorial.events import Event
 
-__all__ = ["DEFAULT_TEMPLATE", "PlateName", "check_name", "shot_name"]
+__all__ = ["DEFAULT_TEMPLATE", "INVENTED", "PlateName", "check_name", "shot_name"]
 
 DEFAULT_TEMPLATE = "{show}_{episode}_{sequence}_{shot}_{plate}_v{version:03}.{frame:04}.exr"
 
@@ -27,7 +27,7 @@ _SHOT = re.compile(
 )
 """What an editor's marker begins with where it names a shot: ``ABC_104_065_010``, ``VFX: ABC_010: paint``."""
 
-_INVENTED = "unnamed"
+INVENTED = "unnamed"
 """Stands before the number of an event that no marker names a shot, where it could be taken for a shot's."""
 
 _SEPARATORS = "_-. "
@@ -152,7 +152,7 @@ class PlateName:
     def _shot(self, event: Event, position: int, shots: Set[str]) -> dict[str, str]:
         if self.shot_pattern is None or dict(event.asks).get("shot"):
             said = self.marked_shot(event) or self._bare(self.fields.get("shot", ""))
-            counted = f"{_INVENTED if shots or self._names_a_show else ''}{position * 10:04}"
+            counted = f"{INVENTED if shots or self._names_a_show else ''}{position * 10:04}"
             names = chain([counted], (f"{counted}-{number}" for number in count(2)))
             return {"shot": said or next(name for name in names if name not in shots)}
         found = self._found(event)

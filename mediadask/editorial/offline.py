@@ -17,7 +17,6 @@ from mediadask.timecode import Timecode
 if TYPE_CHECKING:
     from fractions import Fraction
 
-    from mediadask.editorial.events import Event
     from mediadask.editorial.plan import PlannedEvent, TurnoverPlan
 
 __all__ = ["Offline"]
@@ -59,7 +58,7 @@ class Offline:
                 do="export the cut at the timeline's rate",
             )
         events = plan.timeline.events
-        spans = [span for event in events if (span := _record(event, plan.rate))]
+        spans = [span for event in events if (span := event.recorded(plan.rate))]
         begin = min((first for first, _ in spans), default=0)
         if header.timecode is None:
             return cls(clip, plan.rate, begin, (f"{name} has no timecode: it begins with the first event",))
@@ -83,7 +82,7 @@ class Offline:
         leaves out have the one before them, and handles none.
         """
         shown = shown_frames(one, self.rate)
-        span = _record(one.event, self.rate)
+        span = one.event.recorded(self.rate)
         if not shown or span is None:
             return None
         lead = one.event.head.beyond if one.event.head else 0
@@ -99,14 +98,3 @@ class Offline:
                 at = rows[known[nearest]]
             frames.append(at if at is not None and 0 <= at < len(self.clip) else None)
         return Reference(self.clip, tuple(frames), title) if any(at is not None for at in frames) else None
-
-
-def _record(event: Event, rate: Fraction) -> tuple[int, int] | None:
-    """The first frame of the timeline and how many an event has."""
-    if event.record is None:
-        return None
-    try:
-        first, frames = event.record.at(rate, drop=event.drops_at(rate))
-    except InvalidRequest:
-        return None
-    return (first.frames, frames) if frames else None

@@ -12,10 +12,11 @@ from typing import TYPE_CHECKING, Any
 
 import opentimelineio as otio
 
-from mediadask.editorial.aaf_timewarps import aaf_is_keyframed, aaf_source_frames
+from mediadask.editorial.aaf_timewarps import aaf_mixed_start
 from mediadask.editorial.events import Event, Span, Transition
-from mediadask.editorial.otio_markers import marker_texts, markers_inside
+from mediadask.editorial.otio_markers import Mark, frame_at, markers_inside, marks_over, with_marks
 from mediadask.editorial.otio_media import file_number, media_file, media_reel, other_media
+from mediadask.editorial.otio_retimes import effects_speed, frames_used, remap
 from mediadask.editorial.rates import exact_rate
 from mediadask.editorial.timing import Timing
 from mediadask.errors import InvalidRequest
@@ -66,7 +67,7 @@ def timeline_events(timeline: otio.schema.Timeline) -> tuple[tuple[Event, ...], 
     drop = _is_drop(timeline)
     by_track: list[tuple[int, Event]] = []
     skipped: list[str] = []
-    marks: list[_Mark] = []
+    marks: list[Mark] = []
     names = _track_names([track.name for track in timeline.video_tracks()])
     for number, track in enumerate(timeline.video_tracks(), 1):
         name = names[number - 1]
@@ -76,12 +77,12 @@ def timeline_events(timeline: otio.schema.Timeline) -> tuple[tuple[Event, ...], 
         reader = _Track(name, number, start, skipped, marks)
         for event in reader.events((None, *track, None), 0.0, f"track {name}"):
             by_track.append((number, replace(event, number=f"{len(by_track) + 1:03}", drop=drop)))
-        marks += _marks_over(track.markers, start, number)
-    marks += _marks_over(timeline.tracks.markers, start, None)
+        marks += marks_over(track.markers, start, number)
+    marks += marks_over(timeline.tracks.markers, start, None)
     skipped += [
         f"track {track.name or number} is sound" for number, track in enumerate(timeline.audio_tracks(), 1)
     ]
-    return tuple(_marked(event, track, marks) for track, event in by_track), tuple(skipped)
+    return tuple(with_marks(by_track, marks)), tuple(skipped)
 
 
 def _is_drop(timeline: otio.schema.Timeline) -> bool | None:
@@ -105,47 +106,15 @@ def _switch_off(timeline: otio.schema.Timeline) -> None:
     for item in timeline.find_children(descended_from_type=otio.core.Item):
         if str(_at(item.metadata, "fcp_xml", "enabled")).upper() == "FALSE":
             item.enabled = False
-
-
-@dataclass(frozen=True)
-class _Mark:
-    """A marker that is not on a clip, in the timeline."""
-
-    frames: tuple[int, ...]
-    """The frames that it may lie over, in the timeline's count, the likeliest first."""
-
-    texts: tuple[str, ...]
-    track: int | None = None
-    """Its track; None: all."""
-
-
-def _marks_over(markers: Any, start: otio.opentime.RationalTime, track: int | None) -> list[_Mark]:
-    """Those of a timeline or track. They count from its beginning; some systems count its timecode."""
-    return [
-        _Mark((_frame(start, place), _frame(start, place - start.to_seconds())), marker_texts(marker), track)
-        for marker in markers
-        for place in (marker.marked_range.start_time.to_seconds(),)
-    ]
-
-
-def _frame(start: otio.opentime.RationalTime, seconds: float) -> int:
-    """The frame of a timeline that shows at a time from its beginning."""
-    rate = start.rate if start.rate > 1 else 24
-    return int(start.rescaled_to(rate).value + seconds * rate + 1e-3)
-
-
-def _marked(event: Event, track: int, marks: Sequence[_Mark]) -> Event:
-    """The event with the markers that lie over it."""
-    if event.record is None or event.problems:
-        return event
-    texts = [
-        text
-        for mark in marks
-        if mark.track in (None, track)
-        and any(int(event.record.start) <= frame < int(event.record.stop) for frame in mark.frames)
-        for text in mark.texts
-    ]
-    return replace(event, markers=tuple(dict.fromkeys((*event.markers, *texts)))) if texts else event
+        filters = _at(item.metadata, "fcp_xml", "filter") or []
+        off = {
+            _at(one, "effect", "effectid")
+            for one in ([filters] if isinstance(filters, Mapping) else filters)
+            if str(_at(one, "enabled")).upper() == "FALSE"
+        }
+        for effect in item.effects:
+            if off:
+                effect.enabled = _at(effect.metadata, "fcp_xml", "effectid") not in off
 
 
 def _track_names(given: Sequence[str]) -> list[str]:
@@ -186,7 +155,7 @@ class _Track:
     """Where the timeline starts."""
 
     skipped: list[str]
-    marks: list[_Mark]
+    marks: list[Mark]
     """Markers of sequences in it, and of what is no picture: on gaps and titles, too, editors mark shots."""
 
     def events(self, children: Sequence[Any], at: float, inside: str, depth: int = 0) -> Iterator[Event]:
@@ -237,7 +206,7 @@ class _Track:
     def _mark(self, item: Any, begin: float, track: int | None) -> None:
         with suppress(*_ODD):
             self.marks.extend(
-                _Mark((_frame(self.start, begin + into),), texts, track)
+                Mark((frame_at(self.start, begin + into),), texts, track)
                 for into, texts in markers_inside(item)
             )
 
@@ -267,7 +236,7 @@ def flattened(nested: Any, depth: int = 0) -> otio.schema.Track:
     if depth >= _DEPTH:
         raise InvalidRequest("is a sequence in too many sequences", do="flatten it")
     if any(
-        isinstance(effect, otio.schema.TimeEffect) or _remap(effect) is not None for effect in nested.effects
+        isinstance(effect, otio.schema.TimeEffect) or remap(effect) is not None for effect in nested.effects
     ):
         raise InvalidRequest("is a sequence that is retimed as a whole", do="retime its clips instead")
     layers = [nested] if isinstance(nested, otio.schema.Track) else [_layer(child) for child in nested]
@@ -303,7 +272,7 @@ def _clip_event(
     """The event of a clip in a timeline of so many frames a second."""
     reference = clip.media_reference
     used = clip.trimmed_range()
-    speed, unclear = _speed(clip.effects)
+    speed, unclear = effects_speed(clip.effects)
     media = reference.available_range if reference is not None else None
     timing = clip_timing(clip)
     if timing is not None:
@@ -311,7 +280,12 @@ def _clip_event(
         source = timing.frames(exact_seconds(used.start_time), int(record.stop) - int(record.start), *rates)
         speed = timing.speed
     else:
-        source = _source(used, media, speed, clip.effects)
+        source = frames_used(used, media, speed, clip.effects)
+    head, tail = _transition(before, "in_offset"), _transition(after, "out_offset")
+    around = [one.beyond / rate if one else 0.0 for one in (head, tail)]
+    if timing is None and abs(speed) > 1:  # a retimed clip's markers may count in its media's time
+        around[1] += float(abs(speed) - 1) * used.duration.to_seconds()
+    texts = (text for _, texts in markers_inside(clip, *around) for text in texts)
     event = Event(
         "",
         source,
@@ -322,9 +296,9 @@ def _clip_event(
         media_file(reference),
         exact_rate(used.start_time.rate, where=where),
         speed=speed,
-        head=_transition(before, "in_offset"),
-        tail=_transition(after, "out_offset"),
-        markers=tuple(dict.fromkeys(text for _, texts in markers_inside(clip) for text in texts)),
+        head=head,
+        tail=tail,
+        markers=tuple(dict.fromkeys(texts)),
         where=where,
         problems=tuple(f"{where}: {what}" for what in unclear),
         notes=tuple(clip.metadata.get(NOTES, ())),
@@ -332,62 +306,13 @@ def _clip_event(
     )
     number = file_number(reference, int(source.start), event.rate or Fraction(24))
     event = replace(event, file_number=number, others=tuple(_others(clip, used, event)))
+    if aaf_mixed_start(clip.effects, used, media) is not None:
+        what = "its media has another rate than the timeline, and is counted as Avid counts it"
+        event = replace(event, notes=(*event.notes, f"{where}: {what}"))
     try:
         return replace(event, cdl=_cdl(clip.metadata.get("cdl")))
     except InvalidRequest as error:
         return replace(event, notes=(*event.notes, f"{where}: its grade is left out: {error}"))
-
-
-def _source(used: Any, media: Any, speed: Fraction, effects: Sequence[Any]) -> Span:
-    """Whole frames that hold the range, in the source's count."""
-    first, last = used.start_time.value, used.end_time_exclusive().value
-    if media is not None and speed != 1 and any(_remap(effect) is not None for effect in effects):
-        # FCP 7 XML counts in and out in the retimed clip's frames, from its beginning or, reversed, its end.
-        begin = media.start_time.rescaled_to(used.start_time.rate).value
-        end = media.end_time_exclusive().rescaled_to(used.start_time.rate).value
-        into, length = (first - begin) * abs(speed), last - first
-        needed = math.floor((length - 1) * abs(speed)) + 1 if speed else 1
-        first = begin + into if speed >= 0 else end - into - needed
-        last = first + needed
-    elif (listed := aaf_source_frames(effects, last - first)) is not None:
-        last = first + listed
-    return Span(math.floor(first + 1e-6), math.ceil(last - 1e-6))
-
-
-def _speed(effects: Sequence[Any]) -> tuple[Fraction, list[str]]:
-    """Source frames a timeline frame, and what of the effects cannot be told."""
-    speed, unclear = Fraction(1), []
-    for effect in effects:
-        remap = _remap(effect)
-        if remap is not None:
-            per_cent = Fraction(str(remap.get("speed", 100)))
-            backwards = str(remap.get("reverse")).upper() == "TRUE" and per_cent > 0
-            speed *= (-per_cent if backwards else per_cent) / 100
-            if str(remap.get("variablespeed")).upper() in ("1", "TRUE"):
-                unclear.append("its speed changes as it plays (Time Remap): export it without")
-            elif 0 < abs(per_cent) < 1:  # some systems write a factor where the format has per cent
-                unclear.append(f"its speed is {float(per_cent):g} %, or that many times")
-        elif aaf_is_keyframed(effect):
-            unclear.append(f"its speed changes as it plays ({effect.name}, by keyframes): export it without")
-        elif isinstance(effect, otio.schema.FreezeFrame):
-            speed = Fraction(0)
-        elif isinstance(effect, otio.schema.LinearTimeWarp):
-            speed *= Fraction(effect.time_scalar).limit_denominator(10_000)
-        elif isinstance(effect, otio.schema.TimeEffect):
-            unclear.append(
-                f"its speed changes as it plays ({effect.effect_name or effect.name}): export it without"
-            )
-    return speed, unclear
-
-
-def _remap(effect: Any) -> dict[Any, Any] | None:
-    """What FCP 7 XML's Time Remap filter says, which the adapter hands on as it found it."""
-    remap = effect.metadata.get("fcp_xml", {})
-    if remap.get("effectid") != "timeremap":
-        return None
-    parameters = remap.get("parameter", [])
-    listed = [parameters] if isinstance(parameters, Mapping) else parameters
-    return {one.get("parameterid"): one.get("value") for one in listed}
 
 
 def _transition(item: Any, beyond: str) -> Transition | None:

@@ -15,8 +15,8 @@ from mediadask.clips import Clip, OnCorrupt
 from mediadask.clips.storage import normalize
 from mediadask.editorial.amfs import TurnoverAmfs, amf_documents, amf_review, amf_space
 from mediadask.editorial.grades import TurnoverGrades
-from mediadask.editorial.names import shot_name
 from mediadask.editorial.offline import Offline
+from mediadask.editorial.plate_facts import plate_facts, plate_stem
 from mediadask.editorial.retime_data import retime_documents
 from mediadask.errors import InvalidRequest, MediaError
 from mediadask.metadata import describe
@@ -161,6 +161,12 @@ class PlateOptions:
         found._check()
         return found
 
+    @property
+    def pictures(self) -> str:
+        """A hash of what makes frames look as they do."""
+        colors = (self.input_space, self.color_space, self.config, self.amf, self.format)
+        return fingerprint(*colors, self.fdl, self.fdl_template, self.fdl_intent, self.squeeze, self.filter)
+
     def _check(self) -> None:
         """Read now what every event would fail for."""
         config = config_url(self.config)
@@ -260,7 +266,14 @@ def plate_order(
         notes = (*notes, "the reference does not show it")
     said = source or f"as {amf.url if amf else ''} says"
     return PlateOrder(
-        plate, stem, review, documents, _facts(planned, plate, said, notes, rate), copies, None, reference
+        plate,
+        stem,
+        review,
+        documents,
+        plate_facts(planned, plate, said, notes, rate, options.pictures),
+        copies,
+        None,
+        reference,
     )
 
 
@@ -372,14 +385,6 @@ def _attributes(metadata: ClipMetadata, planned: PlannedEvent) -> tuple[tuple[st
     return (*texts, *numbers)
 
 
-def plate_stem(pattern: str) -> str:
-    """The files' name without number and suffix."""
-    folder, _, name = pattern.rpartition("/")
-    return join_url(
-        folder, name[: name.rindex("%")].rstrip("._-") if "%" in name else name.rpartition(".")[0]
-    )
-
-
 def _review_colors(
     source: str | None, amf: Amf | None, cdl: Cdl | None, lut: str | None, config: str
 ) -> tuple[Color, Color]:
@@ -442,42 +447,3 @@ def _documents(
     except InvalidRequest as error:
         return tuple(documents), (), (f"no AMF: {error}",)
     return (*documents, (".amf", amf.document())), (), ()
-
-
-def _facts(
-    planned: PlannedEvent, plate: Plate, source: str, notes: tuple[str, ...], rate: Fraction
-) -> tuple[tuple[str, Any], ...]:
-    """What a manifest says of the plate as a whole; a later pull compares its edit with it."""
-    event, recipe, fields = planned.event, plate.recipe, planned.fields
-    record = None
-    if event.record is not None:
-        first, length = event.record.at(rate, drop=event.drops_at(rate))
-        record = [first.frames, length]
-    code = plate.timecode(plate.start)
-    return (
-        ("plate", plate_stem(plate.pattern).rpartition("/")[2]),
-        ("shot", shot_name(fields) or None),
-        ("fields", {part: fields[part] for part in ("shot", "plate") if fields.get(part)}),
-        ("version", int(fields["version"]) if "version" in fields else None),
-        ("event", event.number),
-        ("where", event.where),
-        ("record_frames", record),
-        ("clip", plate.clip.url),
-        ("reel", plate.reel or None),
-        ("list_reel", event.reel),
-        ("source_frames", [plate.start, plate.stop]),
-        ("source_timecode", None if code is None else str(code)),
-        ("frame_rate", str(recipe.rate)),
-        ("first_frame", plate.number(plate.start)),
-        ("last_frame", plate.number(plate.stop - 1)),
-        ("cut_in", planned.cut_number),
-        ("cut_out", plate.number(plate.stop - 1) - planned.tail),
-        ("handles", [planned.head, planned.tail]),
-        ("speed", str(planned.speed)),
-        ("input_space", source),
-        ("color_space", recipe.space),
-        ("size", list(recipe.framing.size)),
-        ("pixel_aspect", recipe.framing.pixel_aspect),
-        ("picture", fingerprint(repr(recipe.framing), repr(recipe.color), recipe.space)),
-        ("notes", [*planned.notes, *notes]),
-    )

@@ -24,7 +24,7 @@ from mediadask.editorial.refusals import refuse_unfit
 from mediadask.editorial.shots import ShotChoice, chosen_events, with_asks
 from mediadask.editorial.summary import read_turnover, turnover_time, write_turnover
 from mediadask.editorial.timeline import Timeline, read_timeline
-from mediadask.editorial.versions import Version, next_to_delivered, other_pictures, with_version
+from mediadask.editorial.versions import Version, next_to_delivered, other_pictures, overwriting, with_version
 from mediadask.errors import InvalidRequest, MediaWarning, MissingMedia
 from mediadask.render.output import join_url
 from mediadask.render.plan import LazyGroups
@@ -67,7 +67,8 @@ def pull(
     Parameters
     ----------
     timeline
-        An EDL, OTIO, Final Cut XML, AAF, ALE or a shot list (CSV), or one that has been read.
+        An EDL, OTIO, Final Cut XML, AAF, ALE or a shot list (CSV), or one that has been read: `read_timeline`
+        in `mediadask.editorial` chooses one of several in a file.
     media
         Where the clips are, or clips that are inspected already. They are inspected here and now; what
         cannot be read is told by a `MediaWarning`.
@@ -151,15 +152,18 @@ def plan_pull(
     """
     named = name or PlateName()
     choice = ShotChoice.of(only_shots) if only_shots else None
-    asked = with_asks(timeline, named, shot_list=shot_list, choice=choice)
+    asked, lines = with_asks(timeline, named, shot_list=shot_list, choice=choice)
     plan = match_events(asked, clips, handles=handles, name=named)
+    plan = replace(plan, advice=(*plan.advice, *lines))
     left: tuple[PlannedEvent, ...] = ()
     if choice is not None:
         plan, left = chosen_events(plan, choice)
     plan = refuse_unfit(plan, clips, options)
     if options.reference:
         plan = replace(plan, advice=(*plan.advice, *Offline.of(options.reference, plan).notes))
-    return next_to_delivered(plan, normalize(out), version=version, only_changed=only_changed, left_out=left)
+    return next_to_delivered(
+        plan, normalize(out), options, version=version, only_changed=only_changed, left_out=left
+    )
 
 
 def pull_plan(plan: TurnoverPlan, out: str | os.PathLike[str], options: PlateOptions) -> Delivery:
@@ -213,11 +217,7 @@ class PullGroups(LazyGroups):
             if self._plan.versions_up:
                 planned, order = self._next_version(planned, order)
             if how := other_pictures(order):
-                raise InvalidRequest(
-                    f"was delivered {how}, and is not overwritten",
-                    where=order.stem,
-                    do="make the next version (--version auto), or remove it",
-                )
+                raise InvalidRequest(overwriting(how), where=order.stem)
             earlier = self._former(planned, order)
             checked = check_folder(order, self._standing(order), self._sources)
             return units_of(replace(checked, earlier=earlier))

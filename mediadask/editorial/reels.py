@@ -17,10 +17,12 @@ if TYPE_CHECKING:
 __all__ = ["ReelIndex", "bare_name", "names_of_file"]
 
 _CAMERA = re.compile(
-    r"(?P<roll>[A-Z]{1,2}\d{3,4}|[A-Z]_\d{4})[_-]?(?:\d{8}[_-](?=[CD]\d{3}))?(?P<clip>[CD]\d{3,4})?(?P<rest>.*)"
+    r"(?P<roll>[A-Z]{1,2}\d{3,4}|[A-Z]_\d{4})(?:[_-]\d{8}(?=[_-][CD]\d{3}))?"
+    r"(?P<clip>[_-]?[CD]\d{3,4}|[_-][A-Z]\d{3}(?!\d))?(?P<rest>.*)"
 )
 """``A001_C001_0101AB`` and its kin: ARRI's ``A_0001C001_250102_101112_h1ABC``, Blackmagic's
-``A001_08151512_C003``. After the 999th clip some cameras go on with ``D001``."""
+``A001_08151512_C003``, RED's ``A001_B003_0101AB``, whose letter is the camera's position. After 999 clips
+some cameras go on with ``D001``."""
 
 _SUFFIX = re.compile(r"\.[A-Za-z]\w{1,4}$")
 _PART = re.compile(r"(.+)[_-]\d{3}")
@@ -105,7 +107,7 @@ def _answers(name: str) -> set[tuple[str, str]]:
         keys.add(("roll", roll))
         keys |= {("tape", roll + who) for who in _cameras(camera["rest"])}
         if camera["clip"]:
-            take = roll + camera["clip"]
+            take = roll + _plain(camera["clip"])
             keys |= {("take", take)} | (set() if camera["rest"] else {("bare", take)})
             if part := _PART.fullmatch(stem):
                 keys.add(("part", _plain(part[1])))
@@ -120,10 +122,11 @@ def _questions(name: str) -> Iterator[tuple[str, str]]:
     yield "plain", _plain(stem)
     camera = _CAMERA.fullmatch(stem.upper())
     if camera and camera["clip"]:
-        yield ("bare" if camera["rest"] else "take"), _plain(camera["roll"]) + camera["clip"]
+        yield ("bare" if camera["rest"] else "take"), _plain(camera["roll"] + camera["clip"])
         yield "part", _plain(stem)
         if part := _PART.fullmatch(stem):
             yield "plain", _plain(part[1])
+            yield "part", _plain(part[1])
     if {len(name), len(name) + 1} & set(_CUTS):  # a blank at its end is gone
         yield "cut", _even(name)
         yield "name", re.sub(r"\.\w{0,3}$", "", name).casefold()  # cut in the suffix

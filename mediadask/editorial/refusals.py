@@ -84,6 +84,8 @@ def refuse_unfit(plan: TurnoverPlan, media: Iterable[ClipMetadata], options: Pla
             amf = amfs.of(one)
             used.update([amf.url] if amf else [])
             more += problems(_first_file(one.url), amf and amf.url)
+            if one.cdl is None and not (amf and amf.pipeline.looks):
+                used.add(grades.url)
             if one.name is not None:
                 plate_grade(one, amf, grades, plate_stem(one.name).rpartition("/")[2])
         except Exception as error:
@@ -97,6 +99,8 @@ def refuse_unfit(plan: TurnoverPlan, media: Iterable[ClipMetadata], options: Pla
         ours = [of_url[place]] if place in of_url else []
         if not any(url == place or url.startswith(f"{place.rstrip('/')}/") for url in used):
             advice.append(_unused(place, ours[0] if ours else None))
+    if grades.url and grades.url not in used:
+        advice.append(f"{grades.url}: no event uses these grades: each that matches a clip has its own")
     return replace(plan, events=events, advice=(*plan.advice, *advice))
 
 

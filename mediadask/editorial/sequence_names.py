@@ -17,7 +17,6 @@ _PADDED = re.compile(
     r"(?:\s+[\[({]?(?P<behind>\d+)-\d+[\])}]?)?"
 )
 _COUNTED = re.compile(r"(?P<stem>.*?)(?P<first>\d+)(?:-(?P<last>\d+))?(?P<suffix>\.\w+)")
-_BARE = re.compile(r"(?P<stem>.*)\.(?P<first>\d{4,})")
 _OTHER_SUFFIXES = (
     ".ari",
     ".arx",
@@ -58,8 +57,6 @@ def named_sequence(name: str) -> NamedSequence | None:
         numbers = found.groupdict()
         first = numbers["first"] or numbers.get("behind")
         return NamedSequence(stem, int(first) if first else None) if stem else None
-    if bare := _BARE.fullmatch(name):
-        return NamedSequence(bare["stem"], int(bare["first"]), is_one_file=True)
     found = _COUNTED.fullmatch(name)
     if found and found["suffix"].lower() in {*IMAGE_SUFFIXES, *_OTHER_SUFFIXES}:
         stem = found["stem"].rstrip("._- ")

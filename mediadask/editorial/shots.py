@@ -24,10 +24,14 @@ if TYPE_CHECKING:
 
 __all__ = ["ShotChoice", "chosen_events", "with_asks"]
 
-_KIND = r"(?:PL|BG|FG|EL|MP|CP|CLN|CLEAN|REF|BS|GS|LG|HDRI)\d{0,3}"
+_KIND = r"(?:PL|PC|BG|FG|EL|MP|CP|CLN|CLEAN|REF|BS|GS|LG|HDRI)\d{0,3}"
 """Kinds of plates as vendors write them: ``BG01``, ``EL02``, ``CLN``."""
 
-_ENDS_IN_KIND = re.compile(rf"(.+)[_-]({_KIND})")
+_WHOLE_NAME = re.compile(
+    rf"(?P<shot>.+?)(?:[_-](?P<plate>{_KIND}))?(?:[_-][vV](?P<version>\d{{1,4}}))?", re.ASCII
+)
+"""A shot's name that is a plate's: ``ABC_104_0010_BG01_v002``."""
+
 _ASK = re.compile(
     rf"(?P<plate>{_KIND})|[vV](?P<version>\d{{1,4}})"
     r"|(?:[hH](?:andles?)?[=:]?)(?P<head>\d{1,3})(?:[+/](?P<tail>\d{1,3}))?"
@@ -35,7 +39,8 @@ _ASK = re.compile(
 """A word behind the shot in a marker: ``BG01``, ``v002``, ``h24``, ``handles=12+24``."""
 
 _MOST_BYTES = 16 << 20
-_NAMED = "named"
+_NAMED, _ANY = "named", ".+"
+_MOST_NAMED = 30
 
 
 def with_asks(
@@ -44,10 +49,10 @@ def with_asks(
     *,
     shot_list: str | os.PathLike[str] | None = None,
     choice: ShotChoice | None = None,
-) -> Timeline:
-    """The timeline, each event with what is asked for its plate: kind, version and handles.
+) -> tuple[Timeline, tuple[str, ...]]:
+    """The timeline, each event with what is asked for its plate, and a line where the list asks in vain.
 
-    Markers say it behind the shot's name, ``ABC_104_0010 BG01 v002 h24``, or in it, ``ABC_104_0010_BG01``.
+    Markers say it behind the shot's name, ``ABC_104_0010 BG01 v002 h24``, or in it, ``ABC_0010_BG01_v002``.
     What a shot list says goes first; of several rows for one shot the one counts that names the event's reel
     or clip, else the one in the same place.
 
@@ -82,7 +87,8 @@ def with_asks(
             said.pop("shot", None)
             event = replace(event, asks=tuple({**dict(event.asks), **said}.items()))
         asked.append(event)
-    return replace(timeline, events=tuple(asked))
+    missing = [str(some[0].get("shot")) for key, some in rows.items() if key not in seen]
+    return replace(timeline, events=tuple(asked)), (_not_there(missing),) if missing else ()
 
 
 def _marked(event: Event, name: PlateName) -> Event:
@@ -101,8 +107,11 @@ def _marked(event: Event, name: PlateName) -> Event:
                 said["version"] = str(int(said["version"]))
             asked = {**said, **asked}
     shot = name.marked_shot(replace(event, asks=()))
-    if shot and "shot" not in asked and (parts := _ENDS_IN_KIND.fullmatch(shot)):
-        asked = {"plate": parts[2], **asked, "shot": parts[1]}
+    if shot and "shot" not in asked and (parts := _WHOLE_NAME.fullmatch(shot)) and parts["shot"] != shot:
+        said = {key: value for key, value in parts.groupdict().items() if value}
+        if "version" in said:
+            said["version"] = str(int(said["version"]))
+        asked = {**said, **asked}
     return event if asked == dict(event.asks) else replace(event, asks=tuple(asked.items()))
 
 
@@ -166,12 +175,12 @@ class ShotChoice:
         for word in [which] if isinstance(which, str) else which:
             if word.lower().endswith(".csv"):
                 patterns += (re.escape(str(row.get("shot"))) for row in shot_rows(word))
-            elif word.lower().endswith(".txt"):
+            elif word.lower().endswith(".txt") or os.path.isfile(word):
                 patterns += map(re.escape, _listed(word))
             elif word.startswith("track:"):
                 tracks += (track.strip().casefold() for track in word[len("track:") :].split(","))
             elif word == _NAMED:
-                patterns.append(".+")
+                patterns.append(_ANY)
             else:
                 patterns += _patterns(word)
         return cls(tuple(patterns), tuple(tracks))
@@ -183,13 +192,26 @@ class ShotChoice:
         words = _spellings(one.event, name)
         return any(re.fullmatch(pattern, word, re.IGNORECASE) for pattern in self.patterns for word in words)
 
+    def without(self, events: Iterable[PlannedEvent], name: PlateName) -> list[str]:
+        """The names, patterns and tracks of which no event is."""
+        words, tracks = set[str](), set[str]()
+        for one in events:
+            words.update(_spellings(one.event, name))
+            tracks.add(one.event.track.casefold())
+        missing = [
+            re.sub(r"\\(\W)", r"\1", pattern.replace(r"\S*", "*"))
+            for pattern in self.patterns
+            if pattern != _ANY and not any(re.fullmatch(pattern, word, re.IGNORECASE) for word in words)
+        ]
+        return [*missing, *(track for track in self.tracks if track not in tracks)]
+
     def find(self, event: Event, name: PlateName) -> dict[str, str]:
         """The shot that a pattern finds in an event's texts, where nothing else names one."""
         if name.shot_pattern is not None or name.names_shot(event):
             return {}
         texts = (*event.markers, event.clip_name, *event.comments, event.reel, event.file)
         for pattern in self.patterns:
-            if pattern == ".+" or not re.search(r"[_-]", pattern):
+            if pattern == _ANY or not re.search(r"[_-]|\\d|\[", pattern):  # a bare number is anything
                 continue
             for text in texts:
                 if text and (found := re.search(rf"(?<![\w-])(?:{pattern})(?![\w-])", text)):
@@ -225,11 +247,22 @@ def _listed(file: str) -> list[str]:
 
 
 def chosen_events(plan: TurnoverPlan, choice: ShotChoice) -> tuple[TurnoverPlan, tuple[PlannedEvent, ...]]:
-    """The plan of the events that are wanted, and those that are left out; a line of advice counts them."""
+    """The plan of the events that are wanted, and those that are left out.
+
+    Lines of advice count those, and name what was asked for that no event is.
+    """
     wanted = [choice.wants(one, plan.name) for one in plan]
     kept = tuple(one for one, is_wanted in zip(plan, wanted, strict=True) if is_wanted)
     left = tuple(one for one, is_wanted in zip(plan, wanted, strict=True) if not is_wanted)
-    line = f"{len(left)} of {len(plan)} events are not of --only-shots, and are left out"
+    lines = [f"{len(left)} of {len(plan)} events are not of --only-shots, and are left out"] if left else []
     if not kept:
-        line = f"none of {len(plan)} events is of --only-shots: check the pattern, and what --shot finds"
-    return replace(plan, events=kept, advice=(*plan.advice, *([line] if left else []))), left
+        lines = [f"none of {len(plan)} events is of --only-shots: check the pattern, and what --shot finds"]
+    elif missing := choice.without(kept, plan.name):
+        lines.append(_not_there(missing))
+    return replace(plan, events=kept, advice=(*plan.advice, *lines)), left
+
+
+def _not_there(names: Sequence[str]) -> str:
+    """A line that names shots that are asked for and not in the list."""
+    more = f" and {len(names) - _MOST_NAMED} more" if len(names) > _MOST_NAMED else ""
+    return f"no event of the list is {', '.join(names[:_MOST_NAMED])}{more}"

@@ -76,6 +76,11 @@ class Source:
         """Whether it has all frames that are used."""
         return self.frame(use.first) + use.frames <= self.frames
 
+    def is_recorded_with(self, other: Source) -> bool:
+        """Whether it is the other, or their names say that both are parts of one recording."""
+        same = self.part is not None and other.part is not None and self.part[0] == other.part[0]
+        return self.url == other.url or same
+
     def follows(self, before: Source) -> bool:
         """Whether its timecode runs on from the other's."""
         return before.start is not None and self.start == before.start + before.frames

@@ -207,6 +207,7 @@ _HEADS = (
     "retime",
     "grade",
     "reel and clip",
+    "marker",
 )
 
 

@@ -249,6 +249,14 @@ def _read_xml(data: bytes, where: str, choice: _Choice) -> Timeline:
         raise UnsupportedMedia(
             f"is XML of another kind (<{str(root.tag)[:40]}>)", where=where, do="export Final Cut Pro XML"
         )
+    for marker in root.iter("marker"):  # the adapter gives up a list over one that lacks them
+        for tag, default in (("in", "0"), ("out", "-1")):
+            end = marker.find(tag)
+            end = etree.SubElement(marker, tag) if end is None else end
+            try:
+                float(end.text or "")
+            except ValueError:
+                end.text = default
     return _adapted(where, choice, "fcp_xml", etree.tostring(root, encoding="unicode"))
 
 
@@ -259,7 +267,26 @@ def _read_aaf(data: bytes, where: str, choice: _Choice) -> Timeline:
         path = os.path.join(folder, "timeline.aaf")  # its reader wants a local file
         with open(path, "wb") as file:
             file.write(data)
+        try:
+            return _adapted(where, choice, "AAF", path, from_file=True)
+        except UnreadableMedia as error:
+            if "DescribedSlots" not in error.what:
+                raise
+        _mend_markers(path)
         return _adapted(where, choice, "AAF", path, from_file=True)
+
+
+def _mend_markers(path: str) -> None:
+    """Give an AAF's markers a track: its adapter fails over those of the timeline, as Resolve has them."""
+    import aaf2  # type: ignore[import-untyped]
+
+    with aaf2.open(path, "rw") as file:
+        slots = [
+            slot for mob in file.content.mobs for slot in mob.slots if hasattr(slot.segment, "components")
+        ]
+        for marker in (one for slot in slots for one in slot.segment.components):
+            if isinstance(marker, aaf2.components.DescriptiveMarker) and "DescribedSlots" not in marker:
+                marker["DescribedSlots"].value = {1}
 
 
 def _adapted(where: str, choice: _Choice, adapter: str, source: str, *, from_file: bool = False) -> Timeline:

@@ -2,21 +2,28 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Literal
 
-from mediadask.editorial.changes import Change, Cut, delivered_cuts, paired, unversioned
+from mediadask.editorial.amfs import TurnoverAmfs
+from mediadask.editorial.changes import delivered_cuts, paired
+from mediadask.editorial.cuts import Change, Cut, unversioned
 from mediadask.editorial.delivered import DeliveredPlate, DeliveredPlates
+from mediadask.editorial.grades import TurnoverGrades
+from mediadask.editorial.plates import PlateOptions, plate_order
+from mediadask.editorial.reels import names_of_file
 from mediadask.errors import InvalidRequest
 from mediadask.render.output import exists
+from mediadask.timecode import Timecode
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
-
     from mediadask.editorial.plan import PlannedEvent, TurnoverPlan
     from mediadask.render.plate_folder import PlateOrder
 
-__all__ = ["Version", "next_to_delivered", "other_pictures", "with_version"]
+__all__ = ["Version", "next_to_delivered", "other_pictures", "overwriting", "with_version"]
 
 Version = int | Literal["auto"] | None
 """Of plates: a number; ``auto`` for the newest delivered one, or the next where its pictures change; None for
@@ -28,6 +35,7 @@ _MOST_NAMED = 30
 def next_to_delivered(
     plan: TurnoverPlan,
     out: str,
+    options: PlateOptions,
     *,
     version: Version = None,
     only_changed: bool = False,
@@ -36,16 +44,18 @@ def next_to_delivered(
     """The plan as it goes on from the plates that stand in a folder.
 
     Pictures keep their numbers: a plate that is longer at its head than the delivered one begins at a lower
-    number. With ``auto`` a plate of other frames gets the next version; otherwise one that would put other
-    pictures under a delivered name is a problem. What changed, and which delivered plates the list no longer
-    has, is said in the plan's advice.
+    number. With ``auto`` a plate of other frames, colors or framing gets the next version; otherwise one that
+    would put other pictures under a delivered name is a problem. What changed, and which delivered plates the
+    list no longer has, is said in the plan's advice.
 
     Parameters
     ----------
+    options
+        How plates will be made.
     version
         Of the plates that say none of their own.
     only_changed
-        Leave out the events whose delivered plate holds the same frames.
+        Leave out the events whose delivered plate holds the same pictures.
     left_out
         Events of the list that are not pulled now: their plates are no dropped ones.
 
@@ -55,131 +65,125 @@ def next_to_delivered(
         If the folder may not be read.
     """
     name = plan.name if version in (None, "auto") else replace(plan.name, version=int(version))
-    plan = replace(plan, name=name)
+    plan = replace(plan, name=name, versions_up=version == "auto")
     delivered = DeliveredPlates.read(out)
     olds, news = delivered_cuts(delivered, (*plan.events, *left_out), plan.rate, name)
-    pairs = {id(news[at][1]): (olds[other], news[at][0]) for at, other in paired_cuts(olds, news).items()}
-    settled: dict[int, PlannedEvent] = {}
-    told: list[tuple[int, str]] = []
+    pairs = paired([cut for cut, _ in olds], [cut for cut, _ in news])
+    before = {id(news[at][1]): (olds[other][1], news[at][0]) for at, other in pairs.items()}
+    kept = {id(plate) for plate, _ in before.values()}
+    rules = _Rules(plan, out, options, delivered)
+
+    settled: dict[int, _Settled] = {}
     for at, one in enumerate(plan.events):
-        if id(one) in pairs:
-            (old, plate), new = pairs[id(one)]
-            change = Change(old, new)
-            settled[at] = _continued(one, plate, delivered, plan, version, change)
-            if settled[at].ok and (line := _told(settled[at], plate, change)):
-                told.append((at, line))
-    taken = {stem_of(one.name) for one in settled.values() if one.name}
+        if one.name is not None and id(one) in before:
+            settled[at] = rules.continued(one, *before[id(one)])
+    taken = {_stem(str(found.event.name)) for found in settled.values()}
     for at, one in enumerate(plan.events):
         if at not in settled:
-            settled[at] = _fresh(one, delivered, plan, version, taken)
-    events = [settled[at] for at in range(len(plan))]
-    there = {id(plate) for (_, plate), _ in pairs.values()}
-    gone = [plate for _, plate in olds if id(plate) not in there]
-    lines = [line for _, line in told] + _dropped(gone, plan, (*events, *left_out))
+            settled[at] = rules.fresh(one, taken)
+    found = [settled[at] for at in range(len(plan))]
+    lines = [one.line for one in found if one.line and one.event.ok]
+    gone = [plate for _, plate in olds if id(plate) not in kept]
+    lines += _dropped(gone, plan, [*(one.event for one in found), *left_out])
     if only_changed:
-        events = [
-            new
-            for one, new in zip(plan.events, events, strict=True)
-            if not (id(one) in pairs and new.ok and _same_frames(new, pairs[id(one)][0][1]))
-        ]
-        if not events:
+        found = [one for one in found if not (one.is_there and one.event.ok)]
+        if not found:
             lines.append(f"nothing has changed since the plates in {out}")
-    up = version == "auto"
-    return replace(plan, events=tuple(events), advice=(*plan.advice, *lines), versions_up=up)
+    return replace(plan, events=tuple(one.event for one in found), advice=(*plan.advice, *lines))
 
 
-def paired_cuts(
-    olds: Sequence[tuple[Cut, DeliveredPlate]], news: Sequence[tuple[Cut, PlannedEvent]]
-) -> dict[int, int]:
-    """Which delivered plate each event goes on from, by position."""
-    return paired([cut for cut, _ in olds], [cut for cut, _ in news])
+@dataclass(frozen=True)
+class _Settled:
+    """An event as it goes on from what is delivered."""
+
+    event: PlannedEvent
+    line: str | None = None
+    """What people should know of it."""
+
+    is_there: bool = False
+    """Whether the delivered plate is what it would become."""
 
 
-def _fresh(
-    one: PlannedEvent, delivered: DeliveredPlates, plan: TurnoverPlan, version: Version, taken: set[str]
-) -> PlannedEvent:
-    """An event that goes on from no delivered plate: its name must not be one that others have.
+@dataclass(frozen=True)
+class _Rules:
+    """How the events of a plan go on from delivered plates."""
 
-    One that nobody named, and that is only counted, gets a name beside those that are there.
-    """
-    if one.name is None:
-        return one
-    counted, number = one.fields.get("shot", ""), 2
-    named = plan.name.names_shot(one.event)
-    there = delivered.versions(plan.name, one.fields)
-    while not named and (there or stem_of(str(one.name)) in taken):
-        fields = {**one.fields, "shot": f"{counted}-{number}"}
-        one, number = replace(one, fields=fields, name=plan.name.path(fields)), number + 1
-        there = delivered.versions(plan.name, one.fields)
-    wanted = int(one.fields.get("version", plan.name.version))
-    if "version" not in one.fields and version == "auto" and there:
-        wanted = max(there) + 1
-    taken.add(stem_of(str(one.name)))
-    found = with_version(one, plan, wanted)
-    return _refused(found, there[wanted]) if wanted in there else found
+    plan: TurnoverPlan
+    out: str
+    options: PlateOptions
+    delivered: DeliveredPlates
 
+    def fresh(self, one: PlannedEvent, taken: set[str]) -> _Settled:
+        """An event that goes on from no delivered plate: its name must not be one that others have.
 
-def stem_of(name: str) -> str:
-    """By it a plate's files are named; file systems that ignore case hold one of a name."""
-    return name.partition("%")[0].rstrip("._-").casefold()
+        One that nobody named, and that is only counted, gets a name beside those that are there.
+        """
+        if one.name is None:
+            return _Settled(one)
+        name = self.plan.name
+        counted, number = one.fields.get("shot", ""), 2
+        there = self.delivered.versions(name, one.fields)
+        while not name.names_shot(one.event) and (there or _stem(str(one.name)) in taken):
+            fields = {**one.fields, "shot": f"{counted}-{number}"}
+            one, number = replace(one, fields=fields, name=name.path(fields)), number + 1
+            there = self.delivered.versions(name, one.fields)
+        taken.add(_stem(str(one.name)))
+        wanted = int(one.fields.get("version", name.version))
+        if self.plan.versions_up and there and "version" not in one.fields:
+            wanted = max(there) + 1
+        found = with_version(one, self.plan, wanted)
+        return _Settled(_refused(found, there[wanted]) if wanted in there else found)
 
-
-def _continued(
-    one: PlannedEvent,
-    plate: DeliveredPlate,
-    delivered: DeliveredPlates,
-    plan: TurnoverPlan,
-    version: Version,
-    change: Change,
-) -> PlannedEvent:
-    """An event that goes on from a delivered plate, with its version and numbers."""
-    if one.name is None:
-        return one
-    named = plate.facts.get("fields")
-    if isinstance(named, dict) and not plan.name.names_shot(one.event):
-        fields = {**one.fields, **{part: str(text) for part, text in named.items()}}
-        one = replace(one, fields=fields, name=plan.name.path(fields))
-    there = delivered.versions(plan.name, one.fields)
-    if "version" in one.fields:
-        wanted = int(one.fields["version"])
-    elif version != "auto" or not there:
-        wanted = plan.name.version
-    else:
-        newest = max(there)
-        same = _same_frames(one, plate) and change.status in ("same", "moved")
-        wanted = newest if same else newest + 1
-    try:
-        found = with_version(one, plan, wanted)
-    except InvalidRequest as error:
-        return replace(one, problems=(*one.problems, str(error)))
-    kept = there.get(wanted, plate)
-    if _shares(one, kept):
-        number = kept.first_number + one.start - kept.start
+    def continued(self, one: PlannedEvent, plate: DeliveredPlate, cut: Cut) -> _Settled:
+        """An event that goes on from a delivered plate, with its version and numbers."""
+        name = self.plan.name
+        named = plate.facts.get("fields")
+        if isinstance(named, dict) and not name.names_shot(one.event):
+            fields = {**one.fields, **{part: str(text) for part, text in named.items()}}
+            one = replace(one, fields=fields, name=name.path(fields))
+        there = self.delivered.versions(name, one.fields)
+        wanted = int(one.fields.get("version", name.version))
+        if self.plan.versions_up and there and "version" not in one.fields:
+            wanted = max(there) + (not _same_frames(one, there[max(there)]))
+        try:
+            found = with_version(one, self.plan, wanted)
+        except InvalidRequest as error:
+            return _Settled(_problem(one, str(error)))
+        base = there.get(wanted, plate)
+        later = _later(one, base)
+        if later is None or (wanted in there and one.url != base.clip):
+            line = _told(found, base, cut)
+            return _Settled(_refused(found, base) if wanted in there else found, line)
+        number = base.first_number + later
         if number < 0:
-            what = (
-                f"its first frame would have the number {number}, since pictures of {kept.name} keep theirs"
-            )
-            return replace(found, problems=(*found.problems, f"{what}; pull it to another folder"))
-        return replace(found, first_number=number)
-    return _refused(found, kept) if wanted in there else found
+            what = f"its first frame would have the number {number}: pictures of {base.name} keep theirs"
+            return _Settled(_problem(found, f"{what}; choose another folder"))
+        found = replace(found, first_number=number)
+        if wanted in there and (again := self._repictured(found, base)):
+            return again
+        same = _same_frames(found, base)
+        return _Settled(found, None if same else _told(found, base, cut), same and wanted in there)
 
-
-def _shares(one: PlannedEvent, plate: DeliveredPlate) -> bool:
-    """Whether some of an event's frames are a delivered plate's."""
-    return one.url == plate.clip and one.start < plate.stop and plate.start < one.stop
-
-
-def _same_frames(one: PlannedEvent, plate: DeliveredPlate) -> bool:
-    same = (one.start, one.stop, one.speed) == (plate.start, plate.stop, plate.speed)
-    return same and one.url == plate.clip
-
-
-def _refused(one: PlannedEvent, plate: DeliveredPlate) -> PlannedEvent:
-    what = f"is a plate of {plate.clip}, not of {one.url}"
-    if one.url == plate.clip:
-        what = f"was delivered with other frames of its clip, {plate.start}-{plate.stop - 1}"
-    what = f"{plate.name} {what}, and is not overwritten; --version auto makes the next version"
-    return replace(one, problems=(*one.problems, what))
+    def _repictured(self, one: PlannedEvent, plate: DeliveredPlate) -> _Settled | None:
+        """The event where its delivered plate was made with other options, in other colors or framing."""
+        if not one.ok or plate.facts.get("options") == self.options.pictures:
+            return None
+        amfs, grades = TurnoverAmfs.read(self.options.amf), TurnoverGrades.read(self.options.cdl)
+        long_ago = datetime.fromtimestamp(0, UTC)  # no AMF is written
+        try:
+            order = plate_order(one, self.options, self.out, long_ago, amfs, grades, self.plan.rate)
+        except Exception:  # whoever plans the plate will say so
+            return None
+        how = other_pictures(order)
+        if how is None:
+            return None
+        if not self.plan.versions_up:
+            return _Settled(_problem(one, f"{plate.name} {overwriting(how)}"))
+        try:
+            found = with_version(one, self.plan, int(one.fields["version"]) + 1)
+        except InvalidRequest as error:
+            return _Settled(_problem(one, str(error)))
+        return _Settled(found, f"{_name(found)}: other colors or framing than {plate.name}")
 
 
 def with_version(one: PlannedEvent, plan: TurnoverPlan, version: int) -> PlannedEvent:
@@ -199,18 +203,79 @@ def with_version(one: PlannedEvent, plan: TurnoverPlan, version: int) -> Planned
     return replace(one, fields=fields, name=path)
 
 
-def _told(one: PlannedEvent, plate: DeliveredPlate, change: Change) -> str | None:
-    """A line for people about a plate whose frames are not those that were delivered."""
-    if _same_frames(one, plate):
+def other_pictures(order: PlateOrder) -> str | None:
+    """How a delivered plate of an order's name differs in its pictures; None where it does not."""
+    found = DeliveredPlate.of_manifest(order.manifest.url, order.name) if exists(order.manifest.url) else None
+    plate = order.plate
+    if found is None or found.clip != plate.clip.url:  # of another clip: what checks the folder says so
         return None
+    if found.first_number - found.start != plate.first_number - plate.start:
+        return "with other frames under its numbers"
+    picture = dict(order.facts)["picture"]
+    return "in other colors or another framing" if found.facts.get("picture", picture) != picture else None
+
+
+def overwriting(how: str) -> str:
+    """Why a plate is not made over a delivered one that differs in its pictures, and what to do."""
+    return f"was delivered {how} and is not overwritten; make the next version (--version auto), or remove it"
+
+
+def _refused(one: PlannedEvent, plate: DeliveredPlate) -> PlannedEvent:
+    what = f"is a plate of {plate.clip}, not of {one.url}"
+    if one.url == plate.clip:
+        what = f"was delivered with other frames of its clip, {plate.start}-{plate.stop - 1}"
+    return _problem(
+        one, f"{plate.name} {what}, and is not overwritten; --version auto makes the next version"
+    )
+
+
+def _problem(one: PlannedEvent, what: str) -> PlannedEvent:
+    return replace(one, problems=(*one.problems, what))
+
+
+def _later(one: PlannedEvent, plate: DeliveredPlate) -> int | None:
+    """How many frames after a delivered plate's first an event's first is; None where they share no frame.
+
+    Frames of a clip that is elsewhere now, or joined of more parts, are known by its name and timecode.
+    """
+    later = one.start - plate.start
+    if one.url != plate.clip:
+        said = plate.facts.get("source_timecode")
+        names = [set(names_of_file(url.partition("|")[0])) for url in (str(one.url), plate.clip)]
+        if not (said and one.timecode and one.rate and names[0] & names[1]):
+            return None
+        if str(one.rate) != plate.facts.get("frame_rate"):
+            return None
+        later = Timecode.parse(one.timecode, one.rate).frames - Timecode.parse(said, one.rate).frames
+    return later if -len(one) < later < plate.stop - plate.start else None
+
+
+def _same_frames(one: PlannedEvent, plate: DeliveredPlate) -> bool:
+    same = (one.start, one.stop, one.speed) == (plate.start, plate.stop, plate.speed)
+    return same and one.url == plate.clip
+
+
+def _stem(name: str) -> str:
+    """By it a plate's files are named; file systems that ignore case hold one of a name."""
+    return re.sub(r"\.(?:exr|dpx|mov)$", "", name.partition("%")[0]).rstrip("._-").casefold()
+
+
+def _name(one: PlannedEvent) -> str:
+    """What a plate is called, version included."""
+    name = str(one.name).rpartition("/")[2]
+    return name[: len(_stem(name))]
+
+
+def _told(one: PlannedEvent, plate: DeliveredPlate, cut: Cut) -> str:
+    """A line for people about a plate whose frames are not those that were delivered."""
+    change = Change(Cut.of_delivered(plate, None), cut)
     what = change.text
     if change.status in ("same", "moved"):
         (head, tail), now = plate.handles, (one.head, one.tail)
         what = f"handles of {now[0]}+{now[1]} frames, which were {head}+{tail}"
     numbers = f"{one.first_number:04}-{one.first_number + len(one) - 1:04}"
-    keep = "pictures keep their numbers, now " if _shares(one, plate) else "now "
-    name = str(one.name).rpartition("/")[2].partition("%")[0].rstrip("._-")
-    return f"{name}: {what} since {plate.name} ({plate.frames_text}); {keep}{numbers}"
+    keep = "pictures keep their numbers, now " if _later(one, plate) is not None else "now "
+    return f"{_name(one)}: {what} since {plate.name} ({plate.frames_text}); {keep}{numbers}"
 
 
 def _dropped(
@@ -225,19 +290,3 @@ def _dropped(
     be = "is" if len(left) == 1 else "are"
     list_name = plan.timeline.url.rpartition("/")[2]
     return [f"{', '.join(left[:_MOST_NAMED])}{more}: delivered before, and {be} no longer in {list_name}"]
-
-
-def other_pictures(order: PlateOrder) -> str | None:
-    """How a delivered plate of an order's name differs in its pictures; None where it does not.
-
-    This is asked at the last moment before anything is made.
-    """
-    found = DeliveredPlate.of_manifest(order.manifest.url, order.name) if exists(order.manifest.url) else None
-    plate = order.plate
-    if found is None or found.clip != plate.clip.url:  # of another clip: what checks the folder says so
-        return None
-    picture = dict(order.facts)["picture"]
-    moved = found.first_number - found.start != plate.first_number - plate.start
-    if moved:
-        return "with other frames under its numbers"
-    return "in other colors or another framing" if found.facts.get("picture", picture) != picture else None

@@ -13,6 +13,7 @@ from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 
 from mediadask.metadata.values import (
+    angle,
     angle_in_minutes,
     arri_angle,
     constant,
@@ -179,7 +180,7 @@ FAMILIES = (
             Rule("lens", "Exif:LensModel", text),
             Rule("focal_length_mm", "Exif:FocalLength", positive),
             Rule("camera_serial", "dpx:InputDeviceSerialNumber", text),
-            Rule("shutter_angle_deg", "dpx:ShutterAngle", positive),
+            Rule("shutter_angle_deg", "dpx:ShutterAngle", angle),
         ),
     ),
     # ARRI Meta Extract's table, as exported beside a clip.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from fractions import Fraction
 from typing import TYPE_CHECKING
@@ -10,6 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 __all__ = [
+    "angle",
     "angle_in_minutes",
     "arri_angle",
     "constant",
@@ -36,7 +38,7 @@ _NOTHING = {
     "not available",
 }
 
-_NUMBER = re.compile(r"\s*([-+]?\d+(?:\.\d+)?)(?:/(\d+))?")
+_NUMBER = re.compile(r"\s*([-+]?\d+(?:\.\d+)?)(?:(e[-+]?\d{1,3})|/(\d+))?", re.IGNORECASE)
 
 
 def text(value: str) -> str | None:
@@ -48,15 +50,24 @@ def text(value: str) -> str | None:
 def number(value: str) -> float | None:
     """The number the text begins with, whatever unit follows: ``5600K``, ``172.8°``, ``24000/1001``."""
     match = _NUMBER.match(value)
-    if not match or (match[2] and not int(match[2])):
+    if not match or (match[3] and not int(match[3])):
         return None
-    return float(Fraction(match[1]) / int(match[2] or 1))
+    if match[2]:
+        found = float(match[1] + match[2])
+        return found if math.isfinite(found) else None
+    return float(Fraction(match[1]) / int(match[3] or 1))
 
 
 def positive(value: str) -> float | None:
     """A number above zero, to six decimals: zero is how many cameras write unknown."""
     found = number(value)
-    return round(found, 6) if found is not None and found > 0 else None
+    return (round(found, 6) or None) if found is not None and found > 0 else None
+
+
+def angle(value: str) -> float | None:
+    """Degrees of a shutter: fields that nobody has filled may hold any number."""
+    found = positive(value)
+    return found if found is not None and found <= 360 else None
 
 
 def whole(value: str) -> int | None:

@@ -18,6 +18,7 @@ import av.error
 import numpy as np
 
 from mediadask.checkpoint import checkpoint
+from mediadask.clips.lead_in import led
 from mediadask.clips.packets import demuxed, opened, ranged
 from mediadask.clips.spans import parts
 from mediadask.errors import UnreadableMedia, UnsupportedMedia
@@ -75,7 +76,7 @@ def kept(index: FrameIndex, start: int, stop: int) -> Kept:
     the key before theirs; and end where no later packet is shown before an earlier one.
     """
     first = int(index.decode_start[start])
-    begin = index.pts[first]
+    begin = min(index.pts[first], index.pts[index.shown[start]])
     last = int(index.shown[start:stop].max()) + 1
     latest = np.maximum.accumulate(index.pts[first:])
     soonest = np.minimum.accumulate(index.pts[::-1])[::-1]
@@ -84,7 +85,8 @@ def kept(index: FrameIndex, start: int, stop: int) -> Kept:
     leading = index.pts < begin
     rows = np.arange(first, last)
     rows = rows[~leading[rows]]
-    times = index.pts[rows]
+    shown = rows if index.hidden is None else rows[~index.hidden[rows]]
+    times = index.pts[shown]
     before = int((times < index.pts[index.shown[start]]).sum())
     after = int((times > index.pts[index.shown[stop - 1]]).sum())
     return Kept(rows, start - before, stop + after, bool(leading[first:].any()))
@@ -212,11 +214,21 @@ def _pictures(clip: Clip, keep: Kept, stream: Any) -> Iterator[tuple[Fraction, A
     steps = np.diff(times, append=times[-1] + round(1 / clip.header.frame_rate / base))
     times -= times[0]
     for number, packet in enumerate(_packets(clip, keep.rows)):
+        if number == 0 and keep.rows[0] > 0 and clip.header.lead_in:
+            packet = _led(clip, packet)
         decoded = int(times[number - delay] if number >= delay else (number - delay) * steps[0])
         packet.stream, packet.time_base = stream, base
         packet.pts, packet.dts = int(times[rank[number]]), decoded
         packet.duration = int(steps[rank[number]])
         yield decoded * base, packet
+
+
+def _led(clip: Clip, packet: Any) -> Any:
+    """The first packet of the copy with what the clip's own first one says for all."""
+    header = clip.header
+    whole: Any = av.Packet(led(header.codec, header.lead_in, bytes(packet)))
+    whole.is_keyframe = packet.is_keyframe
+    return whole
 
 
 def _packets(clip: Clip, rows: npt.NDArray[np.int64]) -> Iterator[Any]:

@@ -113,7 +113,7 @@ def _trim_group(ranges: Mapping[str, tuple[int, int | None]], clip: Clip, place:
 def _remux_group(clip: Clip, start: int, stop: int, place: str) -> Group:
     keep = kept(clip.index, start, stop)
     container = container_for(clip, keep)
-    suffix = os.path.splitext(clip.url)[1] if container == clip.header.container else ""
+    suffix = os.path.splitext(clip.files[0].url)[1] if container == clip.header.container else ""
     output = Output.of(place + (suffix or f".{container}"), clip.url, "trim", clip.identity, start, stop)
     unit = Unit(
         trim_clip,

@@ -84,6 +84,12 @@ def test_an_edit_is_compared_with_plates(
     done = run("pull", new, *how, "--handles", "0", "--version", "auto", "--only-changed", "--workers", "1")
     assert done.stdout == f"{tmp_path}/out/ABC_0010_PL01_v002.%04d.exr\n"
     assert "ABC_0020_PL01: delivered before, and is no longer in new.edl" in done.stderr
+    before = run("pull", new, *how, "--handles", "0", "--color-space", "ACEScg", "--plan")
+    assert (before.returncode, "in other colors" in before.stderr) == (1, True), "a plan says so, too"
+    before = run(
+        "pull", new, *how, "--handles", "0", "--color-space", "ACEScg", "--plan", "--version", "auto"
+    )
+    assert (before.returncode, "ABC_0010_PL01_v003" in before.stdout) == (0, True)
     done = run("pull", new, *how, "--version", "latest")
     assert (done.returncode, done.stderr) == (
         2,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 from typing import TYPE_CHECKING
 
@@ -63,9 +64,35 @@ def test_the_event_nobody_shot_is_listed_and_the_rest_delivered(
     assert len(list((tmp_path / "out").glob("*.exr"))) == 5
 
 
+def test_some_shots_of_a_list_and_its_count_sheet(run: Run, good: Path, edl: Path, tmp_path: Path) -> None:
+    edl.write_text(EDL + "* LOC: 01:00:00:00 RED AB_0010 paint\n" + NOBODY)
+    command = ["pull", edl, "--media", good.parent, "--out", "out", "--handles", "1", *LOGC4]
+    done = run(*command, "--only-shots", "named", "--plan", "--csv")
+    (row,) = csv.DictReader(done.stdout.splitlines())
+    assert (done.returncode, row["Shot Code"], row["Cut In"]) == (0, "AB_0010", "1002")
+    assert done.stderr == "1 of 2 events are not of --only-shots, and are left out\n"
+    done = run(*command, "--only-shots", "XY_*", "--workers", "1")
+    assert (done.returncode, done.stdout) == (0, ""), "what names no shot is no failure"
+    assert "none of 2 events is of --only-shots" in done.stderr
+
+
+def test_a_shot_list_is_pulled(run: Run, good: Path, tmp_path: Path) -> None:
+    shots = tmp_path / "shots.csv"
+    shots.write_text("shot,reel,in,out,handles,plate\nAB_0010,A001,10:00:00:01,10:00:00:03,1,BG01\n")
+    how = ["--media", good.parent, "--out", "out", "--no-review", *LOGC4, "--workers", "1"]
+    done = run("pull", shots, *how)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert len(list((tmp_path / "out").glob("AB_0010_BG01_v001.*.exr"))) == 4
+    assert (tmp_path / "out" / "shots_count_sheet.csv").exists()
+
+
 @pytest.mark.parametrize(
     ("words", "said"),
     [
+        (["--csv"], "add --plan"),
+        (["--only-shots", "AB_("], "is no pattern"),
+        (["--shot-list", "none.csv"], "none.csv"),
+        (["--reference", "none.mov"], "none.mov"),
         (["--compression", "lzw"], "compression: 'lzw' cannot be"),
         (["--name", "/etc/{shot}.{frame:04}.exr"], "absolute"),
         (["--field", "episode104"], "--field episode104: is not NAME=VALUE; write --field episode=104"),

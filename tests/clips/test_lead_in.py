@@ -7,9 +7,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import av
+import dask
 import numpy as np
 import pytest
 
+import mediadask as md
 from mediadask import footage
 from mediadask.clips import Clip
 from mediadask.clips.lead_in import lead_in
@@ -123,3 +125,15 @@ def test_what_is_no_packet_of_the_codec_gives_nothing_or_a_part_of_it(codec: str
     noise = np.random.default_rng(1).integers(0, 256, 4000, np.uint8).tobytes()
     for packet in (b"", b"\0", noise, b"\xff\xd8" + noise, b"\0\0\0\1" + noise):
         assert len(lead_in(codec, packet, b"")) <= 2 * len(packet) + 4
+
+
+def test_a_trim_says_what_the_first_packet_did(tmp_path: Path) -> None:
+    path = INPUTS / "x264_148_444.mp4"
+    whole = decoded_whole(path)
+    delivery = md.trim_ranges([md.Cut(str(path), 30, 40)], tmp_path)
+    (report,) = dask.compute(delivery)
+    (trimmed,) = (outcome.value for outcome in report.outcomes)
+    found = decoded_whole(Path(trimmed.url))
+    assert len(found) == trimmed.frames
+    for number, planes in enumerate(found, trimmed.start):
+        assert_planes_equal(planes, whole[number])

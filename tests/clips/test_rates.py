@@ -70,6 +70,15 @@ def test_matroska_counts_milliseconds(tmp_path: Path, rate: Fraction) -> None:
     assert (clip.header.frame_rate, clip.header.variable) == (rate, False)
 
 
+@pytest.mark.parametrize("rate", [24, Fraction(24000, 1001), NTSC, 60, 120])
+def test_milliseconds_in_a_finer_clock(tmp_path: Path, rate: Fraction) -> None:
+    """As FFmpeg copies MKV to MP4: ticks of 1/16000 that are all whole milliseconds."""
+    base = Fraction(1, 16000)
+    times = [16 * tick for tick in ticks(rate, 150, Fraction(1, 1000))]
+    header = Clip.open(write(tmp_path / "a.mp4", times, base, video_track_timescale="16000")).header
+    assert (header.frame_rate, header.variable) == (rate, False)
+
+
 def test_frames_that_a_recorder_dropped_leave_the_rate(tmp_path: Path) -> None:
     base = Fraction(1, 90000)
     all_of_them = ticks(30, 120, base)
@@ -85,6 +94,17 @@ def test_a_phone_s_times_that_keep_to_no_rate_are_variable(tmp_path: Path) -> No
     assert found.variable is True
     assert found.rate is not None
     assert abs(float(found.rate) - 30) < 0.5
+
+
+def test_a_phone_s_pause_leaves_the_rate_it_keeps_to(tmp_path: Path) -> None:
+    """Sensor times near 30 a second, a late first frame and a pause."""
+    base = Fraction(1, 90000)
+    steps = [4649, *[2997, 2997, 2998] * 12, 8992, *[2997, 2996, 2998] * 12]
+    times = [sum(steps[:at]) for at in range(len(steps) + 1)]
+    found = inspect(write(tmp_path / "a.mp4", times, base, video_track_timescale="90000"))
+    assert found.variable is True
+    assert found.rate is not None
+    assert abs(float(found.rate) - 30.03) < 0.05
 
 
 def test_a_change_of_rate_is_variable(tmp_path: Path) -> None:

@@ -102,6 +102,18 @@ def test_each_dpx_field_counts_where_it_is_there(
     assert (found.frame_rate, found.start_timecode) == (rate, timecode)
 
 
+@pytest.mark.parametrize("told", [*range(8), 0xFFFF])
+def test_every_orientation_of_a_dpx_leaves_its_pixels(dpx: Any, told: int) -> None:
+    """ST 268-1, field 16: from left to right or back, from the top or the bottom, by lines or by columns."""
+    path = dpx("b.dpx", {768: ("H", told)})
+    assert_planes_equal(planes_of(path), planes_of(dpx("a.dpx")))
+    found = inspect(path)
+    expected = {0: (0, False), 1: (0, True), 2: (180, True), 3: (180, False), 4: (270, True), 5: (90, False)}
+    expected |= {6: (270, False), 7: (90, True)}
+    assert (found.rotation, found.mirrored) == expected.get(told, (0, False))
+    assert (found.width, found.height) == (WIDTH, HEIGHT)
+
+
 def test_a_dpx_without_orientation_header_is_square(dpx: Any) -> None:
     assert inspect(dpx("a.dpx", begins=1408)).pixel_aspect == 1
 
@@ -109,7 +121,9 @@ def test_a_dpx_without_orientation_header_is_square(dpx: Any) -> None:
 @pytest.mark.parametrize("packed", [0x00100400, 0x77777777, 0x25000000, 0x00600000, 0xFFFFFFFF, 0x000000AB])
 @pytest.mark.parametrize("rate", [24.0, 1.0, 9e-41, -6e-36, float("nan"), 1e30])
 def test_a_senseless_timecode_or_rate_is_no_reason_to_refuse(dpx: Any, packed: int, rate: float) -> None:
-    found = inspect(dpx("a.dpx", {1724: ("f", rate), 1940: ("f", rate), 1920: ("I", packed)}))
+    fields = {1724: ("f", rate), 1728: ("f", rate * 1e5), 1940: ("f", rate), 1920: ("I", packed)}
+    found = inspect(dpx("a.dpx", fields))
+    assert found.shutter_angle_deg is None
     assert found.frame_rate in ("24/1", "1/1", None)
     if packed != 0x00100400:
         assert found.start_timecode is None
@@ -399,11 +413,27 @@ def test_a_heic_says_what_its_camera_wrote(tmp_path: Path) -> None:
     assert np.abs(np.array([plane[9, 9] for plane in planes_of(path)], int) - (200, 100, 50)).max() < 4
 
 
+def test_a_heic_without_its_last_tiles_is_no_picture(tmp_path: Path) -> None:
+    """libheif gives black in their place."""
+    path = tmp_path / "a.heic"
+    path.write_bytes((INPUTS / "grid.heic").read_bytes()[:6000])
+    with pytest.raises(UnreadableMedia, match="is cut off"):
+        Clip.open(path)
+
+
+def test_an_avif_of_tiles_is_not_its_first_tile(tmp_path: Path) -> None:
+    data = (INPUTS / "grid.heic").read_bytes()
+    path = tmp_path / "a.avif"
+    path.write_bytes(data.replace(b"heic\0\0\0\0mif1heic", b"avif\0\0\0\0mif1avif"))
+    with pytest.raises(UnsupportedMedia, match="several tiles"):
+        Clip.open(path)
+
+
 @pytest.mark.parametrize("name", ["cut.heic", "cut.HEIC"])
 def test_a_heic_cut_short_is_no_movie_without_its_table(tmp_path: Path, name: str) -> None:
     path = tmp_path / name
     path.write_bytes((INPUTS / "grid.heic").read_bytes()[:300])
-    with pytest.raises(UnreadableMedia, match="is no HEIC picture, or is damaged"):
+    with pytest.raises(UnreadableMedia, match="is cut off"):
         Clip.open(path)
 
 

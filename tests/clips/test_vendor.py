@@ -5,6 +5,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import av
+import numpy as np
 import pytest
 
 from mediadask.clips import Clip
@@ -99,7 +101,7 @@ def test_a_folder_of_raw_frames_is_one_clip_and_one_line(tmp_path: Path, mediada
     shown = mediadask("info", tmp_path)
     assert shown.returncode == 2
     (line,) = shown.stderr.strip().splitlines()
-    assert "A001_C001_%06d.dng" in line
+    assert line.startswith(f"{tmp_path}/A001_C001_%06d.dng: is CinemaDNG")
     assert "CinemaDNG" in line
 
 
@@ -121,3 +123,31 @@ def test_a_codec_that_nobody_knows_is_named(make_clip: Any, tmp_path: Path) -> N
     file.write_bytes(clip.read_bytes().replace(b"jpeg", b"Zq9x"))
     with pytest.raises(UnsupportedMedia, match="pictures coded as 'Zq9x', which nothing here decodes"):
         Clip.open(file)
+
+
+def test_sound_alone_is_no_picture_of_an_unknown_codec(tmp_path: Path) -> None:
+    path = tmp_path / "a.m4a"
+    with av.open(str(path), "w", format="mp4") as out:
+        stream: Any = out.add_stream("aac", rate=48000)
+        frame = av.AudioFrame.from_ndarray(np.zeros((2, 1024), np.float32), "fltp", "stereo")
+        frame.sample_rate = 48000
+        out.mux(stream.encode(frame))
+        out.mux(stream.encode(None))
+    path.write_bytes(path.read_bytes().replace(b"mp4a", b"Zq9x"))
+    with pytest.raises(UnsupportedMedia, match="has no video stream"):
+        Clip.open(path)
+
+
+def test_encrypted_matroska_is_named(make_clip: Any, tmp_path: Path) -> None:
+    """ContentEncodings with a ContentEncryption (RFC 9559, 5.1.4.1.31) beside the track's codec."""
+    data = make_clip("a.mkv", codec="libvpx-vp9", frames=2, size=(320, 180)).read_bytes()
+    encodings = bytes.fromhex(
+        "6d8098624095 5031810050328101 50338101 50358a47e18105".replace(" ", "")
+    ) + bytes(12)
+    at = data.index(b"V_VP9") - 2  # what is said of the codec gives its place to void
+    path = tmp_path / "a.mkv"
+    path.write_bytes(
+        data[:at] + b"\x86\x85V_VP9" + data[at + 7 : at + 7] + encodings + data[at + 7 + len(encodings) :]
+    )
+    with pytest.raises(UnsupportedMedia, match="is encrypted"):
+        Clip.open(path)

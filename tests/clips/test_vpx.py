@@ -6,11 +6,13 @@ from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
 import av
+import dask
 import pytest
 
+import mediadask as md
 from mediadask.clips import Clip
 from mediadask.clips.vpx import is_hidden
-from tests.clips.test_exactness import assert_exact
+from tests.clips.test_exactness import assert_exact, number_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -67,6 +69,24 @@ def test_hidden_frames_in_packets_of_their_own(make_clip: MakeClip, tmp_path: Pa
     again = Clip.open(clip.url)  # from the cache
     assert again.index.hidden is not None
     assert (again.index.hidden == clip.index.hidden).all()
+
+
+def test_a_trim_counts_the_frames_that_are_shown(make_clip: MakeClip, tmp_path: Path) -> None:
+    def packets() -> Iterator[tuple[bytes, bool]]:
+        for body, key in packets_of(make_clip, "libvpx-vp9"):
+            yield (hidden_key(body), True) if key else (body, False)
+            if key:
+                yield SHOW_FIRST, False
+
+    path = write(tmp_path / "a.webm", "libvpx-vp9", packets())
+    (report,) = dask.compute(md.trim_ranges([md.Cut(str(path), 13, 18)], tmp_path / "out"))
+    (trimmed,) = (outcome.value for outcome in report.outcomes)
+    clip = Clip.open(trimmed.url)
+    assert len(clip) == trimmed.frames
+    numbers = [number_of(frame.planes) for frame in clip.frames()]
+    assert numbers == list(range(trimmed.start, trimmed.start + trimmed.frames))
+    assert trimmed.start <= 13
+    assert trimmed.start + trimmed.frames >= 18
 
 
 def test_frames_that_nothing_shows(make_clip: MakeClip, tmp_path: Path) -> None:

@@ -61,6 +61,15 @@ def test_files_under_many_names(column: str, read_list: ReadList) -> None:
     assert (event.source.start, event.source.stop) == ("01:00:00:00", "01:00:01:00")
 
 
+def test_the_heading_may_name_the_tape_of_all(read_list: ReadList) -> None:
+    text = LOG.format(columns="Name\tTape\tStart\tEnd", row="x\t{}\t01:00:00:00\t01:00:01:00")
+    heading = text.replace("FPS\t24", "TAPE\t001\nFPS\t24")
+    assert [read_list(heading.format(tape), ".ale").events[0].reel for tape in ("A002", "")] == [
+        "A002",
+        "001",
+    ]
+
+
 @pytest.mark.parametrize("tracks", ["A1A2", "A1-4", "1,2,3,4", "a1 a2", "A1,A2", "A"])
 def test_rows_of_sound_are_skipped(tracks: str, read_list: ReadList) -> None:
     row = "x\t{}\t01:00:00:00\t01:00:01:00"

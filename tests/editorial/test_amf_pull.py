@@ -152,6 +152,17 @@ def test_an_amf_that_no_event_uses_is_said(turnover: Path) -> None:
     assert planned(turnover, amf=(used, show)).advice == ()
 
 
+def test_grades_that_no_event_uses_are_said(turnover: Path) -> None:
+    (turnover / "show.cc").write_bytes(Cdl((1.2, 1, 1)).document(".cc"))
+    options = {"input_space": "ARRI LogC4", "cdl": str(turnover / "show.cc")}
+    assert planned(turnover, **options).advice == (), "the second event takes it"
+    one, two = EDL.split("002  ")
+    grade = next(line for line in one.splitlines() if "ASC_SOP" in line)
+    (turnover / "turnover.edl").write_text(f"{one}002  {two}{grade}\n")
+    (line,) = planned(turnover, **options).advice
+    assert line.endswith("show.cc: no event uses these grades: each that matches a clip has its own")
+
+
 def test_the_more_particular_amf_counts(turnover: Path) -> None:
     amfs = turnover / "amfs"
     slog3 = InputTransform(False, (Transform(f"{V20}CSC.Sony.SLog3_SGamut3_to_ACES.a2.v1"),))

@@ -46,6 +46,22 @@ def test_what_is_left_is_another_use_of_that_reel_where_its_timecode_does_not_go
     assert len(events(CUT + pair("A001C001", "B001", at="01:00:30:00"))) == 3
 
 
+@pytest.mark.parametrize(
+    ("below_cut", "below", "at", "goes_on"),
+    [
+        ("M2   A001C001 048.0 01:00:00:00\n", "M2   A001C001 048.0 01:00:01:01\n", "01:00:01:01", True),
+        ("M2   A001C001 -24.0 01:00:00:00\n", "M2   A001C001 -24.0 00:59:59:00\n", "00:59:59:00", True),
+        ("* FREEZE FRAME\n", "", "01:00:00:00", True),
+        ("M2   A001C001 048.0 01:00:00:00\n", "M2   A001C001 048.0 01:00:09:00\n", "01:00:09:00", False),
+        ("M2   A001C001 -24.0 01:00:00:00\n", "M2   A001C001 012.0 01:00:01:00\n", "01:00:01:00", False),
+    ],
+)
+def test_what_is_left_may_be_retimed(below_cut: str, below: str, at: str, goes_on: bool) -> None:
+    found = events(CUT + below_cut + pair("A001C001", "B001", below, at=at))
+    assert (found[0].tail is not None) == goes_on
+    assert len(found) == (2 if goes_on else 3)
+
+
 def test_another_reel_at_the_same_timecode_is_another_source() -> None:
     assert tails(CUT + pair("C009", "B001")) == [("C009", None, "01:00:01:00", 12)]
 
@@ -119,6 +135,14 @@ def test_a_dissolve_whose_first_line_is_missing_says_what_it_does_not_know() -> 
     assert (first.tail, entered.notes) == (Transition("dissolve", 12, beyond=12), ())
 
 
+def test_the_length_of_a_dissolve_may_stand_behind_its_labels_and_where_it_is_missing_it_is_said() -> None:
+    text = CUT + pair("A001C001", "B001")
+    behind = text.replace("D    012 ", "D        ").replace("10:00:02:00\n", "10:00:02:00 012\n")
+    assert tails(behind) == tails(text) == [("A001C001", None, "01:00:01:00", 12)]
+    missing = events(text.replace("D    012 ", "D        "))
+    assert missing[-1].notes == ("line 3: its dissolve has no length: what it leaves gets no frames for it",)
+
+
 def test_the_first_line_of_a_dissolve_may_have_the_number_of_the_event_before() -> None:
     text = CUT + pair("A001C001", "B001").replace("002  A001C001", "001  A001C001")
     assert tails(text) == [("A001C001", None, "01:00:01:00", 12)]
@@ -164,6 +188,14 @@ def test_a_short_reel_stands_for_the_long_one_of_its_own_event() -> None:
     assert [one.reel for one in events(text + line.replace("10:00", "12:00"))][2] == "A001C00"
     ahead = replaced.format("A001C001_AB") + line + line.replace("10:00", "12:00")
     assert [one.reel for one in events(ahead)] == ["A001C001_AB"] * 2
+
+
+def test_the_table_of_sources_at_the_end_of_an_avid_list_has_the_long_reels() -> None:
+    mob = "060a2b340101010101010f00-13-00-00-00-{55772c79-7a32-0077-060e2b347f7f2a80}"
+    table = f">>> SOURCE A001C001 A001C001_150330_R0T6 {mob}\n>>> SOURCE B001     B001 {mob}\n"
+    found = events(CUT + CUT.replace("A001C001", "B001    ") + table)
+    assert [one.reel for one in found] == ["A001C001_150330_R0T6", "B001"]
+    assert found[1].comments == (table.splitlines()[1],)
 
 
 def test_a_motion_effect_is_for_the_reel_that_it_names_whatever_its_order() -> None:

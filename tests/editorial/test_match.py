@@ -179,6 +179,29 @@ def test_names_that_are_cut_short_are_refused_where_they_may_mean_several() -> N
     assert "2 clips match" in planned(one, *media).problems[0]
 
 
+def test_the_first_part_s_name_stands_for_all_parts_of_a_recording() -> None:
+    parts = [
+        clip(None, f"01:00:0{at}:00", 48, path=f"/card/A009_C012_0615QX_00{number}.mov")
+        for number, at in ((1, 0), (2, 2))
+    ]
+    for name in ("A009_C012_0615QX_001", "A009_C012_0615QX"):
+        second = planned(event(("01:00:02:12", "01:00:03:12"), name), *parts)
+        assert (second.url, second.start, second.notes) == (parts[1].path, 12, ())
+        both = planned(event(("01:00:01:12", "01:00:03:12"), name), *parts)
+        assert (both.url, both.notes) == (
+            f"concat:{parts[0].path}|{parts[1].path}",
+            ("joined of 2 consecutive clips",),
+        )
+
+
+def test_a_clip_of_a_longer_name_is_noted_where_the_one_of_that_very_name_does_not_hold_the_event() -> None:
+    media = [clip(None, frames=24, path="/card/SHOT_010.mov"), clip(None, path="/card/SHOT_0100_comp.mov")]
+    found = planned(event(("01:00:01:00", "01:00:02:00"), "SHOT_010"), *media)
+    assert found.url == "/card/SHOT_0100_comp.mov"
+    assert found.notes == ("called like SHOT_010 less than /card/SHOT_010.mov, which does not hold it",)
+    assert not planned(event(("01:00:01:00", "01:00:02:00"), "SHOT_010"), media[1]).notes
+
+
 SEQUENCE = "/card/sh010.%04d.exr"
 
 
@@ -449,3 +472,9 @@ def test_a_plan_is_a_timeline_relinked_to_what_was_found(plan: TurnoverPlan) -> 
 def test_handles_below_zero_are_refused(read_list: ReadList) -> None:
     with pytest.raises(InvalidRequest):
         match_events(read_list(LIST), [], handles=-1)
+
+
+def test_a_name_that_no_clip_has_is_said_once() -> None:
+    one = replace(event(("01:00:01:00", "01:00:02:00")), reel=None, clip_name="Z999", file="/old/Z999.mov")
+    (planned,) = match_events(Timeline("/x.edl", "x", (one,), None), [clip("A001C001")])
+    assert planned.problems == ("no clip is called 'Z999'; check the media folder",)

@@ -10,6 +10,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import zipfile
 from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -20,6 +21,7 @@ import fsspec
 import numpy as np
 import OpenEXR
 import OpenImageIO as oiio
+import opentimelineio as otio
 import PyOpenColorIO as ocio
 import pytest
 from distributed import Client
@@ -213,6 +215,8 @@ def test_what_stands_beside_a_plate(edl: Path, rushes: Path, tmp_path: Path) -> 
     page = (out / "turnover.html").read_text()
     assert page.count("data:image/jpeg") == 2
     assert ONE in page
+    cells = [row.count("<td>") or row.count("<th>") for row in page.split("<tr")[1:]]
+    assert len(set(cells)) == 1, "as many headings as cells"
     sheet = {
         row["Shot Code"]: row
         for row in csv.DictReader((out / "turnover_count_sheet.csv").read_text().splitlines())
@@ -489,6 +493,26 @@ def test_a_new_version_renders_only_what_is_new(edl: Path, rushes: Path, tmp_pat
     assert [plate.written for plate in report.results] == [4, 4]
     report = made(edl, rushes, out, name=PlateName(version=4), handles=4, compression="piz")
     assert [plate.written for plate in report.results] == [16, 14]
+
+
+def test_a_bundle_leaves_its_timeline_beside_the_plates(rushes: Path, tmp_path: Path) -> None:
+    """Without the media that came in it."""
+    first, frames = (otio.opentime.RationalTime(count, 30000 / 1001) for count in (107_880, 2))
+    used = otio.opentime.TimeRange(first, frames)
+    timeline = otio.schema.Timeline("DAY 12", [otio.schema.Track(kind="Video")])
+    timeline.tracks[0].append(otio.schema.Clip("A001C001", source_range=used))
+    text = timeline.to_json_string()
+    with zipfile.ZipFile(tmp_path / "cut.otioz", "w") as archive:
+        archive.writestr("content.otio", text)
+        archive.writestr("media/A001C001.mov", bytes(1 << 20))
+    (tmp_path / "cut.otiod").mkdir()
+    (tmp_path / "cut.otiod" / "content.otio").write_text(text)
+    for name in ("cut.otioz", "cut.otiod"):
+        out = tmp_path / f"plates of {name}"
+        assert made(tmp_path / name, rushes, out, handles=0).results[0].frames == 2
+        assert (out / "cut.otio").read_text() == text
+        assert (out / "cut.html").exists()
+        assert made(tmp_path / name, rushes, out, handles=0).results[0].written == 0
 
 
 def test_an_unknown_color_space_is_refused_with_what_to_do(edl: Path, rushes: Path, tmp_path: Path) -> None:

@@ -36,6 +36,8 @@ def found(clips: list[str], name: str) -> list[str]:
         ("A_0007", "A_0007C003_250102_101112_h1ABC"),
         ("A004R1JL", "A004C010_20100610_R1JL"),
         ("A001_D001", "A001D001_140102_R2EC"),
+        ("J001_E050_0309BX", "J001_E050_0309BX_001"),
+        ("A001_B003", "A001_B003_0101AB"),
         ("A001_C003", "A001_08151512_C003"),
         ("LONG_PRODUCTION_LOGO_239_SDR_PRO", "LONG_PRODUCTION_LOGO_239_SDR_PRORES_MASTER"),
         ("LONG_PRODUCTION_LOGO_239_SDR.mov"[:32], "LONG_PRODUCTION_LOGO_239_SDR"),
@@ -60,7 +62,7 @@ def test_a_reel_is_found_however_the_list_writes_it(written: str, reel: str) -> 
         ("A00", "A001C001"),
         ("A001_C0", "A001_C001_0101AB"),  # seven characters: nobody's truncation
         ("A001", "A0011C001"),
-        ("A009_C012_0615QX_001", "A009_C012_0615QX_002"),
+        ("A009_C012_0615QX_001", "A009_C012_0616QX_001"),
         ("ABC_010", "ABC_010_001"),  # no camera's name: a shot, a take, a version
         ("A004R1JL", "A004C010_20100610_R2XX"),
         ("A_0007C003", "A_0007C004_250102_101112_h1ABC"),

@@ -167,6 +167,16 @@ def test_a_shot_that_nobody_named_keeps_its_plate_where_others_come_before_it(
     assert delivered(out).items() >= files.items()
 
 
+def test_media_that_moved_keep_their_numbers_too(rushes: Path, tmp_path: Path) -> None:
+    out, moved = tmp_path / "out", tmp_path / "raid2"
+    made(FIRST, rushes, out)
+    shutil.copytree(rushes, moved)
+    report, _ = made(LONGER_HEAD, moved, out)
+    assert all("is a plate of" in outcome.failure.error for outcome in report.failures if outcome.failure)
+    report, _ = made(LONGER_HEAD, moved, out, version="auto")
+    assert pictures(out, f"{ONE}_v002") == {999 + row: (f"{REELS[0]}.mov", 20 + row) for row in range(18)}
+
+
 def test_versions_are_found_whatever_the_template(rushes: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
     name = PlateName("{shot}/v{version}/{shot}_{plate}_v{version:03}.{frame:04}.exr")
@@ -240,6 +250,14 @@ def test_what_became_of_a_shot(tmp_path: Path, rushes: Path, status: str) -> Non
     assert statuses(out, new)["ABC_104_0010"] == status, "the same against plates"
 
 
+def test_sources_without_names_are_known_by_their_frames(tmp_path: Path) -> None:
+    old, new = tmp_path / "old.edl", tmp_path / "new.edl"
+    line = "001  AX V  C  01:00:01:00 01:00:01:12 10:00:00:00 10:00:00:12\n"
+    old.write_text(f"TITLE: T\n{line}")
+    new.write_text(f"TITLE: T\n{line.replace('01:00:01:12', '01:00:01:14')}")
+    assert [change.status for change in md.changes(old, new)] == ["extended tail"]
+
+
 def test_a_retime_is_told(tmp_path: Path, rushes: Path) -> None:
     old, new = tmp_path / "old.edl", tmp_path / "new.edl"
     old.write_text(FIRST)
@@ -251,6 +269,12 @@ def test_a_retime_is_told(tmp_path: Path, rushes: Path) -> None:
     assert "from 100 % to 200 %" in change.text
     made(FIRST, rushes, tmp_path / "out")
     assert statuses(tmp_path / "out", new)["ABC_104_0010"] == "retimed"
+
+
+def test_an_event_that_cannot_be_read_is_the_same_as_before(tmp_path: Path) -> None:
+    old = tmp_path / "old.edl"
+    old.write_text(FIRST.replace("01:00:01:00 01:00:01:12", "01:00:01:00 01:00:01:00"))
+    assert set(statuses(old, old).values()) == {"same"}
 
 
 def test_new_and_omitted_shots(tmp_path: Path) -> None:

@@ -50,6 +50,8 @@ def names(plan: TurnoverPlan) -> list[str]:
         ("named", r"\d{3}_[A-Z]{2}_\d{4}", ["090_AB_0040_PL01_v001"]),
         (r"\d{3}_[A-Z]{2}_\d{4}", None, ["090_AB_0040_PL01_v001"]),
         ("090_*", None, ["090_AB_0040_PL01_v001"]),
+        (r"(?P<sequence>\d{3}_[A-Z]{2})_(?P<shot>\d{4})", None, ["090_AB_0040_PL01_v001"]),
+        (["named", "track:V2"], None, ["0030_PL01_v001"]),
         ("ab_0010, 090_ab_0040", r"\d{3}_[A-Z]{2}_\d{4}", ["090_AB_0040_PL01_v001"]),
         ("090_AB_004", None, []),
         ("named", None, []),
@@ -63,7 +65,7 @@ def test_some_shots_of_a_list(
     plan = planned(read_list, CUT, only_shots=only, name=PlateName(shot_pattern=pattern))
     assert names(plan) == kept
     assert not plan.bad
-    (line,) = plan.advice
+    line = plan.advice[0]
     assert f"{3 - len(kept)} of 3 events are not of" in line or line.startswith("none of 3 events")
 
 
@@ -85,6 +87,8 @@ def test_the_shots_may_be_in_a_file(read_list: ReadList, tmp_path: Path) -> None
         ("ABC_0020 BG01 v003 h4 rig removal", "ABC_0020_BG01_v003", (4, 4)),
         ("ABC_0020 CLN handles=2+6", "ABC_0020_CLN_v001", (2, 6)),
         ("ABC_0020_EL02 fire", "ABC_0020_EL02_v001", (8, 8)),
+        ("ABC_0020_PC01_V0003 997 // match to edit", "ABC_0020_PC01_v003", (8, 8)),
+        ("ABC_0020_v002", "ABC_0020_PL01_v002", (8, 8)),
         ("ABC_0020 rig removal v002", "ABC_0020_PL01_v001", (8, 8)),
         ("ABC_0020", "ABC_0020_PL01_v001", (8, 8)),
     ],
@@ -104,6 +108,18 @@ def test_a_list_asks_by_shot_and_goes_before_markers(read_list: ReadList, tmp_pa
     plan = planned(read_list, MARKED.format("ABC_0020 BG01 v003 h4"), shot_list=path)
     assert names(plan) == ["unnamed0010_PL01_v001", "ABC_0020_EL01_v012", "ABC_0030_PL01_v001"]
     assert [(one.head, one.tail) for one in plan] == [(8, 8), (6, 6), (1, 3)]
+
+
+def test_what_is_asked_for_in_vain_is_told(read_list: ReadList, tmp_path: Path) -> None:
+    path = tmp_path / "asks.csv"
+    path.write_text("shot,handles\nABC_0020,4\nABC_0021,4\n")
+    only = ["ABC_0020,ABC_0035", "XY*", "track:V9"]
+    plan = planned(read_list, MARKED.format("ABC_0020"), shot_list=path, only_shots=only)
+    assert plan.advice == (
+        "no event of the list is ABC_0021",
+        "2 of 3 events are not of --only-shots, and are left out",
+        "no event of the list is ABC_0035, XY*, v9",
+    )
 
 
 def test_rows_of_one_shot_go_to_its_plates(read_list: ReadList, tmp_path: Path) -> None:
@@ -188,6 +204,13 @@ def test_a_count_sheet_has_the_columns_of_trackers(read_list: ReadList) -> None:
     assert (row["Clip Name"], row["Description"]) == ("13B-1", "ABC_0020 rig removal")
     assert row["File Path"] == "AB_ABC_0020_PL01_v001.####.exr"
     assert set(COLUMNS.values()) <= {*plan.rows()[1]}
+
+
+def test_a_count_sheet_names_no_shot_that_nobody_named(read_list: ReadList) -> None:
+    plan = planned(read_list, MARKED.format("ABC_0020"))
+    sheet = list(csv.DictReader(io.StringIO(count_csv(plan.rows()))))
+    assert [row["Shot Code"] for row in sheet] == ["", "ABC_0020", "ABC_0030"]
+    assert [row["Folder Path"] for row in sheet] == ["", "/ABC_0020", "/ABC_0030"]
 
 
 def test_a_count_sheet_is_a_shot_list(read_list: ReadList, tmp_path: Path) -> None:

@@ -186,6 +186,27 @@ def test_an_avid_timewarp_of_one_speed_has_the_frames_that_it_counts(
     ]
 
 
+def test_media_of_another_rate_counts_in_its_own_frames_as_avid_has_it(read_list: ReadList) -> None:
+    """The AAF adapter converts the count, as if it were of the timeline."""
+    metadata = {
+        "AAF": {
+            "Length": 100,
+            "ComponentAttributeList": {"_MIXMATCH_MOTIONADAPTER": 2},
+            "Parameters": {"SpeedRatio": "5/6"},
+        }
+    }
+    adapter = otio.schema.LinearTimeWarp("Motion Control", time_scalar=1.2, metadata=metadata)
+    media = otio.schema.ExternalReference("file:///card/A001C001.mov", used(3600 * 30, 19038, 30))
+    first = time(3600 * 30 + 6514 * 30 / 25, 30)
+    item = otio.schema.Clip("a", media, otio.opentime.TimeRange(first, time(100, 25)), effects=[adapter])
+    timeline = edit(item, start=0)
+    timeline.global_start_time = time(90000, 25)
+    found = read_list(timeline.to_json_string(), ".otio")
+    media_clip = clip("A001C001", frames=7000, rate=30)
+    assert frames_of(found, media_clip) == [("/card/A001C001.mov", 6514, 6634)]
+    assert "is counted as Avid counts it" in found.events[0].notes[0]
+
+
 @pytest.mark.parametrize(
     ("position", "speeds"),
     [
@@ -220,6 +241,13 @@ def test_a_number_that_opentimelineio_writes_is_read(read_list: ReadList) -> Non
     for word in ("Inf", "-Inf"):
         assert word in json_text
     assert frames_of(read_list(json_text, ".otio")) == [("/card/A001C001.mov", 24, 48)]
+
+
+def test_an_effect_that_is_switched_off_changes_no_speed(read_list: ReadList) -> None:
+    effect = otio.schema.LinearTimeWarp(time_scalar=2)
+    effect.enabled = False
+    found = read_list(edit(shot("A001C001", effects=[effect])).to_json_string(), ".otio")
+    assert frames_of(found) == [("/card/A001C001.mov", 24, 48)]
 
 
 def test_what_asks_for_no_camera_picture_is_skipped(read_list: ReadList) -> None:
@@ -313,6 +341,7 @@ XMEML = """<?xml version="1.0" encoding="UTF-8"?>
 REMAP = """<filter><effect><name>Time Remap</name><effectid>timeremap</effectid>
 <parameter><parameterid>speed</parameterid><value>{speed}</value></parameter>
 <parameter><parameterid>reverse</parameterid><value>{reverse}</value></parameter></effect></filter>"""
+OFF = "<filter><enabled>FALSE</enabled>"
 
 
 @pytest.mark.parametrize(
@@ -323,6 +352,7 @@ REMAP = """<filter><effect><name>Time Remap</name><effectid>timeremap</effectid>
         (24, REMAP.format(speed=50, reverse="FALSE"), (12, 12 + 12)),
         (24, REMAP.format(speed=100, reverse="TRUE"), (240 - 48, 240 - 24)),
         (24, REMAP.format(speed=-100, reverse="FALSE"), (240 - 48, 240 - 24)),
+        (24, REMAP.format(speed=200, reverse="FALSE").replace("<filter>", OFF), (24, 48)),
     ],
 )
 def test_retimes_of_final_cut_count_in_the_retimed_clips_frames(
@@ -386,6 +416,15 @@ def test_an_aaf_matches_by_the_tape_that_its_clip_was_digitized_from(tmp_path: P
         track = sequence.create_timeline_slot(24)
         track.segment = file.create.Sequence(media_kind="picture")
         track.segment.components.append(above)
+        markers = file.create.EventMobSlot()  # of the timeline, as Resolve has them: of no track
+        markers.edit_rate, markers.slot_id = 24, 1000
+        markers["PhysicalTrackNumber"].value = 1
+        markers.segment = file.create.Sequence(media_kind="DescriptiveMetadata")
+        marker = file.create.DescriptiveMarker()
+        marker["Comment"].value, marker["Position"].value = "ABC_010", 4
+        marker.media_kind = "DescriptiveMetadata"
+        markers.segment.components.append(marker)
+        sequence.slots.append(markers)
     found = read_timeline(tmp_path / "avid.aaf")
     assert (found.events[0].reel, found.events[0].clip_name) == ("A001C001", "slate 12")
     assert frames_of(found) == [("/card/A001C001.mov", 24, 48)]
@@ -443,6 +482,31 @@ def test_markers_of_final_cut_7_xml(read_list: ReadList) -> None:
     of_sequence = FCP7_MARKER.format("ABC_010", "rig", 12) + FCP7_MARKER.format("after", "", 24)
     text = XMEML.format(first=24, last=48, filters="").replace("</sequence>", of_sequence + "</sequence>")
     assert read_list(text, ".xml").events[0].markers == ("ABC_010", "rig")
+
+
+@pytest.mark.parametrize("ends", ["<in>30</in>", "<in>30</in><out/>", "<in>30</in><out>soon</out>"])
+def test_a_marker_of_final_cut_7_xml_without_an_end(ends: str, read_list: ReadList) -> None:
+    filters = f"<marker><name>ABC_010</name>{ends}</marker>"
+    (event,) = read_list(XMEML.format(first=24, last=48, filters=filters), ".xml")
+    assert event.markers == ("ABC_010",)
+
+
+@pytest.mark.parametrize("place", ["NaN", "Infinity", "1e300"])
+def test_a_marker_nowhere_is_left_out(place: str, read_list: ReadList) -> None:
+    timeline = edit(shot("A001C001", markers=[marker("ABC_010", 12345)]))
+    timeline.tracks.markers.append(marker("ABC_020", 12345))
+    (event,) = read_list(timeline.to_json_string().replace("12345.0", place), ".otio")
+    assert event.markers == ()
+
+
+def test_markers_in_a_transition_are_of_the_clips_that_it_shows(read_list: ReadList) -> None:
+    dissolve = otio.schema.Transition("x", "SMPTE_Dissolve", time(4), time(6))
+    one = shot("A001C001", markers=[marker("ABC_010", HOUR + 53), marker("outside", HOUR + 54)])
+    two = shot("A001C002", markers=[marker("outside", HOUR + 19), marker("ABC_020", HOUR + 20)])
+    fast = shot("A001C001", markers=[marker("ABC_030", HOUR + 60)])
+    fast.effects.append(otio.schema.LinearTimeWarp(time_scalar=2))
+    found = read_list(edit(one, dissolve, two, fast).to_json_string(), ".otio")
+    assert [event.markers for event in found] == [("ABC_010",), ("ABC_020",), ("ABC_030",)]
 
 
 def test_drop_frame_of_final_cut_7_xml(read_list: ReadList) -> None:

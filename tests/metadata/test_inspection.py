@@ -154,6 +154,14 @@ def test_a_sequence_with_a_hole_counts_it(tmp_path: Path) -> None:
     assert (clip.frames, clip.missing_frames) == (5, 1)
 
 
+def test_the_number_of_a_sequence_s_first_file_is_told(tmp_path: Path) -> None:
+    footage.write_sequence(tmp_path / "plate.%04d.exr", frames=3, size=(64, 36))
+    assert md.inspect(tmp_path / "plate.%04d.exr").first_number == 1001
+    (tmp_path / "plate.1001.exr").unlink()
+    clip = md.inspect(tmp_path / "plate.%04d.exr")
+    assert (clip.first_number, clip.sources["first_number"]) == (1002, "file system")
+
+
 def test_a_rate_that_is_not_said_is_unknown(tmp_path: Path) -> None:
     for number in range(3):
         Image.fromarray(footage.picture(number, 64, 36)).save(tmp_path / f"frame.{number:04}.png")

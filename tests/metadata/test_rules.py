@@ -12,6 +12,7 @@ import mediadask as md
 from mediadask import footage
 from mediadask.clips import Tag
 from mediadask.metadata import color, rules
+from mediadask.metadata.values import angle, positive
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -225,3 +226,19 @@ def test_every_rule_is_for_a_field_there_is() -> None:
 def test_camera_color_spaces_are_names_that_opencolorio_knows() -> None:
     config = ocio.Config.CreateFromBuiltinConfig("studio-config-latest")
     assert set(color._CAMERA_SPACES.values()) <= set(config.getColorSpaceNames())
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("9.99999994e-39", None),
+        ("1e-3", 0.001),
+        ("4E5", 400000.0),
+        ("1e999", None),
+        ("5600K", 5600.0),
+        ("3/2", 1.5),
+    ],
+)
+def test_numbers_with_an_exponent_are_read_whole(text: str, value: float | None) -> None:
+    assert positive(text) == value
+    assert angle("400000") is None

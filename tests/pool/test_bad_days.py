@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import multiprocessing
 import os
 import signal
@@ -29,6 +30,8 @@ from tests.pool.waiting import WAIT, eventually, see
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
+
+    from distributed import Nanny
 
 
 @pytest.fixture
@@ -287,6 +290,22 @@ def test_what_ends_on_a_worker_that_is_retired_is_not_done_again(pool: Pool, tmp
         eventually(lambda: "closing_gracefully" in statuses(pool).values())
         (tmp_path / "go").touch()
         assert [*retired.result(WAIT)] == addresses[:1]
+    assert job.result(WAIT).results == [0, 1]
+    assert [len(pids(tmp_path, number)) for number in range(2)] == [1, 1]
+
+
+def close(dask_worker: Nanny) -> None:
+    """As on SIGTERM."""
+    asyncio.get_running_loop().create_task(dask_worker.close())
+
+
+def test_what_ends_on_a_worker_that_is_told_to_end_is_not_done_again(pool: Pool, tmp_path: Path) -> None:
+    job = pool.submit(md.delivery(partial(last_frame, tmp_path), range(2), name="work"))
+    eventually(lambda: pids(tmp_path, 0) and pids(tmp_path, 1))
+    address = next(iter(pool.client.scheduler_info()["workers"]))
+    pool.client.run(close, workers=[address], nanny=True)
+    eventually(lambda: statuses(pool).get(address) in ("closing", None))
+    (tmp_path / "go").touch()
     assert job.result(WAIT).results == [0, 1]
     assert [len(pids(tmp_path, number)) for number in range(2)] == [1, 1]
 

@@ -188,14 +188,18 @@ def test_killed_in_the_middle_of_a_job_it_goes_on_when_it_is_up_again(
                 return len(connection.execute(select(tables.attempts)).all()) == 4
 
         eventually(begun)
-        os.kill(first.pid, signal.SIGKILL)
+        last = pool.submit(md.delivery(abs, [-7], name="last"))
+        os.kill(first.pid, signal.SIGKILL)  # what it has taken it has kept
         with pytest.raises(MediaError, match="the pool is gone; jobs of a pool with a name go on"):
             job.wait()
     stale = mediadask("pool", "status")
     assert stale.returncode == 2
     assert f"local: the pool (process {first.pid}) has died; `mediadask pool up` goes on" in stale.stderr
     listed = json.loads(mediadask("jobs", "--json").stdout)
-    assert [(each["job"], each["status"]) for each in listed] == [(job.id, "orphaned")]
+    assert [(each["job"], each["status"]) for each in listed] == [
+        (last.id, "orphaned"),
+        (job.id, "orphaned"),
+    ]
 
     second = up(workers=2)
     assert second.pid != first.pid
@@ -205,6 +209,7 @@ def test_killed_in_the_middle_of_a_job_it_goes_on_when_it_is_up_again(
         (tmp_path / "go").touch()
         assert resumed.result(WAIT).results == ["found", "found", "made", "made", "made", "made"]
         assert resumed.turnaround > 0
+        assert pool.job("last").result(WAIT).results == [7]
         pool.down()
     standing.wait_until_gone("local")
     made = (tmp_path / "made").read_text().split()
@@ -214,7 +219,10 @@ def test_killed_in_the_middle_of_a_job_it_goes_on_when_it_is_up_again(
         attempts = connection.execute(select(tables.attempts)).all()
         leases = connection.execute(select(tables.leases)).all()
     engine.dispose()
-    assert [(each.job, each.status, each.payload) for each in jobs] == [(job.id, "done", None)]
+    assert {(each.job, each.status, each.payload) for each in jobs} == {
+        (job.id, "done", None),
+        (last.id, "done", None),
+    }
     lost = [attempt for attempt in attempts if attempt.outcome == "lost"]
     assert {attempt.error for attempt in lost} == {"pool died"}
     assert len(lost) == 2

@@ -15,6 +15,7 @@ from distributed import LocalCluster
 from sqlalchemy import select
 
 import mediadask as md
+from mediadask.checkpoint import preparing
 from mediadask.pool import Pool
 from mediadask.pool.ledger.tables import attempts, open_database
 from tests.pool.waiting import WAIT, see
@@ -95,6 +96,26 @@ def test_a_unit_that_hangs_is_flagged_tried_again_and_set_aside() -> None:
     replaced = table[table["outcome"] == "replaced"]
     assert len(replaced) == 2
     assert replaced["error"].str.contains("no checkpoint for").all()
+
+
+def prepares_until_exists(folder: Path, number: int) -> int:
+    with preparing():
+        while not (folder / "go").exists():
+            time.sleep(0.005)
+    return number
+
+
+def test_a_unit_that_makes_something_ready_is_not_taken_to_hang(tmp_path: Path) -> None:
+    """Beside one that is, for as long as that takes to be tried twice."""
+    with dask.config.set({"mediadask.hang-after": "1s"}), Pool.local(workers=2) as pool:
+        ready = md.delivery(partial(prepares_until_exists, tmp_path), [0], name="ready", seconds=0.01)
+        job = pool.submit(ready)
+        see(job, units_running=1)
+        assert pool.submit(md.delivery(hangs, [2], name="sticky", seconds=0.01)).result(WAIT).failures
+        (tmp_path / "go").touch()
+        assert job.result(WAIT).results == [0]
+        table = tried(pool)
+    assert table[table["kind"] == "ready"]["outcome"].tolist() == ["done"]
 
 
 def hangs_first(folder: Path, number: int) -> int:

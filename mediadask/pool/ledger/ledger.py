@@ -14,6 +14,7 @@ import sqlite3
 import threading
 import time
 from collections import deque
+from concurrent.futures import Future
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -100,9 +101,10 @@ class Ledger:
             raise OutputFailed(
                 f"the ledger cannot keep a journal: {error.strerror}", where=journals, do="set XDG_DATA_HOME"
             ) from None
-        self._queue: deque[Record | threading.Event] = deque()
+        self._queue: deque[Record | threading.Event | Future[None]] = deque()
         self._pending: list[Record] = []
         self._flushing: list[threading.Event] = []
+        self._keeping: list[Future[None]] = []
         self._next_beat = self._next_attempt = 0.0
         self._away_since: float | None = None
         self._away_reason = ""
@@ -132,6 +134,15 @@ class Ledger:
         self._queue.append(done)
         self._wake.set()
         return done.wait(timeout_seconds)
+
+    def kept(self) -> Future[None]:
+        """Done once all that was recorded before outlives this process: in the database, or in the journal
+        while that is away.
+        """
+        kept: Future[None] = Future()
+        self._queue.append(kept)
+        self._wake.set()
+        return kept
 
     def close(self) -> None:
         """End the leases that are open, write what is left, and let go of the database.
@@ -265,6 +276,7 @@ class Ledger:
             for done in self._flushing:
                 done.set()
             self._flushing.clear()
+            self._tell_keeping()
 
     def _write_pending(self, *, last: bool) -> None:
         is_beat = last or time.monotonic() >= self._next_beat
@@ -298,13 +310,22 @@ class Ledger:
             item = self._queue.popleft()
             if isinstance(item, threading.Event):
                 self._flushing.append(item)
+            elif isinstance(item, Future):
+                self._keeping.append(item)
             else:
                 self._pending.append(item)
+
+    def _tell_keeping(self) -> None:
+        for kept in self._keeping:
+            if kept.set_running_or_notify_cancel():
+                kept.set_result(None)
+        self._keeping.clear()
 
     def _put_aside(self) -> None:
         try:
             self._journal.append(self._pending)
             self._pending.clear()
+            self._tell_keeping()
         except OSError as full:
             excess = len(self._pending) - _BACKLOG_LIMIT
             if excess > 0:

@@ -38,6 +38,7 @@ _OWN_CLIENTS = 2
 
 _FAREWELL_SECONDS = 5.0
 _LOOK_SECONDS = 0.05
+_KEEP_SECONDS = 10.0
 _PAGE_BYTES = 4 << 20
 
 
@@ -83,7 +84,11 @@ class Services:
     async def submit(
         self, job: str, name: str, show: str, priority: str | None, deadline: str | None, payload: bytes
     ) -> dict[str, Any]:
-        """A delivery becomes the job with this id, unless it has. Returns its description."""
+        """A delivery becomes the job with this id, unless it has. Returns its description.
+
+        The answer of a pool with a name, whose jobs go on after it was killed, waits until the ledger has the
+        job.
+        """
         with suppress(UnknownJob):
             return self._description(self._state.job(job)).to_wire()
         if self._is_draining:
@@ -101,6 +106,9 @@ class Services:
             submitted=utc_now(),
         )
         self._driver.submit(spec, delivery)
+        if self._config.name:
+            with suppress(TimeoutError):  # a ledger that keeps nothing now says so where it is looked at
+                await asyncio.wait_for(asyncio.wrap_future(self._ledger.kept()), _KEEP_SECONDS)
         return self._description(self._state.job(spec.id)).to_wire()
 
     async def describe(self, jobs: list[str] | None = None) -> list[dict[str, Any]]:

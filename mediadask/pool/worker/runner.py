@@ -13,6 +13,7 @@ time.
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 from functools import partial
 from importlib.metadata import version
 from time import monotonic
@@ -69,6 +70,9 @@ GRAPH_JOB = "mediadask_job"
 
 _PULSE_SECONDS = 0.5
 _REPORT_SECONDS = 0.1
+_FAREWELL_SECONDS = 2.0
+"""A nanny gives its worker four seconds to close."""
+
 _MEMORY_FULL = 0.6
 """Above this share of its memory limit a worker gives a unit back rather than keep it paused: Dask's own
 spilling starts there, and a paused decoder cannot be spilled."""
@@ -96,18 +100,34 @@ class UnitRunner(WorkerPlugin):
         self.arrived: dict[str, RunningBatch] = {}
         """Those whose task has not begun yet."""
 
+        self._is_empty = asyncio.Event()
+        """Set where the last batch has left."""
+
+        self._left_at: float | None = None
+
         dask_api.listen_to_scheduler(worker, UNITS, self.take)
         dask_api.listen_to_scheduler(worker, INSTRUCTIONS, self.obey)
         dask_api.listen_to_scheduler(worker, GIVE_BACK, self.give_back)
         self._pulse = asyncio.create_task(self._look_after_units())
         dask_api.tell_scheduler(worker, {"op": READY, "version": version("mediadask")})
 
-    def teardown(self, worker: Worker) -> None:
-        """The worker leaves: units give their work back at their next checkpoint."""
+    async def teardown(self, worker: Worker) -> None:
+        """The worker leaves: units give their work back at their next checkpoint, if that comes soon."""
         self._pulse.cancel()
+        await self._leave()
+
+    async def _leave(self) -> None:
+        """What ends until then is told, so that it is not done again elsewhere."""
+        if self._left_at is None:
+            self._left_at = monotonic()
         for batch in self.batches.values():
-            self._report(batch)  # what has ended is not done again elsewhere
+            self._report(batch)
             batch.instruct("evict")
+        if self.batches:
+            with suppress(TimeoutError):
+                await asyncio.wait_for(
+                    self._is_empty.wait(), max(0.0, self._left_at + _FAREWELL_SECONDS - monotonic())
+                )
 
     def take(self, batch: str, units: int, payload: bytes) -> None:
         """Keep the units of a batch until its task begins."""
@@ -117,6 +137,7 @@ class UnitRunner(WorkerPlugin):
         """Start the batch, or resume it if it is paused here; return when the slot is free."""
         if (batch := self.arrived.pop(batch_id, None)) is not None:
             self.batches[batch_id] = batch
+            self._is_empty.clear()
             loop = asyncio.get_running_loop()
             loop.run_in_executor(dask_api.executor_of(self.worker), self._run, batch, loop)
         elif (batch := self.batches.get(batch_id)) is None:
@@ -126,7 +147,12 @@ class UnitRunner(WorkerPlugin):
             batch.note(StayedPaused())
             self._report(batch)
             return
-        await batch.slot_free.wait()
+        try:
+            await batch.slot_free.wait()
+        except asyncio.CancelledError:  # the worker is told to end, and Dask waits for its tasks
+            await self._leave()
+            if not batch.slot_free.is_set():
+                raise
 
     def obey(self, instructions: dict[str, Instruction], cancelled: dict[str, list[int]]) -> None:
         """Pass instructions on to batches."""
@@ -227,6 +253,8 @@ class UnitRunner(WorkerPlugin):
         del self.batches[batch.id]
         self._report(batch)
         batch.slot_free.set()
+        if not self.batches:
+            self._is_empty.set()
 
 
 def _calls(batch: RunningBatch) -> Iterator[Callable[[], bytes]]:

@@ -14,7 +14,7 @@ from mediadask.clips import lead_in, mov, mxf, sound
 from mediadask.clips.choices import split_choices
 from mediadask.clips.decode import decode
 from mediadask.clips.extent import is_cut
-from mediadask.clips.h264 import completes, first_field, may_split
+from mediadask.clips.h264 import completes, first_field, leans_on_none, may_split
 from mediadask.clips.imx import active_picture
 from mediadask.clips.orientation import AS_STORED, Orientation, of_matrix
 from mediadask.clips.packets import damage, demuxed, opened, ranged
@@ -209,4 +209,12 @@ def _holds(index: FrameIndex, container: Any, stream: Any, file: IO[bytes]) -> b
             return False
         return bool(index.pts[row[0]] == packet.pts and index.keyframe[row[0]] == packet.is_keyframe)
     file.seek(offset)
-    return file.read(size) == bytes(packet)
+    return file.read(size) == bytes(packet) and not _has_lost_keys(index, stream, file)
+
+
+def _has_lost_keys(index: FrameIndex, stream: Any, file: IO[bytes]) -> bool:
+    """Whether pictures that lean on others are all told to be keys, as in a MOV without a table of them."""
+    if not index.intra_only or len(index.pts) < 2 or not index.by_ranges:
+        return False
+    file.seek(int(index.offset[1]))
+    return index.reorder > 0 or not leans_on_none(av.Packet(file.read(int(index.size[1]))), stream)

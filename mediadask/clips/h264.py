@@ -28,6 +28,8 @@ __all__ = [
     "whole_units",
 ]
 
+_INTRA = 2, 4  # slice_type modulo 5, table 7-6
+_IRAP = 16, 23  # ITU-T H.265, table 7-1
 _SLICE, _SLICE_A, _IDR, _SEI, _SPS, _PPS = 1, 2, 5, 6, 7, 8  # nal_unit_type, table 7-1
 _HEAD_BYTES = 64  # of a slice: far more than its header's beginning takes
 _HIGH_PROFILES = {100, 110, 122, 244, 44, 83, 86, 118, 128, 138, 139, 134, 135}  # 7.3.2.1.1
@@ -81,12 +83,35 @@ def recovers(packet: Any, stream: Any) -> bool:
     """Whether decoding can begin at a PyAV packet that is marked as a key.
 
     FFmpeg also marks intra pictures that promise nothing (libavcodec/h264_parser.c, "non marked keyframes"),
-    and its decoder then holds back what follows them. True for other codecs than H.264.
+    and its decoder then holds back what follows them. It marks every picture of a MOV whose table of keys is
+    lost; H.265's say themselves what they are. True for other codecs.
     """
-    if stream.codec_context.codec.canonical_name != "h264":
+    codec = stream.codec_context.codec.canonical_name
+    if codec == "hevc":
+        return leans_on_none(packet, stream)
+    if codec != "h264":
         return True
     units = _units(bytes(packet), _length_bytes(stream.codec_context.extradata or b""))
     return any(unit[:1] and (unit[0] & 31 == _IDR or _is_recovery_point(unit)) for unit in units)
+
+
+def leans_on_none(packet: Any, stream: Any) -> bool:
+    """Whether a PyAV packet is an intra picture of H.264, or a random access point of H.265; True for other
+    codecs.
+    """
+    codec = stream.codec_context.codec.canonical_name
+    if codec not in ("h264", "hevc"):
+        return True
+    units = [unit for _, unit in whole_units(codec, bytes(packet), stream.codec_context.extradata or b"")]
+    if codec == "hevc":
+        return any(_IRAP[0] <= unit[0] >> 1 & 63 <= _IRAP[1] for unit in units)
+    return all(_slice_type(unit) in _INTRA for unit in units if unit[0] & 31 in (_SLICE, _SLICE_A, _IDR))
+
+
+def _slice_type(unit: bytes) -> int:
+    bits = _Bits(unit[1:_HEAD_BYTES])
+    bits.golomb()  # first_mb_in_slice
+    return bits.golomb() % 5
 
 
 def leads_alone(codec: str, packet: bytes, stream: Any) -> bool:

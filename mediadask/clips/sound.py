@@ -43,6 +43,12 @@ def samples(clip: Clip, number: int, start: int, stop: int) -> npt.NDArray[np.fl
                 if at >= last:
                     break
                 wave = _wave(frame)
+                if wave.shape[1] != said.channels:
+                    raise UnreadableMedia(
+                        f"its sound has {said.channels} channels, and {wave.shape[1]} later",
+                        where=clip.url,
+                        do="copy it again from the source",
+                    )
                 low, high = max(at, first), min(at + len(wave), last)
                 if low < high:
                     out[low - start : high - start] = wave[low - at : high - at]

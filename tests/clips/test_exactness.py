@@ -274,3 +274,27 @@ def test_real_recordings() -> None:
         for at in np.random.default_rng(0).permutation(len(clip))[:12].tolist():
             (frame,) = clip.frames(at, at + 1)
             assert_planes_equal(frame.planes, whole[at])
+
+
+@pytest.mark.parametrize(
+    ("codec", "options"),
+    [
+        ("libx264", {"bf": "2"}),
+        ("libx264", {"bf": "0"}),
+        ("libx265", {"x265-params": "log-level=1:keyint=12:bframes=0"}),
+        ("libx265", {"x265-params": "log-level=1:keyint=12:bframes=2"}),
+    ],
+)
+def test_frames_are_exact_where_the_table_of_keys_is_lost(
+    codec: str, options: dict[str, str], make_clip: MakeClip, tmp_path: Path
+) -> None:
+    """Without one every picture counts as a key (ISO/IEC 14496-12, 8.6.2)."""
+    whole = make_clip("whole.mp4", codec=codec, options={"g": "12"} | options, frames=24, size=(320, 180))
+    path = tmp_path / "lost.mp4"
+    data = whole.read_bytes()
+    assert data.count(b"stss") == 1
+    path.write_bytes(data.replace(b"stss", b"free"))
+    clip = Clip.open(path)
+    for number in (13, 1, 23, 12):
+        (frame,) = clip.frames(number, number + 1)
+        assert footage.read_number(frame.planes[0]) == number

@@ -58,14 +58,9 @@ class ClusterFaults:
 
     def node_drained(self, victim: str, folder: Path) -> None:
         node = self.workers()[0]["spec"]["nodeName"]
-        kubectl("cordon", node)
+        how = ["--force", "--delete-emptydir-data", "--ignore-daemonsets", "--timeout=60s"]
         try:
-            for pod in self.workers():
-                name = pod["metadata"]["name"]
-                body = {"apiVersion": "policy/v1", "kind": "Eviction", "metadata": {"name": name}}
-                url = f"/api/v1/namespaces/{self.namespace}/pods/{name}/eviction"
-                self.kubectl("create", "--raw", url, "-f", "-", given=body)
-            time.sleep(2)
+            kubectl("drain", node, f"--pod-selector={TIER}", *how)
         finally:
             kubectl("uncordon", node)
 

@@ -18,7 +18,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import partial, reduce
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import select
 
@@ -42,8 +42,8 @@ if TYPE_CHECKING:
 
 SLOTS = 4
 UNITS = 8
-AWAY_UNITS = 40
-"""Of a round in which something is away for a while: they last for about as long."""
+MANY_UNITS = 40
+"""Where something is away for a while, or the cluster chooses whom it strikes: they last for long enough."""
 
 LEFT_FRAMES = 15
 """Of a unit that a fault is to strike: it has not ended before the fault is there."""
@@ -181,7 +181,7 @@ def _play(
     """A round. Returns whether its fault met something."""
     folder.mkdir(mode=0o777)
     folder.chmod(0o777)
-    units = AWAY_UNITS if name.endswith("away") else UNITS
+    units = MANY_UNITS if name.endswith("away") or name in happens.on_all else UNITS
     begun = time.monotonic()
     work = md.delivery(partial(chain, str(folder)), range(units), name=folder.name, seconds=600)
     played = Round(folder, pool.submit(work, priority="urgent"))
@@ -201,6 +201,8 @@ def _play(
     print(f"{folder.name} {name}: {seconds:.0f} s, {often} times, right {is_right}, met {met}", flush=True)
     if not is_right:
         print(results, flush=True)
+    if often > 2:
+        print(*_attempts(url, played.job), sep="\n", flush=True)
     told.wrong += not is_right
     told.most = max(told.most, often)
     told.frames += sum(map(len, computed))
@@ -223,9 +225,13 @@ def _when_it_strikes(played: Round, happens: ClusterFaults, name: str, draw: ran
 
 def _interrupted(url: str, job: Job) -> bool:
     """Whether an attempt of the job ended otherwise than it should."""
+    return any(each.outcome not in (None, "done") for each in _attempts(url, job))
+
+
+def _attempts(url: str, job: Job) -> list[Any]:
     with tables.open_database(url).connect() as connection:
-        mine = select(tables.attempts.c.outcome).where(tables.attempts.c.job == job.id)
-        return any(outcome not in (None, "done") for outcome in connection.scalars(mine))
+        mine = select(tables.attempts).where(tables.attempts.c.job == job.id)
+        return list(connection.execute(mine.order_by(tables.attempts.c.started)))
 
 
 def _open(url: str) -> int:

@@ -87,7 +87,11 @@ def _shoot(pool: md.Pool, folder: Path) -> list[str]:
             f"clips cannot be put there ({error.strerror})", where=folder, do="name another --out"
         ) from None
     shoot = md.delivery(take, range(1, CLIPS + 1), name="shoot", seconds=10)
-    return list(pool.submit(shoot).result().results)
+    report = pool.submit(shoot).result()
+    for failed in report.failures:
+        do = "name an --out that workers may write to, too"
+        raise md.OutputFailed(f"a worker cannot put clips there: {failed.failure.error}", where=folder, do=do)
+    return list(report.results)
 
 
 def _turnover(path: Path) -> Path:
@@ -104,6 +108,9 @@ def _draw(jobs: list[str], path: Path, *, elsewhere: bool) -> None:
     engine = open_database()
     known = history(engine)
     table = schedule(engine, load_config(), jobs)
+    if table.empty:
+        do = "set MEDIADASK_LEDGER to the address of the pool's ledger, as this machine reaches it"
+        raise md.InvalidRequest("the ledger here knows nothing of what ran", where=engine.url, do=do)
     marked = known[known["job"] == jobs[0]]
     if elsewhere:
         plot = spike_plot(workers_over_time(engine, table["started"].min()), table, marked)

@@ -20,7 +20,21 @@ from mediadask.errors import UnreadableMedia
 __all__ = ["Log", "parse_ale"]
 
 _NAMES = ("name", "clipname", "clip", "displayname")
-_REELS = ("tape", "tapeid", "tapename", "reel", "reelname", "reelid", "camroll", "cameraroll", "labroll")
+_REELS = (
+    "tape",
+    "tapeid",
+    "tapename",
+    "reel",
+    "reelname",
+    "reelid",
+    "reelnumber",
+    "sourcetape",
+    "sourcereel",
+    "camroll",
+    "cameraroll",
+    "camerareel",
+    "labroll",
+)
 _FILES = (
     "sourcefile",
     "sourcefilename",
@@ -34,6 +48,11 @@ _FILES = (
 _MARKERS = ("shot", "vfxshot", "vfxid", "vfx")
 _TRACKS = ("tracks", "track")
 """Columns by their names without blanks, underscores and case, in which systems differ."""
+
+_LABELS = {
+    **dict.fromkeys(("starttc", "starttimecode", "tcstart", "tcin", "sourcein", "in"), "start"),
+    **dict.fromkeys(("endtc", "endtimecode", "tcend", "tcout", "sourceout", "out"), "end"),
+}
 
 _SOUND = re.compile(r"[A\d\s,;/&+-]+", re.IGNORECASE)
 """Tracks of sound alone: ``A1A2``, ``1,2,3,4``."""
@@ -75,7 +94,7 @@ def parse_ale(text: str, where: str) -> Log:
             section = cells[0].casefold()
         elif section == "heading":  # a line for each name and value, or one for all
             said = {name.upper(): value for name, value in pairwise(cells)}
-            rate = exact_rate(said["FPS"], where=f"{where} line {number}") if "FPS" in said else rate
+            rate = exact_rate(said["FPS"], where=f"{where} line {number}") if said.get("FPS") else rate
             tape = said.get("TAPE") or tape
         elif section == "column":
             columns = [_column(cell) for cell in cells]
@@ -99,9 +118,7 @@ def parse_ale(text: str, where: str) -> Log:
 
 def _column(name: str) -> str:
     plain = re.sub(r"[^a-z0-9]", "", name.casefold())
-    return {"starttc": "start", "starttimecode": "start", "endtc": "end", "endtimecode": "end"}.get(
-        plain, plain
-    )
+    return _LABELS.get(plain, plain)
 
 
 @dataclass(frozen=True)

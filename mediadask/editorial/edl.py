@@ -10,13 +10,15 @@ from __future__ import annotations
 
 import io
 import re
+from bisect import bisect_right
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from itertools import pairwise
+from operator import itemgetter
 
-from mediadask.editorial.edl_lines import comments_of, event_line
+from mediadask.editorial.edl_lines import comments_of, event_line, in_order
 from mediadask.editorial.edl_pairs import Statement, pair_up, same_label
 from mediadask.editorial.events import Event, Span, Transition
 from mediadask.editorial.list_grades import grade_of
@@ -24,7 +26,7 @@ from mediadask.editorial.list_grades import grade_of
 __all__ = ["EditList", "parse_edl"]
 
 _KEYS = {"K": "key foreground", "KB": "key background", "KO": "key overlay"}
-_BLACK = ("BL", "BLK", "BLACK", "SLUG")
+_BLACK = ("BL", "BLK", "BLACK", "BLACK VIDEO", "SLUG")
 
 
 @dataclass(frozen=True)
@@ -70,6 +72,7 @@ def _statements(text: str) -> tuple[str, list[Statement]]:
     _share_with_sound(statements)
     for one in statements:
         one.said = comments_of(one.below)
+    _place_markers(statements)
     if statements:
         statements[0].said.long_reels = comments_of(ahead).long_reels | statements[0].said.long_reels
     return title, statements
@@ -82,6 +85,21 @@ def _long_reels(statements: Sequence[Statement]) -> dict[str, str]:
         for short, long in one.said.long_reels.items():
             longs[short].add(long)
     return {short: next(iter(long)) for short, long in longs.items() if len(long) == 1}
+
+
+def _place_markers(statements: Sequence[Statement]) -> None:
+    """Give events without markers those that lie over them and stand below another, as at a list's end."""
+    pictures = [one for one in statements if one.line.edit and one.line.track is not None]
+    places = [(in_order(one.line.record.start), in_order(one.line.record.stop), one) for one in pictures]
+    bare = sorted((place for place in places if not place[2].said.markers), key=itemgetter(0))
+    for start, stop, one in places:
+        # A marker alone is the event's own, whatever its timecode counts.
+        for marker in [*one.said.markers] if bare and len(one.said.markers) > 1 else ():
+            at = in_order(marker[0]) if marker[0] else start
+            before = bisect_right(bare, at, key=itemgetter(0)) - 1
+            if not start <= at < stop and before >= 0 and at < bare[before][1]:
+                one.said.markers.remove(marker)
+                bare[before][2].said.markers.append(marker)
 
 
 def _share_with_sound(statements: Sequence[Statement]) -> None:
@@ -275,7 +293,7 @@ def _event(one: Statement, reels: dict[str, str]) -> Event:
         entry=motion.entry if motion else None,
         head=Transition(_kind(one), line.frames, 0) if line.is_transition else None,
         cdl=cdl,
-        markers=tuple(said.markers),
+        markers=tuple(text for _, text in said.markers),
         comments=tuple(said.others),
         where=line.where,
         problems=(*one.problems, *said.problems),

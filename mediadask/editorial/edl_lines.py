@@ -9,19 +9,24 @@ from fractions import Fraction
 
 from mediadask.editorial.events import Span
 
-__all__ = ["Comments", "EventLine", "Motion", "comments_of", "event_line"]
+__all__ = ["Comments", "EventLine", "Motion", "comments_of", "event_line", "in_order"]
+
+_DIGITS = 9
+"""Of the longest label."""
 
 _TIMECODE = r"\d{1,2}:\d{2}:\d{2}[:;.,]\d{2,3}"
 _LABEL = rf"(?:{_TIMECODE}|\d{{1,9}})"
 """Timecode, or the number of a frame as animation and review systems write it."""
 
 _EVENT = re.compile(
-    r"(?P<number>\d+)\s+(?P<reel>\S.*?)\s+(?P<channels>[A-Z]+\d*(?:[/,+&-]?[A-Z]+\d*)*)\s+"
-    r"(?P<edit>C|D|K\s?B|K\s?O|K|W\d+)\s+(?:(?P<frames>\d+)\s+)?"
+    r"(?P<number>\d+)\s+(?P<reel>\S.*?)\s+"
+    r"(?P<channels>[A-Z]+\d*(?:[/,+&-]?(?:[A-Z]+\d*|(?<=[,&+-])\d+))*)\s+"
+    # Behind a key F says that it fades.
+    r"(?P<edit>C|D|K\s*B|K\s*O|K|W\s?\d+)\s+(?:\(?F\)?\s+)?(?:(?P<frames>\d+)\s*(?:\(?F\)?)?\s+)?"
     rf"(?P<labels>{_LABEL}(?:\s+{_LABEL}){{3}})(?:\s+(?P<behind>\d{{3}}))?",
     re.IGNORECASE,
 )
-_SOUND = re.compile(r"NONE|(?:A+|AUD|AUDIO)\d*(?:[/,+&-]?A+\d*)*", re.IGNORECASE)
+_SOUND = re.compile(r"NONE|(?:A+|AUD|AUDIO)\d*(?:[/,+&-]?(?:A+\d*|(?<=[,&+-])\d+))*", re.IGNORECASE)
 _NO_SOURCE = {"BL": "black", "BLACK": "black", "BLK": "black", "BARS": "color bars"}
 
 _MOTION = re.compile(
@@ -30,7 +35,7 @@ _MOTION = re.compile(
 )
 _COLORS = (
     r"(?:RED|GREEN|BLUE|CYAN|MAGENTA|YELLOW|BLACK|WHITE|PINK|PURPLE|VIOLET|ORANGE|GOLD|GR[AE]Y|BROWN|DENIM"
-    r"|FOREST|TEAL|FUCHSIA|ROSE|LAVENDER|SKY|MINT|LEMON|SAND|COCOA|CREAM)(?!\S)"
+    r"|FOREST|TEAL|FUCHSIA|ROSE|LAVENDER|SKY|MINT|LEMON|SAND|COCOA|CREAM)(?![^\s;,])"
 )
 """Of markers, in Avid and in Resolve."""
 
@@ -40,14 +45,15 @@ _COMMENT = re.compile(
     r"\s*(?P<file>.*)"
     r"|REEL\s+\S+\s+IS\s+CLIP\s+(?P<is_clip>.*)"
     r"|(?:TAPE|REEL)(?:\s+NAME)?\s*:\s*(?P<reel>.*)"
-    rf"|LOC\s*:\s*{_TIMECODE}(?:\s+{_COLORS})?(?:\s+(?P<marker>.*))?"
+    rf"|(?:LOC(?:ATOR)?|MARKER)\s*(?::|(?=\s\d))\s*(?P<at>{_TIMECODE})?(?:[\s;,]*{_COLORS})?(?:[\s;,]+(?P<marker>.*))?"
     r"|(?P<note>.*?)\s*\|C:\w*\s*\|M:\s*(?P<label>.*?)\s*\|D:\d+.*"
     r"|(?P<grade>ASC_S(?:OP|AT).*)"
     r"|(?:(?P<made_side>FROM|TO|KEY)\s+)?CLIP\s+IS\s+A\s+(?P<made>GENERATOR|SLUG|TITLE).*"
     r"|>>>\s*SOURCE\s+(?P<cut>\S+)\s+(?P<whole>(?P=cut)\S+)\s+[0-9a-f-]{12}.*"
     r"|FINAL\s+CUT\s+PRO\s+REEL:\s*(?P<long>.+?)\s+REPLACED\s+BY:\s*(?P<short>\S+)"
     r"|(?P<freeze>FREEZE\s+FRAME.*)"
-    r"|(?P<warp>(?:EFFECTS?\s+NAME\s+IS\s+)?(?:TIME\s*WARP|TIME\s*REMAP|SPEED\s*RAMP|VARIABLE\s+SPEED).*)",
+    r"|(?P<warp>(?:(?:SPEED\s+)?EFFECTS?(?:\s+NAME)?(?:\s+IS|\s*:)?\s+)?"
+    r"(?:TIME\s*WARP|TIME\s*REMAP|SPEED\s*RAMP|VARIABLE\s+SPEED).*)",
     re.IGNORECASE,
 )
 _GRADE = re.compile(r"(ASC_SOP|ASC_SAT|\bSAT)", re.IGNORECASE)
@@ -141,7 +147,9 @@ class Comments:
     """The sides that a generator has made."""
 
     motions: list[Motion] = field(default_factory=list)
-    markers: list[str] = field(default_factory=list)
+    markers: list[tuple[str, str]] = field(default_factory=list)
+    """(timecode, text), the timecode empty where it is not said."""
+
     sops: list[str] = field(default_factory=list)
     saturations: list[str] = field(default_factory=list)
     freeze: bool = False
@@ -154,6 +162,11 @@ class Comments:
     def name(self, side: str) -> str | None:
         """The last clip name of a side."""
         return next((name for said, name in reversed(self.names) if said == side and name), None)
+
+
+def in_order(label: str | int) -> str:
+    """A label in a form that sorts as time does, at whatever rate."""
+    return re.sub(r"\D", "", str(label)).zfill(_DIGITS)
 
 
 def event_line(text: str, where: str, drop: bool | None) -> EventLine:
@@ -194,7 +207,8 @@ def comments_of(below: Iterable[tuple[str, str]]) -> Comments:
             said.reel = comment["reel"].strip()
         elif comment["marker"] or comment["label"] is not None:
             texts = (comment["marker"], comment["label"], comment["note"])
-            said.markers += [text.strip() for text in texts if text and text.strip()]
+            at = comment["at"] or ""
+            said.markers += [(at, text.strip()) for text in texts if text and text.strip()]
         elif comment["freeze"]:
             said.freeze = True
         elif comment["warp"]:

@@ -27,6 +27,10 @@ class Span:
     stop: str | int
     """The frame after the last, in the same way."""
 
+    length: str | int | None = None
+    """How long it is where a list says that, as a label or a count of frames: instead of an end, with `stop`
+    as `start`; or beside it, where one frame more than lies between them tells that `stop` is the last."""
+
     def __str__(self) -> str:
         return f"{self.start} to {self.stop}"
 
@@ -51,7 +55,11 @@ class Span:
             If a label does not exist at that rate.
         """
         first, last = (_timecode(end, rate, drop) for end in (self.start, self.stop))
-        return first, (last.frames - first.frames) % first.frames_per_day
+        frames = (last.frames - first.frames) % first.frames_per_day
+        if self.length is not None:
+            said = _timecode(self.length, rate, drop=False).frames
+            frames = said if self.start == self.stop or said == frames + 1 else frames
+        return first, frames
 
 
 def _timecode(end: str | int, rate: Fraction, drop: bool) -> Timecode:
@@ -183,6 +191,6 @@ class Event:
         whole = round(self.source_fps / rate)
         return (
             Fraction(whole)
-            if abs(self.source_fps - whole * rate) < Fraction(1, 10)
+            if abs(self.source_fps - whole * rate) <= Fraction(1, 10)
             else self.source_fps / rate
         )

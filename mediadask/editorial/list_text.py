@@ -31,7 +31,7 @@ def list_text(data: bytes, where: str) -> str:
         raise binary from None
     # CP/M's end of text, which DOS kept, and what was on the disk's block behind it.
     body = decoded.partition("\x1a")[0]
-    text = re.sub(r"\0+(?=[\r\n]|$)|(?<=[\r\n])\0+", "", body)
+    text = re.sub(r"\0+(?=\s|$)|(?:^|(?<=\s))\0+", "", body)
     if "\0" in text or (b"\0" in data and _CONTROL.search(text)):
         raise binary
     return text

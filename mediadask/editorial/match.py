@@ -19,7 +19,7 @@ from mediadask.editorial.sources import Source
 from mediadask.errors import InvalidRequest
 
 if TYPE_CHECKING:
-    from mediadask.editorial.events import Event
+    from mediadask.editorial.events import Event, Span
     from mediadask.editorial.timeline import Timeline
     from mediadask.metadata import ClipMetadata
 
@@ -79,7 +79,9 @@ class _Library:
         meant = (next(self._find(name), []) for event in timeline for name in chain(*_names(event)[:1]))
         rates = Counter(source.rate for source in chain.from_iterable(meant) if source.rate)
         rates = rates or Counter(source.rate for source in self._sources if source.rate)
-        return rates.most_common(1)[0][0] if rates else Fraction(24)
+        usual = [rate for rate, _ in rates.most_common()] or [Fraction(24)]
+        highest = max((_last_number(event.record) for event in timeline if event.record), default=0)
+        return next((rate for rate in usual if round(rate) > highest), usual[0])
 
     def _find(self, name: str) -> Iterator[list[Source]]:
         yield from self._reels.find(name)
@@ -167,6 +169,12 @@ class _Library:
             if (other.follows(source) if step > 0 else source.follows(other))
         ]
         return found[0] if len(found) == 1 else None
+
+
+def _last_number(span: Span) -> int:
+    """The highest number of a frame in the labels of a span."""
+    found = (re.search(r"\d+$", end) for end in (span.start, span.stop) if isinstance(end, str))
+    return max((int(one[0]) for one in found if one), default=0)
 
 
 def _noted(match: Match, note: str) -> Match:

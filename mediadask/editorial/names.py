@@ -22,10 +22,13 @@ _FIELDS = frozenset(
     {"clip", "episode", "event", "plate", "reel", "scene", "sequence", "shot", "show", "timeline", "track"}
 )
 _SHOT = re.compile(
-    r"(?:(?:VFX|SHOT)[\s:#]+)*(?P<shot>(?=[\w-]*\d)[A-Z0-9]+(?:[_-][A-Z0-9]+)+)(?=[\s:;,)]|\.?$|\.\s)",
+    r"\W*(?:(?:VFX|SHOT)[\s:#]+(?:[-–]\s+)?)*"
+    r"(?P<shot>(?=[\w-]*\d)(?=[A-Z0-9]+(?:_|-[\w-]*\d))[A-Z0-9]+(?:[_-][A-Z0-9]+)+)(?=[^\w.-]|[.-]*(?:\s|$))"
+    r"|(?P<number>[A-Z]{0,8}\d{3,6}[A-Z]?)$",
     re.IGNORECASE | re.ASCII,
 )
-"""What an editor's marker begins with where it names a shot: ``ABC_104_065_010``, ``VFX: ABC_010: paint``."""
+"""What an editor's marker begins with where it names a shot: ``ABC_104_065_010``, ``VFX: ABC_010: paint``.
+Or it is the number of one, ``0010``, and nothing else."""
 
 INVENTED = "unnamed"
 """Stands before the number of an event that no marker names a shot, where it could be taken for a shot's."""
@@ -128,7 +131,8 @@ class PlateName:
             return self._bare(told)
         if self.shot_pattern is not None:
             return None
-        named = (found["shot"] for text in event.markers if (found := _SHOT.match(text.strip())))
+        found = (_SHOT.match(text.strip()) for text in event.markers)
+        named = (one["shot"] or one["number"] for one in found if one)
         return next(map(self._bare, named), None)
 
     def silent_markers(self, event: Event) -> tuple[str, ...]:

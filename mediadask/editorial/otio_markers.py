@@ -59,12 +59,13 @@ def with_marks(events: Sequence[tuple[int, Event]], marks: Sequence[Mark]) -> It
 def marker_texts(marker: Any) -> tuple[str, ...]:
     """Its name and its comment, as far as it has them."""
     metadata = marker.metadata
-    of_adapter = metadata.get("fcp_xml", {})
+    of_adapter, of_resolve = metadata.get("fcp_xml", {}), metadata.get("Resolve_OTIO", {})
     said = (
         marker.name,
         getattr(marker, "comment", ""),  # since OpenTimelineIO 0.15
         of_adapter.get("comment") if hasattr(of_adapter, "get") else "",
         metadata.get("comment"),
+        of_resolve.get("Note") if hasattr(of_resolve, "get") else "",
     )
     return tuple(dict.fromkeys(text.strip() for text in said if isinstance(text, str) and text.strip()))
 

@@ -19,13 +19,13 @@ _DEPTH = 8
 
 
 def media_file(reference: Any) -> str | None:
-    """The file of a media reference, or the pattern of its files, as path or URL."""
+    """The file of a media reference, or the pattern of its files, as path or URL; else its name."""
     if isinstance(reference, otio.schema.ImageSequenceReference):
         base = _unquoted(reference.target_url_base)
         slash = "/" if base and not base.endswith(("/", "\\")) else ""  # as OTIO itself joins them
         digits = f"%0{reference.frame_zero_padding}d" if reference.frame_zero_padding else "%d"
         return f"{base}{slash}{reference.name_prefix}{digits}{reference.name_suffix}"
-    return _unquoted(getattr(reference, "target_url", None) or "") or None
+    return _unquoted(getattr(reference, "target_url", None) or getattr(reference, "name", None) or "") or None
 
 
 def _unquoted(url: str) -> str:

@@ -198,6 +198,9 @@ def _labels(span: Span | None, rate: Fraction, drop: bool) -> tuple[str | None, 
     """Both ends as labels: a list's own, or of its counts."""
     if span is None or span == Span(0, 0):  # a line that could not be read has none
         return None, None
+    if span.length is not None:
+        first, frames = span.at(rate, drop=drop)
+        return str(first), str(first + frames)
     ends = (
         end if isinstance(end, str) else str(Timecode(0, round(rate), drop) + end)
         for end in (span.start, span.stop)

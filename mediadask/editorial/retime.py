@@ -85,10 +85,13 @@ def source_use(event: Event, rate: Fraction, timeline_rate: Fraction, *, drop: b
         ranges = [(first, frames, "")]
         notes.append(what)
     elif speed == 1:
+        if event.counts_files and shown == frames + 1:
+            ranges, frames = [(first, shown, "")], shown
+            notes.append("its out is taken for the number of the last frame, as the record has one more")
         if shown != frames and event.record is not None:
             notes.append(f"the source has {frames} frames, the record {shown}, and no speed is given")
     else:
-        if not event.exact:
+        if not event.exact and event.record is not None:
             ranges = (_reversed if speed < 0 else _retimed)(event, first, frames, shown, speed, rate)
         way = "backwards at" if speed < 0 else "at"
         notes.append(f"plays {way} {float(abs(speed)) * 100:.4g} %: frames are at native speed")

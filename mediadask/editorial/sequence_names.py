@@ -9,14 +9,15 @@ from mediadask.clips.pattern import IMAGE_SUFFIXES
 
 __all__ = ["NamedSequence", "named_sequence"]
 
-_PADDING = r"(?:%0?\d*d|#+|@+|\$F\d*|\*(?=\.)|<UDIM>)"
+_PADDING = r"(?:%0?\d*d|#+|@+|\$F\d*|\*(?=\.)|<\w+>)"
 _BETWEEN = r"\s*(?:-|\.\.|,|:)\s*"
 _BRACKETED = re.compile(rf"(?P<stem>.*?)[\[{{](?P<first>\d+){_BETWEEN}\d+[^\]}}]*[\]}}](?:\.\w+)*")
 _PADDED = re.compile(
-    rf"(?P<stem>.*?)(?:(?<!\d)(?P<first>\d+)-\d+)?{_PADDING}(?P<suffix>\.\w+)?"
+    rf"(?P<stem>.*?)(?:(?<!\d)(?P<first>\d+)-\d+)?(?:{_PADDING})(?P<suffix>\.\w+)?"
     r"(?:\s+[\[({]?(?P<behind>\d+)-\d+[\])}]?)?"
 )
-_COUNTED = re.compile(r"(?P<stem>.*?)(?P<first>\d+)(?:-(?P<last>\d+))?(?P<suffix>\.\w+)")
+_COUNTED = re.compile(r"(?P<stem>.*?)(?P<first>\d+)(?:-(?P<last>\d+)(?:x\d+)?)?(?P<suffix>\.\w+)")
+_RANGED = re.compile(r"(?P<stem>.*)[. ](?P<first>\d{3,})-\d{3,}")
 _OTHER_SUFFIXES = (
     ".ari",
     ".arx",
@@ -57,6 +58,8 @@ def named_sequence(name: str) -> NamedSequence | None:
         numbers = found.groupdict()
         first = numbers["first"] or numbers.get("behind")
         return NamedSequence(stem, int(first) if first else None) if stem else None
+    if ranged := _RANGED.fullmatch(name):
+        return NamedSequence(ranged["stem"], int(ranged["first"]))
     found = _COUNTED.fullmatch(name)
     if found and found["suffix"].lower() in {*IMAGE_SUFFIXES, *_OTHER_SUFFIXES}:
         stem = found["stem"].rstrip("._- ")

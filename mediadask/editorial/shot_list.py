@@ -5,9 +5,10 @@ from __future__ import annotations
 import csv
 import io
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from itertools import islice
 from typing import TYPE_CHECKING
 
 from mediadask.clips.storage import normalize, read_document
@@ -33,8 +34,9 @@ _COLUMNS = {
     "reel": "reel reelname tape tapename sourcereel cameraroll camroll",
     "clip": "clip clipname source sourceclip sourcename cameraclip",
     "file": "file filename sourcefile media",
-    "in": "in sourcein srcin tcin intc sourcetcin sourceintc start starttc starttimecode sourcestart",
-    "out": "out sourceout srcout tcout outtc sourcetcout sourceouttc end endtc endtimecode sourceend srcend",
+    "in": "in sourcein srcin srctcin tcin intc sourcetcin sourceintc start starttc starttimecode sourcestart",
+    "out": "out sourceout srcout srctcout tcout outtc sourcetcout sourceouttc end endtc endtimecode "
+    "sourceend srcend",
     "duration": "duration frames length dur sourceduration",
     "record in": "recordin recin recordtcin rectcin timelinein",
     "record out": "recordout recout recordtcout rectcout timelineout",
@@ -51,7 +53,13 @@ _COLUMNS = {
 _BY_HEADING = {heading: column for column, headings in _COLUMNS.items() for heading in headings.split()}
 _NAMING = ("shot", "show", "episode", "sequence", "scene", "plate", "version")
 _MOST_BYTES = 64 << 20
-_LOWEST_RATE = 24
+_LEAST_PER_CENT = 10
+"""From this on a speed without a sign is in per cent."""
+
+_MOST_ABOVE = 20
+"""Lines above the headings, such as a title."""
+
+_NUMBERED = "its out is taken for the number after its last frame's; a duration of one more says otherwise"
 _TIMECODE = re.compile(r"\d{1,2}:\d{2}:\d{2}[:;.,]\d{2,3}")
 
 
@@ -105,23 +113,28 @@ def read_rows(text: str, where: str) -> list[ShotRow]:
     UnreadableMedia
         If no column is known by its name.
     """
-    lines = text.splitlines()
-    heading = next((line for line in lines if line.strip()), "")
-    delimiter = max(",;\t", key=heading.count)
+    best, delimiter, above = max(
+        (
+            (sum(map(bool, _columns(cells))), delimiter, -at)
+            for delimiter in "\t;,"
+            for at, cells in enumerate(
+                islice(csv.reader(io.StringIO(text), delimiter=delimiter), _MOST_ABOVE)
+            )
+        ),
+        key=lambda one: (one[0], one[2]),
+        default=(0, ",", 0),
+    )
+    if not best:
+        raise UnreadableMedia(
+            "has no column that is known by its name",
+            where=where,
+            do="name columns shot, reel or clip, in, out",
+        )
     reader = csv.reader(io.StringIO(text), delimiter=delimiter)
-    columns: list[str | None] = []
+    columns = [_columns(next(reader)) for _ in range(1 - above)][-1]
     rows = []
     for cells in reader:
         if not any(cell.strip() for cell in cells):
-            continue
-        if not columns:
-            columns = [_BY_HEADING.get(re.sub(r"[^a-z0-9]", "", cell.casefold())) for cell in cells]
-            if not any(columns):
-                raise UnreadableMedia(
-                    "has no column that is known by its name",
-                    where=where,
-                    do="name columns shot, reel or clip, in, out",
-                )
             continue
         values: dict[str, str] = {}
         for column, cell in zip(columns, cells, strict=False):
@@ -129,6 +142,10 @@ def read_rows(text: str, where: str) -> list[ShotRow]:
                 values.setdefault(column, cell.strip())
         rows.append(ShotRow(values, f"line {reader.line_num}"))
     return rows
+
+
+def _columns(headings: Sequence[str]) -> list[str | None]:
+    return [_BY_HEADING.get(re.sub(r"[^a-z0-9]", "", heading.casefold())) for heading in headings]
 
 
 def shot_rows(url: str | os.PathLike[str]) -> list[ShotRow]:
@@ -200,6 +217,9 @@ def _events(rows: list[ShotRow]) -> Iterator[Event]:
             rate,
             speed=speed,
             comments=(values["comment"],) if "comment" in values else (),
+            notes=(_NUMBERED,)
+            if isinstance(source.start, int) and not problems and not source.length
+            else (),
             where=row.where,
             problems=tuple(problems),
             counts_files=isinstance(source.start, int) and not problems,
@@ -218,48 +238,28 @@ def _end(text: str) -> str | int:
 def _span(row: ShotRow, first: str, last: str, rate: Fraction | None) -> Span:
     """From ``in`` to ``out``, the frame after the last; one of them with a duration will do."""
     said = {column: _end(text) for column in (first, last) if (text := row.get(column))}
-    frames = _number(text, "duration") if (text := row.get("duration")) and text.isdecimal() else None
-    if len(said) == 2:
-        span = Span(said[first], said[last])
-        inclusive = frames is not None and _length(span, rate) == frames - 1
-        return Span(span.start, _moved(span.stop, 1, rate)) if inclusive else span
-    if frames is None or not said:
+    length = _end(text) if (text := row.get("duration")) else None
+    if first in said and (last in said or length is not None):
+        return Span(said[first], said.get(last, said[first]), length)
+    if last not in said or not isinstance(length, int):
         raise InvalidRequest("has no in and out", do="fill them in, or one of them and the duration")
-    if first in said:
-        return Span(said[first], _moved(said[first], frames, rate))
-    return Span(_moved(said[last], -frames, rate), said[last])
-
-
-def _length(span: Span, rate: Fraction | None) -> int | None:
-    if isinstance(span.start, int) and isinstance(span.stop, int):
-        return span.stop - span.start
-    return span.at(rate)[1] if rate is not None else _label_length(span)
-
-
-def _label_length(span: Span) -> int | None:
-    """Frames between two labels that differ by less than what a second holds; None where they do not."""
-    start, stop = str(span.start), str(span.stop)
-    same = start[:8] == stop[:8]
-    return int(stop[9:]) - int(start[9:]) if same else None
-
-
-def _moved(end: str | int, frames: int, rate: Fraction | None) -> str | int:
-    if isinstance(end, int):
-        return end + frames
+    stop = said[last]
+    if isinstance(stop, int):
+        return Span(stop - length, stop)
     if rate is None:
-        moved = int(end[-2:]) + frames
-        if 0 <= moved < _LOWEST_RATE:  # the next frame of the same second, at whatever rate
-            return f"{end[:-2]}{moved:02}"
-        raise InvalidRequest("has a duration, and no rate to count it at", do="fill in both ends, or fps")
-    return str(Timecode.parse(end, rate) + frames)
+        raise InvalidRequest(
+            "has an out and a duration, and no rate to count at", do="fill in the in, or fps"
+        )
+    return Span(str(Timecode.parse(stop, rate) + -length), stop)
 
 
 def _speed(text: str) -> Fraction:
-    """``200 %`` or ``2``; -1 is backwards."""
+    """``200 %``, ``200`` or ``2``; -1 is backwards."""
     if text.casefold() in ("freeze", "frozen"):
         return Fraction(0)
     number, percent, _ = text.partition("%")
     try:
-        return Fraction(number.strip()) / (100 if percent else 1)
+        speed = Fraction(number.strip(" xX"))
+        return speed / 100 if percent or abs(speed) >= _LEAST_PER_CENT else speed
     except (ValueError, ZeroDivisionError):
         raise InvalidRequest(f"speed {text!r} is no number", do="write 200 % or 2") from None

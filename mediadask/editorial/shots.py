@@ -24,8 +24,9 @@ if TYPE_CHECKING:
 
 __all__ = ["ShotChoice", "chosen_events", "with_asks"]
 
-_KIND = r"(?:PL|PC|BG|FG|EL|MP|CP|CLN|CLEAN|REF|BS|GS|LG|HDRI)\d{0,3}"
-"""Kinds of plates as vendors write them: ``BG01``, ``EL02``, ``CLN``."""
+_KINDS = "(?:PL|PC|BG|FG|EL|MP|CP|CLN|CLEAN|REF|BS|GS|LG|HDRI)"
+_KIND = rf"(?:{_KINDS}\d{{0,3}}|(?i:{_KINDS}\d{{1,3}}))"
+"""Kinds of plates as vendors write them: ``BG01``, ``EL02``, ``CLN``; in small letters only with a number."""
 
 _WHOLE_NAME = re.compile(
     rf"(?P<shot>.+?)(?:[_-](?P<plate>{_KIND}))?(?:[_-][vV](?P<version>\d{{1,4}}))?", re.ASCII
@@ -97,6 +98,8 @@ def _marked(event: Event, name: PlateName) -> Event:
     for text in event.markers:
         words = text.split()
         for word in words[1:]:
+            if not re.search(r"\w", word):  # a dash
+                continue
             found = _ASK.fullmatch(word)
             if found is None:
                 break

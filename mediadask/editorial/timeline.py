@@ -160,7 +160,11 @@ def read_timeline(
         else apart(read, data, where, choice, seconds=_MOST_SECONDS, where=where)
     )
     if not timeline.events:
-        raise UnreadableMedia("holds no picture events", where=where, do="check that it is the whole list")
+        more = f", and {len(timeline.skipped) - 1} more" if len(timeline.skipped) > 1 else ""
+        others = f" ({timeline.skipped[0]}{more})" if timeline.skipped else ""
+        raise UnreadableMedia(
+            f"holds no picture events{others}", where=where, do="check that it is the whole list"
+        )
     if rate is None:
         return timeline
     exact = exact_rate(rate)

@@ -70,7 +70,6 @@ def next_to_delivered(
     olds, news = delivered_cuts(delivered, (*plan.events, *left_out), plan.rate, name)
     pairs = paired([cut for cut, _ in olds], [cut for cut, _ in news])
     before = {id(news[at][1]): (olds[other][1], news[at][0]) for at, other in pairs.items()}
-    kept = {id(plate) for plate, _ in before.values()}
     rules = _Rules(plan, out, options, delivered)
 
     settled: dict[int, _Settled] = {}
@@ -83,8 +82,7 @@ def next_to_delivered(
             settled[at] = rules.fresh(one, taken)
     found = [settled[at] for at in range(len(plan))]
     lines = [one.line for one in found if one.line and one.event.ok]
-    gone = [plate for _, plate in olds if id(plate) not in kept]
-    lines += _dropped(gone, plan, [*(one.event for one in found), *left_out])
+    lines += _dropped([plate for _, plate in olds], plan, [*(one.event for one in found), *left_out])
     if only_changed:
         found = [one for one in found if not (one.is_there and one.event.ok)]
         if not found:

@@ -76,6 +76,7 @@ class Pool:
         except BaseException:
             self.close()
             raise
+        self._scheduler = "" if reached is None else _identity(client)
 
     @classmethod
     @workers_without_interrupts()
@@ -390,8 +391,7 @@ class Pool:
     def _wait_for_scheduler(self) -> None:
         """A scheduler's pod has ended, and Kubernetes starts another: use that."""
         assert self._reached is not None
-        line = f"{self.address}: its scheduler is away; waiting until it is back, with its jobs"
-        warnings.warn(MediaWarning(line), stacklevel=4)
+        self._warn_that_it_was_away()
         give_up = monotonic() + _PATIENCE_SECONDS
         _close_quietly(self.client)
         while True:
@@ -403,13 +403,21 @@ class Pool:
                 if monotonic() > give_up or self._reached.is_removed():
                     raise self._gone() from error
                 time.sleep(_AGAIN_SECONDS)
-        self.client, self._returned_at = client, monotonic()
+        self.client, self._scheduler, self._returned_at = client, _identity(client), monotonic()
         client.register_plugin(PoolPlugin())
 
     def _may_come_back(self, error: MediaError) -> bool:
         """Whether a job is not known only since the new scheduler has not taken it up yet."""
-        is_new = self._reached is not None and monotonic() - self._returned_at < _TAKE_UP_SECONDS
-        return is_new and isinstance(error, UnknownJob)
+        if self._reached is None or not isinstance(error, UnknownJob):
+            return False
+        if (scheduler := _identity(self.client)) != self._scheduler:  # Dask's client has found it by itself
+            self._warn_that_it_was_away()
+            self._scheduler, self._returned_at = scheduler, monotonic()
+        return monotonic() - self._returned_at < _TAKE_UP_SECONDS
+
+    def _warn_that_it_was_away(self) -> None:
+        line = f"{self.address}: its scheduler is away; waiting until it is back, with its jobs"
+        warnings.warn(MediaWarning(line), stacklevel=5)
 
     def _gone(self) -> MediaError:
         if self._is_closed:
@@ -462,6 +470,14 @@ class Pool:
         jobs = "".join(Job(self, described)._repr_html_() for described in told["jobs"])
         title = html.escape(" · ".join((self.address, *tiers)))
         return f"<div><b>Pool</b> {title}{jobs or '<br>no job is open'}</div>"
+
+
+def _identity(client: Client) -> str:
+    """Of its scheduler: one that takes the place of another has its own. Empty where none answers."""
+    try:
+        return str(client.scheduler_info()["id"])
+    except OSError:
+        return ""
 
 
 def _close_quietly(client: Client) -> None:

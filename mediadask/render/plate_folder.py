@@ -371,10 +371,15 @@ def remove_stale(order: PlateOrder, before: Mapping[str, Receipt], kept: set[str
     folder = order.manifest.url.rpartition("/")[0]
     for name, receipt in before.items():
         url = join_url(folder, name)
-        if name not in kept and receipt.is_untouched(url):
+        if name not in kept and (receipt.is_untouched(url) or _is_copied(receipt, url)):
             remove(url)
     for name in order.strays:
         remove(join_url(folder, name))
+
+
+def _is_copied(receipt: Receipt, url: str) -> bool:
+    """Whether a file has the content that was written, and another time: that of a folder that was copied."""
+    return exists(url) and sha256_of(url) == receipt.sha256
 
 
 def pulled_plate(order: PlateOrder, frames: Sequence[Receipt], written: int) -> PulledPlate:

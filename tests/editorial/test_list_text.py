@@ -52,3 +52,7 @@ def test_records_of_a_fixed_length_are_padded_too() -> None:
 def test_what_is_binary_is_refused(data: bytes) -> None:
     with pytest.raises(UnreadableMedia, match="is binary"):
         list_text(data, "x.edl")
+
+
+def test_nul_pads_a_file_at_its_beginning_and_a_column() -> None:
+    assert list_text(b"\0\0\x00A\0\0\0 V\r\n\0\0", "x.edl") == "A V\r\n"

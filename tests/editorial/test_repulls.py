@@ -323,3 +323,21 @@ def test_a_delivery_may_be_copied_elsewhere(rushes: Path, tmp_path: Path) -> Non
     assert found == {"ABC_104_0010": "new", "ABC_104_0030": "same"}, "one plate's manifest"
     facts = json.loads((out / f"{ONE}_v001.json").read_text())
     assert facts["record_frames"] == [10 * 3600 * 24, 12]
+
+
+def test_a_retime_that_is_no_more_leaves_no_curve_in_a_copied_folder(rushes: Path, tmp_path: Path) -> None:
+    fast = FIRST.replace("000002", f"M2   {REELS[0]}  048.0  01:00:01:00\n000002", 1)
+    made(fast, rushes, tmp_path / "out", only_shots="*_0010")
+    curve = f"{ONE}_v001.retime.nk"
+    assert (tmp_path / "out" / curve).exists()
+    shutil.copytree(tmp_path / "out", tmp_path / "copy", copy_function=shutil.copyfile)
+    report, _ = made(FIRST, rushes, tmp_path / "copy", only_shots="*_0010")
+    assert not report.failures
+    assert not (tmp_path / "copy" / curve).exists()
+
+
+def test_the_old_name_of_a_shot_that_is_renamed_is_told(rushes: Path, tmp_path: Path) -> None:
+    made(FIRST, rushes, tmp_path / "out", only_shots="*_0010")
+    report, told = made(FIRST.replace("_0010", "_0015"), rushes, tmp_path / "out", only_shots="*_0015")
+    assert [Path(plate.stem).name for plate in report.results] == ["ABC_104_0015_PL01_v001"]
+    assert any("0010_PL01: delivered before, and is no longer in" in line for line in told)

@@ -23,7 +23,7 @@ from tests.kubernetes.place import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Collection, Iterator
 
     from distributed import Scheduler
 
@@ -67,8 +67,11 @@ class TestKubernetesWorkers(ActuatorConformance):
         return KubernetesWorkers(scheduler.address, config.tiers, config.kubernetes)
 
     def test_what_an_earlier_scheduler_left_is_taken_up_and_ends_elsewhere_are_seen(self) -> None:
+        from mediadask.pool.scaling.kubernetes_workers import KubernetesWorkers
+
         async def run() -> None:
             async with self.bench() as (scheduler, earlier):
+                assert isinstance(earlier, KubernetesWorkers)
                 await earlier.start(2, "one")
                 await until(lambda: len(scheduler.workers) == 2)
                 later = self.actuator_for(scheduler)
@@ -79,8 +82,37 @@ class TestKubernetesWorkers(ActuatorConformance):
                     while (await earlier.state())["one"] != names[1:]:
                         await asyncio.sleep(0.02)
                 await later.start(1, "one")
-                assert set((await later.state())["one"]).isdisjoint(names[:1]), "names are not used twice"
+                (_, new) = (await later.state())["one"]
+                assert new not in names, "names are not used twice"
+                await until(lambda: new in earlier._pods)
+                assert new not in (await earlier.state())["one"]
+                await earlier.close()  # as the scheduler does that another takes the place of
+                await until(lambda: new in {worker.name for worker in scheduler.workers.values()})
+                assert (await later.state())["one"] == [new]
                 await later.close()
+
+        asyncio.run(run())
+
+    def test_those_that_end_together_end_in_one_request(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        from mediadask.pool.scaling.kubernetes_workers import KubernetesWorkers
+
+        async def run() -> None:
+            async with self.bench() as (_, actuator):
+                assert isinstance(actuator, KubernetesWorkers)
+                asked: list[set[str]] = []
+                delete = actuator._api.delete_pods
+
+                async def noted(names: Collection[str], grace_seconds: int) -> set[str]:
+                    asked.append(set(names))
+                    return await delete(names, grace_seconds)
+
+                monkeypatch.setattr(actuator._api, "delete_pods", noted)
+                await actuator.start(4, "one")
+                await until(lambda: len(actuator._pods) == 4)
+                names = (await actuator.state())["one"]
+                await actuator.stop(names)
+                await until(lambda: not actuator._ending)
+                assert asked == [set(names)]
 
         asyncio.run(run())
 

@@ -87,6 +87,8 @@ def test_pods_come_with_the_work_and_go_and_kubectl_tells_the_truth(namespace: s
         assert len(workers(namespace)) == 2
         told = {"studio": 2, "studio-default": 0, "studio-cloud": 2}
         eventually(lambda: replicas(namespace) == told, "replicas")
+        phase = ["-n", namespace, "get", "daskcluster", "studio", "-o", "jsonpath={.status.phase}"]
+        assert kubectl(*phase) == "Running"
         assert job.result(WAIT).results == [0, 1]
         eventually(lambda: not workers(namespace), "no pod")
         told = {"studio": 0, "studio-default": 0, "studio-cloud": 0}

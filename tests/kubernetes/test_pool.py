@@ -23,7 +23,7 @@ from mediadask.pool.kubernetes.reach import find
 from mediadask.pool.kubernetes.spec import read_spec
 from mediadask.pool.kubernetes.up import down, up
 from tests.kubernetes.conftest import small_spec, volume
-from tests.kubernetes.place import IMAGE, eventually, kubectl
+from tests.kubernetes.place import IMAGE, apply, eventually, kubectl
 
 KINDS = (
     "all,configmaps,secrets,serviceaccounts,roles,rolebindings,networkpolicies,poddisruptionbudgets,"
@@ -219,16 +219,28 @@ def test_a_client_waits_for_a_scheduler_that_comes_back_and_its_job_goes_on(
         assert [each.id for each in pool.jobs()] == [job.id]
 
 
+def until_there(gate: Path, number: int) -> int:
+    import time
+
+    while not gate.exists():
+        time.sleep(0.05)
+        md.checkpoint()
+    return number
+
+
 def test_a_pool_goes_down_though_nobody_waits_and_its_scheduler_is_replaced(
     namespace: str, tmp_path: Path
 ) -> None:
-    spec = small_spec(namespace)
-    spec["kubernetes"]["ledger"] = {"claim": ledger_claim(namespace, tmp_path)}
+    (tmp_path / "ledger").mkdir()
+    gate = tmp_path / "gate" / "open"
+    gate.parent.mkdir(mode=0o755)
+    apply(*volume(namespace, "gate", gate.parent))
+    spec = small_spec(namespace, volumes={"gate": {"claim": "gate", "mount": str(gate.parent)}})
+    spec["kubernetes"]["ledger"] = {"claim": ledger_claim(namespace, tmp_path / "ledger")}
     up(read_spec(spec))
+    scheduler = "pods -l dask.org/component=scheduler"
     with md.Pool.connect(f"kubernetes:{namespace}/studio") as pool:
-        job = pool.submit(md.delivery(slowly, list(range(24)), name="long"))
-        while job.progress.units_done < 2:
-            job.wait(0.1)
+        job = pool.submit(md.delivery(partial(until_there, gate), [1, 2], name="long"))
         command = ["pool", "down", "--pool", f"kubernetes:{namespace}/studio"]
         with subprocess.Popen(
             [sys.executable, "-c", "from mediadask.cli import main; main()", *command],
@@ -240,9 +252,12 @@ def test_a_pool_goes_down_though_nobody_waits_and_its_scheduler_is_replaced(
             waits.kill()
         with pytest.raises(InvalidRequest, match="studio: goes down when its jobs have ended; bring it up"):
             up(read_spec(spec))
-        kubectl("-n", namespace, "delete", "pod", "-l", "dask.org/component=scheduler", "--wait=false")
+        [before] = get(namespace, scheduler)["items"]
+        kubectl("-n", namespace, "delete", "pod", before["metadata"]["name"])
         with pytest.warns(MediaWarning, match="its scheduler is away"):
-            assert job.result().results == list(range(24))
+            assert not job.wait(0.1)
+        gate.touch()
+        assert job.result().results == [1, 2]
         with pytest.raises(MediaError, match=r"takes no more jobs|the pool is gone"):
             pool.submit(md.delivery(slowly, [1], name="late"))
     eventually(lambda: left_in(namespace) == {"secret/studio-key"}, "all is removed but the key")

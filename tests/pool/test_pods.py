@@ -47,6 +47,14 @@ def terminated(**more: Any) -> dict[str, Any]:
     return {"phase": "Failed", **container(terminated={"reason": "Error", **ended, **more})}
 
 
+def test_a_node_that_does_not_take_its_pod() -> None:
+    given = pod({"phase": "Pending", "conditions": [{"type": "PodScheduled", "status": "True"}]})
+    given["spec"]["nodeName"] = "rack-7"
+    assert pod_of(given).reason == "node rack-7 does not answer"
+    given["status"]["startTime"] = CREATED
+    assert pod_of(given).reason == ""
+
+
 @pytest.mark.parametrize(
     ("status", "phase", "reason"),
     [

@@ -6,7 +6,7 @@ import asyncio
 import os
 import signal
 import time
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -275,6 +275,38 @@ def test_a_worker_that_is_known_to_have_ended_is_not_waited_for(
             assert [each.name for each in pool.rows(tables.leases) if each.reason == end.reason] == [
                 gone.name
             ]
+
+    asyncio.run(run())
+
+
+def test_nothing_begins_while_the_workers_of_a_scheduler_that_closes_end(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kept, free = tmp_path / "kept", tmp_path / "free"
+    kept.mkdir()
+    free.mkdir()
+
+    async def run() -> None:
+        async with opened(name="house", grace=60) as pool:
+            await pool.submit(partial(until_exists, kept), 1)
+            job = await pool.submit(partial(until_exists, free), 1)
+            await until(lambda: begun(kept) and begun(free))
+            (free / "go").touch()
+            await pool.ended(job)
+            actuator = pool.plugin.scaler.actuator
+            assert actuator is not None
+            close = actuator.close
+
+            async def one_by_one() -> None:
+                [busy] = pool.plugin.state.batches.workers()
+                await actuator.stop([str(pool.scheduler.workers[busy].name)])
+                await until(lambda: busy not in pool.scheduler.workers)
+                with suppress(TimeoutError):
+                    await until(lambda: len(begun(kept)) == 2, 1)
+                await close()
+
+            monkeypatch.setattr(actuator, "close", one_by_one)
+        assert len(begun(kept)) == 1
 
     asyncio.run(run())
 

@@ -95,9 +95,9 @@ class TierTroubles:
         waiting = _oldest(pods, "unscheduled")
         if waiting is not None and _age(waiting) > self._startup:
             return f"the cluster is full for {span(_age(waiting))}: {waiting.reason}"
-        slow = _oldest(pods, "starting")
-        if slow is not None and slow.name in warnings:
-            return f"pods do not start for {span(_age(slow))}: {warnings[slow.name]}"
+        slow = self.slow(pods)
+        if slow is not None and (why := warnings.get(slow.name) or slow.reason):
+            return f"pods do not start for {span(_age(slow))}: {why}"
         return ""
 
     def _failed(self, pods: Iterable[Pod]) -> Pod | None:

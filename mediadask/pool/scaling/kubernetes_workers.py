@@ -79,6 +79,10 @@ class KubernetesWorkers:
         self._pods: dict[str, Pod] = {}
         """All that there are and that are not told to end, oldest first."""
 
+        self._foreign: set[str] = set()
+        """Pods that another scheduler has made since this one began: its successor, most likely, while this
+        one ends. They are not counted, nor ended unasked."""
+
         self._making: set[str] = set()
         """Those of which the API server has not said yet that it has made them."""
 
@@ -136,7 +140,7 @@ class KubernetesWorkers:
         await self._begin()
         there: dict[str, list[str]] = {tier: [] for tier in self._troubles}
         for pod in self._pods.values():
-            if pod.phase != "leaving":
+            if pod.phase != "leaving" and pod.name not in self._foreign:
                 there[pod.tier].append(pod.name)
         for name, tier in self._asked.items():
             if name not in self._pods:
@@ -160,7 +164,7 @@ class KubernetesWorkers:
         """End all pods."""
         if not self._tasks:
             return
-        await self.stop([*self._asked, *self._pods])
+        await self.stop([*self._asked, *(self._pods.keys() - self._foreign)])
         if self._ending:
             self._all_gone.clear()
             with suppress(TimeoutError):
@@ -234,15 +238,19 @@ class KubernetesWorkers:
 
     def _saw(self, pod: Pod) -> None:
         self._asked.pop(pod.name, None)
-        if pod.tier not in self._troubles and pod.name not in self._ending:
-            self._have_end(pod.name)  # an earlier pool had such a tier
+        is_new = pod.name not in self._pods and pod.name not in self._ending
+        if is_new and self._listed.is_set() and f"-{self._run}-" not in pod.name:
+            self._foreign.add(pod.name)
+        if pod.tier not in self._troubles:
+            if is_new and pod.name not in self._foreign:
+                self._have_end(pod.name)  # an earlier pool had such a tier
+            return
         if pod.phase in ("leaving", "ended") and pod.name not in self._ending:
             self._note(pod)
         if pod.phase == "ended":
             self._pods.pop(pod.name, None)
-            if pod.name not in self._ending:
-                if pod.tier in self._troubles:
-                    self._troubles[pod.tier].ended(pod)
+            if pod.name not in self._ending and pod.name not in self._foreign:
+                self._troubles[pod.tier].ended(pod)
                 self._have_end(pod.name)
         elif pod.name not in self._ending:
             before = self._pods.get(pod.name)
@@ -253,6 +261,7 @@ class KubernetesWorkers:
 
     def _gone(self, name: str, pod: Pod | None) -> None:
         known = self._pods.pop(name, None)
+        self._foreign.discard(name)
         if known is not None:
             told = pod if pod is not None and pod.reason else known
             self._note(replace(told, phase="ended", reason=told.reason or "its pod was deleted"))

@@ -127,7 +127,9 @@ def pod_of(raw: Mapping[str, Any]) -> Pod:
             return Pod(name, tier, "starting", created, stuck, is_stuck=True)
     if status.get("phase") == "Running":
         return Pod(name, tier, "running", created)
-    return Pod(name, tier, "starting", created)
+    node = raw.get("spec", {}).get("nodeName")
+    is_taken = not node or status.get("startTime") or containers  # which the node itself says
+    return Pod(name, tier, "starting", created, "" if is_taken else f"node {node} does not answer")
 
 
 _DISRUPTIONS = {

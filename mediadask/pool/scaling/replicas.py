@@ -33,5 +33,7 @@ async def set_replicas(api: KubernetesApi, plural: str, name: str, count: int) -
         },
         "spec": {"worker": {"replicas": count}},
     }
+    if plural == "daskclusters":  # its operator may say Pending last, and does not look again
+        patch["status"] = {"phase": "Running"}
     await api.patch_dask_object(plural, name, patch)
     return True

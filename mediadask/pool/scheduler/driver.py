@@ -71,7 +71,7 @@ class Driver(SchedulerPlugin):
         self.graphs = DaskGraphs(scheduler, client, self.handle)
         self._waiting: dict[str, asyncio.Event] = {}
         self._commands: list[Command] = []
-        self._is_round_due = False
+        self._is_round_due = self._is_closing = False
         self._generation = 0
         self._replacing: set[asyncio.Task[None]] = set()
 
@@ -193,7 +193,7 @@ class Driver(SchedulerPlugin):
                 self.graphs.resume(job)
             case do.PauseWorker(worker):
                 dask_api.pause_worker(self._scheduler, worker)
-            case do.UnpauseWorker(worker):
+            case do.UnpauseWorker(worker) if not self._is_closing:
                 dask_api.unpause_worker(self._scheduler, worker)
             case do.ReplaceWorker(worker, reason):
                 self.replace_worker(worker, reason)
@@ -218,7 +218,10 @@ class Driver(SchedulerPlugin):
         )
 
     def close(self) -> None:
-        """The scheduler closes."""
+        """The scheduler closes: while its workers end, nothing begins on those that are left."""
+        self._is_closing = True
+        for worker in self._scheduler.workers:
+            dask_api.pause_worker(self._scheduler, worker)
         self.graphs.close()
         self.planner.close()
         for task in self._replacing:

@@ -23,6 +23,7 @@ __all__ = [
     "frame_packets",
     "joined",
     "leads_alone",
+    "leans_on_none",
     "may_split",
     "recovers",
     "whole_units",

@@ -25,7 +25,7 @@ from tests.pool.waiting import WAIT, eventually, see
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from distributed import Worker
+    from distributed import Scheduler, Worker
 
     from mediadask.pool import Job
 
@@ -195,6 +195,11 @@ def test_equal_units_of_two_clients_run_once_and_each_pays_half(pool: Pool, tmp_
     assert 0 < hours["ONE TWIN"] == pytest.approx(hours["OTHER TWIN"])
 
 
+def is_in_line(dask_scheduler: Scheduler) -> bool:
+    """Whether what waits in Dask's queue is of two priorities."""
+    return len({task.priority[0] for task in dask_scheduler.queued}) == 2
+
+
 @pytest.mark.parametrize("urgent", [True, False])
 def test_a_unit_that_waits_already_goes_as_soon_as_its_most_urgent_job_asks(
     one_slot: Pool, tmp_path: Path, urgent: bool
@@ -208,6 +213,7 @@ def test_a_unit_that_waits_already_goes_as_soon_as_its_most_urgent_job_asks(
     soon = {"priority": "urgent"} if urgent else {"deadline": datetime.now(UTC) + timedelta(hours=1)}
     pull = one_slot.submit(each([2]), **{"priority": "background", **soon})
     see(pull, units_queued=1)
+    eventually(lambda: one_slot.client.run_on_scheduler(is_in_line))
     gate.touch()
     assert pull.result(WAIT).results == [2]
     assert behind.result(WAIT).results == [0, 1, 2]

@@ -92,7 +92,7 @@ def _media(path: Path) -> None:
 
 
 _LOOKS: dict[str, Callable[[Path], None]] = {
-    **dict.fromkeys((".edl", ".ale", ".otio", ".xml", ".fcpxml"), _timeline),
+    **dict.fromkeys((".edl", ".ale", ".csv", ".otio", ".xml", ".fcpxml"), _timeline),
     **dict.fromkeys((".cc", ".ccc", ".cdl"), _grades),
     **dict.fromkeys((".cube", ".clf"), _lut),
     ".fdl": _framing,

@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 __all__ = ["mutant"]
 
 _TEXT = (
-    ".edl", ".ale", ".otio", ".xml", ".fcpxml", ".fdl", ".amf", ".cc", ".ccc", ".cdl", ".cube", ".clf",
-    ".json",
+    ".edl", ".ale", ".csv", ".otio", ".xml", ".fcpxml", ".fdl", ".amf", ".cc", ".ccc", ".cdl", ".cube",
+    ".clf", ".json",
 )  # fmt: skip
 _TOKEN = re.compile(rb"\"[^\"\n]*\"|[-\w.]+|[^\w\s]")
 _WORDS = (

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from mediadask import footage
 from mediadask.metadata import inspect
 from mediadask.pixels import Cdl
+from tests.clips.test_stills import INPUTS, luminance_chroma
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -30,6 +31,10 @@ _CLIPS: dict[str, dict[str, Any]] = {
     "mpeg4.avi": {"codec": "mpeg4", "sound": "pcm_s16le"},
     "h264.ts": {"codec": "libx264"},
     "mpeg2.mpg": {"codec": "mpeg2video"},
+    "raw.h264": {"codec": "libx264", "options": {"bf": "2"}},
+    "raw.hevc": {"codec": "libx265", "options": {"x265-params": "log-level=none"}},
+    "vp9.webm": {"codec": "libvpx-vp9", "options": {"auto-alt-ref": "1", "lag-in-frames": "6"}},
+    "palette.mov": {"codec": "qtrle", "pixel_format": "gray"},
 }
 _IMAGES = {"exr": "half", "dpx": "uint10", "tif": "uint16", "png": "uint8", "jpg": "uint8"}
 _EDL = """TITLE: SHOW
@@ -53,6 +58,10 @@ Name\tTape\tStart\tEnd\tFPS
 
 Data
 prores.mov\tA001\t01:00:00:00\t01:00:00:06\t24
+"""
+_SHOTS = """Shot,Reel,In,Out,Handles,Plate,Version
+SH_0010,A001,01:00:00:01,01:00:00:05,2,BG01,1
+SH_0020,A001,01:00:00:05,01:00:00:08,0+1,CLN,
 """
 _FCPX = """<?xml version="1.0" encoding="UTF-8"?>
 <!DOCTYPE fcpxml>
@@ -143,9 +152,11 @@ def make_seeds(folder: Path) -> dict[str, bytes]:
     for suffix, dtype in _IMAGES.items():
         footage.write_sequence(folder / f"image.%04d.{suffix}", dtype=dtype, **how)
     footage.write_sequence(folder / "piz.%04d.exr", attributes={"compression": "piz"}, **how)
+    luminance_chroma(folder / "chroma.exr")
+    (folder / "grid.heic").write_bytes((INPUTS / "grid.heic").read_bytes())
     texts = {
-        "cut.edl": _EDL, "cut.ale": _ALE, "cut.fcpxml": _FCPX, "look.amf": _AMF, "look.clf": _CLF,
-        "frame.fdl": json.dumps(_FDL, indent=1), "look.cube": _cube(),
+        "cut.edl": _EDL, "cut.ale": _ALE, "cut.fcpxml": _FCPX, "shots.csv": _SHOTS,
+        "look.amf": _AMF, "look.clf": _CLF, "frame.fdl": json.dumps(_FDL, indent=1), "look.cube": _cube(),
         "media.json": json.dumps([inspect(folder / "prores.mov").as_dict()], indent=1),
     }  # fmt: skip
     for name, text in texts.items():

@@ -21,7 +21,7 @@ from mediadask.lazy import lazily
 if TYPE_CHECKING:
     from mediadask.clips import Clip
     from mediadask.dataset import open_clip
-    from mediadask.editorial.changes import changes
+    from mediadask.editorial.edits.changes import changes
     from mediadask.editorial.pull import pull
     from mediadask.editorial.trim import trim
     from mediadask.metadata import ClipMetadata, inspect, inspect_many
@@ -76,7 +76,7 @@ _later = lazily(
         "Pool": "pool",
         "Trimmed": "render.trim",
         "archive": "render.archive",
-        "changes": "editorial.changes",
+        "changes": "editorial.edits.changes",
         "inspect": "metadata",
         "inspect_many": "metadata",
         "open_clip": "dataset",

@@ -14,7 +14,7 @@ from mediadask.errors import InvalidRequest
 from mediadask.text import json_text, printable
 
 if TYPE_CHECKING:
-    from mediadask.editorial.changes import Change
+    from mediadask.editorial.edits.changes import Change
 
 __all__ = ["changes"]
 
@@ -37,7 +37,7 @@ def changes(
     named them. For a folder of plates, their newest versions count: give the naming options of the pull.
     """
     from mediadask.editorial import PlateName
-    from mediadask.editorial.changes import changes as compared
+    from mediadask.editorial.edits.changes import changes as compared
     from mediadask.editorial.names import DEFAULT_TEMPLATE
 
     if json and csv:

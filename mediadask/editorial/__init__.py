@@ -1,8 +1,8 @@
 """What an edit asks for: timelines and their events, the clips they match, the plan of a turnover."""
 
 from mediadask.editorial.events import Event, Span, Transition
-from mediadask.editorial.match import match_events
-from mediadask.editorial.media import find_media
+from mediadask.editorial.matching.match import match_events
+from mediadask.editorial.matching.media import find_media
 from mediadask.editorial.names import PlateName
 from mediadask.editorial.plan import PlannedEvent, TurnoverPlan
 from mediadask.editorial.timeline import Timeline, read_timeline

@@ -14,9 +14,16 @@ from typing import TYPE_CHECKING, Any
 from mediadask.clips.storage import listing, normalize
 from mediadask.delivery import Delivery, Group, Unit
 from mediadask.editorial.amfs import TurnoverAmfs
+from mediadask.editorial.edits.versions import (
+    Version,
+    next_to_delivered,
+    other_pictures,
+    overwriting,
+    with_version,
+)
 from mediadask.editorial.grades import TurnoverGrades
-from mediadask.editorial.match import match_events
-from mediadask.editorial.media import inspected
+from mediadask.editorial.matching.match import match_events
+from mediadask.editorial.matching.media import inspected
 from mediadask.editorial.names import PlateName
 from mediadask.editorial.offline import Offline
 from mediadask.editorial.plates import PlateOptions, plate_order, plate_stem
@@ -24,7 +31,6 @@ from mediadask.editorial.refusals import refuse_unfit
 from mediadask.editorial.shots import ShotChoice, chosen_events, with_asks
 from mediadask.editorial.summary import read_turnover, turnover_time, write_turnover
 from mediadask.editorial.timeline import Timeline, read_timeline
-from mediadask.editorial.versions import Version, next_to_delivered, other_pictures, overwriting, with_version
 from mediadask.errors import InvalidRequest, MediaWarning, MissingMedia
 from mediadask.render.output import join_url
 from mediadask.render.plan import LazyGroups
@@ -37,7 +43,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
     from datetime import datetime
 
-    from mediadask.editorial.media import Media
+    from mediadask.editorial.matching.media import Media
     from mediadask.editorial.plan import PlannedEvent, TurnoverPlan
     from mediadask.metadata import ClipMetadata
     from mediadask.render.plate import PlateFormat

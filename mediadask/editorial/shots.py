@@ -11,9 +11,9 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from mediadask.clips.storage import normalize, read_document
+from mediadask.editorial.matching.reels import names_of_file
 from mediadask.editorial.names import shot_name
-from mediadask.editorial.reels import names_of_file
-from mediadask.editorial.shot_list import ShotRow, shot_rows
+from mediadask.editorial.readers.shot_list import ShotRow, shot_rows
 from mediadask.errors import InvalidRequest, UnreadableMedia
 
 if TYPE_CHECKING:

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 from mediadask.clips.storage import filesystem_of, is_local, open_file
 from mediadask.delivery import Failure
-from mediadask.editorial.bundles import document_name, document_url, timeline_document
 from mediadask.editorial.count_sheet import count_csv, hashes
+from mediadask.editorial.readers.bundles import document_name, document_url, timeline_document
 from mediadask.editorial.timeline import MOST_BYTES
 from mediadask.errors import InvalidRequest
 from mediadask.render.output import Mark, Output, committed, exists, join_url, output_errors

@@ -17,20 +17,20 @@ from lxml import etree
 
 from mediadask.apart import apart
 from mediadask.clips.storage import normalize
-from mediadask.editorial.ale import parse_ale
-from mediadask.editorial.bundles import timeline_document
-from mediadask.editorial.edl import parse_edl
-from mediadask.editorial.fcpx_times import check_conform
-from mediadask.editorial.list_text import list_text
 from mediadask.editorial.rates import exact_rate
-from mediadask.editorial.shot_list import list_events
+from mediadask.editorial.readers.ale import parse_ale
+from mediadask.editorial.readers.bundles import timeline_document
+from mediadask.editorial.readers.edl import parse_edl
+from mediadask.editorial.readers.fcpx_times import check_conform
+from mediadask.editorial.readers.list_text import list_text
+from mediadask.editorial.readers.shot_list import list_events
 from mediadask.errors import InvalidRequest, UnreadableMedia, UnsupportedMedia
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from mediadask.editorial.events import Event
-    from mediadask.editorial.fcpx_times import Conform
+    from mediadask.editorial.readers.fcpx_times import Conform
 
 __all__ = ["MOST_BYTES", "Timeline", "read_timeline"]
 
@@ -241,7 +241,7 @@ def _read_xml(data: bytes, where: str, choice: _Choice) -> Timeline:
             "declares entities or fetches them, which is refused", where=where, do="export it again"
         )
     if root.tag == "fcpxml":
-        from mediadask.editorial.fcpx import fcpx_projects, fcpx_timeline
+        from mediadask.editorial.readers.fcpx import fcpx_projects, fcpx_timeline
 
         projects = fcpx_projects(root)
         _, project = projects[choice.of([name for name, _ in projects], where)]
@@ -324,7 +324,7 @@ def _timelines(found: Any) -> list[Any]:
 
 def _as_ours(where: str, timeline: Any) -> Timeline:
     """A timeline of OpenTimelineIO, as ours."""
-    from mediadask.editorial.otio_events import timeline_events, timeline_rate
+    from mediadask.editorial.readers.otio_events import timeline_events, timeline_rate
 
     events, skipped = timeline_events(timeline)
     rate = timeline_rate(timeline)

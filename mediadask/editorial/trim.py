@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING
 from mediadask.clips import Clip
 from mediadask.clips.storage import normalize, read_document
 from mediadask.delivery import Delivery, Failure, Outcome, Report, Unit
-from mediadask.editorial.match import match_events
-from mediadask.editorial.media import Media, inspected
+from mediadask.editorial.matching.match import match_events
+from mediadask.editorial.matching.media import Media, inspected
 from mediadask.editorial.timeline import Timeline, read_timeline
 from mediadask.render.output import Mark, Output, exists, join_url
 from mediadask.render.plan import clip_stem

@@ -9,7 +9,7 @@ import opentimelineio as otio
 import pytest
 
 from mediadask.editorial import Span, Transition
-from mediadask.editorial.edl import parse_edl
+from mediadask.editorial.readers.edl import parse_edl
 from mediadask.editorial.retime import source_use
 from mediadask.pixels.color.cdl import Cdl
 

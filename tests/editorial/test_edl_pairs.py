@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from mediadask.editorial import Span, Transition
-from mediadask.editorial.edl import parse_edl
+from mediadask.editorial.readers.edl import parse_edl
 
 if TYPE_CHECKING:
     from mediadask.editorial import Event

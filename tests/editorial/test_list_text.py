@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from mediadask.editorial.list_text import list_text
+from mediadask.editorial.readers.list_text import list_text
 from mediadask.errors import UnreadableMedia
 
 LIST = (

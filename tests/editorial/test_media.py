@@ -12,7 +12,7 @@ import pytest
 
 from mediadask.clips import find_clips
 from mediadask.editorial import find_media
-from mediadask.editorial.media import inspected
+from mediadask.editorial.matching.media import inspected
 from mediadask.errors import MediaWarning, MissingMedia, UnreadableMedia
 from mediadask.metadata import ClipMetadata, inspect, inspect_each
 from tests.clips import conftest

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from mediadask.editorial.reels import ReelIndex, names_of_file
+from mediadask.editorial.matching.reels import ReelIndex, names_of_file
 
 
 def found(clips: list[str], name: str) -> list[str]:

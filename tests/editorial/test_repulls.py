@@ -15,7 +15,7 @@ import pytest
 import mediadask as md
 from mediadask.clips.storage import normalize
 from mediadask.editorial import PlateName
-from mediadask.editorial.delivered import DeliveredPlates
+from mediadask.editorial.edits.delivered import DeliveredPlates
 from mediadask.footage import write_clip
 
 REELS = ("A001C001_240101_R1AB", "B002C003_240101_R2CD", "C003C004_240101_R3EF")

@@ -2,8 +2,8 @@ from __future__ import annotations
 
 import pytest
 
-from mediadask.editorial.reels import names_of_file
-from mediadask.editorial.sequence_names import named_sequence
+from mediadask.editorial.matching.reels import names_of_file
+from mediadask.editorial.matching.sequence_names import named_sequence
 
 
 @pytest.mark.parametrize(

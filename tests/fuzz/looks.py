@@ -11,7 +11,7 @@ import numpy as np
 
 from mediadask.clips import Clip, Frame
 from mediadask.editorial import match_events, read_timeline
-from mediadask.editorial.media import find_media
+from mediadask.editorial.matching.media import find_media
 from mediadask.errors import MediaWarning
 from mediadask.metadata import ClipMetadata
 from mediadask.pixels import Amf, Cdl, Color

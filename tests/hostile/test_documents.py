@@ -11,7 +11,7 @@ import pytest
 
 from mediadask.clips.storage import read_document
 from mediadask.editorial import read_timeline
-from mediadask.editorial.media import find_media
+from mediadask.editorial.matching.media import find_media
 from mediadask.errors import MediaError, UnreadableMedia
 from mediadask.pixels.color import Amf, Cdl, Color
 from mediadask.pixels.color.pipeline import Transform

@@ -9,7 +9,7 @@ from bisect import bisect_left
 from collections import defaultdict
 from typing import TYPE_CHECKING, Generic, TypeVar
 
-from mediadask.editorial.sequence_names import named_sequence
+from mediadask.editorial.matching.sequence_names import named_sequence
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator

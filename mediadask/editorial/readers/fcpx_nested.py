@@ -7,8 +7,8 @@ from typing import Any
 
 import opentimelineio as otio
 
-from mediadask.editorial.otio_events import TIMING, clip_timing, exact_seconds, flattened
-from mediadask.editorial.timing import Timing
+from mediadask.editorial.readers.otio_events import TIMING, clip_timing, exact_seconds, flattened
+from mediadask.editorial.readers.timing import Timing
 from mediadask.errors import InvalidRequest
 
 __all__ = ["nested_item", "shows"]

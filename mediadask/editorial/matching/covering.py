@@ -7,15 +7,15 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import TYPE_CHECKING
 
+from mediadask.editorial.matching.reels import names_of_file
+from mediadask.editorial.matching.sources import readings
 from mediadask.editorial.rates import rate_text
-from mediadask.editorial.reels import names_of_file
 from mediadask.editorial.retime import Use, fits_speed, source_use
-from mediadask.editorial.sources import readings
 from mediadask.errors import InvalidRequest
 
 if TYPE_CHECKING:
     from mediadask.editorial.events import Event
-    from mediadask.editorial.sources import Source
+    from mediadask.editorial.matching.sources import Source
 
 __all__ = ["Match", "covering", "outside"]
 

@@ -9,12 +9,12 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Literal
 
 from mediadask.editorial.amfs import TurnoverAmfs
-from mediadask.editorial.changes import delivered_cuts, paired
-from mediadask.editorial.cuts import Change, Cut, unversioned
-from mediadask.editorial.delivered import DeliveredPlate, DeliveredPlates
+from mediadask.editorial.edits.changes import delivered_cuts, paired
+from mediadask.editorial.edits.cuts import Change, Cut, unversioned
+from mediadask.editorial.edits.delivered import DeliveredPlate, DeliveredPlates
 from mediadask.editorial.grades import TurnoverGrades
+from mediadask.editorial.matching.reels import names_of_file
 from mediadask.editorial.plates import PlateOptions, plate_order
-from mediadask.editorial.reels import names_of_file
 from mediadask.errors import InvalidRequest
 from mediadask.render.output import exists
 from mediadask.timecode import Timecode

@@ -12,13 +12,13 @@ from typing import TYPE_CHECKING, Any
 
 import opentimelineio as otio
 
-from mediadask.editorial.aaf_timewarps import aaf_mixed_start
 from mediadask.editorial.events import Event, Span, Transition
-from mediadask.editorial.otio_markers import Mark, frame_at, markers_inside, marks_over, with_marks
-from mediadask.editorial.otio_media import file_number, media_file, media_reel, other_media
-from mediadask.editorial.otio_retimes import effects_speed, frames_used, remap
 from mediadask.editorial.rates import exact_rate
-from mediadask.editorial.timing import Timing
+from mediadask.editorial.readers.aaf_timewarps import aaf_mixed_start
+from mediadask.editorial.readers.otio_markers import Mark, frame_at, markers_inside, marks_over, with_marks
+from mediadask.editorial.readers.otio_media import file_number, media_file, media_reel, other_media
+from mediadask.editorial.readers.otio_retimes import effects_speed, frames_used, remap
+from mediadask.editorial.readers.timing import Timing
 from mediadask.errors import InvalidRequest
 from mediadask.pixels.color.cdl import Cdl
 

@@ -12,7 +12,7 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, Literal, get_args
 
 from mediadask.editorial.rates import exact_rate, rate_text
-from mediadask.editorial.timing import Timing
+from mediadask.editorial.readers.timing import Timing
 from mediadask.errors import InvalidRequest
 
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import TYPE_CHECKING
 
-from mediadask.editorial.fcpx_times import (
+from mediadask.editorial.readers.fcpx_times import (
     Conform,
     conformed_speed,
     format_rate,
@@ -16,7 +16,7 @@ from mediadask.editorial.fcpx_times import (
     source_rate,
     unclear_rate,
 )
-from mediadask.editorial.timing import Timing
+from mediadask.editorial.readers.timing import Timing
 from mediadask.errors import InvalidRequest
 
 if TYPE_CHECKING:

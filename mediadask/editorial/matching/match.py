@@ -10,12 +10,12 @@ from fractions import Fraction
 from itertools import chain
 from typing import TYPE_CHECKING
 
-from mediadask.editorial.covering import Match, covering, outside
+from mediadask.editorial.matching.covering import Match, covering, outside
+from mediadask.editorial.matching.reels import ReelIndex, names_of_file
+from mediadask.editorial.matching.sequence_names import named_sequence
+from mediadask.editorial.matching.sources import Source
 from mediadask.editorial.names import PlateName
 from mediadask.editorial.plan import PlannedEvent, TurnoverPlan
-from mediadask.editorial.reels import ReelIndex, names_of_file
-from mediadask.editorial.sequence_names import named_sequence
-from mediadask.editorial.sources import Source
 from mediadask.errors import InvalidRequest
 
 if TYPE_CHECKING:

@@ -18,10 +18,10 @@ from fractions import Fraction
 from itertools import pairwise
 from operator import itemgetter
 
-from mediadask.editorial.edl_lines import comments_of, event_line, in_order
-from mediadask.editorial.edl_pairs import Statement, pair_up, same_label
 from mediadask.editorial.events import Event, Span, Transition
-from mediadask.editorial.list_grades import grade_of
+from mediadask.editorial.readers.edl_lines import comments_of, event_line, in_order
+from mediadask.editorial.readers.edl_pairs import Statement, pair_up, same_label
+from mediadask.editorial.readers.list_grades import grade_of
 
 __all__ = ["EditList", "parse_edl"]
 

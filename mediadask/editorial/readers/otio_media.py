@@ -9,7 +9,7 @@ from urllib.parse import unquote
 
 import opentimelineio as otio
 
-from mediadask.editorial.sequence_names import named_sequence
+from mediadask.editorial.matching.sequence_names import named_sequence
 
 __all__ = ["file_number", "media_file", "media_reel", "other_media", "said"]
 

@@ -9,13 +9,13 @@ from typing import Any
 
 import opentimelineio as otio
 
-from mediadask.editorial.aaf_timewarps import (
+from mediadask.editorial.events import Span
+from mediadask.editorial.readers.aaf_timewarps import (
     aaf_is_adapter,
     aaf_is_keyframed,
     aaf_mixed_start,
     aaf_source_frames,
 )
-from mediadask.editorial.events import Span
 
 __all__ = ["effects_speed", "frames_used", "remap"]
 

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 
-from mediadask.editorial.edl_lines import Comments, EventLine, Motion
+from mediadask.editorial.readers.edl_lines import Comments, EventLine, Motion
 
 __all__ = ["Statement", "pair_up", "same_label"]
 

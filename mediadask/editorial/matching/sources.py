@@ -8,8 +8,8 @@ from contextlib import suppress
 from fractions import Fraction
 from typing import TYPE_CHECKING
 
+from mediadask.editorial.matching.sequence_names import named_sequence
 from mediadask.editorial.rates import exact_rate
-from mediadask.editorial.sequence_names import named_sequence
 from mediadask.errors import InvalidRequest
 from mediadask.render.plan import clip_stem
 from mediadask.timecode import Timecode

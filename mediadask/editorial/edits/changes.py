@@ -11,9 +11,9 @@ from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
 from mediadask.clips.storage import is_local, normalize
-from mediadask.editorial.cuts import Change, Cut
-from mediadask.editorial.delivered import DeliveredPlate, DeliveredPlates
-from mediadask.editorial.match import match_events
+from mediadask.editorial.edits.cuts import Change, Cut
+from mediadask.editorial.edits.delivered import DeliveredPlate, DeliveredPlates
+from mediadask.editorial.matching.match import match_events
 from mediadask.editorial.names import PlateName, shot_name
 from mediadask.editorial.timeline import Timeline, read_timeline
 from mediadask.errors import InvalidRequest

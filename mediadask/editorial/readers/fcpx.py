@@ -15,17 +15,24 @@ from typing import TYPE_CHECKING, Any
 
 import opentimelineio as otio
 
-from mediadask.editorial.fcpx_clips import STORY, Clips, file_of, lane_of, sequence_rate, single_picture
-from mediadask.editorial.fcpx_nested import nested_item, shows
-from mediadask.editorial.fcpx_times import (
+from mediadask.editorial.readers.fcpx_clips import (
+    STORY,
+    Clips,
+    file_of,
+    lane_of,
+    sequence_rate,
+    single_picture,
+)
+from mediadask.editorial.readers.fcpx_nested import nested_item, shows
+from mediadask.editorial.readers.fcpx_times import (
     Conform,
     blending,
     format_rate,
     seconds,
     seconds_or_nothing,
 )
-from mediadask.editorial.otio_events import DROP, NOTES, PROBLEM, TIMING
-from mediadask.editorial.timing import Timing
+from mediadask.editorial.readers.otio_events import DROP, NOTES, PROBLEM, TIMING
+from mediadask.editorial.readers.timing import Timing
 from mediadask.errors import InvalidRequest
 
 if TYPE_CHECKING:

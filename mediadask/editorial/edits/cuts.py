@@ -7,14 +7,14 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
+from mediadask.editorial.matching.reels import names_of_file
 from mediadask.editorial.names import shot_name
-from mediadask.editorial.reels import names_of_file
 from mediadask.editorial.retime import source_use
 from mediadask.errors import InvalidRequest
 from mediadask.timecode import Timecode
 
 if TYPE_CHECKING:
-    from mediadask.editorial.delivered import DeliveredPlate
+    from mediadask.editorial.edits.delivered import DeliveredPlate
     from mediadask.editorial.plan import PlannedEvent
 
 __all__ = ["Change", "Cut", "unversioned"]

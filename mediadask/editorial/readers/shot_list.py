@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING
 
 from mediadask.clips.storage import normalize, read_document
 from mediadask.editorial.events import Event, Span
-from mediadask.editorial.list_text import list_text
 from mediadask.editorial.rates import exact_rate
+from mediadask.editorial.readers.list_text import list_text
 from mediadask.errors import InvalidRequest, UnreadableMedia
 from mediadask.timecode import Timecode
 

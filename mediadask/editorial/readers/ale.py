@@ -13,8 +13,8 @@ from fractions import Fraction
 from itertools import pairwise
 
 from mediadask.editorial.events import Event, Span
-from mediadask.editorial.list_grades import grade_of
 from mediadask.editorial.rates import exact_rate
+from mediadask.editorial.readers.list_grades import grade_of
 from mediadask.errors import UnreadableMedia
 
 __all__ = ["Log", "parse_ale"]

@@ -21,6 +21,7 @@ from mediadask.array.sound import SoundArray
 from mediadask.checkpoint import checkpoint
 from mediadask.clips import Clip
 from mediadask.clips.storage import filesystem_of, is_local, open_file, read_document
+from mediadask.errors import OutputFailed
 from mediadask.pixels import to_rgb
 from mediadask.render.output import Mark, Output, Rendered, exists, join_url, output_errors
 
@@ -106,6 +107,13 @@ def finish_archive(stand_ins: Sequence[list[int]], clip: Clip, output: Output) -
                 # Not in the v3 specification yet; others pass over it, and xarray warns where it is missing.
                 warnings.filterwarnings("ignore", "Consolidated metadata")
                 zarr.consolidate_metadata(_zarr_store(_store_url(output)))
+            if not _is_whole(_store_url(output)):
+                output.clear()  # also what says that parts are made
+                raise OutputFailed(
+                    "frames went from its working folder while it was made",
+                    where=output.url,
+                    do="run it again",
+                )
             _move(_store_url(output), output)
     output.clear()
     return Rendered(output.url, len(clip), found.stand_ins if found else ())

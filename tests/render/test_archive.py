@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 import warnings
@@ -18,6 +19,7 @@ import xarray as xr
 
 import mediadask as md
 from mediadask import footage
+from mediadask.errors import OutputFailed
 from mediadask.render import store
 from mediadask.render.recipe import fingerprint
 
@@ -217,6 +219,25 @@ def test_a_kill_leaves_no_store_and_the_next_run_goes_on(make_clip: MakeClip, tm
     group.finish(results)
     assert not [*store.rglob("*.part*")]
     same(str(store), clip)
+
+
+@pytest.mark.usefixtures("small_shards")
+@pytest.mark.parametrize("lost", [".mediadask", "frames/c/1", "audio/c"])
+def test_what_somebody_tidies_up_while_it_is_made_is_missed(
+    make_clip: MakeClip, tmp_path: Path, lost: str
+) -> None:
+    clip = make_clip("A.mov", size=(96, 54), frames=24, **CLIPS["prores"])
+    url = tmp_path / "A.zarr"
+    group = md.archive(clip, url).groups[0]
+    results = [unit() for unit in group.units]
+    (place,) = tmp_path.rglob(lost)
+    shutil.rmtree(place)
+    assert group.finish is not None
+    with pytest.raises(OutputFailed, match="frames went from its working folder"):
+        group.finish(results)
+    assert not url.exists()
+    assert run(md.archive(clip, url)).failures == []
+    same(str(url), clip)
 
 
 def test_bad_clips_fail_alone_and_several_need_a_folder(make_clip: MakeClip, tmp_path: Path) -> None:

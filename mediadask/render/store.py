@@ -107,14 +107,13 @@ def finish_archive(stand_ins: Sequence[list[int]], clip: Clip, output: Output) -
                 # Not in the v3 specification yet; others pass over it, and xarray warns where it is missing.
                 warnings.filterwarnings("ignore", "Consolidated metadata")
                 zarr.consolidate_metadata(_zarr_store(_store_url(output)))
-            if not _is_whole(_store_url(output)):
+            if _is_whole(_store_url(output)):
+                _move(_store_url(output), output)
+            elif not output.is_done(read_mark(output.url)):  # nor has another try of this unit been first
                 output.clear()  # also what says that parts are made
                 raise OutputFailed(
-                    "frames went from its working folder while it was made",
-                    where=output.url,
-                    do="run it again",
+                    "frames went from its working folder as it was made", where=output.url, do="run it again"
                 )
-            _move(_store_url(output), output)
     output.clear()
     return Rendered(output.url, len(clip), found.stand_ins if found else ())
 
@@ -204,10 +203,16 @@ def _drop_unfinished(store: str) -> None:
 
 def _move(store: str, output: Output) -> None:
     if is_local(store):
-        if os.path.exists(output.url):
-            os.rename(output.url, output.part("replaced.zarr"))
+        replaced = output.part("replaced.zarr") if os.path.exists(output.url) else None
+        if replaced is not None:
+            os.rename(output.url, replaced)
         Path(output.url).parent.mkdir(parents=True, exist_ok=True)
-        os.rename(store, output.url)
+        try:
+            os.rename(store, output.url)
+        except FileNotFoundError:  # another try of this unit was first
+            if replaced is not None:
+                os.rename(replaced, output.url)
+            raise
         return
     # No renames there: what makes it a store, and what says it is whole, come last.
     filesystem, source = filesystem_of(store)

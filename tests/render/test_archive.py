@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import sys
 import warnings
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -237,6 +238,31 @@ def test_what_somebody_tidies_up_while_it_is_made_is_missed(
         group.finish(results)
     assert not url.exists()
     assert run(md.archive(clip, url)).failures == []
+    same(str(url), clip)
+
+
+@pytest.mark.usefixtures("small_shards")
+@pytest.mark.parametrize("step", ["_put", "_move"])
+def test_a_finish_that_runs_twice_at_once_takes_no_frames_away(
+    make_clip: MakeClip, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, step: str
+) -> None:
+    """As after a lost connection: the worker goes on with a unit that another has begun again."""
+    clip = make_clip("A.mov", size=(96, 54), frames=24, **CLIPS["prores"])
+    url = tmp_path / "A.zarr"
+    group = md.archive(clip, url).groups[0]
+    results = [unit() for unit in group.units]
+    finish, original = group.finish, getattr(store, step)
+    assert finish is not None
+
+    def late(*args: Any) -> None:
+        monkeypatch.setattr(store, step, original)
+        finish(results)
+        original(*args)
+
+    monkeypatch.setattr(store, step, late)
+    with suppress(OutputFailed):  # the next try finds what is there
+        finish(results)
+    finish(results)
     same(str(url), clip)
 
 

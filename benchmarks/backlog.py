@@ -30,7 +30,7 @@ class Fed:
 
     submit_seconds: float
     grown_bytes: int
-    """Of the process that is scheduler and client, at its highest, over idle."""
+    """The memory of the process of scheduler and client, at its highest, over idle."""
 
     units: int
     seconds: float

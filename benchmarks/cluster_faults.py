@@ -26,7 +26,7 @@ class ClusterFaults:
     """What happens to a pool's pods, and to what they need."""
 
     on_all = ("node_drained", "preempted")
-    """Of these the cluster chooses whom they strike."""
+    """Faults whose victims the cluster chooses."""
 
     survived = ("scheduler_deleted", "api_server_away", "database_away")
     """These interrupt no unit."""

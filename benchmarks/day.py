@@ -41,7 +41,7 @@ class Arrival:
     priority: str
     units: int
     seconds: float
-    """Of one unit, at 5 seconds an hour."""
+    """How long one unit takes, at 5 seconds an hour."""
 
 
 TRACE = (

@@ -144,7 +144,7 @@ def _outcomes(namespace: str) -> list[str]:
 
 
 def _cores() -> int:
-    """Of all nodes."""
+    """How many cores all nodes have."""
     told = json.loads(kubectl("get", "nodes", "-o", "json"))["items"]
     return sum(int(node["status"]["capacity"]["cpu"]) for node in told)
 

@@ -46,7 +46,7 @@ MANY_UNITS = 40
 """Where something is away for a while, or the cluster chooses whom it strikes: they last for long enough."""
 
 LEFT_FRAMES = 15
-"""Of a unit that a fault is to strike: it has not ended before the fault is there."""
+"""A unit that a fault is to strike has so many: it has not ended before the fault is there."""
 
 TRIES = 4
 PRICE = 3600.0
@@ -102,7 +102,7 @@ class Round:
     job: Job
 
     def computed(self) -> list[list[tuple[int, str]]]:
-        """Of each unit the frames, and on which worker."""
+        """The frames of each unit, and the worker that computed each."""
         noted = (path.read_text().splitlines() for path in sorted(self.folder.glob("unit *")))
         return [[(int(frame), worker) for frame, worker in map(str.split, lines)] for lines in noted]
 

@@ -48,7 +48,7 @@ class Sample:
 
     wall_seconds: float
     cpu_seconds: float
-    """Of the process, its threads and all its children."""
+    """What the process, its threads and all its children took."""
 
     peak_bytes: int
     """Resident memory at its highest, of the largest process among them."""
@@ -74,7 +74,7 @@ class Meter:
 
 
 def _cpu_seconds() -> float:
-    """Of this process, its living descendants and its dead ones."""
+    """What this process, its living descendants and its dead ones took."""
     total = 0.0
     for process in _family():
         try:

@@ -26,7 +26,7 @@ class Opened:
     """A job, in the mean."""
 
     busy: float
-    """Of a core, while nothing happened: of the process that is scheduler and client."""
+    """What share of a core the process of scheduler and client took while nothing happened."""
 
 
 def waits(number: int) -> int:

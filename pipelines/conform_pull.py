@@ -47,7 +47,7 @@ def main() -> int:
 
 
 def differences(made: md.Trimmed) -> str | None:
-    """In what a trim's first and last frame differ from its original's; None where they are equal."""
+    """How a trim's first and last frame differ from its original's; None where they are equal."""
     trim, original = md.Clip.open(made.url), md.Clip.open(made.source)
     if len(trim) != made.frames:
         return f"{made.url}: has {len(trim)} frames, {made.frames} were cut"

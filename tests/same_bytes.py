@@ -153,7 +153,7 @@ def _digests(folder: Path, writers: Sequence[str]) -> dict[str, str]:
 
 
 def _digest(folder: Path) -> str:
-    """Of the names and bytes of all files; manifests say when their files were written, which is left out."""
+    """A hash of the names and bytes of all files, without the times that manifests give."""
     digest = hashlib.sha256()
     for path in sorted(folder.rglob("*")):
         if path.is_file():

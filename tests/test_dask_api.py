@@ -138,7 +138,7 @@ async def test_slot_task(cluster: Cluster) -> None:
 
 
 def test_array_getter() -> None:
-    """Of a slice of a chunk only what is in both is asked for."""
+    """A slice asks for the part of a chunk that it needs, and no more."""
     asked = []
 
     class Chunk:

@@ -58,7 +58,7 @@ def sheet(
     ],
     frames: Annotated[int, typer.Option(help="How many pictures, evenly over the clip.")] = 20,
     columns: Annotated[int, typer.Option(help="Pictures in a row.")] = 5,
-    width: Annotated[int, typer.Option(help="Of the sheet, in pixels.")] = 1920,
+    width: Annotated[int, typer.Option(help="Width of the sheet, in pixels.")] = 1920,
     still: Annotated[
         int | None, typer.Option(metavar="FRAME", help="This one frame instead, of one clip, at full size.")
     ] = None,

@@ -147,7 +147,7 @@ WorkersOption = Annotated[
     typer.Option(
         "--workers",
         min=1,
-        help="Of this machine, all at once. Default: as work comes, one a core.",
+        help="How many of this machine, all at once. Default: as work comes, one a core.",
         rich_help_panel=_PANEL,
     ),
 ]
@@ -173,7 +173,7 @@ DeadlineOption = Annotated[
 # What is told, and how.
 
 CsvOption = Annotated[
-    bool, typer.Option("--csv", help="Print CSV instead; of a pull, with --plan, the count sheet.")
+    bool, typer.Option("--csv", help="Print CSV instead; pull --plan prints its count sheet.")
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print a JSON list instead.")]
 PlotOption = Annotated[

@@ -30,7 +30,7 @@ WhichOption = Annotated[
         "--pool",
         metavar="NAME|ADDRESS",
         envvar="MEDIADASK_POOL",
-        help="Of several: its name, tcp://host:8786, or kubernetes:NAME.",
+        help="Which of several: its name, tcp://host:8786, or kubernetes:NAME.",
     ),
 ]
 
@@ -58,9 +58,9 @@ def up(
             " Default: only you, on this machine.",
         ),
     ] = None,
-    port: Annotated[int, typer.Option(min=0, max=65535, help="Of its scheduler. Default: any.")] = 0,
+    port: Annotated[int, typer.Option(min=0, max=65535, help="Port of its scheduler. Default: any.")] = 0,
     dashboard_port: Annotated[
-        int, typer.Option(min=0, max=65535, help="Of its dashboard; any where that is taken.")
+        int, typer.Option(min=0, max=65535, help="Port of its dashboard; any where that is taken.")
     ] = 8787,
     print_: Annotated[
         bool, typer.Option("--print", help="On Kubernetes: print the manifests, and change nothing.")

@@ -86,7 +86,7 @@ def pull(
     color_space: Annotated[
         str | None,
         typer.Option(
-            help="Of the plates. Default: ACES2065-1; of DPX and ProRes the clip's.",
+            help="Color space of the plates. Default: ACES2065-1; for DPX and ProRes the clip's.",
             rich_help_panel=_PICTURE,
         ),
     ] = None,
@@ -114,7 +114,7 @@ def pull(
     filter: Annotated[
         str,
         typer.Option(
-            help="Of scaling: lanczos3, mitchell, cubic, triangle, box or blackman-harris.",
+            help="Filter for scaling: lanczos3, mitchell, cubic, triangle, box or blackman-harris.",
             rich_help_panel=_PICTURE,
         ),
     ] = "lanczos3",
@@ -143,7 +143,9 @@ def pull(
     ] = "exr",
     compression: Annotated[
         str,
-        typer.Option(help="Of EXR: none, zip, zips, piz, dwaa or htj2k.", rich_help_panel=_PICTURE),
+        typer.Option(
+            help="Compression of EXRs: none, zip, zips, piz, dwaa or htj2k.", rich_help_panel=_PICTURE
+        ),
     ] = "zip",
     float32: Annotated[
         bool, typer.Option("--float", help="EXR of floats instead of halves.", rich_help_panel=_PICTURE)

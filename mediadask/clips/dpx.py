@@ -1,4 +1,4 @@
-"""What of a DPX file's header is there, and where its pixels begin (SMPTE ST 268-1)."""
+"""Which fields a DPX file's header has, and where the pixels begin (SMPTE ST 268-1)."""
 
 from __future__ import annotations
 

@@ -35,7 +35,7 @@ def window_size(url: str) -> tuple[int, int]:
 
 
 def pixel_format(url: str) -> PixelFormat:
-    """That of the R'G'B' it becomes.
+    """The pixel format of the R'G'B' that it becomes.
 
     Raises
     ------
@@ -139,7 +139,7 @@ def _between(samples: npt.NDArray[Any], length: int) -> npt.NDArray[Any]:
 
 
 def _weights(chromaticities: Any) -> npt.NDArray[Any]:
-    """Of R, G and B in Y."""
+    """How much R, G and B weigh in Y."""
     points = GAMUTS["bt709"]
     if isinstance(chromaticities, tuple) and len(chromaticities) == 8 and is_gamut(chromaticities):
         points = tuple(map(float, chromaticities))

@@ -77,7 +77,7 @@ class ColorTags:
     """``left``, ``center``, ``topleft``: where chroma samples sit between luma samples."""
 
     chromaticities: tuple[float, ...] | None = None
-    """Of red, green, blue and white, x and y each, where the file gives them and `primaries` has no name."""
+    """x and y of red, green, blue and white, where the file gives them and `primaries` has no name."""
 
 
 @dataclass(frozen=True, eq=False)

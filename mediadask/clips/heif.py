@@ -107,7 +107,7 @@ def _opened(url: str) -> Iterator[Any]:
 
 
 def _pixel_format(image: Any) -> PixelFormat:
-    """Of codes as stored: 8 bits, or 10 and 12 in 16."""
+    """The format of its codes as stored: 8 bits, or 10 and 12 in 16."""
     mode, bits = image.mode.partition(";")[0], int(image.info.get("bit_depth", 8))
     color, alpha = mode.startswith("RGB"), mode.endswith(("A", "a"))
     family = ("gbrap" if alpha else "gbrp") if color else ("ya" if alpha else "gray")

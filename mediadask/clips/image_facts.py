@@ -22,7 +22,7 @@ class ImageFacts:
     """The facts of one image file."""
 
     width: int
-    """Of an EXR the width of the display window, which is the picture, whatever part of it has pixels."""
+    """In pixels. An EXR's picture is its display window, whatever part of it has pixels."""
 
     height: int
     pixel_format: PixelFormat

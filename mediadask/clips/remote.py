@@ -55,16 +55,16 @@ def fetched(file: RemoteFile, ranges: Iterable[tuple[int, int]]) -> Generator[by
     in memory. What lies beyond the end of the file is left out.
     """
     coming: deque[Future[bytes]] = deque()
-    with ThreadPoolExecutor(_REQUESTS_AT_ONCE, thread_name_prefix="mediadask-fetch") as threads:
-        try:
-            for begin, end in ranges:
-                if len(coming) == _REQUESTS_AT_ONCE:
-                    yield coming.popleft().result()
-                coming.append(threads.submit(file.fetch, begin, end))
-            while coming:
+    threads = ThreadPoolExecutor(_REQUESTS_AT_ONCE, thread_name_prefix="mediadask-fetch")
+    try:
+        for begin, end in ranges:
+            if len(coming) == _REQUESTS_AT_ONCE:
                 yield coming.popleft().result()
-        finally:
-            threads.shutdown(wait=False, cancel_futures=True)
+            coming.append(threads.submit(file.fetch, begin, end))
+        while coming:
+            yield coming.popleft().result()
+    finally:  # who needs no more of them does not wait for those that are under way
+        threads.shutdown(wait=False, cancel_futures=True)
 
 
 def _may_pass(error: Exception) -> bool:

@@ -73,7 +73,7 @@ class _Choice:
     """What a file may leave to whoever reads it."""
 
     name: str | None = None
-    """Of the timeline, where there are several."""
+    """What the timeline is called, where its file has several."""
 
     conform: Conform | None = None
 

@@ -473,7 +473,7 @@ class Pool:
 
 
 def _identity(client: Client) -> str:
-    """Of its scheduler: one that takes the place of another has its own. Empty where none answers."""
+    """The identity of its scheduler, which a successor does not share. Empty where none answers."""
     try:
         return str(client.scheduler_info()["id"])
     except OSError:

@@ -59,7 +59,7 @@ class Trimmed(Rendered):
     """The frame of that clip that is its first."""
 
     notes: tuple[str, ...] = ()
-    """In what it differs from the range that was asked for, and from its source."""
+    """How it differs from the range that was asked for, and from its source."""
 
 
 def trim_ranges(cuts: Iterable[Cut], out: str | os.PathLike[str]) -> Delivery:
@@ -140,7 +140,7 @@ def trim_clip(clip: Clip, start: int, stop: int, output: Output) -> Trimmed:
 
 
 def trim_notes(clip: Clip, start: int, stop: int) -> tuple[str, ...]:
-    """In what a trim differs from the range that is asked for, and from its source."""
+    """How a trim differs from the range that is asked for, and from its source."""
     if clip.reader.name == "sequence":
         return ()
     keep = kept(clip.index, start, stop)

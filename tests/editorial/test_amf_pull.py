@@ -241,7 +241,7 @@ def test_what_cannot_be_followed_fails_alone(
 
 
 def test_a_plan_refuses_no_more_than_the_pull(turnover: Path) -> None:
-    """Of looks and output without a review nothing is needed but their files."""
+    """Without a review, looks and output need nothing but their files."""
     nobody = OutputTransform(False, (Transform(f"{V20}Output.Nobody.a2.v1"),))
     amf = write(turnover / "show.amf", LOGC4, NO_LOOK, output=nobody)
     assert [one.ok for one in planned(turnover, amf=amf, review=False)] == [True, True]

@@ -103,7 +103,7 @@ def time_map(*points: tuple[int, int], **more: str) -> str:
 
 
 TWICE = time_map((0, 0), (120, 240))
-"""Of a whole clip of ten seconds."""
+"""What a map says of a whole clip of ten seconds."""
 
 RAMP = time_map((0, 0), (30, 30), (90, 240), interp="linear")
 

@@ -165,7 +165,7 @@ def test_forward_play_that_begins_elsewhere_than_listed_is_noted() -> None:
     ("fps", "frames", "speed"), [("24.0", 16, 1), ("48.0", 31, 2), ("12.0", 8, Fraction(1, 2))]
 )
 def test_a_motion_effect_counts_real_time(fps: str, frames: int, speed: Fraction) -> None:
-    """Of 23.976 frames a second in a timeline of 29.97: 20 frames of the record last as long as 16."""
+    """In a timeline of 29.97, 20 frames of the record last as long as 16 of a clip at 23.976."""
     film, rate = Fraction(24000, 1001), Fraction(30000, 1001)
     one = event((1000, 1000 + frames), 20, source_fps=Fraction(fps))
     assert fits_speed(one, film, rate, drop=False)

@@ -26,7 +26,7 @@ def archive(make_clip: MakeClip, tmp_path: Path) -> Path:
 
 
 def test_an_altered_byte_is_a_line_that_names_the_archive(archive: Path) -> None:
-    """Of every file some bytes, one at a time: it is the same archive, or is said to be damaged."""
+    """A byte of a file is changed: it is the same archive, or is said to be damaged."""
     with md.open_clip(archive) as whole:
         whole.load()
     rng = random.Random(1)

@@ -231,7 +231,7 @@ def address_for_pods() -> str:
 
 
 def service_address(namespace: str, name: str) -> str:
-    """Of a pool's scheduler, from this machine."""
+    """The address of a pool's scheduler, from this machine."""
     ip = kubectl("-n", namespace, "get", "service", f"{name}-scheduler", "-o", "jsonpath={.spec.clusterIP}")
     return f"tcp://{ip}:8786"
 

@@ -78,7 +78,7 @@ def actuator(namespace: str, *tiers: str) -> KubernetesWorkers:
 
 
 async def troubles(found: KubernetesWorkers, tiers: set[str]) -> dict[str, str]:
-    """Of these tiers, when each has its own."""
+    """The troubles of these tiers, when each has its own."""
     for _ in range(200):
         if not tiers - (told := found.troubles()).keys():
             break

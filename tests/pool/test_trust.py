@@ -110,7 +110,7 @@ def knock(address: str, context: ssl.SSLContext | None) -> bytes:
 
 
 def trusting(certified: bool = False) -> ssl.SSLContext:
-    """Of a client that trusts whoever answers, with a certificate that it made itself or without one."""
+    """Settings of a client that trusts whoever answers, with a certificate of its own making or none."""
     if certified:
         context: ssl.SSLContext = security_with(new_keys()).get_connection_args("client")["ssl_context"]
     else:

@@ -39,7 +39,7 @@ def index_of(gops: list[int]) -> FrameIndex:
 
 
 def lengths_of(frames: int, seconds: float, **how: int) -> list[int]:
-    """Of a clip in which every frame decodes alone."""
+    """How long the segments of a clip are in which every frame decodes alone."""
     return [stop - start for start, stop in segments(range(frames + 1), seconds, **how)]
 
 

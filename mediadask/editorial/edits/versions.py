@@ -26,8 +26,8 @@ if TYPE_CHECKING:
 __all__ = ["Version", "next_to_delivered", "other_pictures", "overwriting", "with_version"]
 
 Version = int | Literal["auto"] | None
-"""Of plates: a number; ``auto`` for the newest delivered one, or the next where its pictures change; None for
-that of the name."""
+"""A plate's version: a number; ``auto`` takes the newest that is delivered, or the next where its pictures
+change; None takes that of the name."""
 
 _MOST_NAMED = 30
 

@@ -32,7 +32,7 @@ _OTHER_SUFFIXES = (
     ".sgi",
     ".tga",
 )
-"""Of images that are not read here, but are named in lists: what is pulled may be another kind."""
+"""Suffixes of images that lists name and nothing here reads: the files pulled may be of another kind."""
 
 
 @dataclass(frozen=True)

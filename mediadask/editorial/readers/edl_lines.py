@@ -12,7 +12,7 @@ from mediadask.editorial.events import Span
 __all__ = ["Comments", "EventLine", "Motion", "comments_of", "event_line", "in_order"]
 
 _DIGITS = 9
-"""Of the longest label."""
+"""The longest label has so many."""
 
 _TIMECODE = r"\d{1,2}:\d{2}:\d{2}[:;.,]\d{2,3}"
 _LABEL = rf"(?:{_TIMECODE}|\d{{1,9}})"
@@ -37,7 +37,7 @@ _COLORS = (
     r"(?:RED|GREEN|BLUE|CYAN|MAGENTA|YELLOW|BLACK|WHITE|PINK|PURPLE|VIOLET|ORANGE|GOLD|GR[AE]Y|BROWN|DENIM"
     r"|FOREST|TEAL|FUCHSIA|ROSE|LAVENDER|SKY|MINT|LEMON|SAND|COCOA|CREAM)(?![^\s;,])"
 )
-"""Of markers, in Avid and in Resolve."""
+"""The colors that markers have in Avid and in Resolve."""
 
 _COMMENT = re.compile(
     r"(?:(?P<side>FROM|TO|KEY)\s+)?CLIP\s+NAME\s*:\s*(?P<clip_name>.*)"

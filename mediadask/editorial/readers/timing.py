@@ -11,7 +11,7 @@ from mediadask.editorial.events import Span
 __all__ = ["Timing"]
 
 _ROUNDED = Fraction(1, 1000)
-"""Of a media frame: so far off may times be that an editing system has rounded to its time scale."""
+"""Editing systems round times to their time scale: a time may be off by so much of a media frame."""
 
 _FINEST_SPEED = 1001
 """The largest denominator of a speed: per cents with one decimal, 24000/1001 against 24 or 25."""

@@ -21,7 +21,7 @@ _AGAIN_SECONDS = 5.0
 
 
 class OwnCluster:
-    """That of the scheduler in whose process this is."""
+    """The cluster of the scheduler in whose process this runs."""
 
     def __init__(self, settings: KubernetesSettings) -> None:
         self._name, self._api = settings.cluster, KubernetesApi(settings.namespace)

@@ -1,4 +1,4 @@
-"""Whose unit goes next, among thousands of jobs: told without a look at each of them."""
+"""The queue tells whose unit goes next, among thousands of jobs, without a look at each of them."""
 
 from __future__ import annotations
 

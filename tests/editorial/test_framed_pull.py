@@ -54,7 +54,7 @@ def rushes(make_clip: MakeClip, tmp_path: Path) -> Path:
 
 @pytest.fixture
 def fdl(tmp_path: Path) -> Path:
-    """Of 192x108, squeezed 2:1, the decision is 100x90 at 50.5, 10 for a width of 160 on a canvas of 160x100."""
+    """In 192x108, squeezed 2:1, it is 100x90 at 50.5, 10 for a width of 160 on a canvas of 160x100."""
     decision = {
         "id": "A-1",
         "framing_intent_id": "1",

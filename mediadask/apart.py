@@ -123,7 +123,9 @@ def apart(function: Callable[..., Result], *args: Any, seconds: float, where: st
     Raises
     ------
     UnreadableMedia
-        If the call crashes its process, or takes too long. Whatever else is raised is the function's own.
+        If the call crashes its process, or takes too long.
+    MediaError, MemoryError
+        As the function raised it, without its cause. Any other error of it is a RuntimeError.
     """
     if _is_apart:
         return function(*args)
@@ -219,10 +221,14 @@ def serve(handle: int) -> None:
 def _answer(function: Callable[..., Any], args: tuple[Any, ...]) -> bytes:
     try:
         return pickle.dumps((True, function(*args)), pickle.HIGHEST_PROTOCOL)
+    except MediaError as error:
+        # What it came of stays here: a library's own error need not survive the way, and would be read first.
+        error.__cause__ = error.__context__ = None
+        return pickle.dumps((False, error))
+    except MemoryError as error:
+        return pickle.dumps((False, MemoryError(*map(str, error.args))))
     except Exception as error:
-        # Errors of libraries need not survive the way.
-        kept = error if isinstance(error, MediaError | MemoryError) else RuntimeError(repr(error)[:500])
-        return pickle.dumps((False, kept))
+        return pickle.dumps((False, RuntimeError(repr(error)[:500])))
 
 
 def _limit_memory() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import errno
 import os
 import signal
 import subprocess
@@ -12,8 +13,10 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import av
 import numpy as np
 import pytest
+from tblib import pickling_support
 
 from mediadask.apart import MEMORY_BYTES, abandon, apart
 from mediadask.errors import InvalidRequest, UnreadableMedia
@@ -42,6 +45,22 @@ def fail() -> None:
     raise OSError("a library's own")
 
 
+def send_causes() -> None:
+    """As an import of Dask does for the errors of every module that is imported by then."""
+    pickling_support.install()
+
+
+def lack_memory() -> None:
+    raise av.error.MemoryError(errno.ENOMEM, "Cannot allocate memory")
+
+
+def refuse_for_lack_of_memory() -> None:
+    try:
+        lack_memory()
+    except MemoryError as error:
+        raise UnreadableMedia("is damaged", where="here") from error
+
+
 def test_what_is_returned_and_raised_comes_back() -> None:
     assert apart(os.getpid, **HOW) != os.getpid()
     np.testing.assert_array_equal(apart(np.arange, 5, **HOW), range(5))
@@ -49,6 +68,15 @@ def test_what_is_returned_and_raised_comes_back() -> None:
         apart(refuse, "too much", **HOW)
     with pytest.raises(RuntimeError, match="a library's own"):
         apart(fail, **HOW)
+
+
+def test_an_error_of_a_library_that_cannot_be_sent_comes_back_as_ours() -> None:
+    """With Dask imported errors are pickled with their causes, and this class of PyAV's cannot be read back."""
+    apart(send_causes, **HOW)
+    with pytest.raises(MemoryError, match="Cannot allocate memory"):
+        apart(lack_memory, **HOW)
+    with pytest.raises(UnreadableMedia, match="here: is damaged"):
+        apart(refuse_for_lack_of_memory, **HOW)
 
 
 def test_a_process_serves_call_after_call() -> None:

@@ -71,7 +71,7 @@ def test_what_is_returned_and_raised_comes_back() -> None:
 
 
 def test_an_error_of_a_library_that_cannot_be_sent_comes_back_as_ours() -> None:
-    """With Dask imported errors are pickled with their causes, and this class of PyAV's cannot be read back."""
+    """Once Dask is imported, errors are pickled with their causes; this one of PyAV cannot be read back."""
     apart(send_causes, **HOW)
     with pytest.raises(MemoryError, match="Cannot allocate memory"):
         apart(lack_memory, **HOW)

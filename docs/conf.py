@@ -4,7 +4,7 @@ import sys
 from importlib.metadata import version as installed
 from pathlib import Path
 
-import mediadask.accessor  # noqa: F401 - registers `Dataset.media`, which the reference shows
+import mediadask.array.accessor  # noqa: F401 - registers `Dataset.media`, which the reference shows
 
 sys.path.insert(0, str(Path(__file__).parent))
 
@@ -62,3 +62,13 @@ html_theme_options = {
     "pygments_light_style": "tango",
     "pygments_dark_style": "monokai",
 }
+
+
+def _signature(app, what, name, kind, options, signature, returns):
+    """People get objects from functions: of classes only `Cut` is for them to make."""
+    return ("", None) if what == "class" and signature and name != "mediadask.Cut" else None
+
+
+def setup(app):
+    """Called by Sphinx."""
+    app.connect("autodoc-process-signature", _signature)

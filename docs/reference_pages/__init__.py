@@ -5,8 +5,8 @@ A page that holds the block
     ```{generated} commands
     ```
 
-gets in its place what `commands.page()` here writes, and ``{repository-file} CHANGELOG.md`` that file. Both are
-Markdown that Sphinx reads as if it stood in the page: with headings, links and a place in the table of contents.
+gets in its place what `commands.page()` here writes, and ``{repository-file} CHANGELOG.md`` that file. Both
+are Markdown that Sphinx reads as if it stood in the page, with headings, links and a table of contents.
 """
 
 from __future__ import annotations

@@ -7,9 +7,9 @@ from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
 import typer
-from reference_pages.markdown import code, prose, table
 
 from mediadask.cli.main import app
+from reference_pages.markdown import code, prose, table
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

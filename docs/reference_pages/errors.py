@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import inspect
 
-from reference_pages.markdown import code, prose, table
-
 from mediadask import errors
+from reference_pages.markdown import code, prose, table
 
 __all__ = ["page"]
 
@@ -18,7 +17,5 @@ def page() -> str:
         kind = getattr(errors, name)
         builtin = next(base for base in kind.__mro__ if base.__module__ == "builtins")
         first, *_ = (inspect.getdoc(kind) or "").split("\n\n")
-        rows.append(
-            (f"[](#mediadask.{name})", prose(first), also.removesuffix(", `BaseException`, `object`"))
-        )
+        rows.append((f"[](#mediadask.{name})", prose(first), code(builtin.__name__)))
     return table(("Error", "Meaning", "Also a"), rows)

@@ -6,9 +6,8 @@ import ast
 import inspect
 from typing import TYPE_CHECKING
 
-from reference_pages.markdown import code, prose, table
-
 from mediadask.pool.view import metrics
+from reference_pages.markdown import code, prose, table
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from types import NoneType, UnionType
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Union, get_args, get_origin
@@ -11,15 +12,15 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, Union, get_args, get_
 import yaml
 from pydantic import BaseModel
 from pydantic_core import PydanticUndefined
-from reference_pages.markdown import code, prose, table
 from sphinx.pycode import ModuleAnalyzer
 
 from mediadask.pool import config
 from mediadask.pool.kubernetes import spec
 from mediadask.pool.settings import seconds
+from reference_pages.markdown import code, prose, table
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from pydantic.fields import FieldInfo
 
@@ -41,7 +42,8 @@ _BY = {"classes": "CLASS", "tiers": "TIER", "budgets": "SHOW", "seconds-per-fram
 class Setting:
     """One setting, as people write it."""
 
-    path: str
+    section: str
+    key: str
     form: str
     default: str
     meaning: str
@@ -55,42 +57,49 @@ def all_settings(model: type[BaseModel], section: str, defaults: dict[str, Any])
         inner = _section_inside(field.annotation)
         is_mapping = get_origin(field.annotation) is dict
         if inner is None:
-            yield Setting(path, _form(field), _default(field, defaults.get(key)), _meaning(model, name))
+            yield Setting(
+                section, key, _form(field), _default(field, defaults.get(key)), _meaning(model, name)
+            )
             continue
         if meaning := _meaning(model, name):
-            yield Setting(path, "section", "", meaning)
+            yield Setting(section, key, "section", "", meaning)
         given = {} if is_mapping else defaults.get(key) or {}
         yield from all_settings(inner, f"{path}.{_BY[key]}" if is_mapping else path, given)
 
 
 def page() -> str:
-    """A table of the settings of a pool, and the file of defaults."""
+    """The settings of a pool, section by section, and the file of defaults."""
     defaults = DEFAULTS.read_text()
-    rows = _rows(all_settings(config.PoolConfig, "mediadask", yaml.safe_load(defaults)["mediadask"]))
-    columns = ("Setting", "Form", "Default", "Meaning")
-    return f"{table(columns, rows)}\n\n## The defaults\n\n```yaml\n{defaults}```"
+    settings = all_settings(config.PoolConfig, "mediadask", yaml.safe_load(defaults)["mediadask"])
+    return f"{_sections(settings)}\n\n### All defaults\n\n```yaml\n{defaults}```"
 
 
 def spec_page() -> str:
-    """A table of what a spec says besides, of a pool on Kubernetes."""
-    settings = [
-        *all_settings(spec.Kubernetes, "kubernetes", {}),
-        *all_settings(spec.Pods, "mediadask.tiers.TIER.pods", {}),
-    ]
-    return table(("Setting", "Form", "Default", "Meaning"), _rows(settings))
+    """What a spec says besides, of a pool on Kubernetes."""
+    pods = all_settings(spec.Pods, "mediadask.tiers.TIER.pods", {})
+    return _sections(chain(all_settings(spec.Kubernetes, "kubernetes", {}), pods))
 
 
-def _rows(settings: Iterator[Setting] | list[Setting]) -> list[tuple[str, ...]]:
-    return [(code(each.path), each.form, each.default, prose(each.meaning)) for each in settings]
+def _sections(settings: Iterable[Setting]) -> str:
+    """A table for each section."""
+    by_section: dict[str, list[Setting]] = {}
+    for each in settings:
+        by_section.setdefault(each.section, []).append(each)
+    parts = []
+    for section, inside in by_section.items():
+        rows = ((code(each.key), each.form, each.default, prose(each.meaning)) for each in inside)
+        parts += [f"### {section}", table(("Setting", "Form", "Default", "Meaning"), rows)]
+    return "\n\n".join(parts)
 
 
 def _meaning(model: type[BaseModel], name: str) -> str:
-    """What the docstring below the field says, in whichever class has the field."""
+    """What the docstring below the field says, in the class or in the one that it is made of."""
     for kind in model.__mro__:
         if name in inspect.get_annotations(kind):
             told = ModuleAnalyzer.for_module(kind.__module__)
             told.find_attr_docs()
-            return " ".join(told.attr_docs.get((kind.__name__, name), ()))
+            if lines := told.attr_docs.get((kind.__name__, name)):
+                return " ".join(lines)
     return ""
 
 
@@ -133,7 +142,7 @@ def _default(field: FieldInfo, given: Any) -> str:
     """As people would write it; what has none must be said."""
     value = field.get_default(call_default_factory=True) if given is None else given
     if value is PydanticUndefined:
-        return "none: to be given"
+        return "required"
     if isinstance(value, dict | tuple):
         return "see below" if value else "empty"
     if isinstance(value, bool):

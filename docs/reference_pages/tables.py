@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from reference_pages.markdown import code, prose, table
 from sphinx.pycode import ModuleAnalyzer
 from sqlalchemy.dialects import postgresql, sqlite
 
 from mediadask.pool.ledger import tables
+from reference_pages.markdown import code, prose, table
 
 if TYPE_CHECKING:
     from sqlalchemy import Column, Table
@@ -32,19 +32,21 @@ def page() -> str:
     sections = [f"The schema's version is {tables.SCHEMA_VERSION}."]
     for each in all_tables():
         rows = (
-            (code(column.name), *_types(column), _key(column), prose(column.doc or ""))
+            (code(column.name), ", ".join((_type(column), *_key(column))), prose(column.doc or ""))
             for column in each.columns
         )
         sections += [f"## {each.name}", prose(meaning.get(names[id(each)], ""))]
-        sections.append(table(("Column", "PostgreSQL", "SQLite", "", "Meaning"), rows))
+        sections.append(table(("Column", "Type", "Meaning"), rows))
     return "\n\n".join(sections)
 
 
-def _types(column: Column[object]) -> tuple[str, str]:
-    return tuple(code(column.type.compile(dialect).lower()) for dialect in (_POSTGRESQL, _SQLITE))
+def _type(column: Column[object]) -> str:
+    """In PostgreSQL, and in SQLite where that has another word."""
+    words = dict.fromkeys(column.type.compile(dialect).lower() for dialect in (_POSTGRESQL, _SQLITE))
+    return " / ".join(map(code, words))
 
 
-def _key(column: Column[object]) -> str:
+def _key(column: Column[object]) -> list[str]:
     if column.primary_key:
-        return "key"
-    return "may be null" if column.nullable else ""
+        return ["key"]
+    return ["may be null"] if column.nullable else []

@@ -76,9 +76,9 @@ class Tier(Settings):
     """A group of workers with one price and one limit."""
 
     kind: Literal["reserved", "on-demand", "spot", "joins", "local"]
-    """A reserved worker is paid for anyway, an on-demand one while it is there; a spot worker is paid for like
-    that, and may be taken away. Workers that join are started by somebody else; local ones are processes of
-    this machine."""
+    """A reserved worker is paid for anyway, an on-demand one while it is there. A spot worker is paid for
+    like that, and may be taken away. Workers that join are started by somebody else. Local ones are
+    processes of this machine."""
 
     price_per_hour: float = Field(ge=0, allow_inf_nan=False)
     """What one worker costs in an hour, in `currency`."""
@@ -87,7 +87,7 @@ class Tier(Settings):
     """This many workers stay even when they are idle."""
 
     maximum: int | None = Field(default=None, ge=0)
-    """There are never more workers than this. `null`: on this machine one thread per core, elsewhere no limit."""
+    """The most workers there may be. `null`: on this machine one thread per core, elsewhere no limit."""
 
     threads: int = Field(default=1, ge=1)
     """How many units one worker runs at a time."""
@@ -131,7 +131,7 @@ class Budget(Settings):
     """How much the show may spend, in `currency`."""
 
     action: BudgetAction = "warn"
-    """What happens when it is spent: people are warned, the show's work goes behind all other, or it waits."""
+    """What happens when it is spent: people are warned, the show's work goes behind all other, or waits."""
 
     warn_at: float = Field(default=0.8, gt=0, le=1)
     """From this part of the amount on, 0 to 1, people are warned."""
@@ -156,7 +156,7 @@ class LedgerSettings(Settings):
     """How long the ledger keeps what."""
 
     keep: Seconds | None = None
-    """How long the units of a job stay in the ledger after its end, before they become sums. `null`: for good."""
+    """How long a job's units stay in the ledger after its end, before they become sums. `null`: for good."""
 
 
 class KubernetesSettings(Settings):
@@ -173,7 +173,7 @@ class PoolConfig(Settings):
     """All settings of a pool. Durations are seconds."""
 
     name: str | None = None
-    """The pool's name in the ledger. A pool with a name takes up its unfinished jobs when it is started again."""
+    """The pool's name in the ledger. A pool with a name takes up its unfinished jobs when it starts again."""
 
     classes: dict[str, PriorityClass] = Field(min_length=1)
     """The priority classes by name."""
@@ -191,6 +191,8 @@ class PoolConfig(Settings):
     """The currency of prices, budgets and costs."""
 
     ledger: LedgerSettings = LedgerSettings()
+    """How long the ledger keeps what."""
+
     kubernetes: KubernetesSettings | None = None
     """Written by `mediadask pool up`, not by people."""
 
@@ -210,8 +212,8 @@ class PoolConfig(Settings):
     """No unit is said to hang sooner than this."""
 
     seconds_per_frame: dict[str, Annotated[float, Field(gt=0)]]
-    """How long one frame of 1920 x 1080 takes on one thread, by the first word of a unit's kind, until the pool
-    has measured it; under `default` for all other kinds."""
+    """How many seconds a frame of 1920 x 1080 takes on one thread, by the first word of a unit's kind, until
+    the pool has measured it. `default` is for all other kinds."""
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:

@@ -116,9 +116,9 @@ def test_all_metrics_are_listed_as_prometheus_sees_them() -> None:
 
 def test_links_of_files_lead_to_their_pages() -> None:
     readme, page = ROOT / "README.md", DOCS / "getting-started.md"
-    text = "[a](docs/plates.md#names) [b](SECURITY.md) [c](clusters/local.yaml) [d](https://a.b/c) [e](#f)"
+    text = "[a](docs/plates.md#names) [b](SECURITY.md) [c](clusters/local.yaml) [d](https://a.b/c)"
     assert relinked(text, readme, page) == (
-        "[a](plates.md#names) [b](explanation/security.md) [c](../clusters/local.yaml) [d](https://a.b/c) [e](#f)"
+        "[a](plates.md#names) [b](explanation/security.md) [c](../clusters/local.yaml) [d](https://a.b/c)"
     )
 
 

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import os
 import shlex
-import shutil
 import subprocess
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,7 +13,6 @@ import xarray as xr
 
 import mediadask
 from reference_pages.commands import all_commands
-from tests.docs.show import make_show
 from tests.docs.snippets import PAGES, Snippet, snippets
 
 if TYPE_CHECKING:
@@ -24,35 +20,6 @@ if TYPE_CHECKING:
 
 PAGES_THAT_RUN = [page for page in PAGES if any(not each.reason for each in snippets(page))]
 NOT_RUN = [each for page in PAGES for each in snippets(page) if each.reason]
-
-
-@pytest.fixture(scope="module")
-def show(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("show")
-    make_show(folder)
-    return folder
-
-
-@pytest.fixture
-def place(show: Path, tmp_path: Path, scheduler: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """An empty folder with the show in it, and a pool that the page's commands share."""
-    folder = tmp_path / "page"
-    shutil.copytree(show, folder)
-    monkeypatch.chdir(folder)
-    runtime = tmp_path / "runtime"
-    runtime.mkdir(mode=0o700)
-    variables = {
-        "MEDIADASK_POOL": scheduler,
-        "XDG_RUNTIME_DIR": str(runtime),
-        "XDG_DATA_HOME": str(tmp_path / "data"),
-        "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
-    }
-    for name, value in variables.items():
-        monkeypatch.setenv(name, value)
-    yield folder
-    subprocess.run(
-        ["mediadask", "pool", "down", "--pool", "local", "--now"], capture_output=True, check=False
-    )
 
 
 @pytest.mark.parametrize("page", PAGES_THAT_RUN)

@@ -88,10 +88,8 @@ def test_settings_that_are_no_yaml_are_bad_input(installed: Run, good: Path, tmp
 
 
 def test_the_version(installed: Run) -> None:
-    assert re.fullmatch(
-        rf"mediadask {re.escape(version('mediadask'))}( \([0-9a-f]{{7,}}(-dirty)?\))?\n",
-        installed("--version").stdout,
-    )
+    told = re.escape(f"mediadask {version('mediadask')}")
+    assert re.fullmatch(rf"{told}( \([0-9a-f]{{7,}}(-dirty)?\))?\n", installed("--version").stdout)
 
 
 @pytest.mark.parametrize("words", [[], ["info"], ["proxy"], ["sheet"], ["archive"]])

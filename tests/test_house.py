@@ -20,7 +20,18 @@ PACKAGE = Path(mediadask.__file__).parent
 
 # From the ground up: a module imports its own floor and those below. `pool` stands beside the media floors.
 MEDIA = [
-    {"text", "errors", "apart", "checkpoint", "lazy", "timecode", "delivery", "footage", "dask_api"},
+    {
+        "text",
+        "errors",
+        "apart",
+        "checkpoint",
+        "lazy",
+        "timecode",
+        "durations",
+        "delivery",
+        "footage",
+        "dask_api",
+    },
     {"clips"},
     {"metadata", "pixels"},
     {"array"},
@@ -28,7 +39,7 @@ MEDIA = [
     {"accessor", "xarray_engine"},
     {"editorial"},
 ]
-DOOR = {"errors", "checkpoint", "delivery", "dask_api", "lazy", "text"}
+DOOR = {"errors", "durations", "checkpoint", "delivery", "dask_api", "lazy", "text"}
 TOP = {"__init__", "cli", "demo"}
 
 POOL = [

@@ -73,14 +73,32 @@ class Clip:
 
     @classmethod
     def open(cls, url: str | os.PathLike[str] | Sequence[str | os.PathLike[str]]) -> Clip:
-        """Open a clip; several URLs are the parts of one spanned recording, in order.
+        """Open a clip.
 
         Reads tables, not pictures, where the container has tables (MOV, MP4, MXF).
+
+        Parameters
+        ----------
+        url
+            A file, an image sequence's pattern, or the parts of one spanned recording in order.
+
+        Returns
+        -------
+        Clip
+            The clip, with its header and frame index. It holds no open file.
 
         Raises
         ------
         MediaError
             If there is no such file, it is damaged, or no reader opens it: one line, with what to do.
+
+        Examples
+        --------
+        >>> clip = md.Clip.open("A001C001.mov")
+        >>> clip
+        <Clip 'A001C001.mov': 48 frames, 192x108, prores in mov>
+        >>> clip.header.timecode
+        '10:01:12:00'
         """
         return _open(*_found(url))
 
@@ -133,12 +151,25 @@ class Clip:
         threads
             For the decoder: 0 as many as it likes, 1 where many clips decode at once.
 
+        Returns
+        -------
+        Iterator[Frame]
+            The frames in order. ``frame.planes`` are (height, width) arrays of the file's own codes, such as
+            Y', Cb and Cr, the latter two smaller where chroma is subsampled; ``frame.number`` is 0-based.
+
         Raises
         ------
         InvalidRequest
             If the range is not inside the clip.
         CorruptFrame
             With the number, where a frame does not decode and the policy is ``fail``.
+
+        Examples
+        --------
+        >>> for frame in md.Clip.open("A001C001.mov").frames(0, 2):
+        ...     print(frame.number, [plane.shape for plane in frame.planes])
+        0 [(108, 192), (108, 96), (108, 96)]
+        1 [(108, 192), (108, 96), (108, 96)]
         """
         if on_corrupt not in ("fail", "hold", "black"):
             raise InvalidRequest(f"on_corrupt is {on_corrupt!r}", do="use fail, hold or black")
@@ -197,9 +228,27 @@ class Clip:
         return None
 
     def audio(self, start: int, stop: int, *, stream: int = 0) -> npt.NDArray[np.float32]:
-        """Samples ``[start, stop)`` of a sound stream: (samples, channels) float32, full scale ±1.
+        """Read samples of a sound stream.
 
-        Sample 0 is at the clip's first frame; what was not recorded is silent.
+        Parameters
+        ----------
+        start, stop
+            Half-open range of samples at the stream's rate. Sample 0 is at the clip's first frame; what was
+            not recorded is silent.
+        stream
+            Number of the sound stream, 0-based.
+
+        Returns
+        -------
+        numpy.ndarray
+            (samples, channels) float32, full scale ±1.
+
+        Raises
+        ------
+        InvalidRequest
+            If the clip has no such stream.
+        CorruptFrame, UnreadableMedia
+            If the sound does not decode.
         """
         if not 0 <= stream < len(self.header.audio):
             raise InvalidRequest(

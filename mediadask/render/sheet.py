@@ -267,9 +267,26 @@ def still(
     size: Size = None,
     lut: str | os.PathLike[str] | None = None,
 ) -> Delivery:
-    """One frame as a ``.jpg`` or ``.png``, upright, with square pixels.
+    """Write one frame as a picture, upright, with square pixels.
 
-    `size` and `lut` are those of `mediadask.proxy`.
+    Parameters
+    ----------
+    clip
+        A URL, or a clip that is open already.
+    frame
+        The frame's number, 0-based.
+    out
+        A ``.jpg`` or ``.png`` file.
+    size
+        ``"1080p"`` or another box to fit inside, a (width, height) box, a height, or None for the clip's own
+        size. Nothing is enlarged.
+    lut
+        A LUT file that OpenColorIO reads, from the clip's R'G'B' to the picture's.
+
+    Returns
+    -------
+    Delivery
+        One group; its value is a `Rendered`.
 
     Raises
     ------

@@ -38,6 +38,8 @@ class Cut:
     """A range of a clip to keep."""
 
     clip: Source
+    """A URL, or a clip that is open already."""
+
     start: int = 0
     """First frame, 0-based."""
 
@@ -71,6 +73,8 @@ def trim_ranges(cuts: Iterable[Cut], out: str | os.PathLike[str]) -> Delivery:
 
     Parameters
     ----------
+    cuts
+        The ranges, one for each file.
     out
         A folder, here or on an object store.
 

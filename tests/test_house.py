@@ -20,13 +20,23 @@ PACKAGE = Path(mediadask.__file__).parent
 
 # From the ground up: a module imports its own floor and those below. `pool` stands beside the media floors.
 MEDIA = [
-    {"text", "errors", "apart", "checkpoint", "timecode", "delivery", "footage", "dask_api"},
+    {
+        "text",
+        "errors",
+        "apart",
+        "checkpoint",
+        "timecode",
+        "durations",
+        "delivery",
+        "footage",
+        "dask_api",
+    },
     {"clips"},
     {"metadata", "documents", "pixels"},
     {"array", "render"},
     {"editorial"},
 ]
-DOOR = {"errors", "checkpoint", "delivery", "dask_api", "text"}
+DOOR = {"errors", "durations", "checkpoint", "delivery", "dask_api", "text"}
 TOP = {"__init__", "cli"}
 
 POOL = [

@@ -19,8 +19,8 @@ from mediadask.errors import (
 from mediadask.lazy import lazily
 
 if TYPE_CHECKING:
+    from mediadask.array.dataset import open_clip
     from mediadask.clips import Clip
-    from mediadask.dataset import open_clip
     from mediadask.editorial.edits.changes import changes
     from mediadask.editorial.pull import pull
     from mediadask.editorial.trim import trim
@@ -79,7 +79,7 @@ _later = lazily(
         "changes": "editorial.edits.changes",
         "inspect": "metadata",
         "inspect_many": "metadata",
-        "open_clip": "dataset",
+        "open_clip": "array.dataset",
         "proxy": "render.proxy",
         "pull": "editorial.pull",
         "sheet": "render.sheet",
@@ -93,7 +93,7 @@ if not TYPE_CHECKING:
 
     def __getattr__(name: str) -> Any:
         if name == "open_clip":
-            import_module("mediadask.accessor")  # registers `Dataset.media`
+            import_module("mediadask.array.accessor")  # registers `Dataset.media`
         return _later(name)
 
 

@@ -8,6 +8,8 @@ names are used (`tests/test_house.py` holds it), and each function here has a te
 from __future__ import annotations
 
 import logging
+from asyncio import timeout
+from contextlib import suppress
 from itertools import chain, islice
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -18,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Collection, Hashable, Iterable, Iterator
     from contextlib import AbstractContextManager
 
-    from distributed import Client, LocalCluster, Scheduler, Worker
+    from distributed import Client, LocalCluster, Nanny, Scheduler, Worker
     from distributed.scheduler import TaskState
     from tornado.web import Application
 
@@ -43,6 +45,7 @@ __all__ = [
     "hold_tasks",
     "is_idle",
     "keep_paused",
+    "kill_worker_process",
     "listen_to_scheduler",
     "pages",
     "pages_port",
@@ -294,6 +297,19 @@ def close_cluster(cluster: LocalCluster) -> None:
         cluster.sync(cluster.scheduler.finished)
         cluster.shutdown_scheduler = False
     cluster.close()
+
+
+async def kill_worker_process(nanny: Nanny) -> None:
+    """End the process of a nanny that may not have come up yet. `Nanny.kill` waits until it has."""
+    worker = nanny.process
+    if worker is not None and worker.process is not None:
+        with suppress(TimeoutError):  # it may not even have been forked
+            async with timeout(_KILL_SECONDS):
+                await worker.process.kill()
+                await worker.stopped.wait()
+
+
+_KILL_SECONDS = 5.0
 
 
 def pages(server: Scheduler | Worker) -> Application:

@@ -31,7 +31,7 @@ _IMPORTED_BY_WORKERS = (
     "distributed",
     "mediadask.pool.guard",
     "mediadask.pool.worker.runner",
-    "mediadask.dataset",
+    "mediadask.array.dataset",
     "mediadask.render.proxy",
     "numba",
     "pytest",

@@ -7,13 +7,15 @@ import operator
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 import dask
 import dask.array as da
 import numpy as np
 import pytest
-from distributed import Client, LocalCluster, Scheduler, SchedulerPlugin, Status, Worker
+from distributed import Client, LocalCluster, Nanny, Scheduler, SchedulerPlugin, Status, Worker
 from tornado.httpclient import AsyncHTTPClient
 
 from mediadask import dask_api
@@ -78,7 +80,7 @@ class Cluster:
 
 async def until(condition: Callable[[], object], what: Callable[[], object] = lambda: "it") -> None:
     """Return when it is true."""
-    for _ in range(1000):
+    for _ in range(6000):
         if condition():
             return
         await asyncio.sleep(0.01)
@@ -513,6 +515,19 @@ async def test_process_memory(cluster: Cluster) -> None:
     held_bytes, limit_bytes = dask_api.process_memory(cluster.worker)
     assert held_bytes > 10**6
     assert limit_bytes == LIMIT
+
+
+@on_a_cluster
+async def test_kill_worker_process(cluster: Cluster) -> None:
+    with TemporaryDirectory() as folder:
+        begun, preload = Path(folder) / "begun", Path(folder) / "preload.py"
+        preload.write_text(f"import time; open({str(begun)!r}, 'w').close(); time.sleep(3600)")
+        nanny = Nanny(cluster.scheduler.address, preload=[str(preload)], preload_argv=[[]])
+        starting = asyncio.ensure_future(nanny)
+        await until(begun.exists)
+        await dask_api.kill_worker_process(nanny)
+        with pytest.raises(RuntimeError, match="failed to start"):
+            await starting
 
 
 @on_a_cluster

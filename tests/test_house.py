@@ -13,7 +13,7 @@ from types import ModuleType
 import pytest
 
 import mediadask
-from mediadask import pixels
+from mediadask import documents, pixels
 from mediadask.pixels import color, framing  # noqa: F401 - attributes of their package
 
 PACKAGE = Path(mediadask.__file__).parent
@@ -33,14 +33,12 @@ MEDIA = [
         "dask_api",
     },
     {"clips"},
-    {"metadata", "pixels"},
-    {"array"},
-    {"array", "dataset", "render"},
-    {"accessor", "xarray_engine"},
+    {"metadata", "documents", "pixels"},
+    {"array", "render"},
     {"editorial"},
 ]
 DOOR = {"errors", "durations", "checkpoint", "delivery", "dask_api", "lazy", "text"}
-TOP = {"__init__", "cli", "demo"}
+TOP = {"__init__", "cli"}
 
 POOL = [
     {
@@ -247,7 +245,7 @@ FORMATS = {"fsspec", "fileseq", "imageio", "PIL", "OpenImageIO", "opentimelineio
     [
         ("cli", ARRAYS | FORMATS | {"numpy", "av", "rich"}),
         ("render.proxy", ARRAYS | {"imageio", "fsspec"}),
-        ("render.store", ARRAYS - {"zarr", "dask"}),
+        ("array.store", ARRAYS - {"zarr", "dask"}),
         ("editorial.pull", ARRAYS | FORMATS),
         ("editorial.trim", ARRAYS | FORMATS),
     ],
@@ -258,7 +256,7 @@ def test_workers_and_commands_wait_for_no_library_that_they_do_not_use(module: s
     assert not heavy & set(loaded.decode().split())
 
 
-@pytest.mark.parametrize("package", [mediadask, pixels, pixels.color, pixels.framing])
+@pytest.mark.parametrize("package", [mediadask, documents, pixels, pixels.color, pixels.framing])
 def test_names_that_come_late_come(package: ModuleType) -> None:
     assert all(getattr(package, name) is not None for name in package.__all__)
     with pytest.raises(AttributeError, match="has no attribute 'colour'"):

@@ -6,9 +6,9 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageDraw
 
+from mediadask.documents.fdl import place_by_fdl
 from mediadask.footage import picture
 from mediadask.pixels import Framing, resize
-from mediadask.pixels.framing.fdl import place_by_fdl
 from mediadask.pixels.resample import Rectangle
 
 HERE = Path(__file__).parent

@@ -51,7 +51,7 @@ def demo(
     workers: options.WorkersOption = None,
 ) -> None:
     """Make a small show and run it through: inspection, proxies, contact sheets, an archive."""
-    from mediadask import demo
+    from mediadask.cli import demo
 
     demo.run(folder, workers)
 

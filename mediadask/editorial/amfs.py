@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 from urllib.parse import unquote
 
 from mediadask.clips.storage import listing, normalize
+from mediadask.documents.amf import Amf
 from mediadask.errors import InvalidRequest, MissingMedia
-from mediadask.pixels.color.amf import Amf
 from mediadask.pixels.color.chain import Color
 from mediadask.pixels.color.config import digest_of, open_config
 from mediadask.pixels.color.transform_ids import ACES, space_named_by
@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
     from datetime import datetime
 
+    from mediadask.documents.amf import AmfClip
     from mediadask.editorial.plan import PlannedEvent
-    from mediadask.pixels.color.amf import AmfClip
 
 __all__ = ["TurnoverAmfs", "amf_documents", "amf_review", "amf_space"]
 

@@ -20,8 +20,8 @@ from mediadask.timecode import Timecode
 if TYPE_CHECKING:
     from fractions import Fraction
 
+    from mediadask.documents.cdl import Cdl
     from mediadask.editorial.plan import PlannedEvent
-    from mediadask.pixels.color.cdl import Cdl
 
 __all__ = ["COLUMNS", "count_csv", "count_row", "hashes"]
 

@@ -11,7 +11,7 @@ from mediadask.errors import InvalidRequest
 from mediadask.timecode import Timecode
 
 if TYPE_CHECKING:
-    from mediadask.pixels.color.cdl import Cdl
+    from mediadask.documents.cdl import Cdl
 
 __all__ = ["Event", "Span", "Transition"]
 

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
 
+from mediadask.documents.cdl import Cdl
 from mediadask.editorial.matching.reels import bare_name, names_of_file
 from mediadask.errors import InvalidRequest
-from mediadask.pixels.color.cdl import Cdl
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

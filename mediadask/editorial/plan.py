@@ -17,10 +17,10 @@ if TYPE_CHECKING:
     import opentimelineio as otio
     import pandas as pd
 
+    from mediadask.documents.cdl import Cdl
     from mediadask.editorial.events import Event
     from mediadask.editorial.names import PlateName
     from mediadask.editorial.timeline import Timeline
-    from mediadask.pixels.color.cdl import Cdl
 
 __all__ = ["PlannedEvent", "TurnoverPlan"]
 

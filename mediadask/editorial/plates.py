@@ -13,6 +13,9 @@ from pydantic.dataclasses import dataclass as checked
 
 from mediadask.clips import Clip, OnCorrupt
 from mediadask.clips.storage import normalize
+from mediadask.documents.amf import Amf, AmfClip
+from mediadask.documents.fdl import choose_by_fdl, read_fdl
+from mediadask.documents.plate_fdl import plate_fdl
 from mediadask.editorial.amfs import TurnoverAmfs, amf_documents, amf_review, amf_space
 from mediadask.editorial.grades import TurnoverGrades
 from mediadask.editorial.offline import Offline
@@ -21,12 +24,9 @@ from mediadask.editorial.retime_data import retime_documents
 from mediadask.errors import InvalidRequest, MediaError
 from mediadask.metadata import describe
 from mediadask.pixels import Color, Filter, Framing
-from mediadask.pixels.color.amf import Amf, AmfClip
 from mediadask.pixels.color.config import CONFIG, config_url, digest_of, named_space, open_config
 from mediadask.pixels.color.spaces import input_space, space_called
 from mediadask.pixels.color.transform_ids import ACES
-from mediadask.pixels.framing.fdl import choose_by_fdl, read_fdl
-from mediadask.pixels.framing.plate_fdl import plate_fdl
 from mediadask.render.burnin import review_framing
 from mediadask.render.exr import Compression, ExrSample
 from mediadask.render.output import join_url
@@ -39,10 +39,10 @@ if TYPE_CHECKING:
     from datetime import datetime
     from fractions import Fraction
 
+    from mediadask.documents.cdl import Cdl
+    from mediadask.documents.fdl import Choice
     from mediadask.editorial.plan import PlannedEvent
     from mediadask.metadata import ClipMetadata
-    from mediadask.pixels.color.cdl import Cdl
-    from mediadask.pixels.framing.fdl import Choice
 
 __all__ = [
     "PlateOptions",

@@ -17,10 +17,10 @@ from mediadask.pixels.color.config import config_url
 from mediadask.pixels.color.spaces import input_space
 
 if TYPE_CHECKING:
+    from mediadask.documents.amf import Amf
     from mediadask.editorial.plan import PlannedEvent, TurnoverPlan
     from mediadask.editorial.plates import PlateOptions
     from mediadask.metadata import ClipMetadata
-    from mediadask.pixels.color.amf import Amf
 
 __all__ = ["refuse_unfit"]
 

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 from mediadask.lazy import lazily
 
 if TYPE_CHECKING:
-    from mediadask.pixels.color import Amf, Cdl, Color, input_space
+    from mediadask.pixels.color import Color, input_space
     from mediadask.pixels.framing import Framing
     from mediadask.pixels.resample import Filter, resize
     from mediadask.pixels.rgb import SampleType, pack_rgb, to_rgb
@@ -13,8 +13,6 @@ if TYPE_CHECKING:
     from mediadask.pixels.ycbcr import strips_to_video_frame, to_video_frame
 
 __all__ = [
-    "Amf",
-    "Cdl",
     "Color",
     "Filter",
     "Framing",
@@ -31,8 +29,6 @@ __all__ = [
 ]
 
 _homes = {
-    "Amf": "color",
-    "Cdl": "color",
     "Color": "color",
     "Filter": "resample",
     "Framing": "framing",

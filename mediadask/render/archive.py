@@ -59,8 +59,8 @@ def archive(
 
 def _archive_group(on_corrupt: OnCorrupt, clip: Clip, url: str) -> Group:
     # Zarr and xarray take a second to import: who makes proxies must not wait for them.
+    from mediadask.array import store
     from mediadask.array.frames import FrameArray
-    from mediadask.render import store
 
     output = Output.of(url, clip.url, "archive", clip.identity, on_corrupt)
     header = clip.header

@@ -14,8 +14,9 @@ import xarray as xr
 import mediadask as md
 from mediadask.array.operations import map_pictures
 from mediadask.clips import Clip
+from mediadask.documents import Cdl
 from mediadask.errors import InvalidRequest
-from mediadask.pixels import Cdl, Color, Framing, resize, to_rgb
+from mediadask.pixels import Color, Framing, resize, to_rgb
 from mediadask.pixels.resample import Rectangle
 
 if TYPE_CHECKING:

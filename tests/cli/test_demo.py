@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from mediadask import demo
+from mediadask.cli import demo
 
 if TYPE_CHECKING:
     from pathlib import Path

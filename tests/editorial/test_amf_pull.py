@@ -13,16 +13,9 @@ import numpy as np
 import OpenEXR
 import pytest
 
-from mediadask.editorial import match_events, read_timeline
-from mediadask.editorial.amfs import TurnoverAmfs
-from mediadask.editorial.plates import PlateOptions
-from mediadask.editorial.pull import pull
-from mediadask.editorial.refusals import refuse_unfit
-from mediadask.errors import InvalidRequest, MissingMedia, UnreadableMedia
-from mediadask.metadata import inspect
-from mediadask.pixels import Amf, Cdl, Color
-from mediadask.pixels.color.amf import AmfClip
-from mediadask.pixels.color.pipeline import (
+from mediadask.documents import Amf, Cdl
+from mediadask.documents.amf import AmfClip
+from mediadask.documents.amf_pipeline import (
     Info,
     InputTransform,
     LookTransform,
@@ -30,6 +23,14 @@ from mediadask.pixels.color.pipeline import (
     Pipeline,
     Transform,
 )
+from mediadask.editorial import match_events, read_timeline
+from mediadask.editorial.amfs import TurnoverAmfs
+from mediadask.editorial.plates import PlateOptions
+from mediadask.editorial.pull import pull
+from mediadask.editorial.refusals import refuse_unfit
+from mediadask.errors import InvalidRequest, MissingMedia, UnreadableMedia
+from mediadask.metadata import inspect
+from mediadask.pixels import Color
 from tests.editorial.conftest import clip
 
 if TYPE_CHECKING:

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 import opentimelineio as otio
 import pytest
 
+from mediadask.documents.cdl import Cdl
 from mediadask.editorial import Span, Transition
 from mediadask.editorial.readers.edl import parse_edl
 from mediadask.editorial.retime import source_use
-from mediadask.pixels.color.cdl import Cdl
 
 if TYPE_CHECKING:
     from mediadask.editorial import Event

@@ -29,10 +29,11 @@ from distributed import Client
 import mediadask as md
 from mediadask import footage
 from mediadask.clips import Clip
+from mediadask.documents import Cdl
+from mediadask.documents.amf import Amf
 from mediadask.editorial import PlateName
 from mediadask.editorial.pull import pull
-from mediadask.pixels import Cdl, Color, to_rgb
-from mediadask.pixels.color.amf import Amf
+from mediadask.pixels import Color, to_rgb
 
 if TYPE_CHECKING:
     from tests.conftest import MakeClip

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 import opentimelineio as otio
 import pytest
 
+from mediadask.documents.cdl import Cdl
 from mediadask.editorial import Timeline, match_events, read_timeline
 from mediadask.errors import InvalidRequest, MediaError, MissingMedia, UnreadableMedia, UnsupportedMedia
-from mediadask.pixels.color.cdl import Cdl
 from tests.editorial.conftest import ReadList, clip
 
 if TYPE_CHECKING:

@@ -10,12 +10,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from mediadask.clips import Clip, Frame
+from mediadask.documents import Amf, Cdl
+from mediadask.documents.fdl import place_by_fdl
 from mediadask.editorial import match_events, read_timeline
 from mediadask.editorial.matching.media import find_media
 from mediadask.errors import MediaWarning
 from mediadask.metadata import ClipMetadata
-from mediadask.pixels import Amf, Cdl, Color
-from mediadask.pixels.framing.fdl import place_by_fdl
+from mediadask.pixels import Color
 from tests.hostile import examine
 
 if TYPE_CHECKING:

@@ -7,8 +7,8 @@ from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
 from mediadask import footage
+from mediadask.documents import Cdl
 from mediadask.metadata import inspect
-from mediadask.pixels import Cdl
 from tests.clips.test_stills import INPUTS, luminance_chroma
 
 if TYPE_CHECKING:

@@ -10,12 +10,13 @@ from typing import TYPE_CHECKING
 import pytest
 
 from mediadask.clips.storage import read_document
+from mediadask.documents import Amf, Cdl
+from mediadask.documents.amf_pipeline import Transform
+from mediadask.documents.fdl import read_fdl
 from mediadask.editorial import read_timeline
 from mediadask.editorial.matching.media import find_media
 from mediadask.errors import MediaError, UnreadableMedia
-from mediadask.pixels.color import Amf, Cdl, Color
-from mediadask.pixels.color.pipeline import Transform
-from mediadask.pixels.framing.fdl import read_fdl
+from mediadask.pixels.color import Color
 from mediadask.render.receipt import Receipt, read_receipts
 
 if TYPE_CHECKING:

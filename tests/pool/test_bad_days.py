@@ -14,6 +14,7 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import TYPE_CHECKING
 
+import dask
 import pytest
 from distributed.protocol.pickle import dumps
 from sqlalchemy import select, update
@@ -225,6 +226,29 @@ def test_what_a_job_was_made_of_counts_as_what_it_left(pool: Pool, monkeypatch: 
     assert [job.name for job in pool.jobs()] == [f"of much {number}" for number in range(4, 8)]
     with Pool.connect(pool.address) as other:
         assert other.job("of much 7").result(WAIT).results == [1 << 20], "its delivery is still to be had"
+
+
+HANGS_ONCE = """
+import os, time
+from pathlib import Path
+begun = Path({begun!r})
+if not begun.exists():
+    begun.write_text(str(os.getpid()))
+    time.sleep(3600)
+"""
+
+
+def test_a_worker_process_that_does_not_come_up_is_ended_and_another_starts(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nobody waited for anything else: neither its jobs went on nor could the pool be closed."""
+    monkeypatch.setattr("mediadask.pool.scaling.local_workers._LONGEST_START_SECONDS", 4.0)
+    preload, begun = tmp_path / "preload.py", tmp_path / "begun"
+    preload.write_text(HANGS_ONCE.format(begun=str(begun)))
+    with dask.config.set({"distributed.worker.preload": str(preload)}), Pool.local(workers=1) as pool:
+        assert pool.submit(md.delivery(abs, [-1], name="x")).result(WAIT).results == [1]
+    with pytest.raises(ProcessLookupError):
+        os.kill(int(begun.read_text()), 0)
 
 
 UNGUARDED = """

@@ -155,8 +155,7 @@ def test_what_a_budget_holds_is_left_to_the_next_pool_of_the_name(tmp_path: Path
         price(pool, 3.6e6)
         eventually(lambda: held(pool, poor) and not poor.progress.units_queued, poor)
         (tmp_path / "go").touch()
-        see(poor, units_running=0)
-        assert list(pool.status()["waits_for"]) == []
+        eventually(lambda: not pool.status()["waits_for"], poor)
         down = CliRunner().invoke(app, ["pool", "down", "--pool", pool.address])
         assert down.exit_code == 0
         assert "poor work does not go on: POOR has spent" in down.output

@@ -20,8 +20,8 @@ import xarray as xr
 
 import mediadask as md
 from mediadask import footage
+from mediadask.array import store
 from mediadask.errors import OutputFailed
-from mediadask.render import store
 from mediadask.render.recipe import fingerprint
 
 if TYPE_CHECKING:
@@ -185,7 +185,8 @@ KILLED = """
 import os, signal, sys
 import mediadask as md
 from mediadask.checkpoint import checkpoints_call
-from mediadask.render import segment, store
+from mediadask.array import store
+from mediadask.render import segment
 segment.UNIT_SECONDS = 0.001
 store._SHARD_BYTES = 96 * 54 * 3 * 2 * 8
 left = 20

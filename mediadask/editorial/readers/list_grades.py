@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 
+from mediadask.documents.cdl import Cdl
 from mediadask.errors import InvalidRequest
-from mediadask.pixels.color.cdl import Cdl
 
 __all__ = ["cdl_of", "grade_of"]
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import opentimelineio as otio
 
+from mediadask.documents.cdl import Cdl
 from mediadask.editorial.events import Event, Span, Transition
 from mediadask.editorial.rates import exact_rate
 from mediadask.editorial.readers.aaf_timewarps import aaf_mixed_start
@@ -20,7 +21,6 @@ from mediadask.editorial.readers.otio_media import file_number, media_file, medi
 from mediadask.editorial.readers.otio_retimes import effects_speed, frames_used, remap
 from mediadask.editorial.readers.timing import Timing
 from mediadask.errors import InvalidRequest
-from mediadask.pixels.color.cdl import Cdl
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -9,8 +9,8 @@ from typing import Literal
 
 import PyOpenColorIO as ocio
 
+from mediadask.documents.cdl import Cdl
 from mediadask.errors import InvalidRequest, MediaChanged, UnreadableMedia
-from mediadask.pixels.color.cdl import Cdl
 from mediadask.pixels.color.config import digest_of, local_file, open_config
 
 __all__ = [

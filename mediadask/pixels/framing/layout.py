@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from mediadask.documents.fdl import place_by_fdl
 from mediadask.errors import InvalidRequest
-from mediadask.pixels.framing.fdl import place_by_fdl
 from mediadask.pixels.resample import Filter, Rectangle, Rows, check_placing, place, place_rows
 
 if TYPE_CHECKING:
@@ -83,7 +83,7 @@ class Framing:
         """What an ASC FDL says of a clip: its framing decision through its canvas template.
 
         Without a template the decision's area is cropped, unscaled. What chooses among several canvases,
-        decisions and templates, `mediadask.pixels.framing.fdl.place_by_fdl` describes.
+        decisions and templates, `mediadask.documents.fdl.place_by_fdl` describes.
 
         Raises
         ------

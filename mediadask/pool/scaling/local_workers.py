@@ -13,6 +13,7 @@ import dask.config
 from distributed import Nanny, Status
 from distributed.comm.addressing import get_address_host, unparse_host_port
 
+from mediadask import dask_api
 from mediadask.pool import guard
 
 if TYPE_CHECKING:
@@ -24,9 +25,26 @@ __all__ = ["LocalWorkers"]
 
 _logger = logging.getLogger(__name__)
 _numbers = itertools.count(1)
+_LONGEST_START_SECONDS = 60.0
 _LONGEST_BACKOFF_SECONDS = 60.0
 _FAILURES = 2
 """In a row, before it is called trouble."""
+
+
+class _Nanny(Nanny):
+    """One that ends a process which does not come up, and goes with it, so that the pool starts another.
+
+    Dask's waits for it as long as it takes, and so does whoever closes the nanny.
+    """
+
+    async def instantiate(self) -> Status:
+        try:
+            async with asyncio.timeout(_LONGEST_START_SECONDS):
+                return await super().instantiate()
+        except TimeoutError:
+            await dask_api.kill_worker_process(self)
+            await self.close(reason="its worker does not come up")
+            raise
 
 
 class LocalWorkers:
@@ -65,7 +83,7 @@ class LocalWorkers:
             return
         for _ in range(min(n, 1) if self._failures else n):
             name = f"{tier}-{os.getpid()}-{next(_numbers)}"
-            nanny = Nanny(self._scheduler, name=name, nthreads=self._tiers[tier].threads, **self._options)
+            nanny = _Nanny(self._scheduler, name=name, nthreads=self._tiers[tier].threads, **self._options)
             run = asyncio.create_task(self._start(nanny, tier, name))
             self._workers[tier][name] = nanny, run
 

@@ -40,6 +40,7 @@ class Predictor:
         self._recent: dict[str, deque[float]] = {}
         self._median: dict[str, float] = {}
         self._units: dict[str, int] = {}
+        self._guessed: dict[str, float] = {}  # from relatives: a thousand open jobs ask again and again
         for learned in known:
             weight = min(learned.units, _RECENT // 2)
             if weight:
@@ -52,6 +53,7 @@ class Predictor:
         recent = self._recent.setdefault(kind, deque(maxlen=_RECENT))
         recent.append(run_seconds / max(frames, 1))
         self._median[kind] = median(recent)
+        self._guessed.clear()
         self._units[kind] = self._units.get(kind, 0) + 1
         return Learned(kind=kind, seconds_per_frame=self._median[kind], units=self._units[kind])
 
@@ -79,9 +81,14 @@ class Predictor:
         return self._seconds_per_frame(kind) * max(frames, 1)
 
     def _seconds_per_frame(self, kind: str) -> float:
-        pixels = _pixels(kind)
         if kind in self._median:
             return self._median[kind]
+        if kind not in self._guessed:
+            self._guessed[kind] = self._from_relatives(kind)
+        return self._guessed[kind]
+
+    def _from_relatives(self, kind: str) -> float:
+        pixels = _pixels(kind)
         for akin in (_without_size(kind), _first_word(kind)):
             relatives = [
                 seconds * pixels / _pixels(other)

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from mediadask import footage
-from mediadask.pixels import Cdl, Color
+from mediadask.documents import Cdl
+from mediadask.pixels import Color
 from mediadask.pixels.color.transform_ids import ACES_1
 
 ACES_2 = Color.view("ARRI LogC4", "sRGB - Display", "ACES 2.0 - SDR 100 nits (Rec.709)")

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 
 from lxml import etree
 
+from mediadask.documents.xml import child, local_name, read_xml, within
 from mediadask.errors import InvalidRequest, UnreadableMedia
-from mediadask.pixels.color.documents import child, local_name, read_xml, within
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from mediadask.pixels.framing.canvas import Area
 
 if TYPE_CHECKING:
-    from mediadask.pixels.framing.fdl import Choice
+    from mediadask.documents.fdl import Choice
 
 __all__ = ["plate_fdl"]
 

@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 
-from mediadask.pixels.framing.fdl import choose_by_fdl, place_by_fdl
-from mediadask.pixels.framing.plate_fdl import plate_fdl
-from tests.pixels.framing.test_fdl import (
+from mediadask.documents.fdl import choose_by_fdl, place_by_fdl
+from mediadask.documents.plate_fdl import plate_fdl
+from tests.documents.test_fdl import (
     MINI_LF,
     MINI_LF_FRAMING,
     MINI_LF_PROTECTION,

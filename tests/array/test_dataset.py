@@ -182,7 +182,7 @@ def test_a_gop_too_long_to_hold_is_decoded_once_all_the_same(
     decoded: Decoded, long_gop: Path, monkeypatch: pytest.MonkeyPatch, scheduler: str, held: int
 ) -> None:
     held_bytes = held * FRAME_BYTES // 2  # of a GOP's 20 frames: a 4:2:0 picture is half of its R'G'B'
-    monkeypatch.setattr("mediadask.dataset.plan_chunks", partial(plan_chunks, held_bytes=held_bytes))
+    monkeypatch.setattr("mediadask.array.dataset.plan_chunks", partial(plan_chunks, held_bytes=held_bytes))
     frames = md.open_clip(long_gop).frames
     with dask.config.set(scheduler=scheduler):
         assert [read_number(picture) for picture in frames.values] == list(range(FRAMES))
@@ -199,7 +199,7 @@ def test_a_decoder_that_is_left_elsewhere_is_not_missed(
     long_gop: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     held_bytes = 7 * FRAME_BYTES // 2
-    monkeypatch.setattr("mediadask.dataset.plan_chunks", partial(plan_chunks, held_bytes=held_bytes))
+    monkeypatch.setattr("mediadask.array.dataset.plan_chunks", partial(plan_chunks, held_bytes=held_bytes))
     dataset = md.open_clip(long_gop)
     with dask.config.set(scheduler="processes", num_workers=2):
         frames, audio = dask.compute(dataset.frames, dataset.audio[:10])

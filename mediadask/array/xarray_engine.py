@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from xarray.backends import BackendEntrypoint
 
-from mediadask import accessor  # noqa: F401 - registers `Dataset.media`
-from mediadask.dataset import open_clip
+from mediadask.array import accessor  # noqa: F401 - registers `Dataset.media`
+from mediadask.array.dataset import open_clip
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

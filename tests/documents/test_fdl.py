@@ -12,9 +12,9 @@ from typing import Any
 
 import pytest
 
+from mediadask.documents.fdl import place_by_fdl, read_fdl
 from mediadask.errors import InvalidRequest, MissingMedia, UnreadableMedia
 from mediadask.pixels.framing.canvas import Area, Layer, Template, apply_template
-from mediadask.pixels.framing.fdl import place_by_fdl, read_fdl
 
 FRAMING = "framing_decision.dimensions"
 PROTECTION = "framing_decision.protection_dimensions"

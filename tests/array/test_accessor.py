@@ -58,7 +58,7 @@ def test_a_clip_shows_its_facts_in_a_notebook(path: Path) -> None:
 
 
 def test_a_dataset_from_elsewhere_says_so() -> None:
-    import mediadask.accessor  # noqa: F401
+    import mediadask.array.accessor  # noqa: F401
 
     with pytest.raises(md.InvalidRequest, match="open_clip"):
         xr.Dataset().media.clip  # noqa: B018

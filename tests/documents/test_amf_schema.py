@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 import pytest
 from lxml import etree
 
-from mediadask.pixels import Amf, Cdl
-from mediadask.pixels.color.amf import AmfClip
-from tests.pixels.color.test_amf import CDL, GRADE, LOGC4, MADE, PLATE, SRGB, stage, write
+from mediadask.documents import Amf, Cdl
+from mediadask.documents.amf import AmfClip
+from tests.documents.test_amf import CDL, GRADE, LOGC4, MADE, PLATE, SRGB, stage, write
 
 if TYPE_CHECKING:
     from collections.abc import Callable

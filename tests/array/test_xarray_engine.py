@@ -10,8 +10,8 @@ import pytest
 import xarray as xr
 
 import mediadask as md
+from mediadask.array.xarray_engine import MediaBackendEntrypoint
 from mediadask.clips import Clip
-from mediadask.xarray_engine import MediaBackendEntrypoint
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -12,11 +12,8 @@ from typing import TYPE_CHECKING
 from lxml import etree
 
 from mediadask.clips.storage import normalize
-from mediadask.errors import InvalidRequest, UnreadableMedia
-from mediadask.pixels.color.amf_elements import AmfClip, Writer, read_clip, read_info, read_pipeline
-from mediadask.pixels.color.config import CONFIG, config_url, named_space, open_config
-from mediadask.pixels.color.documents import child, children, local_name, read_xml
-from mediadask.pixels.color.pipeline import (
+from mediadask.documents.amf_elements import AmfClip, Writer, read_clip, read_info, read_pipeline
+from mediadask.documents.amf_pipeline import (
     Info,
     InputTransform,
     LookTransform,
@@ -24,14 +21,17 @@ from mediadask.pixels.color.pipeline import (
     Pipeline,
     Transform,
 )
+from mediadask.documents.xml import child, children, local_name, read_xml
+from mediadask.errors import InvalidRequest, UnreadableMedia
+from mediadask.pixels.color.config import CONFIG, config_url, named_space, open_config
 from mediadask.pixels.color.transform_ids import ACES, id_of_space, id_of_view
 
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from mediadask.pixels.color.cdl import Cdl
+    from mediadask.documents.amf_pipeline import Stage
+    from mediadask.documents.cdl import Cdl
     from mediadask.pixels.color.chain import Color
-    from mediadask.pixels.color.pipeline import Stage
 
 __all__ = ["Amf", "AmfClip"]
 

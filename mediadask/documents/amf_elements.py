@@ -7,10 +7,7 @@ from typing import TYPE_CHECKING
 
 from lxml import etree
 
-from mediadask.errors import InvalidRequest, UnreadableMedia
-from mediadask.pixels.color.cdl import Cdl
-from mediadask.pixels.color.documents import child, children, local_name
-from mediadask.pixels.color.pipeline import (
+from mediadask.documents.amf_pipeline import (
     Info,
     InputTransform,
     LookTransform,
@@ -18,6 +15,9 @@ from mediadask.pixels.color.pipeline import (
     Pipeline,
     Transform,
 )
+from mediadask.documents.cdl import Cdl
+from mediadask.documents.xml import child, children, local_name
+from mediadask.errors import InvalidRequest, UnreadableMedia
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Literal
 from urllib.parse import unquote, urlsplit
 
 from mediadask.clips.storage import is_local
+from mediadask.documents.cdl import Cdl
 from mediadask.errors import InvalidRequest, MissingMedia, UnreadableMedia
-from mediadask.pixels.color.cdl import Cdl
 from mediadask.pixels.color.chain import Color
 from mediadask.pixels.color.config import CONFIG, read_table
 from mediadask.pixels.color.transform_ids import color_of

@@ -147,7 +147,9 @@ def _template(clip: Clip) -> dict[str, bytes]:
 
     xarray writes it, so that xarray reads it back; every unit can make it, and it is the same each time.
     """
-    from mediadask.dataset import open_clip  # with xarray and pandas, a second that only one unit has to wait
+    from mediadask.array.dataset import (
+        open_clip,  # with xarray and pandas, a second that only one unit has to wait
+    )
 
     dataset = open_clip(clip)
     shard = shard_frames(FrameArray.of(clip, None, "fail"))

@@ -11,8 +11,9 @@ import PyOpenColorIO as ocio
 import pytest
 from pydantic import TypeAdapter
 
+from mediadask.documents import Cdl
 from mediadask.errors import InvalidRequest, MediaError, MissingMedia, UnreadableMedia
-from mediadask.pixels import Cdl, Color
+from mediadask.pixels import Color
 
 GRADE = Cdl((1.1, 1.0, 0.9), (0.01, -0.02, 0.0), (1.0, 1.2, 0.8), 0.75, "sh010_grade")
 

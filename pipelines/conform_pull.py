@@ -71,9 +71,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--rate", help="frames a second the timecode counts; default: the clips'")
     parser.add_argument("--show", default="")
     parser.add_argument("--priority", default="normal")
-    parser.add_argument(
-        "--pool", help="local, kubernetes:NAME or an address; default: MEDIADASK_POOL, or this machine"
-    )
+    parser.add_argument("--pool", help="local, kubernetes:NAME or an address; default: MEDIADASK_POOL")
     return parser.parse_args()
 
 

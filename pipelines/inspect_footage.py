@@ -25,9 +25,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("footage", help="a folder, a glob, or one clip")
     parser.add_argument("table", type=Path, help="a file ending in .csv, .json or .parquet")
-    parser.add_argument(
-        "--pool", help="local, kubernetes:NAME or an address; default: MEDIADASK_POOL, or this machine"
-    )
+    parser.add_argument("--pool", help="local, kubernetes:NAME or an address; default: MEDIADASK_POOL")
     parser.add_argument("--show", default="", help="whose work it is")
     wanted = parser.parse_args()
     if wanted.table.suffix not in _WRITERS:

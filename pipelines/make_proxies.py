@@ -48,9 +48,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--size", default="1080p")
     parser.add_argument("--lut")
     parser.add_argument("--show", default="")
-    parser.add_argument(
-        "--pool", help="local, kubernetes:NAME or an address; default: MEDIADASK_POOL, or this machine"
-    )
+    parser.add_argument("--pool", help="local, kubernetes:NAME or an address; default: MEDIADASK_POOL")
     return parser.parse_args()
 
 

@@ -59,9 +59,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--input-space", help="what the clips are in, where they do not say")
     parser.add_argument("--fdl", nargs="*", default=(), help="the show's framing")
     parser.add_argument("--amf", nargs="*", default=(), help="AMFs of clips, files or folders")
-    parser.add_argument(
-        "--pool", help="local, kubernetes:NAME or an address; default: MEDIADASK_POOL, or this machine"
-    )
+    parser.add_argument("--pool", help="local, kubernetes:NAME or an address; default: MEDIADASK_POOL")
     return parser.parse_args()
 
 

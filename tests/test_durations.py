@@ -24,7 +24,7 @@ NOVEMBER = datetime(2026, 11, 2, 16, 0, tzinfo=UTC)
 
 
 @pytest.fixture(autouse=True)
-def _in_central_europe(zone: Zone) -> None:
+def _in_central_europe(zone: Zone) -> None:  # noqa: F811
     zone(CENTRAL_EUROPE)
 
 

@@ -144,9 +144,10 @@ class Pool:
         Parameters
         ----------
         where
-            As `connect` takes it: ``local`` for the pool that `mediadask pool up` keeps on this machine, another
-            name, ``kubernetes:NAME``, or an address. None takes it from the environment variable
-            ``MEDIADASK_POOL``; where that is not set either, the pool is `Pool.local` and ends with the program.
+            As `connect` takes it: ``local`` for the pool that `mediadask pool up` keeps on this machine,
+            another name, ``kubernetes:NAME``, or an address. None takes it from the environment variable
+            ``MEDIADASK_POOL``. If that is not set either, the pool is `Pool.local`, which ends with the
+            program.
         workers
             How many workers the program's own pool starts at once; by default they come with the work.
 

@@ -10,10 +10,9 @@ import pytest
 from mediadask.durations import seconds_of, time_ago, time_ahead
 from mediadask.errors import InvalidRequest
 from mediadask.pool.config import load_config
-from tests.cli.conftest import zone  # noqa: F401 - a fixture
 
 if TYPE_CHECKING:
-    from tests.cli.conftest import Zone
+    from tests.conftest import Zone
 
 CENTRAL_EUROPE = "CET-1CEST,M3.5.0,M10.5.0/3"
 MAY = datetime(2026, 5, 1, 15, 0, tzinfo=UTC)
@@ -24,7 +23,7 @@ NOVEMBER = datetime(2026, 11, 2, 16, 0, tzinfo=UTC)
 
 
 @pytest.fixture(autouse=True)
-def _in_central_europe(zone: Zone) -> None:  # noqa: F811
+def _in_central_europe(zone: Zone) -> None:
     zone(CENTRAL_EUROPE)
 
 

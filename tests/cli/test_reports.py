@@ -24,7 +24,7 @@ from mediadask.pool.ledger.tables import open_database
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from tests.cli.conftest import Zone
+    from tests.conftest import Zone
 
 
 @pytest.fixture

@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from mediadask.clips.clip_url import ClipUrl
 from mediadask.delivery import Failure
 from mediadask.documents.fdl import choose_by_fdl, read_fdl
 from mediadask.editorial.amfs import TurnoverAmfs, amf_space
@@ -202,7 +203,7 @@ def _framing_choice(url: str, width: int, height: int, options: PlateOptions) ->
     MediaError
         If none of them is for the clip, or one leaves a choice.
     """
-    name = url.partition("|")[0].rstrip("/").rpartition("/")[2]
+    name = ClipUrl.parse(url).name
     refused: list[MediaError] = []
     for fdl in options.fdl:
         try:

@@ -69,8 +69,8 @@ def opened(url: str, read: Any = None, *, is_indexed: bool = False) -> Iterator[
                 container = av.open(
                     file,
                     format="mjpeg" if suffix_of(url) in _JPEGS else None,
+                    metadata_errors="replace",
                     container_options=options,
-                    **_REPLACING,
                 )
             except (FileNotFoundError, PermissionError):
                 raise
@@ -87,8 +87,6 @@ def opened(url: str, read: Any = None, *, is_indexed: bool = False) -> Iterator[
         yield stack.enter_context(container)
 
 
-# Tags that are no UTF-8 lose the bytes that are none. PyAV 19 knows no other way, and no option for it.
-_REPLACING: dict[str, Any] = {} if int(av.__version__.split(".")[0]) >= 19 else {"metadata_errors": "replace"}
 _JPEGS = (".mjpeg", ".mjpg")  # FFmpeg may take a stream of JPEGs for one
 _STREAMS = {".h263": "h263", ".h261": "h261", ".vc1": "vc1", ".cavs": "cavsvideo"}
 _ANIMATIONS = (".apng", ".webp", ".fli", ".flc", ".jxl")

@@ -23,12 +23,12 @@ from mediadask.clips import Clip
 from mediadask.clips.storage import filesystem_of, is_local, open_file, read_document
 from mediadask.errors import OutputFailed
 from mediadask.pixels import to_rgb
-from mediadask.render.output import Mark, Output, Rendered, exists, join_url, output_errors
+from mediadask.render.output import Format, Mark, Output, Rendered, exists, join_url, output_errors
 
 if TYPE_CHECKING:
     from mediadask.clips import OnCorrupt
 
-__all__ = ["archive_frames", "archive_sound", "finish_archive", "read_mark", "shard_frames"]
+__all__ = ["STORE", "archive_frames", "archive_sound", "finish_archive", "shard_frames"]
 
 _SHARD_BYTES = 128 << 20
 """So many bytes of uncompressed pictures go into one object: a unit holds them in memory while it writes."""
@@ -52,11 +52,11 @@ def shard_frames(frames: FrameArray) -> int:
 def archive_frames(clip: Clip, on_corrupt: OnCorrupt, output: Output, start: int, stop: int) -> list[int]:
     """Write the shards of one segment, unless they are there; the frames that did not decode."""
     note = output.part(f"frames-{start}-{stop}.json")
-    if output.is_done(read_mark(output.url)):
+    if output.is_done():
         return []
     if not exists(note):
         stand_ins: list[int] = []
-        with output.making(note, read_mark) as path:
+        with output.making(note) as path:
             _write_shards(_array(clip, output, "frames"), clip, on_corrupt, start, stop, stand_ins)
             path.write_text(json.dumps(stand_ins))
     with open_file(note) as file:
@@ -83,8 +83,8 @@ def archive_sound(clip: Clip, output: Output) -> list[int]:
     """Write the clip's sound, unless it is there."""
     note = output.part("sound.json")
     sound = SoundArray.of(clip)
-    if sound is not None and not exists(note) and not output.is_done(read_mark(output.url)):
-        with output.making(note, read_mark) as path:
+    if sound is not None and not exists(note) and not output.is_done():
+        with output.making(note) as path:
             array = _array(clip, output, "audio")
             for first in range(0, sound.shape[0], array.chunks[0]):
                 array[first : first + array.chunks[0]] = sound[first : first + array.chunks[0]]
@@ -95,8 +95,8 @@ def archive_sound(clip: Clip, output: Output) -> list[int]:
 
 def finish_archive(stand_ins: Sequence[list[int]], clip: Clip, output: Output) -> Rendered:
     """Write coordinates and metadata, and put the store in its place."""
-    found = read_mark(output.url)
-    if not output.is_done(found):
+    found = output.standing()
+    if found is None:
         numbers = tuple(sorted({number for some in stand_ins for number in some}))
         found = Mark(output.mark.made_from, output.mark.source, numbers)
         with output_errors(output.url):
@@ -109,7 +109,7 @@ def finish_archive(stand_ins: Sequence[list[int]], clip: Clip, output: Output) -
                 zarr.consolidate_metadata(_zarr_store(_store_url(output)))
             if _is_whole(_store_url(output)):
                 _move(_store_url(output), output)
-            elif not output.is_done(read_mark(output.url)):  # nor has another try of this unit been first
+            elif not output.is_done():  # nor has another try of this unit been first
                 output.clear()  # also what says that parts are made
                 raise OutputFailed(
                     "frames went from its working folder as it was made", where=output.url, do="run it again"
@@ -118,16 +118,17 @@ def finish_archive(stand_ins: Sequence[list[int]], clip: Clip, output: Output) -
     return Rendered(output.url, len(clip), found.stand_ins if found else ())
 
 
-def read_mark(url: str) -> Mark | None:
-    """What a store says it was made from; None where there is none, or somebody else's.
-
-    One that lost an object since is made from nothing: its pictures would read as black.
-    """
+def _read_text(url: str) -> str | None:
+    """One that lost an object since is made from nothing: its pictures would read as black."""
     place = join_url(url, _MARK)
     if not exists(place):
         return None
-    mark = Mark.parse(read_document(place, _MARK_BYTES).decode(errors="replace"))
-    return mark if mark is None or _is_whole(url) else replace(mark, made_from="")
+    text = read_document(place, _MARK_BYTES).decode(errors="replace")
+    mark = Mark.parse(text)
+    return text if mark is None or _is_whole(url) else str(replace(mark, made_from=""))
+
+
+STORE = Format("Zarr store", _read_text)
 
 
 def _is_whole(url: str) -> bool:

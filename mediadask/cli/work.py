@@ -74,10 +74,10 @@ def run(delivery: Delivery, work: Work, *, light: bool = False) -> Report:
     MediaError
         If there is no such pool, class or time.
     """
-    from mediadask.cli.deadline import parse_deadline
     from mediadask.cli.progress import progress
+    from mediadask.durations import time_ahead
 
-    due = parse_deadline(work.deadline) if work.deadline else None
+    due = time_ahead(work.deadline, "--deadline") if work.deadline else None
     with progress(delivery.name) as show:
         if not delivery.groups or (work.pool is None and (light or _nothing_left(delivery))):
             _check_priority(work.priority)

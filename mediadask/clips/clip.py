@@ -13,13 +13,13 @@ import numpy as np
 
 from mediadask.apart import apart
 from mediadask.clips import cache
+from mediadask.clips.clip_url import ClipUrl
 from mediadask.clips.frame import BadFrame, Frame
 from mediadask.clips.notebook import facts_html
 from mediadask.clips.reader import reader_for, reading
 from mediadask.clips.storage import (
     is_local,
     is_shared,
-    normalize,
     open_file,
     storage_settings,
     use_storage_settings,
@@ -122,8 +122,7 @@ class Clip:
     @property
     def name(self) -> str:
         """The last part of the URL, for people; of a span, its first part's."""
-        url = self.url.partition("|")[0].rstrip("/")
-        return url.rpartition("/")[2] or self.url
+        return ClipUrl.parse(self.url).name
 
     @property
     def size_bytes(self) -> int:
@@ -286,12 +285,7 @@ def _found(
     url: str | os.PathLike[str] | Sequence[str | os.PathLike[str]],
 ) -> tuple[str, Reader, tuple[FileStamp, ...], str]:
     """A clip's URL, reader, files as they are now, and the identity that these make."""
-    if isinstance(url, str | os.PathLike):
-        text = normalize(url) if "concat:" not in os.fspath(url) else os.fspath(url)
-    elif not url:
-        raise InvalidRequest("a recording of no parts", do="name its files")
-    else:
-        text = "concat:" + "|".join(normalize(part) for part in url)
+    text = str(ClipUrl.of(url))
     with reading(text):
         reader = reader_for(text)
         files = reader.files(text)
@@ -318,7 +312,7 @@ _LEAST_SECONDS, _BYTES_A_SECOND = 60, 10 << 20
 
 def _probed_apart(reader: Reader, url: str, files: tuple[FileStamp, ...]) -> tuple[ClipHeader, FrameIndex]:
     """Header and index, made in a process apart: nobody knows yet what the file does to its reader."""
-    if url.startswith("concat:") or not is_shared(url):  # a span opens its parts, each apart
+    if ClipUrl.parse(url).is_span or not is_shared(url):  # a span opens its parts, each apart
         return _probed(reader, url, files, None)
     settings = None if is_local(url) else storage_settings()
     if settings is None:
@@ -349,7 +343,7 @@ def _identity(reader: Reader, url: str, files: tuple[FileStamp, ...]) -> str:
 @lru_cache(maxsize=16)
 def reopen(url: str, identity: str) -> Clip:
     """The clip that was open elsewhere, such as where a task was planned, if its files are still the same."""
-    clip = Clip.open(url.removeprefix("concat:").split("|") if url.startswith("concat:") else url)
+    clip = Clip.open(url)
     if clip.identity != identity:
         raise MediaChanged("has changed since the work was planned", where=url, do="submit the work again")
     return clip

@@ -31,7 +31,7 @@ class PlannedEvent:
 
     event: Event
     url: str | None = None
-    """The clip's; ``concat:`` of several where consecutive ones hold the event. None: no match."""
+    """The clip's; a span's where consecutive clips hold the event (`ClipUrl`). None: no match."""
 
     reel: str | None = None
     """As the clip has it; as the list has it where the clip has none."""

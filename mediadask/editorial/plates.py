@@ -12,6 +12,7 @@ from pydantic import ConfigDict, TypeAdapter, ValidationError
 from pydantic.dataclasses import dataclass as checked
 
 from mediadask.clips import Clip, OnCorrupt
+from mediadask.clips.clip_url import ClipUrl
 from mediadask.clips.storage import normalize
 from mediadask.documents.amf import Amf, AmfClip
 from mediadask.documents.fdl import choose_by_fdl, read_fdl
@@ -356,7 +357,7 @@ def framing_choice(url: str, width: int, height: int, options: PlateOptions) -> 
     MediaError
         If none of them is for the clip, or one leaves a choice.
     """
-    name = url.partition("|")[0].rstrip("/").rpartition("/")[2]
+    name = ClipUrl.parse(url).name
     refused: list[MediaError] = []
     for fdl in options.fdl:
         try:

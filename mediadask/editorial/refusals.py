@@ -7,6 +7,7 @@ from dataclasses import replace
 from functools import cache
 from typing import TYPE_CHECKING
 
+from mediadask.clips.clip_url import ClipUrl
 from mediadask.clips.storage import normalize
 from mediadask.delivery import Failure
 from mediadask.editorial.amfs import TurnoverAmfs
@@ -120,4 +121,4 @@ def _turned(clip: ClipMetadata) -> tuple[str, ...]:
 
 
 def _first_file(url: str) -> str:
-    return url.removeprefix("concat:").partition("|")[0]
+    return ClipUrl.parse(url).first

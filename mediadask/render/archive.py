@@ -62,7 +62,7 @@ def _archive_group(on_corrupt: OnCorrupt, clip: Clip, url: str) -> Group:
     from mediadask.array import store
     from mediadask.array.frames import FrameArray
 
-    output = Output.of(url, clip.url, "archive", clip.identity, on_corrupt)
+    output = Output.of(url, store.STORE, clip.url, "archive", clip.identity, on_corrupt)
     header = clip.header
     frames = FrameArray.of(clip, None, on_corrupt)
     seconds = (
@@ -85,4 +85,4 @@ def _archive_group(on_corrupt: OnCorrupt, clip: Clip, url: str) -> Group:
     if header.audio:  # first: at the end the pool would wait for it
         units.insert(0, Unit(store.archive_sound, (clip, output), name=f"{output.name} sound", kind="sound"))
     finish = Unit(store.finish_archive, (clip, output), name=output.name, kind="consolidate")
-    return Group(output.name, () if output.is_done(store.read_mark(url)) else tuple(units), finish)
+    return Group(output.name, () if output.is_done() else tuple(units), finish)

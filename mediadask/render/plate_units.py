@@ -13,7 +13,7 @@ import numpy as np
 from mediadask.checkpoint import checkpoint
 from mediadask.pixels import to_video_frame
 from mediadask.render.output import Output, committed, exists, join_url, output_errors
-from mediadask.render.plate import Plate, plate_picture, read_mark, write_frame
+from mediadask.render.plate import Plate, plate_picture, write_frame
 from mediadask.render.plate_folder import (
     Movie,
     PlateOrder,
@@ -21,7 +21,6 @@ from mediadask.render.plate_folder import (
     exchange,
     movie_is_there,
     pulled_plate,
-    read_manifest_mark,
     remove_stale,
     thumbnail,
     write_document,
@@ -91,9 +90,9 @@ def _found(
     """The frames that are in their place, or wait to be put there."""
     receipts = {}
     for number in numbers:
-        receipt = found(order.plate.output(number), before or noted, read_mark)
+        receipt = found(order.plate.output(number), before or noted)
         if receipt is None and before:
-            receipt = found(_place(order, number, before), noted, read_mark)
+            receipt = found(_place(order, number, before), noted)
         if receipt is not None:
             receipts[number] = receipt
     return receipts
@@ -155,7 +154,7 @@ def finish_plate(
 ) -> PulledPlate:
     """Join the movies, put all in its place, write what stands beside the frames, and last the manifest."""
     manifest = order.manifest
-    manifest.is_done(read_manifest_mark(manifest.url))  # what was not made here is not replaced
+    manifest.is_done()  # what was not made here is not replaced
     before = read_receipts(manifest.url, "files")
     files = [receipt for receipts, _ in results for receipt in receipts]
     count = len(files)
@@ -200,7 +199,7 @@ def _joined(
             times=np.arange(len(plate)),
             time_base=1 / plate.recipe.rate,
             sound=None,
-            metadata={"comment": str(output.mark)},
+            mark=output.mark,
             timecode=None if code is None else str(code),
             reel=plate.reel or None,
         )

@@ -239,7 +239,7 @@ def _later(one: PlannedEvent, plate: DeliveredPlate) -> int | None:
     later = one.start - plate.start
     if one.url != plate.clip:
         said = plate.facts.get("source_timecode")
-        names = [set(names_of_file(url.partition("|")[0])) for url in (str(one.url), plate.clip)]
+        names = [set(names_of_file(url)) for url in (str(one.url), plate.clip)]
         if not (said and one.timecode and one.rate and names[0] & names[1]):
             return None
         if str(one.rate) != plate.facts.get("frame_rate"):

@@ -270,22 +270,22 @@ def units_of(order: PlateOrder) -> Group:
     header = plate.clip.header
     width, height = recipe.framing.size
     seconds = header.width * header.height * 25e-9 + width * height * 45e-9 + (0.05 if order.review else 0)
-    ranges = plate_segments(plate.clip.index, plate.start, plate.stop, seconds)
+    segments = plate_segments(plate.clip.index, plate.start, plate.stop, seconds)
     kind = f"pull {header.codec} {header.width}x{header.height} to {recipe.format} {width}x{height}"
     units = tuple(
-        Unit(
+        segment.unit(
             render_frames,
-            (order, start, stop),
-            name=f"{order.name} frames {plate.number(start)}-{plate.number(stop - 1)}",
+            (order, segment),
+            output=order.name,
             kind=kind,
-            frames=stop - start,
-            seconds=seconds * (stop - start),
+            seconds_per_frame=seconds,
+            first_number=plate.number(0),
         )
-        for start, stop in ranges
+        for segment in segments
     )
     finish = Unit(
         finish_plate,
-        (order, tuple(ranges)),
+        (order, tuple(segments)),
         name=order.name,
         kind="manifest",
         frames=len(plate),

@@ -156,17 +156,17 @@ class Pool:
         workers
             How many workers the program's own pool starts at once; by default they come with the work.
 
+        Returns
+        -------
+        Pool
+            Close it, or use it in a ``with`` block. Closing ends the program's own pool, and no other.
+
         Raises
         ------
         InvalidRequest
             There is no such pool, or `workers` are asked for of a pool that is up.
         OutputFailed
             The ledger does not open.
-
-        Examples
-        --------
-        >>> with md.Pool.open() as pool:  # doctest: +SKIP
-        ...     pool.submit(md.proxy("rushes/A001.mov", "proxies")).result()
         """
         where = where or os.environ.get("MEDIADASK_POOL")
         if not where:

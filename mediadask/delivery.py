@@ -77,11 +77,19 @@ class Group:
     """Called with the list of the units' results before its own arguments. Without it the group's value is
     the result of its single unit, or the list of results where there are several."""
 
+    is_settled: bool = False
+    """Whether nothing is to be made: the output is there already, or cannot be made, and the units say so."""
+
     def value(self, results: list[Any]) -> Any:
         """The group's value from its units' results: a `Failure` where one failed."""
         if self.finish is not None:
             return attempt(self.finish, results)
         return results[0] if len(results) == 1 else attempt(list, results)
+
+    @classmethod
+    def done(cls, unit: Unit) -> Group:
+        """A group whose output is there already: `unit` hands it on."""
+        return cls(unit.name, (unit,), is_settled=True)
 
     @classmethod
     def failed(cls, name: str, error: Exception) -> Group:
@@ -91,7 +99,7 @@ class Group:
         """
         # What is not ours need not survive the way to a worker and back.
         kept = error if isinstance(error, MediaError) else MediaError(Failure.of(error).error, where=name)
-        return cls(name, (Unit(_raise, (kept,), name=name, kind="plan"),))
+        return cls(name, (Unit(_raise, (kept,), name=name, kind="plan"),), is_settled=True)
 
 
 def _raise(error: Exception) -> None:

@@ -101,21 +101,15 @@ def run(delivery: Delivery, work: Work, *, light: bool = False) -> Report:
 
 
 _GLANCE_SECONDS = 0.2
-_NO_WORK = ("plan", "done")
-"""Kinds of units that tell why an output cannot be made, or find that it is there. A group without units has
-only to hand it on."""
 
 _LOOK_SECONDS = 5.0
 """For so long a command looks by itself. A pool's planners find out what is left of more, side by side."""
 
 
 def _nothing_left(delivery: Delivery) -> bool:
-    """Whether every output is there, or cannot be made: groups say so when they are planned."""
+    """Whether every output is there, or cannot be made: groups say so as they are planned."""
     give_up = monotonic() + _LOOK_SECONDS
-    return all(
-        monotonic() < give_up and all(unit.kind in _NO_WORK for unit in group.units)
-        for group in delivery.groups
-    )
+    return all(monotonic() < give_up and group.is_settled for group in delivery.groups)
 
 
 def _check_priority(priority: str | None) -> None:

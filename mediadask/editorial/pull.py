@@ -220,7 +220,7 @@ class PullGroups(LazyGroups):
             order = self._order(planned)
             done = finished_plate(order)
             if done is not None:
-                return Group(order.name, (Unit(as_it_is, (done,), name=order.name, kind="done"),))
+                return Group.done(Unit(as_it_is, (done,), name=order.name, kind="found"))
             if self._plan.versions_up:
                 planned, order = self._next_version(planned, order)
             if how := other_pictures(order):

@@ -159,7 +159,7 @@ class Pool:
         Returns
         -------
         Pool
-            Use it in a ``with`` block, or close it.
+            Close it, or use it in a ``with`` block. Closing ends the program's own pool, and no other.
 
         Raises
         ------

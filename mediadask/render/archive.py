@@ -13,7 +13,7 @@ from mediadask.clips import Clip
 from mediadask.delivery import Delivery, Group, Unit
 from mediadask.errors import InvalidRequest
 from mediadask.render.output import Output
-from mediadask.render.plan import Plan, Source, output_places, source_list
+from mediadask.render.plan import Plan, Source, output_places, source_list, standing_group
 from mediadask.render.segment import segments
 
 if TYPE_CHECKING:
@@ -63,6 +63,8 @@ def _archive_group(on_corrupt: OnCorrupt, clip: Clip, url: str) -> Group:
     from mediadask.array.frames import FrameArray
 
     output = Output.of(url, store.STORE, clip.url, "archive", clip.identity, on_corrupt)
+    if there := standing_group(output, len(clip)):
+        return there
     header = clip.header
     frames = FrameArray.of(clip, None, on_corrupt)
     seconds = (
@@ -84,4 +86,4 @@ def _archive_group(on_corrupt: OnCorrupt, clip: Clip, url: str) -> Group:
     if header.audio:  # first: at the end the pool would wait for it
         units.insert(0, Unit(store.archive_sound, (clip, output), name=f"{output.name} sound", kind="sound"))
     finish = Unit(store.finish_archive, (clip, output), name=output.name, kind="consolidate")
-    return Group(output.name, () if output.is_done() else tuple(units), finish)
+    return Group(output.name, tuple(units), finish)

@@ -14,12 +14,12 @@ from mediadask.clips.choices import split_choices
 from mediadask.clips.clip_url import ClipUrl
 from mediadask.clips.pattern import is_image, pattern_of
 from mediadask.clips.storage import is_local, normalize, path_of
-from mediadask.delivery import Group
+from mediadask.delivery import Group, Unit
 from mediadask.errors import InvalidRequest, UnreadableMedia
-from mediadask.render.output import Output, join_url
+from mediadask.render.output import Output, Rendered, join_url
 from mediadask.render.sources import Sources
 
-__all__ = ["LazyGroups", "Plan", "Source", "clip_stem", "output_places", "source_list"]
+__all__ = ["LazyGroups", "Plan", "Source", "clip_stem", "output_places", "source_list", "standing_group"]
 
 Source = str | os.PathLike[str] | Clip
 """A clip that is open, or the URL of one."""
@@ -130,6 +130,20 @@ def _first_part(source: Source) -> str:
     return split_choices(path_of(url.rstrip("/")))[0]
 
 
+def standing_group(output: Output, frames: int) -> Group | None:
+    """The group of an output of so many frames that stands there already; None where it is to be made."""
+    mark = output.standing()
+    if mark is None:
+        return None
+    there = Rendered(output.url, frames, mark.stand_ins)
+    return Group.done(Unit(_as_it_stands, (there, output), name=output.name, kind="found"))
+
+
+def _as_it_stands(there: Rendered, output: Output) -> Rendered:
+    output.clear()  # what a run has left that was killed at its very end
+    return there
+
+
 class LazyGroups(Sequence[Group], ABC):
     """Groups planned when they are first asked for: a job may start before its last one is planned."""
 
@@ -175,7 +189,7 @@ class Plan(LazyGroups):
             if not len(clip):
                 raise UnreadableMedia("has no frames", where=clip.url, do="leave it out")
             group = self._group(clip, self._places[row])
-            if group.units:  # it is to be made
+            if not group.is_settled:
                 self._read.refuse(output_urls(group))
             return group
         except Exception as error:

@@ -18,7 +18,7 @@ from mediadask.clips.storage import open_file
 from mediadask.delivery import Delivery, Group, Unit
 from mediadask.render.output import Output, Rendered, exists
 from mediadask.render.picture import proxy_picture
-from mediadask.render.plan import Plan, Source, output_places, source_list
+from mediadask.render.plan import Plan, Source, output_places, source_list, standing_group
 from mediadask.render.recipe import ProxyRecipe, Size, fitted_size
 from mediadask.render.segment import key_interval, segments
 from mediadask.render.sound import write_sound
@@ -88,6 +88,8 @@ def _proxy_group(recipe: ProxyRecipe, clip: Clip, url: str) -> Group:
     header, encoder = clip.header, ENCODERS[recipe.codec]
     width, height = fitted_size(clip, recipe.box)
     output = Output.of(url, MOVIE, clip.url, "proxy", clip.identity, recipe.json())
+    if there := standing_group(output, len(clip)):
+        return there
     name = output.name
     seconds = (
         header.width * header.height * 14e-9 + width * height * (encoder.seconds_per_megapixel + 0.02) * 1e-6
@@ -126,7 +128,7 @@ def _proxy_group(recipe: ProxyRecipe, clip: Clip, url: str) -> Group:
         frames=len(clip),
         seconds=1 + len(clip) * 1e-4,
     )
-    return Group(name, () if output.is_done() else tuple(units), finish)
+    return Group(name, tuple(units), finish)
 
 
 def render_part(clip: Clip, recipe: ProxyRecipe, output: Output, part: Part, gop: int) -> tuple[int, ...]:

@@ -22,7 +22,7 @@ from mediadask.errors import InvalidRequest
 from mediadask.pixels import Color
 from mediadask.render.output import Format, Mark, Output, Rendered
 from mediadask.render.picture import display_picture
-from mediadask.render.plan import Plan, Source, output_places, source_list
+from mediadask.render.plan import Plan, Source, output_places, source_list, standing_group
 from mediadask.render.recipe import Box, Size, fitted_size, picture_box
 from mediadask.timecode import Timecode
 
@@ -106,6 +106,8 @@ def _sheet_group(
     gap = _gap(width)
     size = fitted_size(clip, ((width - gap * (columns + 1)) // columns, None), enlarge=True)
     output = Output.of(url, PICTURE, clip.url, "sheet", clip.identity, numbers, columns, width, str(lut))
+    if there := standing_group(output, len(numbers)):
+        return there
     header = clip.header
     kind = f"still {header.codec} {header.width}x{header.height}"
     rows = range(0, len(numbers), _STILLS_A_UNIT)
@@ -123,7 +125,7 @@ def _sheet_group(
     finish = Unit(
         finish_sheet, (clip, numbers, parts, columns, width, output), name=output.name, kind="sheet"
     )
-    return Group(output.name, () if output.is_done() else units, finish)
+    return Group(output.name, units, finish)
 
 
 def _numbers(clip: Clip, which: int | tuple[int, ...]) -> tuple[int, ...]:
@@ -305,6 +307,8 @@ def _still_group(number: int, box: Box | None, lut: Color | None, clip: Clip, ur
     clip.index.check(number, number + 1, clip.url)
     size = fitted_size(clip, box)
     output = Output.of(url, PICTURE, clip.url, "still", clip.identity, number, size, str(lut))
+    if there := standing_group(output, 1):
+        return there
     unit = Unit(render_still, (clip, number, size, lut, output), name=output.name, kind="still")
     return Group(output.name, (unit,))
 

@@ -124,13 +124,11 @@ def _remux_group(clip: Clip, start: int, stop: int, place: str) -> Group:
         trim_clip,
         (clip, start, stop, output),
         name=output.name,
-        kind="done"
-        if output.is_done()
-        else f"trim {clip.header.codec} {clip.header.width}x{clip.header.height}",
+        kind=f"trim {clip.header.codec} {clip.header.width}x{clip.header.height}",
         frames=stop - start,
         seconds=0.2 + clip.size_bytes * len(keep.rows) / len(clip.index.pts) / _BYTES_A_SECOND,
     )
-    return Group(output.name, (unit,))
+    return Group.done(unit) if output.is_done() else Group(output.name, (unit,))
 
 
 def trim_clip(clip: Clip, start: int, stop: int, output: Output) -> Trimmed:
@@ -193,14 +191,15 @@ def _copy_group(clip: Clip, start: int, stop: int, place: str) -> Group:
             copy_files,
             (some, output),
             name=f"{output.name} {some[0].url.rpartition('/')[2]}",
-            kind="done" if all(_seems_copied(file, output) for file in some) else "copy",
+            kind="copy",
             frames=len(some),
             seconds=0.1 + sum(file.size_bytes for file in some) / _BYTES_A_SECOND,
         )
         for some in (files[row : row + _FILES_A_UNIT] for row in range(0, len(files), _FILES_A_UNIT))
+        if not all(_seems_copied(file, output) for file in some)
     )
     finish = Unit(finish_copy, (clip, output, start, stop), name=output.name, kind="join")
-    return Group(output.name, units, finish)
+    return Group(output.name, units, finish, is_settled=not units)
 
 
 def copy_files(files: Sequence[FileStamp], output: Output) -> None:
@@ -236,9 +235,13 @@ def finish_copy(copied: Sequence[None], clip: Clip, output: Output, start: int, 
 
 
 def _seems_copied(file: FileStamp, output: Output) -> bool:
-    """Whether a copy is there, as far as a glance tells; on an object store it does not."""
+    """Whether a copy is there, as far as a glance tells; on an object store it does not. No file is its own
+    copy.
+    """
     target = join_url(output.url, file.url.rpartition("/")[2])
-    return is_local(target) and exists(target) and stat(target) == replace(file, url=target)
+    if not is_local(target) or not exists(target) or stat(target) != replace(file, url=target):
+        return False
+    return not (is_local(file.url) and os.path.samefile(file.url, target))
 
 
 def _is_copied(file: FileStamp, target: str) -> bool:

@@ -83,6 +83,10 @@ class Rendered:
     def __str__(self) -> str:
         return self.url
 
+    def __fspath__(self) -> str:
+        """Its URL, so that `open_clip` and others take it as they take a path."""
+        return self.url
+
 
 @dataclass(frozen=True)
 class Format:

@@ -41,5 +41,6 @@ def place(show: Path, tmp_path: Path, scheduler: str, monkeypatch: pytest.Monkey
     for name, value in variables.items():
         monkeypatch.setenv(name, value)
     yield folder
-    left = ["mediadask", "pool", "down", "--pool", "local", "--now"]
-    subprocess.run(left, capture_output=True, check=False)
+    if any(runtime.rglob("local*")):
+        left = ["mediadask", "pool", "down", "--pool", "local", "--now"]
+        subprocess.run(left, capture_output=True, check=False)

@@ -1,6 +1,101 @@
 """Camera-file processing for film and TV on an elastic Dask pool."""
 
-import lazy_loader
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
 
-# The names are in the stub beside this file. Only who asks for one waits for what it is made with.
-__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)
+from mediadask.checkpoint import checkpoint
+from mediadask.delivery import Delivery, Report, delivery
+from mediadask.errors import (
+    CorruptFrame,
+    InvalidRequest,
+    MediaChanged,
+    MediaError,
+    MediaWarning,
+    MissingMedia,
+    OutputFailed,
+    UnreadableMedia,
+    UnsupportedMedia,
+)
+from mediadask.lazy import lazily
+
+if TYPE_CHECKING:
+    from mediadask.array.dataset import open_clip
+    from mediadask.clips import Clip
+    from mediadask.editorial.edits.changes import changes
+    from mediadask.editorial.pull import pull
+    from mediadask.editorial.trim import trim
+    from mediadask.metadata import ClipMetadata, inspect, inspect_many
+    from mediadask.pool import Job, Pool
+    from mediadask.render.archive import archive
+    from mediadask.render.proxy import proxy
+    from mediadask.render.sheet import sheet, still
+    from mediadask.render.trim import Cut, Trimmed, trim_ranges
+
+__all__ = [
+    "Clip",
+    "ClipMetadata",
+    "CorruptFrame",
+    "Cut",
+    "Delivery",
+    "InvalidRequest",
+    "Job",
+    "MediaChanged",
+    "MediaError",
+    "MediaWarning",
+    "MissingMedia",
+    "OutputFailed",
+    "Pool",
+    "Report",
+    "Trimmed",
+    "UnreadableMedia",
+    "UnsupportedMedia",
+    "archive",
+    "changes",
+    "checkpoint",
+    "delivery",
+    "inspect",
+    "inspect_many",
+    "open_clip",
+    "proxy",
+    "pull",
+    "sheet",
+    "still",
+    "trim",
+    "trim_ranges",
+]
+
+
+# Only who asks for one of these waits for FFmpeg, OpenColorIO or xarray, and `mediadask --help` for none.
+_later = lazily(
+    __name__,
+    {
+        "Clip": "clips",
+        "ClipMetadata": "metadata",
+        "Cut": "render.trim",
+        "Job": "pool",
+        "Pool": "pool",
+        "Trimmed": "render.trim",
+        "archive": "render.archive",
+        "changes": "editorial.edits.changes",
+        "inspect": "metadata",
+        "inspect_many": "metadata",
+        "open_clip": "array.dataset",
+        "proxy": "render.proxy",
+        "pull": "editorial.pull",
+        "sheet": "render.sheet",
+        "still": "render.sheet",
+        "trim": "editorial.trim",
+        "trim_ranges": "render.trim",
+    },
+)
+
+if not TYPE_CHECKING:
+
+    def __getattr__(name: str) -> Any:
+        if name == "open_clip":
+            import_module("mediadask.array.accessor")  # registers `Dataset.media`
+        return _later(name)
+
+
+def __dir__() -> list[str]:
+    return __all__

@@ -1,2 +1,0 @@
-from .amf import Amf as Amf
-from .cdl import Cdl as Cdl

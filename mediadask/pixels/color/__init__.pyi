@@ -1,2 +1,0 @@
-from .chain import Color as Color
-from .spaces import input_space as input_space

@@ -1,1 +1,0 @@
-from .layout import Framing as Framing

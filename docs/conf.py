@@ -48,8 +48,6 @@ add_module_names = False
 
 html_theme = "pydata_sphinx_theme"
 html_title = "mediadask"
-html_static_path = ["static"]
-html_css_files = ["site.css"]
 html_sidebars = {"changelog": [], "getting-started": [], "index": []}
 html_show_sourcelink = False
 html_theme_options = {

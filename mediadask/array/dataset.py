@@ -17,6 +17,7 @@ from dask.highlevelgraph import HighLevelGraph
 from dask.utils import parse_bytes
 from xarray.indexes import PandasIndex
 
+from mediadask.array import accessor  # noqa: F401 - registers `Dataset.media`
 from mediadask.array.frames import FrameArray, FrameLayer, plan_chunks
 from mediadask.array.seconds import SecondsIndex
 from mediadask.array.sound import SoundArray

@@ -27,6 +27,7 @@ from mediadask.render.output import Format, Mark, Output, Rendered, exists, join
 
 if TYPE_CHECKING:
     from mediadask.clips import OnCorrupt
+    from mediadask.render.segment import Segment
 
 __all__ = ["STORE", "archive_frames", "archive_sound", "finish_archive", "shard_frames"]
 
@@ -49,32 +50,32 @@ def shard_frames(frames: FrameArray) -> int:
     return int(min(max(_SHARD_BYTES // frame_bytes, 1), frames.shape[0]))
 
 
-def archive_frames(clip: Clip, on_corrupt: OnCorrupt, output: Output, start: int, stop: int) -> list[int]:
+def archive_frames(clip: Clip, on_corrupt: OnCorrupt, output: Output, segment: Segment) -> list[int]:
     """Write the shards of one segment, unless they are there; the frames that did not decode."""
-    note = output.part(f"frames-{start}-{stop}.json")
+    note = output.part(f"frames-{segment.start}-{segment.stop}.json")
     if output.is_done():
         return []
     if not exists(note):
         stand_ins: list[int] = []
         with output.making(note) as path:
-            _write_shards(_array(clip, output, "frames"), clip, on_corrupt, start, stop, stand_ins)
+            _write_shards(_array(clip, output, "frames"), clip, on_corrupt, segment, stand_ins)
             path.write_text(json.dumps(stand_ins))
     with open_file(note) as file:
         return list(json.loads(file.read()))
 
 
 def _write_shards(
-    array: Any, clip: Clip, on_corrupt: OnCorrupt, start: int, stop: int, stand_ins: list[int]
+    array: Any, clip: Clip, on_corrupt: OnCorrupt, segment: Segment, stand_ins: list[int]
 ) -> None:
     length = array.shards[0]
     _, height, width, channels = array.shape
     shard = np.empty((length, channels, height, width), array.dtype)
-    for frame in clip.frames(start, stop, on_corrupt=on_corrupt, threads=1):
+    for frame in clip.frames(*segment, on_corrupt=on_corrupt, threads=1):
         row = frame.number % length
         to_rgb(frame, array.dtype, out=shard[row])
         if not frame.valid:
             stand_ins.append(frame.number)
-        if row == length - 1 or frame.number == stop - 1:
+        if row == length - 1 or frame.number == segment.stop - 1:
             array[frame.number - row : frame.number + 1] = shard[: row + 1].transpose(0, 2, 3, 1)
         checkpoint()
 

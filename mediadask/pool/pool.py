@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import html
 import logging
+import os
 import time
 import warnings
 from math import inf
@@ -138,6 +139,44 @@ class Pool:
             raise
         pools_here[cluster.scheduler_address] = security
         return cls(client, cluster, PoolPlugin(config, local=True, at_once=workers or 0))
+
+    @classmethod
+    def open(cls, where: str | None = None, *, workers: int | None = None) -> Self:
+        """Open the pool that is named, or one of this process.
+
+        Programs that take a pool's name from their user call this; the command line does for ``--pool``.
+
+        Parameters
+        ----------
+        where
+            As `connect` takes it: ``local`` for the pool that `mediadask pool up` keeps on this machine,
+            another name, ``kubernetes:NAME``, or an address. None takes it from the environment variable
+            ``MEDIADASK_POOL``. If that is not set either, the pool is `Pool.local`, which ends with the
+            program.
+        workers
+            How many workers the program's own pool starts at once; by default they come with the work.
+
+        Raises
+        ------
+        InvalidRequest
+            There is no such pool, or `workers` are asked for of a pool that is up.
+        OutputFailed
+            The ledger does not open.
+
+        Examples
+        --------
+        >>> with md.Pool.open() as pool:  # doctest: +SKIP
+        ...     pool.submit(md.proxy("rushes/A001.mov", "proxies")).result()
+        """
+        where = where or os.environ.get("MEDIADASK_POOL")
+        if not where:
+            return cls.local(workers)
+        if workers is not None:
+            do = f"leave it out, or name no pool: {where} is named (MEDIADASK_POOL)"
+            raise InvalidRequest(
+                "the workers of a pool that is up are its own", where=f"workers={workers}", do=do
+            )
+        return cls.connect(where)
 
     @classmethod
     def kubernetes(cls, spec: str | Path | Mapping[str, Any]) -> Self:

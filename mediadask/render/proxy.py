@@ -93,23 +93,18 @@ def _proxy_group(recipe: ProxyRecipe, clip: Clip, url: str) -> Group:
         header.width * header.height * 14e-9 + width * height * (encoder.seconds_per_megapixel + 0.02) * 1e-6
     )
     usual = encoder.gop(header.frame_rate)
-    ranges = segments(clip.index.gops.tolist(), seconds, gop=usual)
-    gop = max(key_interval(stop - start, usual) for start, stop in ranges)
+    cuts = segments(clip.index.gops.tolist(), seconds, gop=usual)
+    gop = max(key_interval(segment.frames, usual) for segment in cuts)
     parts = tuple(
         Part(output.part(f"{start:08}-{stop:08}-g{gop}.{encoder.container}"), start, stop)
-        for start, stop in ranges
+        for start, stop in cuts
     )
     kind = f"proxy {header.codec} {header.width}x{header.height} to {recipe.codec} {width}x{height}"
     units = [
-        Unit(
-            render_part,
-            (clip, recipe, output, part, gop),
-            name=f"{name} frames {part.start}-{part.stop - 1}",
-            kind=kind,
-            frames=part.stop - part.start,
-            seconds=seconds * (part.stop - part.start),
+        segment.unit(
+            render_part, (clip, recipe, output, part, gop), output=name, kind=kind, seconds_per_frame=seconds
         )
-        for part in parts
+        for segment, part in zip(cuts, parts, strict=True)
     ]
     if header.audio:  # first: at the end the pool would wait for it
         units.insert(

@@ -234,6 +234,7 @@ def _planned(event: Event, library: _Library, rate: Fraction, handles: int) -> P
         None if first.start is None else str(first.start + (at - head)),
         use.speed,
         notes=(*event.notes, *match.notes, *joined, *use.notes, *short),
+        clip=first.clip,
     )
 
 

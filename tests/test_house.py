@@ -20,13 +20,24 @@ PACKAGE = Path(mediadask.__file__).parent
 
 # From the ground up: a module imports its own floor and those below. `pool` stands beside the media floors.
 MEDIA = [
-    {"text", "errors", "apart", "checkpoint", "lazy", "timecode", "delivery", "footage", "dask_api"},
+    {
+        "text",
+        "moments",
+        "errors",
+        "apart",
+        "checkpoint",
+        "lazy",
+        "timecode",
+        "delivery",
+        "footage",
+        "dask_api",
+    },
     {"clips"},
     {"metadata", "documents", "pixels"},
     {"array", "render"},
     {"editorial"},
 ]
-DOOR = {"errors", "checkpoint", "delivery", "dask_api", "lazy", "text"}
+DOOR = {"errors", "checkpoint", "delivery", "dask_api", "lazy", "text", "moments"}
 TOP = {"__init__", "cli"}
 
 POOL = [

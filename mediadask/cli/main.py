@@ -15,7 +15,7 @@ from typing import Annotated, Any
 
 import typer
 
-from mediadask.cli import changes, deliveries, info, ledger, options, pool, pull, reports, trim
+from mediadask.cli import changes, deliveries, info, jobs, ledger, options, pool, pull, reports, trim
 from mediadask.errors import MediaError, MediaWarning
 from mediadask.text import printable
 
@@ -38,7 +38,7 @@ app.command()(deliveries.archive)
 app.command()(pull.pull)
 app.command()(trim.trim)
 app.command()(changes.changes)
-app.command()(reports.jobs)
+app.command()(jobs.jobs)
 app.command()(reports.turnaround)
 app.command()(reports.costs)
 app.add_typer(pool.app, name="pool")

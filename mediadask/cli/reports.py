@@ -1,4 +1,4 @@
-"""`mediadask jobs`, `turnaround`, `costs`: what the ledger tells, also of pools that are gone."""
+"""`mediadask turnaround`, `costs`: what the ledger tells, also of pools that are gone."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     import pandas as pd
     from sqlalchemy import Engine
 
-__all__ = ["costs", "jobs", "moment", "opened", "turnaround"]
+__all__ = ["costs", "moment", "opened", "turnaround"]
 
 
 class TurnaroundBy(StrEnum):
@@ -38,20 +38,6 @@ class CostsBy(StrEnum):
     job = "job"
     priority = "priority"
     kind = "kind"
-
-
-def jobs(
-    limit: Annotated[int, typer.Option("--limit", min=1, help="The latest so many.")] = 50,
-    since: options.SinceOption = None,
-    plot: options.PlotOption = None,
-    ledger: options.LedgerOption = None,
-    json: options.JsonOption = False,
-) -> None:
-    """List the jobs of all pools, newest first, with status, turnaround and failures."""
-    from mediadask.pool.ledger.plots import jobs_plot
-    from mediadask.pool.ledger.reports import history
-
-    _report(ledger, lambda engine: history(engine, limit=limit, since=moment(since)), jobs_plot, plot, json)
 
 
 def turnaround(

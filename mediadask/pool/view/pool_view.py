@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import Counter
+from dataclasses import replace
 from time import monotonic
 from typing import TYPE_CHECKING, Any
 
@@ -27,6 +28,7 @@ __all__ = ["PoolView", "Row"]
 
 _logger = logging.getLogger(__name__)
 _REFRESH_SECONDS = 10.0
+_PLACES_SECONDS = 1.0
 _REFRESH_SHARE = 0.03
 """So much of the time may go into reading the ledger: a million units take a second."""
 
@@ -47,17 +49,53 @@ class PoolView:
         self.delays: list[Row] = []
         """`reports.delays` of a few seconds ago."""
 
-        self._next_refresh = 0.0
+        self._next_refresh = self._next_places = 0.0
+        self._places: dict[str, int] = {}
+        self._first: Job
         self._refresh: asyncio.Task[None] | None = None
 
     def open_jobs(self) -> list[Job]:
-        """The jobs that have not ended, most urgent first."""
-        return sorted(self.state.open_jobs(), key=lambda job: job.rank)
+        """The jobs that have not ended, in the order in which they are served."""
+        return sorted(self.state.open_jobs(), key=lambda job: (job.rank, job.due, job.number))
 
-    def running(self) -> list[JobDescription]:
-        """Descriptions of the jobs that have not ended, most urgent first."""
+    def running(self, most: int | None = None) -> list[JobDescription]:
+        """Descriptions of the jobs that have not ended, or of the first so many, in the order in which they
+        are served."""
         now = Now.read().seconds
-        return [job.description(now) for job in self.open_jobs()]
+        return [
+            replace(
+                job.description(now),
+                held=self.scaler.held(job.show),
+                expected_seconds=self.expected_seconds(job),
+                waits_for=self.waits_for(job),
+            )
+            for job in self.open_jobs()[:most]
+        ]
+
+    def expected_seconds(self, job: Job) -> float | None:
+        """How long until this job is expected to end; None where nobody can say."""
+        return self.scaler.expected_seconds().get(job.id) if job.is_open and not job.is_held else None
+
+    def waits_for(self, job: Job) -> str:
+        """What a job waits for of which nothing runs; empty for one that runs or has ended."""
+        if job.slots or not job.is_open:
+            return ""
+        no_worker = "" if self.state.workers.threads else self.scaler.missing() or self.scaler.nobody()
+        if job.is_held or no_worker:
+            return self.scaler.held(job.show) or no_worker
+        ahead, first = self._ahead(job)
+        if not ahead:
+            return "a free slot" if self.state.workers.threads else "a worker to start"
+        others = "" if ahead == 1 else f" and {ahead - 1} more"
+        return f"{first.spec.name} ({first.priority}){others}"
+
+    def _ahead(self, job: Job) -> tuple[int, Job]:
+        """How many jobs are served before this one, and the first of them: as of a second ago."""
+        if job.id not in self._places or monotonic() >= self._next_places:
+            jobs = [each for each in self.open_jobs() if not each.is_held]
+            self._places, self._first = {each.id: place for place, each in enumerate(jobs)}, jobs[0]
+            self._next_places = monotonic() + _PLACES_SECONDS
+        return self._places[job.id], self._first
 
     def tiers(self) -> list[TierStatus]:
         """What is known of each tier."""

@@ -209,7 +209,7 @@ def test_jobs_that_run_say_how_far_they_are_and_when_they_end(
     behind, dailies = json.loads(capsys.readouterr().out)
     assert (dailies["status"], dailies["progress"], dailies["units_running"]) == ("running", 0.3, 1)
     assert 0 < dailies["expected_seconds"] <= behind["expected_seconds"]
-    assert (behind["status"], behind["waits_for"]) == ("waiting", "dailies (normal)")
+    assert (behind["status"], behind["waits_for"]) == ("waiting", "dailies")
     shown = without_escapes(in_terminal("jobs", columns=200))
     assert "30 %" in shown
     assert re.search(r"in \d+ (s|min|h)", shown)
@@ -222,7 +222,7 @@ def test_jobs_that_run_say_how_far_they_are_and_when_they_end(
     one = subprocess.Popen([COMMAND, "jobs", "dailies", "--watch"], stdout=subprocess.PIPE, text=True)
     assert watch.stdout is not None
     assert "dailies  running 30 %  ends in" in watch.stdout.readline()
-    assert "waits for dailies (normal)" in watch.stdout.readline()
+    assert "waits for dailies" in watch.stdout.readline()
     (tmp_path / "go").touch()
     job.result(WAIT)
     while "dailies  failed 100 %" not in watch.stdout.readline():

@@ -156,20 +156,22 @@ async def open_page(playwright: Any, url: str, size: str = "laptop", scheme: str
 
 
 async def draw(folder: Path) -> None:
-    """Draw the page of a pool with many jobs, light and dark, as the docs show it."""
+    """Draw the page as the docs show it: of a pool with many jobs by day, of one with few by night."""
+    from PIL import Image
     from playwright.async_api import async_playwright
 
-    with tempfile.TemporaryDirectory() as scratch:
-        pool = pool_with(1000)
-        with Ledger(str(Path(scratch) / "ledger.sqlite")) as ledger:
+    for jobs, scheme in ((1000, "light"), (3, "dark")):
+        pool, picture = pool_with(jobs), folder / f"dashboard-{scheme}.png"
+        with tempfile.TemporaryDirectory() as scratch, Ledger(f"{scratch}/ledger.sqlite") as ledger:
             for record in an_hour_of(pool, utc_now()):
                 ledger.record(record)
             ledger.flush()
             async with served(pool, ledger) as (url, _), async_playwright() as playwright:
-                for scheme in ("light", "dark"):
-                    page = await open_page(playwright, url, "laptop", scheme)
-                    await page.screenshot(path=str(folder / f"dashboard-{scheme}.png"), full_page=True)
-                    await page.context.browser.close()
+                page = await open_page(playwright, url, "laptop", scheme)
+                await page.screenshot(path=str(picture), full_page=jobs == 1000)
+                await page.context.browser.close()
+        with Image.open(picture) as drawn:
+            drawn.convert("RGB").quantize(64).save(picture, optimize=True)
 
 
 if __name__ == "__main__":

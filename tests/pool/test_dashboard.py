@@ -368,7 +368,7 @@ def test_a_page_that_nobody_looks_at_costs_nothing_and_one_describes_few_jobs(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     pool = page_pools.pool_with(1000)
-    described = Mock(side_effect=DeliveryJob.description, autospec=True)
+    described = Mock(side_effect=DeliveryJob.description)
     monkeypatch.setattr(DeliveryJob, "description", lambda job, now: described(job, now))
 
     async def run() -> None:

@@ -12,7 +12,7 @@ import typer
 
 from mediadask.cli import options
 from mediadask.cli.live import LivePools
-from mediadask.cli.reports import moment, opened
+from mediadask.cli.reports import ago, opened
 from mediadask.errors import InvalidRequest
 from mediadask.text import json_text
 
@@ -61,14 +61,14 @@ def jobs(
     with opened(ledger) as engine, LivePools(pool) as pools:
         if watch:
             with suppress(KeyboardInterrupt):  # the way to end it
-                _watch(engine, pools, job, limit, moment(since))
+                _watch(engine, pools, job, limit, ago(since))
             return
-        found = _known(engine, pools, job, limit, moment(since))
+        found = _known(engine, pools, job, limit, ago(since))
         if plot is not None:
             from mediadask.pool.ledger.plots import jobs_plot, save
             from mediadask.pool.ledger.reports import history
 
-            save(jobs_plot(history(engine, limit=limit, since=moment(since))), plot)
+            save(jobs_plot(history(engine, limit=limit, since=ago(since))), plot)
         if json:
             print(json_text([_plain(each) for each in found] if job is None else _plain(found[0])))
         elif found:

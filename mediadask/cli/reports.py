@@ -11,7 +11,8 @@ import typer
 
 from mediadask.cli import options
 from mediadask.cli.tables import json_of, print_table
-from mediadask.errors import InvalidRequest, OutputFailed
+from mediadask.durations import time_ago
+from mediadask.errors import OutputFailed
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     import pandas as pd
     from sqlalchemy import Engine
 
-__all__ = ["costs", "moment", "opened", "turnaround"]
+__all__ = ["ago", "costs", "opened", "turnaround"]
 
 
 class TurnaroundBy(StrEnum):
@@ -55,7 +56,7 @@ def turnaround(
     config = load_config()
     _report(
         ledger,
-        lambda engine: reports.turnaround(engine, config, by=by.value, since=moment(since)),
+        lambda engine: reports.turnaround(engine, config, by=by.value, since=ago(since)),
         turnaround_plot,
         plot,
         json,
@@ -84,7 +85,7 @@ def costs(
         for warning in money.budgets(engine, config)["warning"]:
             if warning:
                 typer.echo(f"mediadask: {warning}", err=True)
-        return money.costs(engine, config, by=by.value, since=moment(since), until=moment(until))
+        return money.costs(engine, config, by=by.value, since=ago(since), until=ago(until, "--until"))
 
     _report(ledger, report, costs_plot, plot, json)
 
@@ -138,19 +139,6 @@ def opened(ledger: str | None) -> Iterator[Engine]:
         engine.dispose()
 
 
-def moment(when: str | None) -> datetime | None:
-    """A point in the past: so long ago, or a date and time, of this place unless it says otherwise."""
-    from datetime import datetime, timedelta
-
-    from dask.utils import parse_timedelta
-
-    if when is None:
-        return None
-    try:
-        return datetime.fromisoformat(when).astimezone()
-    except (ValueError, OverflowError):
-        pass
-    try:
-        return datetime.now().astimezone() - timedelta(seconds=parse_timedelta(when))
-    except (KeyError, ValueError, OverflowError):
-        raise InvalidRequest("not a time", where=when, do="use 7d, 12h or 2026-05-01T09:00") from None
+def ago(when: str | None, option: str = "--since") -> datetime | None:
+    """Return the moment that an option names; None where it is not given."""
+    return None if when is None else time_ago(when, option)

@@ -20,11 +20,12 @@ from mediadask.clips.index import FrameIndex
 
 __all__ = ["cache_folder", "load", "load_facts", "store"]
 
-_HEAD = struct.Struct("<8s4q2I")
-"""What kind of file it is, bytes of the header, packets, frames, how many of these are missing; and checksums
-of the header with these counts, and of the table."""
+_HEAD = struct.Struct("<8s5q2I")
+"""What kind of file it is, bytes of the header, packets, columns of these, frames, how many of the frames are
+missing; and checksums of the header with these counts, and of the table."""
 
-_KIND = b"mdindex2"
+_KIND = b"mdindex3"
+_COLUMNS, _COLUMNS_IN_PIECES = 5, 7
 _HEADER = TypeAdapter(tuple[ClipHeader, Fraction])
 """The header, and the index's time base."""
 
@@ -43,25 +44,25 @@ def load(identity: str) -> tuple[ClipHeader, FrameIndex] | None:
     """What `store` kept under this identity; None where there is nothing, or nothing whole."""
     try:
         with open(_path(identity), "rb") as file:
-            (header, base), packets, frames, _, checksum = _read_head(file)
-            table = np.empty(5 * packets + frames, "<i8")
+            (header, base), packets, columns, frames, _, checksum = _read_head(file)
+            table = np.empty(columns * packets + frames, "<i8")
             file.readinto(table.data)
             _check(crc32(table.data) == checksum)
-            shown = table[5 * packets :]
+            shown = table[columns * packets :]
             _check(shown.min(initial=-1) >= -1 and shown.max(initial=-1) < packets)
     except _NOT_WHOLE:
         return None
-    pts, dts, offset, size, keyframe = table[: 5 * packets].reshape(5, packets)
-    hidden = (keyframe & 2).astype(bool)
+    pts, dts, offset, size, marks, *pieces = table[: columns * packets].reshape(columns, packets)
+    keyframe, hidden = (marks & 1).astype(bool), (marks & 2).astype(bool)
     whole = hidden if hidden.any() else None
-    return header, FrameIndex(base, pts, dts, offset, size, (keyframe & 1).astype(bool), shown, whole)
+    return header, FrameIndex(base, pts, dts, offset, size, keyframe, shown, whole, *pieces)
 
 
 def load_facts(identity: str) -> tuple[ClipHeader, int, int] | None:
     """The same without the index, which of a long clip is megabytes: header, frames, missing frames."""
     try:
         with open(_path(identity), "rb") as file:
-            (header, _), _, frames, missing, _ = _read_head(file)
+            (header, _), _, _, frames, missing, _ = _read_head(file)
     except _NOT_WHOLE:
         return None
     return header, frames, missing
@@ -70,16 +71,17 @@ def load_facts(identity: str) -> tuple[ClipHeader, int, int] | None:
 _NOT_WHOLE = (OSError, ValueError, struct.error)
 
 
-def _read_head(file: IO[bytes]) -> tuple[tuple[ClipHeader, Fraction], int, int, int, int]:
-    """Header and time base, packets, frames, missing frames, and the table's checksum: `ValueError` where the
-    file is not as `store` has left it."""
-    kind, length, packets, frames, missing, checksum, of_table = _HEAD.unpack(file.read(_HEAD.size))
+def _read_head(file: IO[bytes]) -> tuple[tuple[ClipHeader, Fraction], int, int, int, int, int]:
+    """Header and time base, packets, their columns, frames, missing frames, and the table's checksum:
+    `ValueError` where the file is not as `store` has left it."""
+    kind, length, packets, columns, frames, missing, checksum, of_table = _HEAD.unpack(file.read(_HEAD.size))
     _check(kind == _KIND and min(length, packets, frames) >= 0)
-    whole = _HEAD.size + length + 8 * (5 * packets + frames)
+    _check(columns in (_COLUMNS, _COLUMNS_IN_PIECES))
+    whole = _HEAD.size + length + 8 * (columns * packets + frames)
     _check(os.fstat(file.fileno()).st_size == whole)
     text = file.read(length)
-    _check(_checksum(text, packets, frames, missing) == checksum)
-    return _HEADER.validate_json(text), packets, frames, missing, of_table
+    _check(_checksum(text, packets, columns, frames, missing) == checksum)
+    return _HEADER.validate_json(text), packets, columns, frames, missing, of_table
 
 
 def _checksum(text: bytes, *counts: int) -> int:
@@ -99,9 +101,10 @@ def store(identity: str, header: ClipHeader, index: FrameIndex, missing: int) ->
     path = _path(identity)
     text = _HEADER.dump_json((header, index.time_base))
     marks = index.keyframe if index.hidden is None else index.keyframe + 2 * index.hidden
-    columns = [index.pts, index.dts, index.offset, index.size, marks, index.shown]
-    table = np.concatenate(columns, dtype="<i8")
-    counts = len(index.pts), len(index), missing
+    pieces = [] if index.stretch is None or index.before is None else [index.stretch, index.before]
+    columns = [index.pts, index.dts, index.offset, index.size, marks, *pieces]
+    table = np.concatenate([*columns, index.shown], dtype="<i8")
+    counts = len(index.pts), len(columns), len(index), missing
     head = _HEAD.pack(_KIND, len(text), *counts, _checksum(text, *counts), crc32(table.data))
     with suppress(OSError):
         os.makedirs(os.path.dirname(path), exist_ok=True)

@@ -18,7 +18,7 @@ from mediadask.clips.frame import BadFrame
 from mediadask.clips.h264 import completes, first_field, leans_on_none, may_split
 from mediadask.clips.imx import active_picture
 from mediadask.clips.orientation import AS_STORED, Orientation, of_matrix
-from mediadask.clips.packets import demuxed, only, opened, ranged
+from mediadask.clips.packets import cut, demuxed, only, opened, ranged
 from mediadask.clips.probe import container_name, header_of
 from mediadask.clips.scan import RAW_FORMATS, scan
 from mediadask.clips.storage import FileStamp, is_local, open_file, stat, storage_errors
@@ -46,7 +46,7 @@ class ContainerReader:
     """Takes whatever no other reader claims."""
 
     name = "container"
-    version = 9
+    version = 10
 
     def claims(self, url: str) -> bool:
         """Always: the last reader to be asked."""
@@ -105,25 +105,26 @@ def _probe(
     with opened(url, file) as container:
         stream = video_track(container, url, head, wanted, file)
         name = container_name(container)
-        plain = name in ("mkv", "avi") or name in RAW_FORMATS or (moov is not None and not shows_all)
+        plain = name in ("mkv", "avi", "ts") or name in RAW_FORMATS or (moov is not None and not shows_all)
+        # Before the scan, while what it reads of a file on a server is kept.
+        if moov is not None:
+            orientation = mov.orientation(moov, stream.id)
+        else:
+            orientation = _shown_orientation(url, stream, file)
         index, sounds = scan(url, container, stream, file, with_places=plain)
         if not len(index):
             raise UnreadableMedia("holds no pictures", where=url, do="copy it again from the source")
         if container.format.name == "mxf":
-            cut = mxf.is_cut(file, size_bytes)
+            short = mxf.is_cut(file, size_bytes)
             index = mxf.located(index, file, size_bytes)
         else:
-            cut = is_cut(file, size_bytes, len(index))
-        if cut:
+            short = is_cut(file, size_bytes, len(index))
+        if short:
             raise UnreadableMedia(
                 f"truncated: of its pictures only {len(index)} are there",
                 where=url,
                 do="copy it again from the source",
             )
-        if moov is not None:
-            orientation = mov.orientation(moov, stream.id)
-        else:
-            orientation = _shown_orientation(url, stream, file)
         told = {"orientation": orientation, "sounds": sounds}
         return _header(url, container, stream, index, file, choices, **told), index
 
@@ -197,8 +198,7 @@ def _header(
 
 def _first_packet(url: str, stream: Any, index: FrameIndex, file: IO[bytes]) -> Any:
     if index.by_ranges:
-        file.seek(int(index.offset[0]))
-        return av.Packet(file.read(int(index.size[0])))
+        return cut(file, index, 0)
     # Opened again: after a seek to the beginning FFmpeg may land later (trac 11137).
     with opened(url, file) as again:
         return next(only(url, again, again.streams[stream.index]), None)

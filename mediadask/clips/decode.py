@@ -238,8 +238,7 @@ class _Pass:
                 yield _frame(self._clip, number, picture)
 
     def _cut_off(self, row: int) -> bool:
-        index = self._clip.index
-        return bool(index.offset[row] + index.size[row] > self._clip.size_bytes)
+        return bool(self._clip.index.ends[row] > self._clip.size_bytes)
 
 
 def _led(header: ClipHeader, packet: Any) -> Any:

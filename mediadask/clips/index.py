@@ -55,6 +55,13 @@ class FrameIndex:
     """(packets,) whether a packet is decoded for others alone, and no picture comes of it; None: of every
     packet one comes."""
 
+    stretch: npt.NDArray[np.int64] | None = None
+    """(packets,) bytes of the file from `offset` on over which the packet's data lie in pieces, as in a
+    transport stream; None: every packet's data are in one piece."""
+
+    before: npt.NDArray[np.int64] | None = None
+    """(packets,) bytes that the first of these pieces has of the packet before; with `stretch`."""
+
     def __len__(self) -> int:
         return len(self.shown)
 
@@ -62,6 +69,11 @@ class FrameIndex:
     def by_ranges(self) -> bool:
         """Whether every packet's bytes are known, so that frames decode without opening the container."""
         return bool(len(self.offset)) and bool((self.offset >= 0).all() and (self.size >= 0).all())
+
+    @cached_property
+    def ends(self) -> npt.NDArray[np.int64]:
+        """(packets,) the byte of the file behind each packet's data, where `offset` and `size` are known."""
+        return self.offset + (self.size if self.stretch is None else self.stretch)
 
     @cached_property
     def intra_only(self) -> bool:
@@ -85,11 +97,7 @@ class FrameIndex:
 
     def lost(self, size_bytes: int) -> npt.NDArray[np.bool_]:
         """(frames,) whether each lies beyond the end of a file of so many bytes, as in a copy cut short."""
-        return (
-            (self.shown >= 0)
-            & (self.offset >= 0)[self.shown]
-            & ((self.offset + self.size)[self.shown] > size_bytes)
-        )
+        return (self.shown >= 0) & (self.offset >= 0)[self.shown] & (self.ends[self.shown] > size_bytes)
 
     def missing(self, size_bytes: int) -> int:
         """How many frames are not there: holes in a sequence, and what a file ends before."""
@@ -168,5 +176,5 @@ class FrameIndex:
 
     def arrays(self) -> dict[str, npt.NDArray[Any]]:
         """Everything but the time base, for storing; `FrameIndex(time_base, **arrays)` makes it again."""
-        names = ("pts", "dts", "offset", "size", "keyframe", "shown", "hidden")
+        names = ("pts", "dts", "offset", "size", "keyframe", "shown", "hidden", "stretch", "before")
         return {name: array for name in names if (array := getattr(self, name)) is not None}

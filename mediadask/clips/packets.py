@@ -6,7 +6,7 @@ import io
 from collections import OrderedDict
 from contextlib import ExitStack, closing, contextmanager, suppress
 from itertools import chain
-from typing import IO, TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any
 
 import av
 import numpy as np
@@ -15,6 +15,7 @@ from av.stream import Discard
 from mediadask.clips.h264 import frame_packets, joined
 from mediadask.clips.remote import RemoteFile, fetched, runs
 from mediadask.clips.storage import is_local, is_of_ranges, open_file, storage_errors, suffix_of
+from mediadask.clips.transport import payload
 from mediadask.errors import UnreadableMedia, UnsupportedMedia
 
 if TYPE_CHECKING:
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
     from mediadask.clips.clip import Clip
     from mediadask.clips.index import FrameIndex
 
-__all__ = ["UNTIMED", "damage", "demuxed", "only", "opened", "ranged"]
+__all__ = ["UNTIMED", "cut", "damage", "demuxed", "only", "opened", "ranged"]
 
 UNTIMED = int(np.iinfo(np.int64).min)
 """In place of a time that the container does not give."""
@@ -137,26 +138,31 @@ def only(url: str, container: Any, *streams: Any) -> Iterator[Any]:
 
 def ranged(clip: Clip, first: int, last: int) -> Iterator[tuple[int, Any]]:
     """Packets `first` to `last`, cut out of the file; what lies beyond its end is left out."""
-    rows = slice(first, last + 1)
-    offset, size = clip.index.offset[rows].tolist(), clip.index.size[rows].tolist()
-    keyframe = clip.index.keyframe[rows].tolist()
-    there = [at for at in range(len(offset)) if offset[at] + size[at] <= clip.size_bytes]
+    index = clip.index
+    keyframe = index.keyframe[first : last + 1].tolist()
+    rows = (np.flatnonzero(index.ends[first : last + 1] <= clip.size_bytes) + first).tolist()
     file: Any
     with storage_errors(clip.files[0].url), open_file(clip.files[0].url) as file:
         if isinstance(file, RemoteFile):
-            bodies = _fetched(clip, file, first, there, offset, size)
+            packets = _fetched(clip, file, first, rows)
         else:
-            bodies = _read(file, there, offset, size)
-        for at, body in zip(there, bodies, strict=True):
-            if body is not None:
-                body.is_keyframe = keyframe[at]  # PNG's decoder adds the last picture to any other
-                yield first + at, body
+            packets = (cut(file, index, row) for row in rows)
+        for row, packet in zip(rows, packets, strict=True):
+            if packet is not None:
+                packet.is_keyframe = keyframe[row - first]  # PNG's decoder adds the last picture to any other
+                yield row, packet
 
 
-def _read(file: IO[bytes], there: list[int], offset: list[int], size: list[int]) -> Iterator[Any]:
-    for at in there:
-        file.seek(offset[at])
-        yield _packet(file, size[at])
+def cut(file: Any, index: FrameIndex, row: int, begin: int = 0) -> Any:
+    """The packet of a row, from a file whose first byte is the clip's byte `begin`; None where the packet is
+    not there, since the file has become another."""
+    file.seek(index.offset[row] - begin)
+    size = int(index.size[row])
+    if index.stretch is None or index.before is None:
+        packet: Any = av.Packet(size)  # with the padding that decoders read into
+        return packet if file.readinto(memoryview(packet)) == size else None
+    data = payload(file.read(int(index.stretch[row])), int(index.before[row]), size)
+    return av.Packet(data) if len(data) == size else None
 
 
 _seams: OrderedDict[tuple[object, int], list[bytes]] = OrderedDict()
@@ -166,37 +172,29 @@ _SEAMS = 8
 _SEAM_ROWS = 8
 
 
-def _fetched(
-    clip: Clip, file: RemoteFile, first: int, there: list[int], offset: list[int], size: list[int]
-) -> Iterator[Any]:
+def _fetched(clip: Clip, file: RemoteFile, first: int, rows: list[int]) -> Iterator[Any]:
     """Where GOPs are open the pictures before a key lean on it: units on both of its sides need it."""
+    index = clip.index
     known = _seams.pop((clip.identity, first), [])
-    for body in known:
-        yield _packet(io.BytesIO(body), len(body))
-    there = there[len(known) :]
-    keys = [at for at in there[-_SEAM_ROWS:] if at and clip.index.keyframe[first + at]]
-    seam = None if clip.index.intra_only or not keys else keys[-1]
+    yield from (av.Packet(body) for body in known)
+    rows = rows[len(known) :]
+    keys = [row for row in rows[-_SEAM_ROWS:] if row > first and index.keyframe[row]]
+    seam = None if index.intra_only or not keys else keys[-1]
     end: list[bytes] = []
-    parts = list(runs([offset[at] for at in there], [size[at] for at in there]))
-    ranges = ((offset[there[row]], offset[there[stop - 1]] + size[there[stop - 1]]) for row, stop in parts)
-    with closing(fetched(file, ranges)) as coming:
-        for (row, stop), data in zip(parts, coming, strict=True):
+    begins, ends = index.offset[rows].tolist(), index.ends[rows].tolist()
+    parts = list(runs(begins, [stop - begin for begin, stop in zip(begins, ends, strict=True)]))
+    with closing(fetched(file, ((begins[at], ends[stop - 1]) for at, stop in parts))) as coming:
+        for (at, stop), data in zip(parts, coming, strict=True):
             source = io.BytesIO(data)
-            for at in there[row:stop]:
-                source.seek(offset[at] - offset[there[row]])
-                packet = _packet(source, size[at])
-                if seam is not None and at >= seam and packet is not None:
+            for row in rows[at:stop]:
+                packet = cut(source, index, row, begins[at])
+                if seam is not None and row >= seam and packet is not None:
                     end.append(bytes(packet))
                 yield packet
-    if seam is not None and len(end) == len(there) - there.index(seam):
-        _seams[clip.identity, first + seam] = end
+    if seam is not None and len(end) == len(rows) - rows.index(seam):
+        _seams[clip.identity, seam] = end
         while len(_seams) > _SEAMS:
             _seams.popitem(last=False)
-
-
-def _packet(source: Any, size: int) -> Any:
-    packet: Any = av.Packet(size)  # with the padding that decoders read into
-    return packet if source.readinto(memoryview(packet)) == size else None
 
 
 def demuxed(clip: Clip, first: int, last: int) -> Iterator[tuple[int, Any]]:

@@ -34,14 +34,15 @@ def runs(offset: list[int], size: list[int]) -> Iterator[tuple[int, int]]:
     Parameters
     ----------
     offset, size
-        The bytes of each row in the file.
+        The bytes of each row in the file. Those of neighbors may overlap.
     """
     first = 0
     while first < len(offset):
         end, skipped, stop = offset[first] + size[first], 0, first + 1
         while stop < len(offset):
-            gap, whole = offset[stop] - end, offset[stop] + size[stop] - offset[first]
-            if gap < 0 or whole > _REQUEST_BYTES or skipped + gap > _GAPS_SHARE * whole:
+            gap, whole = max(offset[stop] - end, 0), offset[stop] + size[stop] - offset[first]
+            back = offset[stop] < offset[stop - 1]
+            if back or whole > _REQUEST_BYTES or skipped + gap > _GAPS_SHARE * whole:
                 break
             end, skipped, stop = offset[stop] + size[stop], skipped + gap, stop + 1
         yield first, stop

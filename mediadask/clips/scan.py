@@ -14,6 +14,7 @@ from mediadask.clips.h264 import frame_packets, joined, leads_alone, recovers
 from mediadask.clips.index import FrameIndex
 from mediadask.clips.packets import UNTIMED, only, opened
 from mediadask.clips.rates import told_rate
+from mediadask.clips.transport import Places
 from mediadask.clips.vpx import VPX, is_hidden
 
 if TYPE_CHECKING:
@@ -41,9 +42,11 @@ def scan(
     codec = stream.codec_context.codec.canonical_name
     places = file if with_places else None
     raw = _Raw(places) if places is not None and container.format.name in RAW_FORMATS else None
+    pieces = Places(places, stream.id) if places is not None and container.format.name == "mpegts" else None
     sounds = {sound.index: _Sound(sound) for sound in container.streams.audio if sound.codec_context}
     packets, seen = only(url, container, stream, *container.streams.audio), False
     keys, alone, repainted = 0, set[int](), False
+    stretches: list[tuple[int, int]] = []
     for packet, second in frame_packets(packets, stream):
         if packet.stream_index == stream.index:
             pts = UNTIMED if packet.pts is None else packet.pts
@@ -55,7 +58,14 @@ def scan(
                 repainted = True
             seen = seen or key
             keys += key
-            place = -1 if second or places is None else raw.place(packet) if raw else _offset(packet, places)
+            if pieces is not None:
+                found = pieces.place(packet, bytes(joined(packet, second)))
+                place = -1 if found is None else found.offset
+                stretches.append((0, 0) if found is None else (found.stretch, found.before))
+            elif second or places is None:
+                place = -1
+            else:
+                place = raw.place(packet) if raw else _offset(packet, places)
             unseen = codec in VPX and is_hidden(codec, bytes(packet))
             rows.append((pts, dts, size, key, packet.is_discard, place, unseen))
             if keys == 1 and not key and leads_alone(codec, bytes(packet), stream):
@@ -83,12 +93,15 @@ def scan(
     decodable = _decodable(pts, keyframe)
     decodable[list(alone)] = True
     shown = shown[~(discarded | hidden)[shown] & decodable[shown]]
+    stretch, before = np.array(stretches, np.int64).T.copy() if stretches else (None, None)
     if discarded.any() or (offset < 0).any():
         offset = np.full(len(pts), -1, np.int64)
+        stretch = before = None
     if (dts == UNTIMED).all():
         dts = np.minimum.accumulate(pts[::-1])[::-1]
+    silent = hidden if hidden.any() else None
     index = FrameIndex(
-        stream.time_base, pts, dts, offset, size, keyframe, shown, hidden if hidden.any() else None
+        stream.time_base, pts, dts, offset, size, keyframe, shown, silent, stretch=stretch, before=before
     )
     return index, {number: sound.samples for number, sound in sounds.items()}
 

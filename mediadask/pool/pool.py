@@ -156,6 +156,11 @@ class Pool:
         workers
             How many workers the program's own pool starts at once; by default they come with the work.
 
+        Returns
+        -------
+        Pool
+            Use it in a ``with`` block, or close it.
+
         Raises
         ------
         InvalidRequest
@@ -165,8 +170,9 @@ class Pool:
 
         Examples
         --------
-        >>> with md.Pool.open() as pool:  # doctest: +SKIP
-        ...     pool.submit(md.proxy("rushes/A001.mov", "proxies")).result()
+        >>> with md.Pool.open() as pool:
+        ...     print(pool.submit(md.proxy("A001C001.mov", "proxies")).result())
+        proxy: 1 done, 0 failed
         """
         where = where or os.environ.get("MEDIADASK_POOL")
         if not where:

@@ -349,7 +349,9 @@ def has_dashboard(scheduler: Scheduler) -> bool:
     return bool(scheduler.http_application.applications)
 
 
-def add_dashboard_page(scheduler: Scheduler, name: str, show: Callable[[Any], None]) -> None:
+def add_dashboard_page(
+    scheduler: Scheduler, name: str, show: Callable[[Any], None], *, style: str = ""
+) -> None:
     """Add a page to Dask's own and to their menu, under their prefix. Where none are served, do nothing.
 
     Parameters
@@ -358,6 +360,8 @@ def add_dashboard_page(scheduler: Scheduler, name: str, show: Callable[[Any], No
         Of the page, in its URL and in the menu.
     show
         Fills the Bokeh document of each visitor.
+    style
+        CSS of the page around it.
     """
     try:
         from distributed.dashboard.components.scheduler import BOKEH_THEME, env
@@ -370,7 +374,8 @@ def add_dashboard_page(scheduler: Scheduler, name: str, show: Callable[[Any], No
         variables = template_variables(scheduler)
 
         def fill(_: Scheduler, of_template: dict[str, Any], document: Any) -> None:
-            document.template = env.get_template("simple.html")
+            document.template = env.from_string(_STYLED_PAGE)
+            document.template_variables["style"] = style
             document.template_variables.update(of_template)
             document.theme = BOKEH_THEME
             show(document)
@@ -387,6 +392,11 @@ def add_dashboard_page(scheduler: Scheduler, name: str, show: Callable[[Any], No
             variables["pages"].insert(1, name)  # the list that all of Dask's pages draw their menu from
     except (ImportError, AttributeError, KeyError) as error:
         _logger.warning("this release of Dask takes no page of others: %s", error)
+
+
+_STYLED_PAGE = (
+    '{% extends "simple.html" %}{% block extra_resources %}<style>{{ style }}</style>{% endblock %}'
+)
 
 
 # On a worker.

@@ -28,6 +28,7 @@ MEDIA = [
         "checkpoint",
         "lazy",
         "timecode",
+        "moments",
         "durations",
         "delivery",
         "footage",
@@ -38,7 +39,7 @@ MEDIA = [
     {"array", "render"},
     {"editorial"},
 ]
-DOOR = {"errors", "durations", "checkpoint", "delivery", "dask_api", "lazy", "text"}
+DOOR = {"errors", "durations", "moments", "checkpoint", "delivery", "dask_api", "lazy", "text"}
 TOP = {"__init__", "cli"}
 
 POOL = [

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import logging
 import os
+import re
 import sys
 import warnings
 from collections.abc import Callable
+from difflib import get_close_matches
 from functools import partial
 from io import TextIOWrapper
 from pathlib import Path
@@ -14,7 +16,7 @@ from typing import Annotated, Any
 
 import typer
 
-from mediadask.cli import changes, deliveries, info, ledger, options, pool, pull, reports, trim
+from mediadask.cli import changes, deliveries, info, jobs, ledger, options, pool, pull, reports, trim
 from mediadask.errors import MediaError, MediaWarning
 from mediadask.text import printable
 
@@ -23,10 +25,11 @@ __all__ = ["app", "main"]
 # Typer's own click, whichever it brings: BadParameter is the one name of it that Typer makes public.
 _UsageError: type[Exception] = typer.BadParameter.__bases__[0]
 
+_TYPERS_HINT = re.compile(r" \(Possible options: .*\)$|\. Did you mean .*$", re.DOTALL)
+
 app = typer.Typer(
     help="Camera-file processing for film and TV on an elastic Dask pool.",
     no_args_is_help=True,
-    add_completion=False,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
@@ -37,7 +40,7 @@ app.command()(deliveries.archive)
 app.command()(pull.pull)
 app.command()(trim.trim)
 app.command()(changes.changes)
-app.command()(reports.jobs)
+app.command()(jobs.jobs)
 app.command()(reports.turnaround)
 app.command()(reports.costs)
 app.add_typer(pool.app, name="pool")
@@ -122,7 +125,23 @@ def run(arguments: list[str]) -> int:
 
 def _usage(error: Any) -> str:
     command = error.ctx.command_path if error.ctx else "mediadask"
-    return f"{command}: {error.format_message().rstrip('.')}; see {command} --help"
+    said = _TYPERS_HINT.sub("", error.format_message()).rstrip(".")
+    near = _nearest(error, said)
+    return f"{command}: {said}; {f'did you mean {near}? ' if near else ''}see {command} --help"
+
+
+def _nearest(error: Any, said: str) -> str:
+    """What is most like the option, command or choice that there is not; empty where nothing is."""
+    known = error.ctx.command if error.ctx else None
+    if option := getattr(error, "option_name", ""):
+        given, names = option, [name for each in known.params for name in each.opts] if known else []
+    elif found := re.search(r"No such command '(.*)'", said):
+        given, names = found[1], list(getattr(known, "commands", ()))
+    elif found := re.search(r"'([^']*)' is not one of (.*)", said):
+        given, names = found[1], re.findall(r"'([^']*)'", found[2])
+    else:
+        return ""
+    return next(iter(get_close_matches(given, names, n=1)), "")
 
 
 def _warn(others: Callable[..., None], message: Warning | str, kind: type[Warning], *where: Any) -> None:

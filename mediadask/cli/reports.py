@@ -1,4 +1,4 @@
-"""`mediadask jobs`, `turnaround`, `costs`: what the ledger tells, also of pools that are gone."""
+"""`mediadask turnaround`, `costs`: what the ledger tells, also of pools that are gone."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     import pandas as pd
     from sqlalchemy import Engine
 
-__all__ = ["costs", "jobs", "opened", "turnaround"]
+__all__ = ["ago", "costs", "opened", "turnaround"]
 
 
 class TurnaroundBy(StrEnum):
@@ -41,20 +41,6 @@ class CostsBy(StrEnum):
     kind = "kind"
 
 
-def jobs(
-    limit: Annotated[int, typer.Option("--limit", min=1, help="The latest so many.")] = 50,
-    since: options.SinceOption = None,
-    plot: options.PlotOption = None,
-    ledger: options.LedgerOption = None,
-    json: options.JsonOption = False,
-) -> None:
-    """List the jobs of all pools, newest first, with status, turnaround and failures."""
-    from mediadask.pool.ledger.plots import jobs_plot
-    from mediadask.pool.ledger.reports import history
-
-    _report(ledger, lambda engine: history(engine, limit=limit, since=_ago(since)), jobs_plot, plot, json)
-
-
 def turnaround(
     by: Annotated[TurnaroundBy, typer.Option("--by", help="For each what.")] = TurnaroundBy.priority,
     since: options.SinceOption = None,
@@ -70,7 +56,7 @@ def turnaround(
     config = load_config()
     _report(
         ledger,
-        lambda engine: reports.turnaround(engine, config, by=by.value, since=_ago(since)),
+        lambda engine: reports.turnaround(engine, config, by=by.value, since=ago(since)),
         turnaround_plot,
         plot,
         json,
@@ -99,7 +85,7 @@ def costs(
         for warning in money.budgets(engine, config)["warning"]:
             if warning:
                 typer.echo(f"mediadask: {warning}", err=True)
-        return money.costs(engine, config, by=by.value, since=_ago(since), until=_ago(until, "--until"))
+        return money.costs(engine, config, by=by.value, since=ago(since), until=ago(until, "--until"))
 
     _report(ledger, report, costs_plot, plot, json)
 
@@ -153,5 +139,6 @@ def opened(ledger: str | None) -> Iterator[Engine]:
         engine.dispose()
 
 
-def _ago(when: str | None, option: str = "--since") -> datetime | None:
+def ago(when: str | None, option: str = "--since") -> datetime | None:
+    """Return the moment that an option names; None where it is not given."""
     return None if when is None else time_ago(when, option)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
+from mediadask.moments import span
 from mediadask.text import escaped_json, printable
 
 if TYPE_CHECKING:
@@ -50,16 +51,8 @@ def _cell(name: str, value: Any) -> str:
     if name == "target_met":
         return f"{value:.0%}"
     if name.endswith("seconds"):
-        return _span(float(value))
+        return span(float(value))
     if isinstance(value, datetime):
         there = value.to_pydatetime() if isinstance(value, pd.Timestamp) else value
         return there.astimezone().strftime("%Y-%m-%d %H:%M:%S")
     return f"{value:.2f}" if isinstance(value, float) else str(value)
-
-
-def _span(seconds: float) -> str:
-    """So that people read it at a glance: ``4.2s``, ``3m20s``, ``2h05m``."""
-    if seconds < 60:
-        return f"{seconds:.1f}s"
-    minutes, left = divmod(round(seconds), 60)
-    return f"{minutes}m{left:02}s" if minutes < 60 else f"{minutes // 60}h{minutes % 60:02}m"

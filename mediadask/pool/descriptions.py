@@ -74,6 +74,12 @@ class JobDescription(_Described):
     held: str = ""
     """Why nothing more of it begins, while a spent budget holds it."""
 
+    expected_seconds: float | None = None
+    """Until it is expected to end; None where that is not known."""
+
+    waits_for: str = ""
+    """While nothing of it runs: what it waits for."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class TierStatus(_Described):

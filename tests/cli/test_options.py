@@ -10,8 +10,9 @@ import typer
 from mediadask.cli.main import app
 
 COMMANDS: dict[str, Any] = typer.main.get_command(app).commands  # type: ignore[attr-defined]
-DIFFERENT = {"--out", "-o", "--lut", "--by"}
-"""A folder, a file or a store; for all that is seen or for reviews; of what a report has."""
+DIFFERENT = {"--out", "-o", "--lut", "--by", "--pool"}
+"""A folder, a file or a store; for all that is seen or for reviews; of what a report has; the pool that works
+or that is asked."""
 
 
 @pytest.mark.parametrize(

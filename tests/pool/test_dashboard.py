@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import shutil
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
 from unittest.mock import Mock
@@ -17,6 +16,7 @@ from tornado.web import Application, RequestHandler
 from tornado.websocket import websocket_connect
 
 from mediadask.pool.core import Now
+from mediadask.pool.core.jobs import DeliveryJob
 from mediadask.pool.guard import dask_setup, guard
 from mediadask.pool.history import (
     Attempt,
@@ -26,14 +26,17 @@ from mediadask.pool.history import (
     JobSubmitted,
     WorkerJoined,
     WorkerLeft,
+    utc_now,
 )
 from mediadask.pool.ledger.ledger import Ledger
 from mediadask.pool.scheduler.driver import Driver
 from mediadask.pool.scheduler.plugin import PoolPlugin
 from mediadask.pool.scheduler.scaler import Scaler
-from mediadask.pool.view.dashboard import add_page
+from mediadask.pool.view.dashboard import PoolPage, add_page
 from mediadask.pool.view.metrics import PoolMetrics
 from mediadask.pool.view.pool_view import PoolView
+from mediadask.pool.view.sections import MOST_JOBS
+from tests.pool import page_pools
 from tests.pool.core.pool import PlainPool
 
 if TYPE_CHECKING:
@@ -226,7 +229,7 @@ def test_only_its_own_pages_may_read_it(host: str, origin: str | None, status: i
 
 
 def browser() -> str:
-    found = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+    found = page_pools.browser()
     if found is None:
         pytest.skip("needs Chromium: apt-get install chromium")
     return found
@@ -254,11 +257,11 @@ def test_the_page_in_a_browser(tmp_path: Path) -> None:
             await page.get_by_text("dailies <b>42</b>").first.wait_for()
             await page.get_by_text("2 running, 1 paused").wait_for()
             await page.get_by_text("3 / 8").wait_for()
-            await page.get_by_text("turnover 7").wait_for()
-            await page.get_by_text("3 workers, target ").wait_for()
+            await page.get_by_text("turnover 7").first.wait_for()
+            await page.get_by_text("workers, target ").wait_for()
             another = await chromium.new_page()
             await another.goto(page.url)
-            await another.get_by_text("turnover 7").wait_for()
+            await another.get_by_text("turnover 7").first.wait_for()
             await another.close()
 
             await page.screenshot(path=str(tmp_path / "page.png"))
@@ -271,6 +274,115 @@ def test_the_page_in_a_browser(tmp_path: Path) -> None:
             assert evil is not None
             assert evil.status == 403
             await chromium.close()
+
+    asyncio.run(run())
+
+
+LIES_OVER = """() => {
+  const roots = [document, ...[...document.querySelectorAll("*")].map(e => e.shadowRoot).filter(r => r)];
+  for (let n = 0; n < roots.length; n++)
+    for (const e of roots[n].querySelectorAll("*"))
+      if (e.shadowRoot && !roots.includes(e.shadowRoot)) roots.push(e.shadowRoot);
+  const all = what => roots.flatMap(r => [...r.querySelectorAll(what)]);
+  const cards = all(".card, .legend, .plot, .head").map(e => [e, e.getBoundingClientRect()]);
+  const found = [];
+  for (const [a, p] of cards)
+    for (const [b, q] of cards)
+      if (a !== b && !a.contains(b) && !b.contains(a) && p.left < q.right - 1 && q.left < p.right - 1
+          && p.top < q.bottom - 1 && q.top < p.bottom - 1)
+        found.push(a.textContent.slice(0, 30) + " | " + b.textContent.slice(0, 30));
+  for (const card of all(".card"))
+    if (card.scrollWidth > card.clientWidth + 1) found.push("too wide: " + card.textContent.slice(0, 40));
+  if (document.documentElement.scrollWidth > window.innerWidth) found.push("the page is too wide");
+  return found;
+}"""
+"""What lies over another part of the page, or reaches out of its own."""
+
+
+@pytest.mark.parametrize("jobs", [0, 3, 1000])
+def test_it_can_be_read_on_a_laptop_and_a_wall_by_day_and_by_night(jobs: int, tmp_path: Path) -> None:
+    browser()
+    from playwright.async_api import async_playwright
+
+    async def run() -> None:
+        pool = page_pools.pool_with(jobs)
+        with Ledger(str(tmp_path / "ledger.sqlite")) as ledger:
+            for record in page_pools.an_hour_of(pool, utc_now()) if jobs else ():
+                ledger.record(record)
+            assert ledger.flush()
+            async with page_pools.served(pool, ledger) as (url, _), async_playwright() as playwright:
+                for size, scheme in (("laptop", "light"), ("wall", "dark")):
+                    page = await page_pools.open_page(playwright, url, size, scheme)
+                    await page.get_by_text("Who paused for whom").wait_for()
+                    assert await page.evaluate(LIES_OVER) == []
+                    ground = await page.evaluate(
+                        "getComputedStyle(document.documentElement).backgroundColor.match(/\\d+/g).map(Number)"
+                    )
+                    assert (sum(ground) > 380) == (scheme == "light")
+                    words = (
+                        "No job is open", "Nothing ran in the last hour", "Nothing has been spent",
+                        "No job has ended", "Nothing has failed in the last hour", "No unit has paused",
+                    )  # fmt: skip
+                    for text in words:
+                        assert await page.get_by_text(text).count() == (not jobs), text
+                    assert await page.locator('a[href^="?job="]').count() == (
+                        min(jobs, MOST_JOBS) + (jobs > 0)
+                    )
+                    if jobs == 1000:
+                        await page.get_by_text("and 985 more that are served later").wait_for()
+                    await page.context.browser.close()
+
+    asyncio.run(run())
+
+
+def test_a_job_has_a_page_of_its_own(tmp_path: Path) -> None:
+    browser()
+    from playwright.async_api import async_playwright
+
+    async def run() -> None:
+        pool = page_pools.pool_with(3)
+        with Ledger(str(tmp_path / "ledger.sqlite")) as ledger:
+            for record in page_pools.an_hour_of(pool, utc_now()):
+                ledger.record(record)
+            assert ledger.flush()
+            async with page_pools.served(pool, ledger) as (url, _), async_playwright() as playwright:
+                page = await page_pools.open_page(playwright, url)
+                await page.get_by_role("link", name="dailies day 12").click()
+                await page.get_by_text("20 %, 8 of 40 outputs made").wait_for()
+                await page.get_by_text("5 running, 3 paused").wait_for()
+                await page.get_by_text("A009C001").wait_for()
+                pool.end("A012C001")
+                await page.get_by_text("22 %, 9 of 40 outputs made").wait_for()
+                await page.get_by_role("link", name="all jobs").click()
+                await page.get_by_role("link", name="dailies day 11").click()
+                await page.get_by_text("8 ×").wait_for()
+                await page.get_by_text("the file is truncated").wait_for()
+                await page.goto(f"{url}?job=<b>nobody</b>")
+                await page.get_by_text("The pool and its ledger know no such job.").wait_for()
+                await page.context.browser.close()
+
+    asyncio.run(run())
+
+
+def test_a_page_that_nobody_looks_at_costs_nothing_and_one_describes_few_jobs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pool = page_pools.pool_with(1000)
+    described = Mock(side_effect=DeliveryJob.description)
+    monkeypatch.setattr(DeliveryJob, "description", lambda job, now: described(job, now))
+
+    async def run() -> None:
+        with Ledger(str(tmp_path / "ledger.sqlite")) as ledger:
+            async with page_pools.served(pool, ledger) as (_, view):
+                expected = Mock(side_effect=view.scaler.expected_seconds)
+                monkeypatch.setattr(view.scaler, "expected_seconds", expected)
+                for _ in range(3):
+                    await view.scaler.look()
+                assert not described.called
+                assert not expected.called
+                page = PoolPage(view)
+                page.update()
+                assert described.call_count == MOST_JOBS
 
     asyncio.run(run())
 

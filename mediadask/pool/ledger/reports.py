@@ -25,17 +25,19 @@ EARLIEST = datetime(1970, 1, 1, tzinfo=UTC)
 LATEST = datetime(9999, 1, 1, tzinfo=UTC)
 
 
-def history(engine: Engine, *, limit: int | None = None, since: datetime | None = None) -> pd.DataFrame:
-    """The jobs the ledger knows, newest first.
+def history(
+    engine: Engine, *, limit: int | None = None, since: datetime | None = None, job: str | None = None
+) -> pd.DataFrame:
+    """The jobs the ledger knows, newest first, or the one with this id.
 
     One row a job: job, name, show, kind, priority, status, submitted, deadline, seconds (turnaround; of one
-    that runs, so far), waiting_seconds, groups, groups_done, groups_failed, error. A job whose pool died
-    before its end is ``orphaned``: a pool of the same name takes it up when it starts.
+    that runs, so far), waiting_seconds, groups, groups_done, groups_failed, error, pool. A job whose
+    pool died before its end is ``orphaned``: a pool of the same name takes it up when it starts.
     """
     columns = (
         jobs.c.job, jobs.c.name, jobs.c.show, jobs.c.kind, jobs.c.priority, jobs.c.status, jobs.c.submitted,
         jobs.c.deadline, jobs.c.seconds, jobs.c.running_seconds, jobs.c.groups, jobs.c.groups_done,
-        jobs.c.groups_failed, jobs.c.error, jobs.c.session,
+        jobs.c.groups_failed, jobs.c.error, jobs.c.session, jobs.c.pool,
     )  # fmt: skip
     query = (
         select(*columns)
@@ -43,7 +45,7 @@ def history(engine: Engine, *, limit: int | None = None, since: datetime | None 
         .order_by(jobs.c.submitted.desc())
         .limit(limit)
     )
-    table = read_table(engine, query)
+    table = read_table(engine, query if job is None else query.where(jobs.c.job == job))
     running = table["status"] == "running"
     table.loc[running & table.pop("session").isin(_dead_sessions(engine)), "status"] = "orphaned"
     submitted = pd.to_datetime(table["submitted"], utc=True)

@@ -57,6 +57,8 @@ class Work:
     """From now; negative if missed."""
 
     show: str = ""
+    job: str = ""
+    """The job's id; empty for Dask's own tasks."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,6 +13,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from mediadask import dask_api
 from mediadask.pool.core.events import EvictWorkers, SpendingChanged, WorkerExplained
 from mediadask.pool.scaling.actuator import adjust
+from mediadask.pool.scaling.expect import expected_seconds
 from mediadask.pool.scaling.policy import ScalingPolicy, Snapshot, Target, TierState, WorkerSnapshot
 from mediadask.pool.scheduler.work import WorkLeft
 
@@ -82,6 +83,8 @@ class Scaler:
         self.actuator = actuator
         self.policy = ScalingPolicy(self.config)
         self.target = Target(dict.fromkeys(self.config.tiers, 0))
+        self._expected: dict[str, float] | None = None
+        self._looked_at: tuple[Snapshot, Target] | None = None
         self.reclaimed: set[str] = set()
         """Tiers whose owner wants them back."""
 
@@ -139,16 +142,25 @@ class Scaler:
         """How many workers there should be, for tools that ask Dask; the policy knows the durations."""
         return self.target.total
 
+    def expected_seconds(self) -> dict[str, float]:
+        """Return the seconds until each job is expected to end, by its id, as of the last look."""
+        if self._expected is None:  # worked out only where somebody asks
+            if self._looked_at is None:
+                return {}
+            self._expected = expected_seconds(*self._looked_at, self.config)
+        return self._expected
+
     def held(self, show: str) -> str:
         """Why nothing more of a show's work begins; empty where it may."""
         return self._of_budget(show) if self._driver.state.budget_state(show) == "hold" else ""
 
     def notice(self, show: str) -> str:
         """What whoever works for `show` shall know: its budget is nearly spent, or no worker comes."""
-        parts = (self._of_budget(show), self.missing() or self._nobody())
+        parts = (self._of_budget(show), self.missing() or self.nobody())
         return "; ".join(part for part in parts if part)
 
-    def _nobody(self) -> str:
+    def nobody(self) -> str:
+        """Say that no worker is there, and how one joins; empty where the pool brings workers itself."""
         if self.actuator is not None or self._scheduler.workers:
             return ""
         return (
@@ -242,6 +254,7 @@ class Scaler:
                 self.policy.asked_for(tier, len(names), monotonic())
         snapshot = self.snapshot(there)
         self.target = self.policy.decide(snapshot)
+        self._looked_at, self._expected = (snapshot, self.target), None
         if self.actuator is None:
             return
         await self._retire(snapshot)

@@ -167,6 +167,8 @@ class Services:
             notice="; ".join(filter(None, notices)),
             trouble=self._scaler.trouble(),
             held=self._scaler.held(job.show),
+            expected_seconds=self._view.expected_seconds(job),
+            waits_for=self._view.waits_for(job),
         )
 
     # The pool.

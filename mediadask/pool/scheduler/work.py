@@ -77,6 +77,7 @@ class WorkLeft:
             waited_seconds=seconds - job.submitted_at,
             deadline_seconds=None if job.deadline is None else job.due - time(),
             show=job.show,
+            job=job.id,
         )
 
     def _of_units(self, job: DeliveryJob, seconds: float) -> Work:

@@ -1,30 +1,31 @@
-"""The page ``/mediadask`` of Dask's dashboard: turnaround, jobs, workers, displacements, spend."""
+"""The page ``/mediadask`` of Dask's dashboard: jobs, the last hour of the slots, workers, spend, failures;
+and with ``?job=ID`` one job.
+"""
 
 from __future__ import annotations
 
-from html import escape
+from collections import Counter
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from bokeh.layouts import column, row
-from bokeh.models import ColumnDataSource, DataRange1d, FactorRange, NumeralTickFormatter, Range1d
+from bokeh.layouts import column
 from bokeh.models.widgets import Div
-from bokeh.palettes import Category10_4
-from bokeh.plotting import figure
 
 from mediadask import dask_api
+from mediadask.moments import clock
+from mediadask.pool.view import sections
+from mediadask.pool.view.sections import MOST_JOBS, card
+from mediadask.pool.view.style import AROUND, INSIDE
+from mediadask.pool.view.timeline import timeline
 
 if TYPE_CHECKING:
     from distributed import Scheduler
 
-    from mediadask.pool.view.pool_view import PoolView, Row
+    from mediadask.pool.view.pool_view import PoolView
 
 __all__ = ["add_page"]
 
-_UPDATE_MILLISECONDS = 500
-_ROWS = 100
-_PARTS = ["compute", "retries", "displaced", "idle"]
-# Not Bokeh's DataTable: in 3.9 its cells do not follow data that keeps its number of rows.
-_TABLE = '<table style="width: 100%; text-align: left"><tr>{head}</tr>{body}</table>'
+_UPDATE_MILLISECONDS = 1000
 
 
 def add_page(scheduler: Scheduler, view: PoolView) -> None:
@@ -33,152 +34,99 @@ def add_page(scheduler: Scheduler, view: PoolView) -> None:
     """
 
     def show(document: Any) -> None:
-        page = PoolPage(view)
-        document.title = "Dask: mediadask pool"
+        asked = document.session_context.request.arguments.get("job", [])
+        page = JobPage(view, asked[0].decode(errors="replace")) if asked else PoolPage(view)
+        document.title = "mediadask pool"
         document.add_root(page.root)
         document.add_periodic_callback(page.update, _UPDATE_MILLISECONDS)
         page.update()
 
-    dask_api.add_dashboard_page(scheduler, "mediadask", show)
+    dask_api.add_dashboard_page(scheduler, "mediadask", show, style=AROUND)
 
 
-class PoolPage:
-    """All parts of the page; `update` draws them anew from the view."""
+class _Page:
+    """Parts of HTML, one below the other. Only those that have changed are sent."""
+
+    def __init__(self, view: PoolView, *parts: str) -> None:
+        self.view = view
+        self._parts = {
+            name: Div(sizing_mode="stretch_width", stylesheets=[INSIDE], styles={"margin": "0"})
+            for name in parts
+        }
+        self.root = column(*self._parts.values(), sizing_mode="stretch_width")
+
+    def _show(self, part: str, html: str, kind: str = "part") -> None:
+        self._parts[part].text = f'<div class="{kind}">{html}</div>'
+
+
+class PoolPage(_Page):
+    """The pool; `update` draws it anew from the view."""
 
     def __init__(self, view: PoolView) -> None:
-        self.view = view
-        self.turnaround = ColumnDataSource({"priority": [], "p50": [], "p90": [], "max": [], "target": []})
-        self.jobs = Div(sizing_mode="stretch_width")
-        self.delays = Div(sizing_mode="stretch_width")
-        self.tiers = ColumnDataSource({"tier": [], "workers": [], "requested": [], "target": []})
-        self.spend = ColumnDataSource({"show": [], **{part: [] for part in _PARTS}, "budget": []})
-        self.headline = Div(sizing_mode="stretch_width")
-        self._turnaround_plot = self._draw_turnaround()
-        self._tiers_plot = self._draw_tiers()
-        self._spend_plot = self._draw_spend()
-        self.root = column(
-            self.headline,
-            row(self._turnaround_plot, self._tiers_plot, self._spend_plot, sizing_mode="stretch_width"),
-            Div(text="<b>Running jobs</b>"),
-            self.jobs,
-            Div(text="<b>Who paused for whom</b>"),
-            self.delays,
-            sizing_mode="stretch_width",
-        )
+        super().__init__(view, "head", "top", "jobs", "sides")
 
     def update(self) -> None:
         """Draw what is known now."""
-        self.view.refresh_soon()
-        self._update_headline()
-        self._update_turnaround(self.view.turnaround)
-        self.jobs.text = _table(
-            ["job", "show", "class", "progress", "units", "now", "seconds"],
-            [
-                [
-                    escape(job.name),
-                    escape(job.show),
-                    escape(job.priority),
-                    f'<progress max="1" value="{job.fraction:.4f}"></progress>',
-                    f"{job.units_done} / {job.units}{'' if job.fully_planned else '+'}",
-                    f"{job.units_running} running, {job.units_paused} paused",
-                    f"{job.seconds:.0f}",
-                ]
-                for job in self.view.running()[:_ROWS]
-            ],
+        view, config, now = self.view, self.view.config, datetime.now().astimezone()
+        view.refresh_soon()
+        numbers = Counter(job.priority for job in view.state.open_jobs())
+        self._show("head", self._head(now))
+        self._show("jobs", card("Open jobs, in the order in which they are served",
+                   sections.jobs(view.running(MOST_JOBS), numbers, config, now)))  # fmt: skip
+        tiers = view.tiers(), view.scaler.target.because, view.scaler.troubles(), config.currency
+        workers = card("Workers", sections.tiers(*tiers))
+        workers += card("Spend", sections.spend(view.costs, config.currency))
+        slots = card("Slots in the last hour", timeline(view.slots, config.class_names, now))
+        self._show("top", f"<div>{slots}</div><div>{workers}</div>", "top")
+        sides = (
+            ("Turnaround, from submission to result", sections.turnaround(view.turnaround, config)),
+            ("Failures in the last hour", sections.failures(view.failures, now)),
+            ("Who paused for whom", sections.delays(view.delays)),
         )
-        self.delays.text = _table(
-            ["job", "paused for", "times", "seconds"],
-            [
-                [
-                    escape(str(each["name"])),
-                    escape(str(each["for_name"])),
-                    each["times"],
-                    f"{each['seconds']:.1f}",
-                ]
-                for each in self.view.delays[:_ROWS]
-            ],
+        self._show("sides", "".join(card(title, body) for title, body in sides), "grid")
+
+    def _head(self, now: datetime) -> str:
+        view, jobs = self.view, self.view.state.open_jobs()
+        run = sum(1 for job in jobs if job.slots)
+        held = sum(1 for job in jobs if job.is_held)
+        parts = [
+            f"<h1>{sections.text(view.config.name or 'pool')}</h1>",
+            f"<span><b>{len(jobs)}</b> {'job is' if len(jobs) == 1 else 'jobs are'} open: {run} running, "
+            f"{len(jobs) - run - held} waiting" + (f", {held} held</span>" if held else "</span>"),
+            f"<span><b>{len(view.state.workers)}</b> workers, target {view.scaler.target.total}</span>",
+            f'<span class="soft">{clock(now, now)}</span>',
+        ]
+        troubles = filter(None, (view.no_workers(), view.ledger.trouble))
+        parts += [f'<span class="bad">{sections.text(trouble)}</span>' for trouble in troubles]
+        return f'<div class="head">{"".join(parts)}</div>'
+
+
+class JobPage(_Page):
+    """One job; `update` draws it anew from the view."""
+
+    def __init__(self, view: PoolView, job: str) -> None:
+        super().__init__(view, "head", "job")
+        self._job = job
+
+    def update(self) -> None:
+        """Draw what is known now."""
+        now = datetime.now().astimezone()
+        known = self.view.one_job(self._job)
+        back = '<a href="mediadask">all jobs</a>'
+        if known is None:
+            what = (
+                "Reading …"
+                if self.view.is_reading(self._job)
+                else "The pool and its ledger know no such job."
+            )
+            self._show("head", f'<div class="head">{back}</div>')
+            self._show("job", card("Job", f'<p class="soft">{what}</p>'))
+            return
+        self._show("head", f'<div class="head"><h1>{sections.text(known["name"])}</h1>{back}'
+                           f'<span class="soft">{sections.text(self._job)}</span></div>')  # fmt: skip
+        parts = (
+            ("Job", sections.job_facts(known, now)),
+            ("Units on their way", sections.units(self.view.units_of(self._job))),
+            ("Failures", sections.job_failures(known["failures"], now)),
         )
-        tiers = self.view.tiers()
-        self._tiers_plot.x_range.factors = [each.tier for each in tiers]
-        self.tiers.data = {name: [getattr(each, name) for each in tiers] for name in self.tiers.column_names}
-        self._update_spend(self.view.costs)
-
-    def _update_headline(self) -> None:
-        scaler, ledger = self.view.scaler, self.view.ledger
-        parts = [f"{len(self.view.state.workers)} workers, target {scaler.target.total}"]
-        parts += [scaler.target.because] if scaler.target.because else []
-        if ledger.trouble:
-            parts.append(f"<b>{escape(ledger.trouble)}</b>")
-        self.headline.text = "; ".join(parts)
-
-    def _update_turnaround(self, table: list[Row]) -> None:
-        classes = self.view.config.classes
-        ended = {row["priority"]: row for row in table}
-        names = list(self.view.config.class_names)
-        self._turnaround_plot.y_range.factors = names[::-1]
-        self.turnaround.data = {
-            "priority": names,
-            **{
-                quantile: [ended.get(name, {}).get(f"{quantile}_seconds", 0.0) / 60 for name in names]
-                for quantile in ("p50", "p90", "max")
-            },
-            "target": [classes[name].target_turnaround / 60 for name in names],
-        }
-
-    def _update_spend(self, table: list[Row]) -> None:
-        shows = [str(row["show"]) or "(none)" for row in table]
-        self._spend_plot.x_range.factors = shows
-        figures = {name: [row[name] for row in table] for name in (*_PARTS, "budget")}
-        self.spend.data = {"show": shows, **figures}
-
-    def _draw_turnaround(self) -> Any:
-        plot = figure(
-            title="Turnaround and target, minutes", y_range=FactorRange(), height=240, toolbar_location=None,
-            sizing_mode="stretch_width", x_axis_type="log", x_range=Range1d(start=0.01, end=3000),
-        )  # fmt: skip
-        for name, alpha in (("max", 0.25), ("p90", 0.5), ("p50", 0.9)):
-            plot.hbar(
-                y="priority", left=0.001, right=name, height=0.6, alpha=alpha, color=Category10_4[0],
-                legend_label=name, source=self.turnaround,
-            )  # fmt: skip
-        plot.scatter(
-            x="target", y="priority", marker="diamond", size=16, color=Category10_4[3],
-            source=self.turnaround, legend_label="target",
-        )  # fmt: skip
-        return plot
-
-    def _draw_tiers(self) -> Any:
-        plot = figure(
-            title="Workers and target", x_range=FactorRange(), height=240, toolbar_location=None,
-            sizing_mode="stretch_width", y_range=DataRange1d(start=0),
-        )  # fmt: skip
-        plot.vbar_stack(
-            ["workers", "requested"], x="tier", width=0.6, source=self.tiers,
-            color=[Category10_4[2], "#cccccc"], legend_label=["there", "requested"],
-        )  # fmt: skip
-        plot.scatter(
-            x="tier", y="target", marker="diamond", size=16, color=Category10_4[3], source=self.tiers,
-            legend_label="target",
-        )  # fmt: skip
-        return plot
-
-    def _draw_spend(self) -> Any:
-        plot = figure(
-            title=f"Spend, {self.view.config.currency}", x_range=FactorRange(), height=240,
-            toolbar_location=None, sizing_mode="stretch_width", y_range=DataRange1d(start=0),
-        )  # fmt: skip
-        plot.vbar_stack(
-            _PARTS, x="show", width=0.7, source=self.spend, color=Category10_4, legend_label=_PARTS
-        )
-        plot.scatter(
-            x="show", y="budget", marker="diamond", size=16, color="black", source=self.spend,
-            legend_label="budget",
-        )  # fmt: skip
-        plot.yaxis.formatter = NumeralTickFormatter(format="0,0.00")
-        return plot
-
-
-def _table(head: list[str], rows: list[list[Any]]) -> str:
-    """An HTML table of cells that are HTML."""
-    body = "".join(f"<tr>{''.join(f'<td>{cell}</td>' for cell in row)}</tr>" for row in rows)
-    return _TABLE.format(head="".join(f"<th>{name}</th>" for name in head), body=body)
+        self._show("job", "".join(card(title, body) for title, body in parts), "grid")

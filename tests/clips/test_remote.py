@@ -40,11 +40,13 @@ class Counting(RangeHandler):
     """Notes which bytes it gave."""
 
     given: ClassVar[Given] = []
+    looks: ClassVar[int] = 0
 
     def send_head(self) -> Any:
         asked = re.fullmatch(r"bytes=(\d+)-(\d+)", self.headers.get("Range", ""))
         if self.command == "GET" and asked:
             self.given.append((int(asked[1]), int(asked[2]) + 1))
+        Counting.looks += self.command == "HEAD"
         return super().send_head()
 
 
@@ -79,6 +81,18 @@ def test_the_packets_of_a_frame_are_fetched_and_nothing_else(
         (frame,) = clip.frames(number, number + 1)
         assert read_number(frame.planes[0]) == number
         assert _once(given) <= 1.05 * size[starts[number] : shown[number] + 1].sum()
+
+
+def test_a_server_is_asked_of_the_file_before_and_after_its_frames(
+    make_clip: MakeClip, counted: tuple[str, Path, Given]
+) -> None:
+    """And at no other time: each answer takes as long as the way to the server and back."""
+    root, folder, _ = counted
+    (folder / "a.mp4").write_bytes(make_clip("a.mp4", **H264).read_bytes())
+    clip = Clip.open(f"{root}/a.mp4")
+    Counting.looks = 0
+    assert len(list(clip.frames(5, 6))) == 1
+    assert Counting.looks == 2
 
 
 @pytest.mark.parametrize(("name", "how"), [("a.mov", PRORES), ("a.mp4", H264), ("a.mp4", OPEN)], ids=str)
@@ -154,6 +168,15 @@ def test_ranges_come_in_order_and_end_with_the_file(noise: tuple[RemoteFile, byt
     file, content = noise
     ranges = [(begin, begin + 1000) for begin in range(0, len(content), 1500)]
     assert list(fetched(file, ranges)) == [content[begin:end] for begin, end in ranges]
+
+
+def test_requests_begin_small() -> None:
+    """All of them share the line: the first picture does not wait for what comes after it."""
+    size = [64 << 10] * 1000
+    parts = list(runs([at * size[0] for at in range(len(size))], size))
+    requests = [sum(size[first:stop]) for first, stop in parts]
+    assert requests[:7] == [(256 << 10) << at for at in (0, 1, 2, 3, 4, 4, 4)]
+    assert sum(requests) == sum(size)
 
 
 def test_a_request_joins_what_touches() -> None:

@@ -198,11 +198,11 @@ def stages(clip: str, out: str, rounds: int) -> dict[str, list[float]]:
         """All stages and the whole, unit by unit: a machine that slows down slows both."""
         clear()
         taken = dict.fromkeys(["decode", *alone, "whole"], 0.0)
-        for start, stop in [unit.args[1:] for unit in units_of(order_).units][:count]:
-            taken["decode"] += _cpu(decode, start, stop)
+        for segment in [unit.args[1] for unit in units_of(order_).units][:count]:
+            taken["decode"] += _cpu(decode, *segment)
             for name, call in alone.items():
-                taken[name] += _cpu(call) * (stop - start)
-            taken["whole"] += _cpu(render_frames, order_, start, stop)
+                taken[name] += _cpu(call) * segment.frames
+            taken["whole"] += _cpu(render_frames, order_, segment)
         return {name: seconds / len(opened) for name, seconds in taken.items()}
 
     alone = {"convert": convert, "color": color, "scale": scale, "write": write}

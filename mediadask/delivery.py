@@ -231,8 +231,18 @@ class Delivery:
         return len(self) + (self.closing is not None)
 
     def report(self, values: Iterable[Any]) -> Any:
-        """The delivery's result from its groups' values, in order, and the closing one's; `Failure` where one
-        failed.
+        """Make the delivery's result from the values of its groups.
+
+        Parameters
+        ----------
+        values
+            One for each group, in order, then that of the closing unit where there is one. A `Failure` stands
+            in the place of a value where a group failed.
+
+        Returns
+        -------
+        Any
+            What `finish` makes of the `Report`, or the report itself.
         """
         *of_groups, last = values if self.closing else (*values, None)
         outcomes = [
@@ -245,19 +255,38 @@ class Delivery:
         return report if self.finish is None else self.finish(report)
 
     def compute(self, **how: Any) -> Any:
-        """The result, by way of Dask: `how` is as for `dask.compute`."""
+        """Run it on Dask, and wait for it.
+
+        Parameters
+        ----------
+        how
+            Arguments of `dask.compute`, such as ``scheduler="processes"``. By default the threads of this
+            process, or the Dask client that is in force.
+
+        Returns
+        -------
+        Any
+            Usually a `Report`.
+        """
         import dask
 
         (result,) = dask.compute(self, traverse=False, **how)
         return result
 
     def run(self, threads: int, ended: Callable[[int], None]) -> Any:
-        """The same on threads of this process, without Dask: what is small is done while Dask is imported.
+        """Run it on threads of this process, without Dask: what is small is done while Dask is imported.
 
         Parameters
         ----------
+        threads
+            How many.
         ended
             Called with the number of groups that have ended, each time one has.
+
+        Returns
+        -------
+        Any
+            Usually a `Report`.
         """
         interrupted = Event()
 
@@ -365,6 +394,20 @@ def delivery(
         The delivery's name, and the kind its units are learnt by.
     seconds
         What one unit is expected to take, until the pool has seen some.
+
+    Returns
+    -------
+    Delivery
+        One group of one unit for each item; it computes to a `Report` of what the function returned.
+
+    Examples
+    --------
+    >>> work = md.delivery(len, ["one", "three"], name="lengths")
+    >>> report = work.compute()
+    >>> print(report)
+    lengths: 2 done, 0 failed
+    >>> report.results
+    [3, 5]
     """
     sequence = items if isinstance(items, Sequence) else list(items)
     return Delivery(name, _Items(function, sequence, name, seconds))

@@ -49,7 +49,7 @@ def picture(
     scene
         Which landscape; any integer.
     label
-        A line of text beside the number, such as the timecode.
+        A text beside the number, such as the timecode.
     """
     sky, layers = _landscape(width, height, scene % 1000)
     scenery = sky.copy()
@@ -134,15 +134,19 @@ def _burn(rgb: npt.NDArray[np.uint8], number: int, label: str) -> npt.NDArray[np
     cells = [1, 0, *bits, sum(bits) % 2, 0]
     which = np.arange(width) * _CELLS // width
     rgb[: max(height // 36, 2)] = np.where(np.asarray(cells)[which], 235, 16)[None, :, None].astype(np.uint8)
-    size = max(height // 12, 10)
-    strip = Image.new("L", (width, size * 3 // 2))
-    draw = ImageDraw.Draw(strip)
-    draw.text((size // 2, size // 8), f"{number:06d}", fill=255, font=_font(size))
-    if label:
-        draw.text((width - size // 2, size // 4), label, fill=255, font=_font(size * 3 // 4), anchor="ra")
-    place = slice(height - strip.height, height)
-    ink = np.asarray(strip, np.uint16)[..., None]
-    rgb[place] = ((rgb[place] >> 1) * (255 - ink) + 245 * ink) // 255
+    # Above the lower corners, where reviews have their own texts.
+    bottom = height - max(height // 7, 24)
+    font = _font(max(height // 14, 10))
+    text = f"{number:06d}   {label}" if label else f"{number:06d}"
+    left, top, right, low = font.getbbox(text)
+    margin = max(height // 60, 2)
+    box = Image.new("L", (min(round(right - left) + 2 * margin, width), round(low - top) + 2 * margin))
+    ImageDraw.Draw(box).text((margin - left, margin - top), text, fill=255, font=font)
+    ink = np.asarray(box, np.uint16)[..., None]
+    middle = (width - box.width) // 2
+    place = slice(max(bottom - box.height, 0), max(bottom, box.height)), slice(middle, middle + box.width)
+    part = rgb[place]
+    rgb[place] = ((part >> 1) * (255 - ink[: len(part)]) + 245 * ink[: len(part)]) // 255
     return rgb
 
 

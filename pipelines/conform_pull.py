@@ -23,7 +23,7 @@ def main() -> int:
     """Cut, check, list what failed."""
     arguments = _arguments()
     try:
-        with md.Pool.connect(arguments.pool) if arguments.pool else md.Pool.local() as pool:
+        with md.Pool.open(arguments.pool) as pool:
             pull = md.trim(
                 arguments.timeline,
                 arguments.media,
@@ -71,7 +71,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--rate", help="frames a second the timecode counts; default: the clips'")
     parser.add_argument("--show", default="")
     parser.add_argument("--priority", default="normal")
-    parser.add_argument("--pool", help="a scheduler's address; this machine without it")
+    parser.add_argument("--pool", help="local, kubernetes:NAME or an address; default: MEDIADASK_POOL")
     return parser.parse_args()
 
 

@@ -25,7 +25,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("footage", help="a folder, a glob, or one clip")
     parser.add_argument("table", type=Path, help="a file ending in .csv, .json or .parquet")
-    parser.add_argument("--pool", metavar="ADDRESS", help="a Dask scheduler; default: this machine")
+    parser.add_argument("--pool", help="local, kubernetes:NAME or an address; default: MEDIADASK_POOL")
     parser.add_argument("--show", default="", help="whose work it is")
     wanted = parser.parse_args()
     if wanted.table.suffix not in _WRITERS:
@@ -35,7 +35,7 @@ def main() -> int:
         if not delivery.groups:  # every clip has been opened before
             clips = delivery.compute()
         else:
-            with md.Pool.connect(wanted.pool) if wanted.pool else md.Pool.local() as pool:
+            with md.Pool.open(wanted.pool) as pool:
                 clips = pool.submit(delivery, show=wanted.show).result()
         unreadable = clips[clips.error.notna()]
         for line in unreadable.error:

@@ -26,7 +26,7 @@ def main() -> int:
             md.proxy(clips, f"{out}/proxies", size=arguments.size, lut=arguments.lut),
             md.sheet(clips, f"{out}/sheets", lut=arguments.lut),
         )
-        with md.Pool.connect(arguments.pool) if arguments.pool else md.Pool.local() as pool:
+        with md.Pool.open(arguments.pool) as pool:
             jobs = [pool.submit(delivery, name=f"{delivery.name} {out}", **how) for delivery in deliveries]
             reports = [job.result() for job in jobs]
     except md.MediaError as error:
@@ -48,7 +48,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--size", default="1080p")
     parser.add_argument("--lut")
     parser.add_argument("--show", default="")
-    parser.add_argument("--pool", help="a scheduler's address; this machine without it")
+    parser.add_argument("--pool", help="local, kubernetes:NAME or an address; default: MEDIADASK_POOL")
     return parser.parse_args()
 
 

@@ -11,6 +11,7 @@ aside, by worker slot, and when the pull was submitted and done. A .png needs a 
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 import tempfile
 from contextlib import ExitStack
@@ -46,8 +47,7 @@ def main() -> int:
 
 
 def _spike(arguments: argparse.Namespace, out: Path) -> list[md.Job]:
-    where = arguments.pool
-    with md.Pool.connect(where) if where else md.Pool.local(arguments.workers) as pool:
+    with md.Pool.open(arguments.pool, workers=arguments.workers) as pool:
         clips, turnover = list(find_clips(arguments.clips)), arguments.turnover
         if not clips:
             clips, turnover = _shoot(pool, out / "card"), _turnover(out / "vfx.edl")
@@ -134,7 +134,11 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--plot", type=Path, default=Path("spike.html"), help="a .html or a .png file")
     where = parser.add_mutually_exclusive_group()
     where.add_argument("--workers", type=int)
-    where.add_argument("--pool", help="one that is up, such as kubernetes:studio; by default its own")
+    where.add_argument(
+        "--pool",
+        default=os.environ.get("MEDIADASK_POOL"),
+        help="one that is up, such as kubernetes:studio; default: MEDIADASK_POOL, or its own",
+    )
     arguments = parser.parse_args()
     if bool(arguments.clips) != bool(arguments.turnover):
         parser.error("give clips and a --turnover of them, or neither")

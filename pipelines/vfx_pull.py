@@ -32,7 +32,7 @@ def main() -> int:
             fdl=arguments.fdl,
             amf=arguments.amf,
         )
-        with md.Pool.connect(arguments.pool) if arguments.pool else md.Pool.local() as pool:
+        with md.Pool.open(arguments.pool) as pool:
             name = f"pull {arguments.timeline}"
             report = pool.submit(delivery, name=name, show=arguments.show, priority="urgent").result()
     except md.MediaError as error:
@@ -59,7 +59,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--input-space", help="what the clips are in, where they do not say")
     parser.add_argument("--fdl", nargs="*", default=(), help="the show's framing")
     parser.add_argument("--amf", nargs="*", default=(), help="AMFs of clips, files or folders")
-    parser.add_argument("--pool", help="a scheduler's address; this machine without it")
+    parser.add_argument("--pool", help="local, kubernetes:NAME or an address; default: MEDIADASK_POOL")
     return parser.parse_args()
 
 

@@ -6,6 +6,7 @@ import hashlib
 import os
 import subprocess
 import sys
+import time
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -58,6 +59,10 @@ def pytest_xdist_auto_num_workers() -> int:
 
 class MakeClip(Protocol):
     def __call__(self, name: str, **how: Any) -> Path: ...
+
+
+class Zone(Protocol):
+    def __call__(self, posix: str) -> None: ...
 
 
 class Command(Protocol):
@@ -118,6 +123,19 @@ def make_clip(tmp_path_factory: pytest.TempPathFactory) -> MakeClip:
         return path
 
     return make
+
+
+@pytest.fixture
+def zone() -> Iterator[Zone]:
+    """`zone("IST-5:30")` puts this place where clocks are so far from UTC."""
+    with pytest.MonkeyPatch.context() as patch:
+
+        def put(posix: str) -> None:
+            patch.setenv("TZ", posix)
+            time.tzset()
+
+        yield put
+    time.tzset()
 
 
 @pytest.fixture

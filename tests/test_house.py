@@ -13,20 +13,30 @@ from types import ModuleType
 import pytest
 
 import mediadask
-from mediadask import documents, pixels
+from mediadask import documents, pixels, pool
 from mediadask.pixels import color, framing  # noqa: F401 - attributes of their package
 
 PACKAGE = Path(mediadask.__file__).parent
 
 # From the ground up: a module imports its own floor and those below. `pool` stands beside the media floors.
 MEDIA = [
-    {"text", "errors", "apart", "checkpoint", "lazy", "timecode", "delivery", "footage", "dask_api"},
+    {
+        "text",
+        "errors",
+        "apart",
+        "checkpoint",
+        "timecode",
+        "durations",
+        "delivery",
+        "footage",
+        "dask_api",
+    },
     {"clips"},
     {"metadata", "documents", "pixels"},
     {"array", "render"},
     {"editorial"},
 ]
-DOOR = {"errors", "checkpoint", "delivery", "dask_api", "lazy", "text"}
+DOOR = {"errors", "durations", "checkpoint", "delivery", "dask_api", "text"}
 TOP = {"__init__", "cli"}
 
 POOL = [
@@ -245,8 +255,8 @@ def test_workers_and_commands_wait_for_no_library_that_they_do_not_use(module: s
     assert not heavy & set(loaded.decode().split())
 
 
-@pytest.mark.parametrize("package", [mediadask, documents, pixels, pixels.color, pixels.framing])
+@pytest.mark.parametrize("package", [mediadask, documents, pixels, pixels.color, pixels.framing, pool])
 def test_names_that_come_late_come(package: ModuleType) -> None:
     assert all(getattr(package, name) is not None for name in package.__all__)
-    with pytest.raises(AttributeError, match="has no attribute 'colour'"):
+    with pytest.raises(AttributeError, match="colour"):
         _ = package.colour

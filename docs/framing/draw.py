@@ -21,7 +21,7 @@ width, height = canvas["dimensions"]["width"], canvas["dimensions"]["height"]
 
 # The scene, with a circle to see its shape by, and what the lens makes of it: half as wide.
 scene = Image.fromarray(picture(24, 2 * width, height))
-ImageDraw.Draw(scene).ellipse((width - 250, 137, width + 250, 637), outline="white", width=6)
+ImageDraw.Draw(scene).ellipse((width - 200, 147, width + 200, 547), outline="white", width=6)
 recorded = resize(np.asarray(scene), width, height)
 
 found = place_by_fdl(FDL, width, height)

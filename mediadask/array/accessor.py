@@ -85,6 +85,13 @@ class MediaAccessor:
             An ASC FDL's path or URL, or a `mediadask.pixels.Framing`, which brings its own filter.
         context, canvas, intent, template
             Of the FDL, where it has several that fit: see `mediadask.pixels.Framing.of_fdl`.
+        filter
+            ``lanczos3``, ``mitchell``, ``cubic``, ``triangle``, ``box`` or ``blackman-harris``.
+
+        Returns
+        -------
+        xarray.Dataset
+            ``frames (frame, y, x, channel)`` in the size that the framing gives.
 
         Raises
         ------
@@ -130,6 +137,11 @@ class MediaAccessor:
         config
             A config's path, or ``ocio://`` and a name.
 
+        Returns
+        -------
+        xarray.Dataset
+            ``frames`` of the same shape; the attribute ``color_space`` names the target.
+
         Raises
         ------
         InvalidRequest
@@ -151,6 +163,24 @@ class MediaAccessor:
 
     def resize(self, width: int, height: int, filter: Filter = "lanczos3") -> xr.Dataset:
         """Every picture at another size, lazy, chunk by chunk; ``frames`` become float32, 1.0 = white.
+
+        Parameters
+        ----------
+        width, height
+            Of the new pictures, in pixels.
+        filter
+            ``lanczos3``, ``mitchell``, ``cubic``, ``triangle``, ``box`` or ``blackman-harris``.
+
+        Returns
+        -------
+        xarray.Dataset
+            ``frames (frame, y=height, x=width, channel)``.
+
+        Examples
+        --------
+        >>> small = md.open_clip("A001C001.mov").media.resize(96, 54)
+        >>> dict(small.frames.sizes)
+        {'frame': 48, 'y': 54, 'x': 96, 'channel': 3}
 
         Raises
         ------

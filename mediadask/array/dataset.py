@@ -17,6 +17,7 @@ from dask.highlevelgraph import HighLevelGraph
 from dask.utils import parse_bytes
 from xarray.indexes import PandasIndex
 
+from mediadask.array import accessor  # noqa: F401 - registers `Dataset.media`
 from mediadask.array.frames import FrameArray, FrameLayer, plan_chunks
 from mediadask.array.seconds import SecondsIndex
 from mediadask.array.sound import SoundArray
@@ -66,10 +67,26 @@ def open_clip(
         What becomes of a frame that does not decode: ``fail`` raises when it is computed, ``hold`` repeats
         the last good picture, ``black`` is black.
 
+    Returns
+    -------
+    xarray.Dataset
+        ``frames``: R, G, B and, where there is one, A, or Y alone. ``audio``: float32, full scale ±1, at the
+        first stream's rate. The attributes are the clip's facts.
+
     Raises
     ------
     MediaError
         If there is no such file, it is damaged, or no reader opens it.
+
+    Examples
+    --------
+    >>> ds = md.open_clip("A001C001.mov")
+    >>> dict(ds.frames.sizes), str(ds.frames.dtype)
+    ({'frame': 48, 'y': 108, 'x': 192, 'channel': 3}, 'uint16')
+    >>> ds.frames.sel(timecode="10:01:13:12").compute().frame.item()
+    36
+    >>> ds.frames.isel(frame=slice(0, 4)).mean("frame").compute().shape
+    (108, 192, 3)
     """
     if isinstance(url, str | os.PathLike) and normalize(url).endswith(".zarr"):
         archived = _archived(normalize(url), dtype)

@@ -23,12 +23,13 @@ from mediadask.clips import Clip
 from mediadask.clips.storage import filesystem_of, is_local, open_file, read_document
 from mediadask.errors import OutputFailed
 from mediadask.pixels import to_rgb
-from mediadask.render.output import Mark, Output, Rendered, exists, join_url, output_errors
+from mediadask.render.output import Format, Mark, Output, Rendered, exists, join_url, output_errors
 
 if TYPE_CHECKING:
     from mediadask.clips import OnCorrupt
+    from mediadask.render.segment import Segment
 
-__all__ = ["archive_frames", "archive_sound", "finish_archive", "read_mark", "shard_frames"]
+__all__ = ["STORE", "archive_frames", "archive_sound", "finish_archive", "shard_frames"]
 
 _SHARD_BYTES = 128 << 20
 """So many bytes of uncompressed pictures go into one object: a unit holds them in memory while it writes."""
@@ -49,32 +50,32 @@ def shard_frames(frames: FrameArray) -> int:
     return int(min(max(_SHARD_BYTES // frame_bytes, 1), frames.shape[0]))
 
 
-def archive_frames(clip: Clip, on_corrupt: OnCorrupt, output: Output, start: int, stop: int) -> list[int]:
+def archive_frames(clip: Clip, on_corrupt: OnCorrupt, output: Output, segment: Segment) -> list[int]:
     """Write the shards of one segment, unless they are there; the frames that did not decode."""
-    note = output.part(f"frames-{start}-{stop}.json")
-    if output.is_done(read_mark(output.url)):
+    note = output.part(f"frames-{segment.start}-{segment.stop}.json")
+    if output.is_done():
         return []
     if not exists(note):
         stand_ins: list[int] = []
-        with output.making(note, read_mark) as path:
-            _write_shards(_array(clip, output, "frames"), clip, on_corrupt, start, stop, stand_ins)
+        with output.making(note) as path:
+            _write_shards(_array(clip, output, "frames"), clip, on_corrupt, segment, stand_ins)
             path.write_text(json.dumps(stand_ins))
     with open_file(note) as file:
         return list(json.loads(file.read()))
 
 
 def _write_shards(
-    array: Any, clip: Clip, on_corrupt: OnCorrupt, start: int, stop: int, stand_ins: list[int]
+    array: Any, clip: Clip, on_corrupt: OnCorrupt, segment: Segment, stand_ins: list[int]
 ) -> None:
     length = array.shards[0]
     _, height, width, channels = array.shape
     shard = np.empty((length, channels, height, width), array.dtype)
-    for frame in clip.frames(start, stop, on_corrupt=on_corrupt, threads=1):
+    for frame in clip.frames(*segment, on_corrupt=on_corrupt, threads=1):
         row = frame.number % length
         to_rgb(frame, array.dtype, out=shard[row])
         if not frame.valid:
             stand_ins.append(frame.number)
-        if row == length - 1 or frame.number == stop - 1:
+        if row == length - 1 or frame.number == segment.stop - 1:
             array[frame.number - row : frame.number + 1] = shard[: row + 1].transpose(0, 2, 3, 1)
         checkpoint()
 
@@ -83,8 +84,8 @@ def archive_sound(clip: Clip, output: Output) -> list[int]:
     """Write the clip's sound, unless it is there."""
     note = output.part("sound.json")
     sound = SoundArray.of(clip)
-    if sound is not None and not exists(note) and not output.is_done(read_mark(output.url)):
-        with output.making(note, read_mark) as path:
+    if sound is not None and not exists(note) and not output.is_done():
+        with output.making(note) as path:
             array = _array(clip, output, "audio")
             for first in range(0, sound.shape[0], array.chunks[0]):
                 array[first : first + array.chunks[0]] = sound[first : first + array.chunks[0]]
@@ -95,8 +96,8 @@ def archive_sound(clip: Clip, output: Output) -> list[int]:
 
 def finish_archive(stand_ins: Sequence[list[int]], clip: Clip, output: Output) -> Rendered:
     """Write coordinates and metadata, and put the store in its place."""
-    found = read_mark(output.url)
-    if not output.is_done(found):
+    found = output.standing()
+    if found is None:
         numbers = tuple(sorted({number for some in stand_ins for number in some}))
         found = Mark(output.mark.made_from, output.mark.source, numbers)
         with output_errors(output.url):
@@ -109,7 +110,7 @@ def finish_archive(stand_ins: Sequence[list[int]], clip: Clip, output: Output) -
                 zarr.consolidate_metadata(_zarr_store(_store_url(output)))
             if _is_whole(_store_url(output)):
                 _move(_store_url(output), output)
-            elif not output.is_done(read_mark(output.url)):  # nor has another try of this unit been first
+            elif not output.is_done():  # nor has another try of this unit been first
                 output.clear()  # also what says that parts are made
                 raise OutputFailed(
                     "frames went from its working folder as it was made", where=output.url, do="run it again"
@@ -118,16 +119,17 @@ def finish_archive(stand_ins: Sequence[list[int]], clip: Clip, output: Output) -
     return Rendered(output.url, len(clip), found.stand_ins if found else ())
 
 
-def read_mark(url: str) -> Mark | None:
-    """What a store says it was made from; None where there is none, or somebody else's.
-
-    One that lost an object since is made from nothing: its pictures would read as black.
-    """
+def _read_text(url: str) -> str | None:
+    """One that lost an object since is made from nothing: its pictures would read as black."""
     place = join_url(url, _MARK)
     if not exists(place):
         return None
-    mark = Mark.parse(read_document(place, _MARK_BYTES).decode(errors="replace"))
-    return mark if mark is None or _is_whole(url) else replace(mark, made_from="")
+    text = read_document(place, _MARK_BYTES).decode(errors="replace")
+    mark = Mark.parse(text)
+    return text if mark is None or _is_whole(url) else str(replace(mark, made_from=""))
+
+
+STORE = Format("Zarr store", _read_text)
 
 
 def _is_whole(url: str) -> bool:

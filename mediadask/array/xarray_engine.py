@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 
 from xarray.backends import BackendEntrypoint
 
-from mediadask.array import accessor  # noqa: F401 - registers `Dataset.media`
 from mediadask.array.dataset import open_clip
 
 if TYPE_CHECKING:

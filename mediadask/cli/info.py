@@ -86,11 +86,13 @@ _NUMBERS = {"size", "rate", "frames", "iso", "sound"}
 
 
 def _cells(clip: ClipMetadata) -> tuple[str, ...]:
+    from mediadask.clips.clip_url import ClipUrl
+
     rate = clip.rate
     camera = " ".join(word for word in (clip.camera_make, clip.camera_model) if word)
     holes = f" ({clip.missing_frames} missing)" if clip.missing_frames else ""
     return (
-        clip.path.rpartition("/")[2],
+        ClipUrl.parse(clip.path).label,
         f"{clip.width}x{clip.height}",
         f"{float(rate):.6g}" if rate else "",
         f"{clip.frames}{holes}",

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from mediadask.cli import options
-from mediadask.cli.reports import moment, opened
+from mediadask.cli.reports import opened
 from mediadask.cli.tables import json_of, print_table
+from mediadask.durations import time_ago
 
 if TYPE_CHECKING:
     from typing import Any
@@ -66,8 +67,7 @@ def prune(
 
     from mediadask.pool.ledger.prune import give_back_space, prune
 
-    before = moment(keep)
-    assert before is not None
+    before = time_ago(keep, "--keep")
     with opened(ledger) as engine:
         pruned = prune(engine, before)
         if pruned.jobs:

@@ -8,7 +8,6 @@ import sys
 import warnings
 from collections.abc import Callable
 from functools import partial
-from importlib.metadata import version
 from io import TextIOWrapper
 from pathlib import Path
 from typing import Annotated, Any
@@ -58,7 +57,9 @@ def demo(
 
 def _show_version(wanted: bool) -> None:
     if wanted:
-        typer.echo(f"mediadask {version('mediadask')}")
+        from mediadask.cli.version import version_line
+
+        typer.echo(version_line())
         raise typer.Exit
 
 
@@ -66,7 +67,12 @@ def _show_version(wanted: bool) -> None:
 def _common(
     show_version: Annotated[
         bool,
-        typer.Option("--version", help="Print the version and exit.", callback=_show_version, is_eager=True),
+        typer.Option(
+            "--version",
+            help="Print the version and exit.",
+            callback=_show_version,
+            is_eager=True,
+        ),
     ] = False,
 ) -> None:
     pass

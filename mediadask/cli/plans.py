@@ -118,6 +118,8 @@ def _write_otio(plan: TurnoverPlan, file: str) -> None:
 
 
 def _print_table(plan: TurnoverPlan, names: list[str | None]) -> None:
+    from mediadask.clips.clip_url import ClipUrl
+
     rows: list[tuple[str, ...]] = [
         ("event", "reel", "clip", "frames", "timecode", "handles", "name", "notes")
     ]
@@ -126,7 +128,7 @@ def _print_table(plan: TurnoverPlan, names: list[str | None]) -> None:
         cells = (
             one.event.number,
             one.reel or one.event.reel or "",
-            _clip_cell(one.url or ""),
+            ClipUrl.parse(one.url or "").label,
             *(found if one.url else ("", "", "")),
             name or "",
             "; ".join((*one.problems, *one.notes)),
@@ -136,9 +138,3 @@ def _print_table(plan: TurnoverPlan, names: list[str | None]) -> None:
     typer.secho(heading, bold=True)
     for one, line in zip(plan.events, lines, strict=True):
         typer.secho(line, fg=None if one.ok else "red")
-
-
-def _clip_cell(url: str) -> str:
-    """A clip's name; of joined ones the first's, from which frames count, and how many follow it."""
-    first, *more = url.removeprefix("concat:").split("|")
-    return first.rpartition("/")[2] + (f" +{len(more)}" if more else "")

@@ -178,7 +178,7 @@ def pull(
     """
     from mediadask.editorial import PlateName
     from mediadask.editorial.names import DEFAULT_TEMPLATE
-    from mediadask.editorial.plates import PlateOptions
+    from mediadask.editorial.plates import PlateOptions, PlateRules
     from mediadask.editorial.pull import plan_pull, pull_plan
 
     if input_space == "list":
@@ -202,7 +202,8 @@ def pull(
         "review": review,
         "on_corrupt": on_corrupt,
     }
-    plate_options = PlateOptions.of({key: value for key, value in given.items() if value is not None})
+    chosen = PlateOptions.of({key: value for key, value in given.items() if value is not None})
+    rules = PlateRules.read(chosen)
     fields = ({"show": show} if show else {}) | option_pairs(field or [], "--field", "episode=104")
     version = _version(number)
     first = 1 if version == "auto" else version
@@ -218,7 +219,7 @@ def pull(
         edit,
         clips,
         out,
-        plate_options,
+        rules,
         handles=handles,
         name=names,
         version="auto" if version == "auto" else None,
@@ -226,7 +227,7 @@ def pull(
         only_shots=only_shots or (),
         shot_list=shot_list,
     )
-    delivery = pull_plan(turnover, out, plate_options)
+    delivery = pull_plan(turnover, out, rules)
     if plan:
         plans.show_plan(turnover, [one.name for one in turnover], json, otio, csv)
     report = work.run(delivery, where)

@@ -11,7 +11,8 @@ import typer
 
 from mediadask.cli import options
 from mediadask.cli.tables import json_of, print_table
-from mediadask.errors import InvalidRequest, OutputFailed
+from mediadask.durations import time_ago
+from mediadask.errors import OutputFailed
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     import pandas as pd
     from sqlalchemy import Engine
 
-__all__ = ["costs", "jobs", "moment", "opened", "turnaround"]
+__all__ = ["costs", "jobs", "opened", "turnaround"]
 
 
 class TurnaroundBy(StrEnum):
@@ -51,7 +52,7 @@ def jobs(
     from mediadask.pool.ledger.plots import jobs_plot
     from mediadask.pool.ledger.reports import history
 
-    _report(ledger, lambda engine: history(engine, limit=limit, since=moment(since)), jobs_plot, plot, json)
+    _report(ledger, lambda engine: history(engine, limit=limit, since=_ago(since)), jobs_plot, plot, json)
 
 
 def turnaround(
@@ -69,7 +70,7 @@ def turnaround(
     config = load_config()
     _report(
         ledger,
-        lambda engine: reports.turnaround(engine, config, by=by.value, since=moment(since)),
+        lambda engine: reports.turnaround(engine, config, by=by.value, since=_ago(since)),
         turnaround_plot,
         plot,
         json,
@@ -98,7 +99,7 @@ def costs(
         for warning in money.budgets(engine, config)["warning"]:
             if warning:
                 typer.echo(f"mediadask: {warning}", err=True)
-        return money.costs(engine, config, by=by.value, since=moment(since), until=moment(until))
+        return money.costs(engine, config, by=by.value, since=_ago(since), until=_ago(until, "--until"))
 
     _report(ledger, report, costs_plot, plot, json)
 
@@ -152,19 +153,5 @@ def opened(ledger: str | None) -> Iterator[Engine]:
         engine.dispose()
 
 
-def moment(when: str | None) -> datetime | None:
-    """A point in the past: so long ago, or a date and time, of this place unless it says otherwise."""
-    from datetime import datetime, timedelta
-
-    from dask.utils import parse_timedelta
-
-    if when is None:
-        return None
-    try:
-        return datetime.fromisoformat(when).astimezone()
-    except (ValueError, OverflowError):
-        pass
-    try:
-        return datetime.now().astimezone() - timedelta(seconds=parse_timedelta(when))
-    except (KeyError, ValueError, OverflowError):
-        raise InvalidRequest("not a time", where=when, do="use 7d, 12h or 2026-05-01T09:00") from None
+def _ago(when: str | None, option: str = "--since") -> datetime | None:
+    return None if when is None else time_ago(when, option)

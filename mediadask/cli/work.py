@@ -15,7 +15,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from mediadask.delivery import Delivery, Outcome, Report
-    from mediadask.pool import Pool
 
 __all__ = [
     "Work",
@@ -74,10 +73,10 @@ def run(delivery: Delivery, work: Work, *, light: bool = False) -> Report:
     MediaError
         If there is no such pool, class or time.
     """
-    from mediadask.cli.deadline import parse_deadline
     from mediadask.cli.progress import progress
+    from mediadask.durations import time_ahead
 
-    due = parse_deadline(work.deadline) if work.deadline else None
+    due = time_ahead(work.deadline, "--deadline") if work.deadline else None
     with progress(delivery.name) as show:
         if not delivery.groups or (work.pool is None and (light or _nothing_left(delivery))):
             _check_priority(work.priority)
@@ -85,7 +84,9 @@ def run(delivery: Delivery, work: Work, *, light: bool = False) -> Report:
                 work.workers or os.cpu_count() or 1, lambda ended: show(ended / len(delivery), "")
             )
             return here
-        with _pool(work) as pool:
+        from mediadask.pool import Pool
+
+        with Pool.open(work.pool, workers=work.workers) as pool:
             job = pool.submit(delivery, show=work.show, priority=work.priority, deadline=due)
             try:
                 while not job.wait(timeout=_GLANCE_SECONDS):
@@ -122,12 +123,6 @@ def _check_priority(priority: str | None) -> None:
         from mediadask.pool.config import load_config
 
         load_config().class_named(priority)
-
-
-def _pool(work: Work) -> Pool:
-    from mediadask.pool import Pool
-
-    return Pool.connect(work.pool) if work.pool is not None else Pool.local(work.workers)
 
 
 def show_made(report: Report, row: Callable[[Outcome], dict[str, object]] | None) -> None:

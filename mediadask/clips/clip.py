@@ -13,13 +13,13 @@ import numpy as np
 
 from mediadask.apart import apart
 from mediadask.clips import cache
+from mediadask.clips.clip_url import ClipUrl
 from mediadask.clips.frame import BadFrame, Frame
 from mediadask.clips.notebook import facts_html
 from mediadask.clips.reader import reader_for, reading
 from mediadask.clips.storage import (
     is_local,
     is_shared,
-    normalize,
     open_file,
     storage_settings,
     use_storage_settings,
@@ -73,14 +73,32 @@ class Clip:
 
     @classmethod
     def open(cls, url: str | os.PathLike[str] | Sequence[str | os.PathLike[str]]) -> Clip:
-        """Open a clip; several URLs are the parts of one spanned recording, in order.
+        """Open a clip.
 
         Reads tables, not pictures, where the container has tables (MOV, MP4, MXF).
+
+        Parameters
+        ----------
+        url
+            A file, an image sequence's pattern, or the parts of one spanned recording in order.
+
+        Returns
+        -------
+        Clip
+            The clip, with its header and frame index. It holds no open file.
 
         Raises
         ------
         MediaError
             If there is no such file, it is damaged, or no reader opens it: one line, with what to do.
+
+        Examples
+        --------
+        >>> clip = md.Clip.open("A001C001.mov")
+        >>> clip
+        <Clip 'A001C001.mov': 48 frames, 192x108, prores in mov>
+        >>> clip.header.timecode
+        '10:01:12:00'
         """
         return _open(*_found(url))
 
@@ -104,8 +122,7 @@ class Clip:
     @property
     def name(self) -> str:
         """The last part of the URL, for people; of a span, its first part's."""
-        url = self.url.partition("|")[0].rstrip("/")
-        return url.rpartition("/")[2] or self.url
+        return ClipUrl.parse(self.url).name
 
     @property
     def size_bytes(self) -> int:
@@ -134,12 +151,25 @@ class Clip:
         threads
             For the decoder: 0 as many as it likes, 1 where many clips decode at once.
 
+        Returns
+        -------
+        Iterator[Frame]
+            The frames in order. ``frame.planes`` are (height, width) arrays of the file's own codes, such as
+            Y', Cb and Cr, the latter two smaller where chroma is subsampled; ``frame.number`` is 0-based.
+
         Raises
         ------
         InvalidRequest
             If the range is not inside the clip.
         CorruptFrame
             With the number, where a frame does not decode and the policy is ``fail``.
+
+        Examples
+        --------
+        >>> for frame in md.Clip.open("A001C001.mov").frames(0, 2):
+        ...     print(frame.number, [plane.shape for plane in frame.planes])
+        0 [(108, 192), (108, 96), (108, 96)]
+        1 [(108, 192), (108, 96), (108, 96)]
         """
         if on_corrupt not in ("fail", "hold", "black"):
             raise InvalidRequest(f"on_corrupt is {on_corrupt!r}", do="use fail, hold or black")
@@ -198,9 +228,27 @@ class Clip:
         return None
 
     def audio(self, start: int, stop: int, *, stream: int = 0) -> npt.NDArray[np.float32]:
-        """Samples ``[start, stop)`` of a sound stream: (samples, channels) float32, full scale ±1.
+        """Read samples of a sound stream.
 
-        Sample 0 is at the clip's first frame; what was not recorded is silent.
+        Parameters
+        ----------
+        start, stop
+            Half-open range of samples at the stream's rate. Sample 0 is at the clip's first frame; what was
+            not recorded is silent.
+        stream
+            Number of the sound stream, 0-based.
+
+        Returns
+        -------
+        numpy.ndarray
+            (samples, channels) float32, full scale ±1.
+
+        Raises
+        ------
+        InvalidRequest
+            If the clip has no such stream.
+        CorruptFrame, UnreadableMedia
+            If the sound does not decode.
         """
         if not 0 <= stream < len(self.header.audio):
             raise InvalidRequest(
@@ -237,12 +285,7 @@ def _found(
     url: str | os.PathLike[str] | Sequence[str | os.PathLike[str]],
 ) -> tuple[str, Reader, tuple[FileStamp, ...], str]:
     """A clip's URL, reader, files as they are now, and the identity that these make."""
-    if isinstance(url, str | os.PathLike):
-        text = normalize(url) if "concat:" not in os.fspath(url) else os.fspath(url)
-    elif not url:
-        raise InvalidRequest("a recording of no parts", do="name its files")
-    else:
-        text = "concat:" + "|".join(normalize(part) for part in url)
+    text = str(ClipUrl.of(url))
     with reading(text):
         reader = reader_for(text)
         files = reader.files(text)
@@ -269,7 +312,7 @@ _LEAST_SECONDS, _BYTES_A_SECOND = 60, 10 << 20
 
 def _probed_apart(reader: Reader, url: str, files: tuple[FileStamp, ...]) -> tuple[ClipHeader, FrameIndex]:
     """Header and index, made in a process apart: nobody knows yet what the file does to its reader."""
-    if url.startswith("concat:") or not is_shared(url):  # a span opens its parts, each apart
+    if ClipUrl.parse(url).is_span or not is_shared(url):  # a span opens its parts, each apart
         return _probed(reader, url, files, None)
     settings = None if is_local(url) else storage_settings()
     if settings is None:
@@ -300,7 +343,7 @@ def _identity(reader: Reader, url: str, files: tuple[FileStamp, ...]) -> str:
 @lru_cache(maxsize=16)
 def reopen(url: str, identity: str) -> Clip:
     """The clip that was open elsewhere, such as where a task was planned, if its files are still the same."""
-    clip = Clip.open(url.removeprefix("concat:").split("|") if url.startswith("concat:") else url)
+    clip = Clip.open(url)
     if clip.identity != identity:
         raise MediaChanged("has changed since the work was planned", where=url, do="submit the work again")
     return clip

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from mediadask.clips.choices import split_choices
 from mediadask.clips.clip import Clip
+from mediadask.clips.clip_url import ClipUrl
 from mediadask.clips.pattern import group_names, is_image, members, pattern_of
 from mediadask.clips.spans import continues
 from mediadask.clips.storage import (
@@ -89,8 +90,8 @@ def _guarded(found: Iterator[str], on_error: Callable[[MediaError], None] | None
 
 def _named(name: str, on_error: Callable[[MediaError], None] | None) -> Iterator[str]:
     """What one argument stands for."""
-    if name.startswith("concat:"):
-        yield name
+    if (clip := ClipUrl.parse(name)).is_span:
+        yield str(clip)
         return
     url = normalize(name)
     file = split_choices(url)[0]
@@ -182,10 +183,10 @@ def _confirmed(parts: Sequence[str]) -> Iterator[str]:
     run = [parts[0]]
     for before, after in pairwise(parts):
         if not _continues(before, after):
-            yield _joined(run)
+            yield str(ClipUrl(tuple(run)))
             run = []
         run.append(after)
-    yield _joined(run)
+    yield str(ClipUrl(tuple(run)))
 
 
 def _continues(before: str, after: str) -> bool:
@@ -193,10 +194,6 @@ def _continues(before: str, after: str) -> bool:
         return continues(Clip.open(before), Clip.open(after))
     except Exception:  # whoever opens the clip will hear of it
         return False
-
-
-def _joined(run: Sequence[str]) -> str:
-    return run[0] if len(run) == 1 else "concat:" + "|".join(run)
 
 
 def _natural(name: str) -> tuple[list[str | int], str]:

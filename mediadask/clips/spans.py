@@ -1,8 +1,8 @@
 """Spanned recordings: several files that one press of the record button made, as one clip.
 
-A span is named ``concat:first.mov|second.mov``; opening a list of URLs makes that name. Its parts are opened
-by their own readers. They must be of one kind, and where they have timecode it must run on from part to part:
-every label of a clip is counted from its first, so that over a gap each would be silently wrong.
+A span's parts are opened by their own readers. They must be of one kind, and where they have timecode it must
+run on from part to part: every label of a clip is counted from its first, so that over a gap each would be
+silently wrong.
 """
 
 from __future__ import annotations
@@ -17,10 +17,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from mediadask.clips.clip import Clip
+from mediadask.clips.clip_url import ClipUrl
 from mediadask.clips.header import Tag
 from mediadask.clips.index import FrameIndex
 from mediadask.clips.reader import reader_for
-from mediadask.clips.storage import FileStamp, normalize
+from mediadask.clips.storage import FileStamp
 from mediadask.errors import UnreadableMedia
 from mediadask.timecode import Timecode
 
@@ -34,7 +35,6 @@ if TYPE_CHECKING:
 
 __all__ = ["SpanReader", "continues", "parts"]
 
-_PREFIX = "concat:"
 _ALIKE = (
     "container",
     "codec",
@@ -54,13 +54,13 @@ class SpanReader:
     version = 1
 
     def claims(self, url: str) -> bool:
-        """What begins with ``concat:``."""
-        return url.startswith(_PREFIX)
+        """What names several parts."""
+        return ClipUrl.parse(url).is_span
 
     def files(self, url: str) -> tuple[FileStamp, ...]:
         """Those of all parts; a part's reader that learns something makes another clip of it."""
         files = []
-        for part in _urls(url):
+        for part in ClipUrl.of(url).parts:
             reader = reader_for(part)
             said = f"{reader.name} {reader.version}"
             files += [replace(file, version=f"{file.version} {said}") for file in reader.files(part)]
@@ -68,7 +68,7 @@ class SpanReader:
 
     def probe(self, url: str, files: tuple[FileStamp, ...]) -> tuple[ClipHeader, FrameIndex]:
         """The first part's header, and the parts' indexes one after the other."""
-        parts = [Clip.open(part) for part in _urls(url)]
+        parts = [Clip.open(part) for part in ClipUrl.of(url).parts]
         for part in parts[1:]:
             _check_alike(parts[0], part)
         for before, after in pairwise(parts):
@@ -120,17 +120,13 @@ def continues(before: Clip, after: Clip) -> bool:
 
 def parts(clip: Clip) -> list[Clip]:
     """The clips of which one is made, in order: the parts of a span; of any other itself alone."""
-    return _parts(clip.url, clip.identity) if clip.url.startswith(_PREFIX) else [clip]
-
-
-def _urls(url: str) -> list[str]:
-    return [normalize(part) for part in url.removeprefix(_PREFIX).split("|")]
+    return _parts(clip.url, clip.identity) if ClipUrl.parse(clip.url).is_span else [clip]
 
 
 @lru_cache(maxsize=8)
 def _parts(url: str, identity: str) -> list[Clip]:
     """The parts of a clip that was open before; a part that has changed since says so when it is read."""
-    return [Clip.open(part) for part in _urls(url)]
+    return [Clip.open(part) for part in ClipUrl.of(url).parts]
 
 
 def _check_alike(first: Clip, part: Clip) -> None:

@@ -1,14 +1,6 @@
 """What comes with clips as a document: color as AMFs and CDLs, framing as ASC FDLs."""
 
-from typing import TYPE_CHECKING
+import lazy_loader
 
-from mediadask.lazy import lazily
-
-if TYPE_CHECKING:
-    from mediadask.documents.amf import Amf
-    from mediadask.documents.cdl import Cdl
-
-__all__ = ["Amf", "Cdl"]
-
-if not TYPE_CHECKING:
-    __getattr__ = lazily(__name__, {"Amf": "amf", "Cdl": "cdl"})
+# The names are in the stub beside this file. Only who asks for one waits for what it is made with.
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from urllib.parse import unquote
 
+from mediadask.clips.clip_url import ClipUrl
 from mediadask.clips.storage import listing, normalize
 from mediadask.documents.amf import Amf
 from mediadask.errors import InvalidRequest, MissingMedia
@@ -71,7 +72,7 @@ class TurnoverAmfs:
         InvalidRequest
             If several fit equally.
         """
-        parts = str(planned.url).removeprefix("concat:").split("|")
+        parts = ClipUrl.parse(str(planned.url)).parts
         fitting = next(filter(None, (self._of_part(part, planned) for part in parts)), self.of_show)
         if len(fitting) > 1:
             urls = ", ".join(amf.url for amf in fitting[:4])

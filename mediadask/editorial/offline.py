@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from mediadask.clips import Clip
-from mediadask.clips.storage import normalize
 from mediadask.editorial.rates import rate_text
 from mediadask.editorial.retime_data import shown_frames
 from mediadask.errors import InvalidRequest
@@ -48,8 +47,8 @@ class Offline:
         MediaError
             If it cannot be opened, or does not count frames as the timeline does.
         """
-        clip = Clip.open(normalize(url))
-        header, name = clip.header, clip.url.rpartition("/")[2]
+        clip = Clip.open(url)
+        header, name = clip.header, clip.name
         if round(header.frame_rate) != round(plan.rate):
             rates = rate_text(header.frame_rate), rate_text(plan.rate)
             raise InvalidRequest(

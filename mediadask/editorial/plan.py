@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from mediadask.editorial.events import Event
     from mediadask.editorial.names import PlateName
     from mediadask.editorial.timeline import Timeline
+    from mediadask.metadata import ClipMetadata
 
 __all__ = ["PlannedEvent", "TurnoverPlan"]
 
@@ -31,7 +32,7 @@ class PlannedEvent:
 
     event: Event
     url: str | None = None
-    """The clip's; ``concat:`` of several where consecutive ones hold the event. None: no match."""
+    """The clip's; a span's where consecutive clips hold the event (`ClipUrl`). None: no match."""
 
     reel: str | None = None
     """As the clip has it; as the list has it where the clip has none."""
@@ -74,6 +75,9 @@ class PlannedEvent:
 
     problems: tuple[str, ...] = ()
     """Why it is not delivered; empty for a good event."""
+
+    clip: ClipMetadata | None = field(default=None, repr=False)
+    """What the clip says of itself, of joined ones the first: by it the plate is decided."""
 
     def __len__(self) -> int:
         """Frames of the plate, handles included."""

@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Any
 
 from mediadask.clips.storage import listing, normalize
 from mediadask.delivery import Delivery, Group, Unit
-from mediadask.editorial.amfs import TurnoverAmfs
 from mediadask.editorial.edits.versions import (
     Version,
     next_to_delivered,
@@ -21,13 +20,14 @@ from mediadask.editorial.edits.versions import (
     overwriting,
     with_version,
 )
-from mediadask.editorial.grades import TurnoverGrades
 from mediadask.editorial.matching.match import match_events
 from mediadask.editorial.matching.media import inspected
 from mediadask.editorial.names import PlateName
 from mediadask.editorial.offline import Offline
-from mediadask.editorial.plates import PlateOptions, plate_order, plate_stem
-from mediadask.editorial.refusals import refuse_unfit
+from mediadask.editorial.plate_facts import plate_stem
+from mediadask.editorial.plates import PlateOptions, PlateRules
+from mediadask.editorial.plates.order import plate_order
+from mediadask.editorial.plates.preflight import preflight, renamed
 from mediadask.editorial.shots import ShotChoice, chosen_events, with_asks
 from mediadask.editorial.summary import read_turnover, turnover_time, write_turnover
 from mediadask.editorial.timeline import Timeline, read_timeline
@@ -112,7 +112,7 @@ def pull(
         If the timeline or the media cannot be read, for options that make no sense, or if another timeline of
         the same name stands in `out`.
     """
-    chosen = PlateOptions.of(options)
+    rules = PlateRules.read(PlateOptions.of(options))
     if not isinstance(timeline, Timeline):
         timeline = read_timeline(timeline, rate=rate)
     named = PlateName(name) if isinstance(name, str) else name
@@ -121,7 +121,7 @@ def pull(
         timeline,
         clips,
         out,
-        chosen,
+        rules,
         handles=handles,
         name=named,
         version=version,
@@ -131,14 +131,14 @@ def pull(
     )
     if plan.advice:
         warnings.warn("; ".join(plan.advice), MediaWarning, stacklevel=2)
-    return pull_plan(plan, out, chosen)
+    return pull_plan(plan, out, rules)
 
 
 def plan_pull(
     timeline: Timeline,
     clips: Sequence[ClipMetadata],
     out: str | os.PathLike[str],
-    options: PlateOptions,
+    rules: PlateRules,
     *,
     handles: int = 8,
     name: PlateName | None = None,
@@ -164,23 +164,24 @@ def plan_pull(
     left: tuple[PlannedEvent, ...] = ()
     if choice is not None:
         plan, left = chosen_events(plan, choice)
-    plan = refuse_unfit(plan, clips, options)
-    if options.reference:
-        plan = replace(plan, advice=(*plan.advice, *Offline.of(options.reference, plan).notes))
-    return next_to_delivered(
-        plan, normalize(out), options, version=version, only_changed=only_changed, left_out=left
+    plan = preflight(plan, rules)
+    if reference := rules.options.reference:
+        plan = replace(plan, advice=(*plan.advice, *Offline.of(reference, plan).notes))
+    settled = next_to_delivered(
+        plan, normalize(out), rules, version=version, only_changed=only_changed, left_out=left
     )
+    return renamed(settled, plan, rules)
 
 
-def pull_plan(plan: TurnoverPlan, out: str | os.PathLike[str], options: PlateOptions) -> Delivery:
+def pull_plan(plan: TurnoverPlan, out: str | os.PathLike[str], rules: PlateRules) -> Delivery:
     """The same from a plan."""
-    _check_template(plan.name.template, options.format)
+    _check_template(plan.name.template, rules.options.format)
     where = normalize(out)
     content = read_turnover(plan, where)
     made = turnover_time(plan, where, content)
     what = (plan, where, content, made)
     page = Unit(write_turnover, what, name="summary", kind="summary", frames=0, seconds=0.1)
-    return Delivery("pull", PullGroups(plan, where, options, made), closing=page)
+    return Delivery("pull", PullGroups(plan, where, rules, made), closing=page)
 
 
 def _check_template(template: str, format: PlateFormat) -> None:
@@ -194,12 +195,12 @@ def _check_template(template: str, format: PlateFormat) -> None:
 class PullGroups(LazyGroups):
     """One group an event."""
 
-    def __init__(self, plan: TurnoverPlan, out: str, options: PlateOptions, made: datetime) -> None:
+    def __init__(self, plan: TurnoverPlan, out: str, rules: PlateRules, made: datetime) -> None:
         super().__init__(len(plan))
-        self._plan, self._out, self._options, self._made = plan, out, options, made
-        self._amfs, self._grades = TurnoverAmfs.read(options.amf), TurnoverGrades.read(options.cdl)
+        self._plan, self._out, self._rules, self._made = plan, out, rules, made
+        options = rules.options
         self._listed: dict[str, list[str]] = {}
-        amfs = (amf.url for amf in (*self._amfs.of_clips, *self._amfs.of_show))
+        amfs = (amf.url for amf in (*rules.amfs.of_clips, *rules.amfs.of_show))
         self._offline = Offline.of(options.reference, plan) if options.reference else None
         documents = (name for name in (*options.fdl, options.cdl, options.lut, options.reference) if name)
         clips = (one.url for one in plan.events if one.url)
@@ -239,8 +240,7 @@ class PullGroups(LazyGroups):
         return planned, order
 
     def _order(self, planned: PlannedEvent) -> PlateOrder:
-        amfs, grades, rate = self._amfs, self._grades, self._plan.rate
-        how = (self._options, self._out, self._made, amfs, grades, rate, self._offline)
+        how = (self._rules, self._out, self._made, self._plan.rate, self._offline)
         return plate_order(planned, *how)
 
     def _standing(self, order: PlateOrder) -> list[str]:
@@ -270,22 +270,22 @@ def units_of(order: PlateOrder) -> Group:
     header = plate.clip.header
     width, height = recipe.framing.size
     seconds = header.width * header.height * 25e-9 + width * height * 45e-9 + (0.05 if order.review else 0)
-    ranges = plate_segments(plate.clip.index, plate.start, plate.stop, seconds)
+    segments = plate_segments(plate.clip.index, plate.start, plate.stop, seconds)
     kind = f"pull {header.codec} {header.width}x{header.height} to {recipe.format} {width}x{height}"
     units = tuple(
-        Unit(
+        segment.unit(
             render_frames,
-            (order, start, stop),
-            name=f"{order.name} frames {plate.number(start)}-{plate.number(stop - 1)}",
+            (order, segment),
+            output=order.name,
             kind=kind,
-            frames=stop - start,
-            seconds=seconds * (stop - start),
+            seconds_per_frame=seconds,
+            first_number=plate.number(0),
         )
-        for start, stop in ranges
+        for segment in segments
     )
     finish = Unit(
         finish_plate,
-        (order, tuple(ranges)),
+        (order, tuple(segments)),
         name=order.name,
         kind="manifest",
         frames=len(plate),

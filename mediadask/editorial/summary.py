@@ -16,7 +16,7 @@ from mediadask.editorial.count_sheet import count_csv, hashes
 from mediadask.editorial.readers.bundles import document_name, document_url, timeline_document
 from mediadask.editorial.timeline import MOST_BYTES
 from mediadask.errors import InvalidRequest
-from mediadask.render.output import Mark, Output, committed, exists, join_url, output_errors
+from mediadask.render.output import Format, Output, committed, exists, join_url, output_errors
 from mediadask.render.plate_folder import PulledPlate
 from mediadask.text import printable
 
@@ -49,7 +49,7 @@ def read_turnover(plan: TurnoverPlan, out: str) -> bytes:
     """
     content = timeline_document(plan.timeline.url, MOST_BYTES)
     summary = _summary(plan, out, "")
-    summary.is_done(_read_mark(summary.url))
+    summary.is_done()
     _is_copied(plan, out, content)
     _is_counted(plan, out, None)
     return content
@@ -96,7 +96,7 @@ def write_turnover(
     sheet = count_csv(_counted(plan, values, out)).encode()
     page = f"{_known('timeline', content)}{_known('count sheet', sheet)}{summary_html(plan, values)}"
     summary = _summary(plan, out, page)
-    done = summary.is_done(_read_mark(summary.url))
+    done = summary.is_done()
     if not _is_copied(plan, out, content):
         copy = join_url(out, document_name(plan.timeline.url))
         with output_errors(copy), committed(copy, summary.workspace) as path:
@@ -107,7 +107,7 @@ def write_turnover(
         with output_errors(place), committed(place, summary.workspace) as path:
             path.write_bytes(sheet)
     if not done:
-        with summary.making(summary.url, _read_mark) as path:
+        with summary.making(summary.url) as path:
             path.write_text(f"<!-- {summary.mark} -->\n{page}", encoding="utf-8")
     summary.clear()
 
@@ -115,7 +115,7 @@ def write_turnover(
 def _summary(plan: TurnoverPlan, out: str, page: str) -> Output:
     name = document_name(plan.timeline.url).rpartition(".")[0]
     stem = re.sub(r"[^\w.-]+", "_", name).strip("._") or "turnover"
-    return Output.of(join_url(out, f"{stem}.html"), plan.timeline.url, page)
+    return Output.of(join_url(out, f"{stem}.html"), PAGE, plan.timeline.url, page)
 
 
 def _is_copied(plan: TurnoverPlan, out: str, content: bytes) -> bool:
@@ -165,12 +165,14 @@ def _told(page: str, what: str) -> str:
     return found[1].decode() if found else ""
 
 
-def _read_mark(url: str) -> Mark | None:
-    if not exists(url):
-        return None
+def _read_text(url: str) -> str | None:
     with open_file(url) as file:
         found = re.match(rb"<!-- (\{.*?\}) -->", file.read(4096))
-    return Mark.parse(found[1].decode(errors="replace")) if found else None
+    return found[1].decode(errors="replace") if found else None
+
+
+PAGE = Format("page", _read_text)
+"""HTML that begins with its mark as a comment."""
 
 
 def _counted(

@@ -17,7 +17,7 @@ from mediadask.delivery import Delivery, Failure, Outcome, Report, Unit
 from mediadask.editorial.matching.match import match_events
 from mediadask.editorial.matching.media import Media, inspected
 from mediadask.editorial.timeline import Timeline, read_timeline
-from mediadask.render.output import Mark, Output, exists, join_url
+from mediadask.render.output import Format, Output, join_url
 from mediadask.render.plan import clip_stem
 from mediadask.render.trim import Cut, Trimmed, trim_notes, trim_ranges
 
@@ -81,7 +81,7 @@ def trim_plan(plan: TurnoverPlan, out: str | os.PathLike[str]) -> Delivery:
     cuts = [Cut(str(one.url), one.start, one.stop, name) for one, name in zip(plan.good, names, strict=True)]
     trims = trim_ranges(cuts, out)
     place = _timeline_place(plan, normalize(out))
-    Output.of(place, place).is_done(_read_mark(place))  # refused now, not when all is cut
+    Output.of(place, TIMELINE, place).is_done()  # refused now, not when all is cut
     relinked = Unit(write_relinked, (plan, place), name=place, kind="relink", frames=0, seconds=0.1)
     return Delivery("trim", trims.groups, finish=partial(_with_bad, plan), closing=relinked)
 
@@ -149,18 +149,20 @@ def _timeline_place(plan: TurnoverPlan, out: str) -> str:
 def _write(url: str, plan: TurnoverPlan) -> None:
     """Write the timeline, unless it is there; one of an earlier cut is replaced, somebody else's never."""
     timeline = plan.to_otio()
-    output = Output.of(url, url, timeline.to_json_string())
-    if not output.is_done(_read_mark(url)):
+    output = Output.of(url, TIMELINE, url, timeline.to_json_string())
+    if not output.is_done():
         timeline.metadata["mediadask"] = str(output.mark)
-        with output.making(url, _read_mark) as path:
+        with output.making(url) as path:
             path.write_text(timeline.to_json_string(), encoding="utf-8")
         output.clear()
 
 
-def _read_mark(url: str) -> Mark | None:
-    if not exists(url):
-        return None
+def _read_text(url: str) -> str | None:
     try:
-        return Mark.parse(json.loads(read_document(url, _MOST_BYTES))["metadata"]["mediadask"])
+        return str(json.loads(read_document(url, _MOST_BYTES))["metadata"]["mediadask"])
     except (ValueError, KeyError, TypeError, RecursionError):
         return None
+
+
+TIMELINE = Format("timeline", _read_text)
+"""OTIO with the mark in its metadata."""

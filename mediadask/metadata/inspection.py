@@ -25,12 +25,30 @@ __all__ = ["describe", "inspect", "inspect_each", "inspect_many"]
 
 
 def inspect(url: str | os.PathLike[str]) -> ClipMetadata:
-    """What a clip says of itself.
+    """Tell what a clip says of itself, without decoding pictures.
+
+    Parameters
+    ----------
+    url
+        A file, or an image sequence's pattern.
+
+    Returns
+    -------
+    ClipMetadata
+        Every fact that is known; ``sources`` says where each comes from.
 
     Raises
     ------
     MediaError
         If it cannot be opened: one line, with what to do.
+
+    Examples
+    --------
+    >>> facts = md.inspect("A001C001.mov")
+    >>> facts.codec, facts.frames, facts.start_timecode, facts.color_space
+    ('prores', 48, '10:01:12:00', 'V-Log V-Gamut')
+    >>> facts.sources["frames"]
+    'frame index'
     """
     return describe(facts_of(url))
 
@@ -114,6 +132,14 @@ def inspect_many(clips: Iterable[str | os.PathLike[str]] | str | os.PathLike[str
     ------
     MissingMedia
         If there is no such folder, or nothing matches.
+
+    Examples
+    --------
+    >>> table = md.inspect_many("rushes/").compute()
+    >>> table[["reel", "frames", "start_timecode"]]
+                       reel  frames start_timecode
+    0  A001C001_240101_R1AB      48    01:00:00:00
+    1  B002C003_240101_R2CD      48    02:00:00:00
     """
     each = inspect_each(find_clips(clips) if isinstance(clips, str | os.PathLike) else clips)
     assert each.finish is not None

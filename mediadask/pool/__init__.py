@@ -1,13 +1,6 @@
 """The shared pool: jobs, displacement, scaling, turnaround, cost. It knows no media."""
 
-from typing import TYPE_CHECKING
+import lazy_loader
 
-if TYPE_CHECKING:
-    from mediadask.pool.job import Job, Jobs, Progress
-    from mediadask.pool.pool import Pool
-else:  # not for workers, which need none of it and would start a quarter later
-    from mediadask.lazy import lazily
-
-    __getattr__ = lazily(__name__, {"Job": "job", "Jobs": "job", "Pool": "pool", "Progress": "job"})
-
-__all__ = ["Job", "Jobs", "Pool", "Progress"]
+# The names are in the stub beside this file. Only who asks for one waits for what it is made with.
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

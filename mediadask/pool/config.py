@@ -44,7 +44,10 @@ class PriorityClass(Settings):
     """A class of work: all of a lower `order` goes before all of a higher."""
 
     order: int
+    """All work of a class with a lower order goes before that of this one. No two classes have the same."""
+
     target_turnaround: Seconds = Field(gt=0)
+    """The pool is sized so that jobs of this class end within this time of their submission."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,12 +76,27 @@ class Tier(Settings):
     """A group of workers with one price and one limit."""
 
     kind: Literal["reserved", "on-demand", "spot", "joins", "local"]
+    """A reserved worker is paid for anyway, an on-demand one while it is there. A spot worker is paid for
+    like that, and may be taken away. Workers that join are started by somebody else. Local ones are
+    processes of this machine."""
+
     price_per_hour: float = Field(ge=0, allow_inf_nan=False)
+    """What one worker costs in an hour, in `currency`."""
+
     minimum: int = Field(default=0, ge=0)
+    """This many workers stay even when they are idle."""
+
     maximum: int | None = Field(default=None, ge=0)
+    """The most workers there may be. `null`: on this machine one thread per core, elsewhere no limit."""
+
     threads: int = Field(default=1, ge=1)
+    """How many units one worker runs at a time."""
+
     startup: Seconds = 60.0
+    """How long a worker takes from the request to its arrival, until the pool has measured it."""
+
     warm: Annotated[Warm | None, PlainValidator(_warm)] = None
+    """After a burst this many workers stay for this long: `4 for 10min`."""
 
     @model_validator(mode="after")
     def _ordered(self) -> Self:
@@ -110,8 +128,13 @@ class Budget(Settings):
     """What a show may spend on the pool, and what happens then."""
 
     amount: float = Field(ge=0, allow_inf_nan=False)
+    """How much the show may spend, in `currency`."""
+
     action: BudgetAction = "warn"
+    """What happens when it is spent: people are warned, the show's work goes behind all other, or waits."""
+
     warn_at: float = Field(default=0.8, gt=0, le=1)
+    """From this part of the amount on, 0 to 1, people are warned."""
 
     def state(self, spent: float) -> Literal["ok", "warn", "background", "hold"]:
         """What `spent` means: from `warn_at` of the amount on it warns, from the whole amount on it acts."""
@@ -133,13 +156,15 @@ class LedgerSettings(Settings):
     """How long the ledger keeps what."""
 
     keep: Seconds | None = None
-    """So long the units of a job stay after its end, before they become sums; None: for good."""
+    """How long a job's units stay in the ledger after its end, before they become sums. `null`: for good."""
 
 
 class KubernetesSettings(Settings):
     """Where the scheduler's own pod is, as `mediadask pool up` writes it: there it brings its own workers."""
 
     namespace: str
+    """The namespace of the pool's pods."""
+
     cluster: str
     """The name of the DaskCluster. Its groups ``<cluster>-<tier>`` say what workers of a tier look like."""
 
@@ -148,19 +173,47 @@ class PoolConfig(Settings):
     """All settings of a pool. Durations are seconds."""
 
     name: str | None = None
+    """The pool's name in the ledger. A pool with a name takes up its unfinished jobs when it starts again."""
+
     classes: dict[str, PriorityClass] = Field(min_length=1)
+    """The priority classes by name."""
+
     default_class: str
+    """The class of jobs that are submitted without one."""
+
     tiers: dict[str, Tier] = Field(min_length=1)
+    """The groups of workers by name, each with one price and one limit."""
+
     budgets: dict[str, Budget] = Field(default_factory=dict)
+    """What shows may spend. Upper and lower case of a show's name are alike."""
+
     currency: str = "USD"
+    """The currency of prices, budgets and costs."""
+
     ledger: LedgerSettings = LedgerSettings()
+    """How long the ledger keeps what."""
+
     kubernetes: KubernetesSettings | None = None
+    """Written by `mediadask pool up`, not by people."""
+
     retries: int = Field(ge=0)
+    """How often a failed unit is tried again, before its group is given up."""
+
     window: int = Field(ge=1)
+    """How many units are handed to Dask's scheduler ahead of each thread."""
+
     grace: Seconds
+    """How long an idle worker stays."""
+
     hang_factor: float = Field(gt=1)
+    """A unit hangs if it has passed no checkpoint for this many times its predicted duration."""
+
     hang_after: Seconds
+    """No unit is said to hang sooner than this."""
+
     seconds_per_frame: dict[str, Annotated[float, Field(gt=0)]]
+    """How many seconds a frame of 1920 x 1080 takes on one thread, by the first word of a unit's kind, until
+    the pool has measured it. `default` is for all other kinds."""
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:

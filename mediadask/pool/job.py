@@ -110,9 +110,19 @@ class Job:
         return float(table.loc[table["job"] == self.id, "total"].sum())
 
     def wait(self, timeout: float | None = None) -> bool:
-        """Wait until it has ended, at most `timeout` seconds. Returns whether it has.
+        """Wait until the job has ended.
 
         Interrupting the wait leaves the job running. A unit that waits makes way for higher classes only.
+
+        Parameters
+        ----------
+        timeout
+            Seconds to wait at most. None: as long as it takes.
+
+        Returns
+        -------
+        bool
+            Whether it has ended.
 
         Raises
         ------
@@ -131,7 +141,17 @@ class Job:
         return True
 
     def result(self, timeout: float | None = None) -> Any:
-        """Wait for it; what computing the delivery would have returned, usually its `Report`.
+        """Wait for the job, and fetch its result.
+
+        Parameters
+        ----------
+        timeout
+            Seconds to wait at most. None: as long as it takes.
+
+        Returns
+        -------
+        Any
+            What computing the delivery would have returned, usually its `Report`.
 
         Raises
         ------
@@ -157,7 +177,20 @@ class Job:
         self._pool.ask("cancel", job=self.id)
 
     def reprioritize(self, priority: str | None = None, *, deadline: datetime | None = None) -> None:
-        """Move it to another class, or give it another deadline, at once."""
+        """Move it to another class, or give it another deadline, at once.
+
+        Parameters
+        ----------
+        priority
+            A class, such as ``urgent``. None: it keeps its own.
+        deadline
+            When its results are needed. None: it keeps its own.
+
+        Raises
+        ------
+        InvalidRequest
+            There is no such class, or neither is given.
+        """
         if priority is None and deadline is None:
             raise InvalidRequest(
                 "nothing to change", where="reprioritize", do="give a priority or a deadline"

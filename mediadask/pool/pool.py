@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import html
 import logging
+import os
 import time
 import warnings
 from math import inf
@@ -103,6 +104,11 @@ class Pool:
             In the ledger. A pool with a name takes up the jobs that one of the same name left unfinished when
             it died.
 
+        Returns
+        -------
+        Pool
+            Use it in a ``with`` block, or close it.
+
         Raises
         ------
         InvalidRequest
@@ -135,6 +141,50 @@ class Pool:
         return cls(client, cluster, PoolPlugin(config, local=True, at_once=workers or 0))
 
     @classmethod
+    def open(cls, where: str | None = None, *, workers: int | None = None) -> Self:
+        """Open the pool that is named, or one of this process.
+
+        Programs that take a pool's name from their user call this; the command line does for ``--pool``.
+
+        Parameters
+        ----------
+        where
+            As `connect` takes it: ``local`` for the pool that `mediadask pool up` keeps on this machine,
+            another name, ``kubernetes:NAME``, or an address. None takes it from the environment variable
+            ``MEDIADASK_POOL``. If that is not set either, the pool is `Pool.local`, which ends with the
+            program.
+        workers
+            How many workers the program's own pool starts at once; by default they come with the work.
+
+        Returns
+        -------
+        Pool
+            Use it in a ``with`` block, or close it.
+
+        Raises
+        ------
+        InvalidRequest
+            There is no such pool, or `workers` are asked for of a pool that is up.
+        OutputFailed
+            The ledger does not open.
+
+        Examples
+        --------
+        >>> with md.Pool.open() as pool:
+        ...     print(pool.submit(md.proxy("A001C001.mov", "proxies")).result())
+        proxy: 1 done, 0 failed
+        """
+        where = where or os.environ.get("MEDIADASK_POOL")
+        if not where:
+            return cls.local(workers)
+        if workers is not None:
+            do = f"leave it out, or name no pool: {where} is named (MEDIADASK_POOL)"
+            raise InvalidRequest(
+                "the workers of a pool that is up are its own", where=f"workers={workers}", do=do
+            )
+        return cls.connect(where)
+
+    @classmethod
     def kubernetes(cls, spec: str | Path | Mapping[str, Any]) -> Self:
         """The pool on Kubernetes that `spec` describes, brought up or changed to be as it says.
 
@@ -145,6 +195,11 @@ class Pool:
         ----------
         spec
             A file such as ``clusters/kubernetes.yaml``, or the same as plain data.
+
+        Returns
+        -------
+        Pool
+            Use it in a ``with`` block, or close it.
 
         Raises
         ------
@@ -160,9 +215,7 @@ class Pool:
 
     @classmethod
     def connect(cls, address: str | None = None) -> Self:
-        """The pool on the scheduler at `address`, such as ``tcp://10.0.0.4:8786``, or the one of this name
-        that `mediadask pool up` keeps on this machine, or ``kubernetes:NAME`` in the cluster that kubectl
-        uses here. Without an address it is that of Dask's setting ``scheduler-address``, which pods have.
+        """Connect to a pool that is there already, or make one of a Dask scheduler.
 
         A scheduler becomes a pool when the first connects. Its workers are whoever starts ``dask worker``
         with its address; where there is none, jobs wait for one and say so.
@@ -170,6 +223,18 @@ class Pool:
         A pool of this machine accepts only the user who started it, whose runtime folder has its keys. A
         scheduler elsewhere with an address ``tls://…`` accepts clients with a certificate: name yours in the
         section ``distributed.comm.tls`` of `dask.config`.
+
+        Parameters
+        ----------
+        address
+            A scheduler's address, such as ``tcp://10.0.0.4:8786``; the name of the pool that `mediadask pool
+            up` keeps on this machine, such as ``local``; or ``kubernetes:NAME`` in the cluster that kubectl
+            uses here. None: Dask's setting ``scheduler-address``, which pods have.
+
+        Returns
+        -------
+        Pool
+            Use it in a ``with`` block, or close it.
 
         Raises
         ------
@@ -240,6 +305,8 @@ class Pool:
 
         Parameters
         ----------
+        delivery
+            What `mediadask.delivery`, `proxy`, `pull` and the like return.
         name
             For people; by default the delivery's.
         show
@@ -248,6 +315,11 @@ class Pool:
             A class, such as ``urgent``, ``normal`` or ``background``.
         deadline
             When its results are needed. Within a class the earliest goes first.
+
+        Returns
+        -------
+        Job
+            The job, which runs whether anybody holds this object or not.
 
         Raises
         ------
@@ -290,7 +362,21 @@ class Pool:
         It is a job like any: ordered by class and deadline, units of lower classes pause for it, and it
         has turnaround and cost. Its own tasks are Dask's: one that runs is not displaced before it ends.
         Tasks that an open job computes already run once for both, in the class and on the account of that
-        job. `Job.result` gives the computed object.
+        job.
+
+        Parameters
+        ----------
+        collection
+            Anything that Dask computes.
+        name
+            For people.
+        show, priority, deadline
+            As in `submit`.
+
+        Returns
+        -------
+        Job
+            `Job.result` gives the computed object.
 
         Raises
         ------
@@ -306,11 +392,27 @@ class Pool:
         return self.submit(computation, show=show, priority=priority, deadline=deadline)
 
     def jobs(self) -> Jobs:
-        """The jobs the pool knows, first come first: a list, shown as a table."""
+        """List the jobs that the pool knows.
+
+        Returns
+        -------
+        Jobs
+            A list, first come first; notebooks and terminals show it as a table.
+        """
         return Jobs(Job(self, described) for described in self.ask("describe"))
 
     def job(self, name: str) -> Job:
-        """The latest job with this name or id.
+        """Find a job.
+
+        Parameters
+        ----------
+        name
+            Its name or id.
+
+        Returns
+        -------
+        Job
+            The latest one with this name or id.
 
         Raises
         ------
@@ -323,11 +425,43 @@ class Pool:
         raise InvalidRequest("the pool knows no such job", where=name, do="`mediadask jobs` lists them")
 
     def turnaround(self, by: TurnaroundBy = "priority") -> pd.DataFrame:
-        """How long jobs took, by class, show or kind: see `mediadask.pool.ledger.reports.turnaround`."""
+        """Tell how long jobs took.
+
+        Parameters
+        ----------
+        by
+            ``priority``, ``show`` or ``kind``.
+
+        Returns
+        -------
+        pandas.DataFrame
+            One row for each, durations in seconds.
+
+        Raises
+        ------
+        InvalidRequest
+            It is told by nothing else.
+        """
         return self._table("turnaround", by, ("priority", "show", "kind"))
 
     def costs(self, by: CostsBy = "show") -> pd.DataFrame:
-        """What was spent on what, by show, job, class or kind: see `mediadask.pool.ledger.costs.costs`."""
+        """Tell what was spent on what.
+
+        Parameters
+        ----------
+        by
+            ``show``, ``job``, ``priority`` or ``kind``.
+
+        Returns
+        -------
+        pandas.DataFrame
+            One row for each, money in the configured currency, durations in hours of threads.
+
+        Raises
+        ------
+        InvalidRequest
+            It is told by nothing else.
+        """
         return self._table("costs", by, ("show", "job", "priority", "kind"))
 
     def _table(self, report: str, by: str, known: tuple[str, ...]) -> pd.DataFrame:
@@ -340,6 +474,11 @@ class Pool:
         """The owner of `tier` wants its workers back: what they run goes elsewhere at its next frame, and
         none of them starts again until `restore`.
 
+        Parameters
+        ----------
+        tier
+            The tier's name in the settings.
+
         Raises
         ------
         InvalidRequest
@@ -348,20 +487,55 @@ class Pool:
         self.ask("reclaim", tier=tier, reclaimed=True)
 
     def restore(self, tier: str) -> None:
-        """Workers of `tier` may be had again."""
+        """Let workers of a tier that was reclaimed start again.
+
+        Parameters
+        ----------
+        tier
+            The tier's name in the settings.
+
+        Raises
+        ------
+        InvalidRequest
+            There is no such tier.
+        """
         self.ask("reclaim", tier=tier, reclaimed=False)
 
     def status(self) -> dict[str, Any]:
-        """What the pool is doing, as plain data: tiers with workers and their target, open jobs, troubles."""
+        """Tell what the pool is doing.
+
+        Returns
+        -------
+        dict
+            Plain data: ``tiers`` with workers and their target, open ``jobs``, and what is wrong.
+        """
         told: dict[str, Any] = self.ask("status")
         return told
 
     def down(self, *, now: bool = False) -> None:
-        """Have the pool end when its jobs have, or `now`; it takes no new ones meanwhile. Returns at once."""
+        """Have the pool end. It takes no new jobs from now on. Returns at once.
+
+        Parameters
+        ----------
+        now
+            End it at once: the next pool of its name goes on with its jobs. False: when its jobs have ended.
+        """
         self.ask("down", now=now)
 
     def ask(self, what: str, **arguments: Any) -> Any:
         """Call one of the pool's services.
+
+        Parameters
+        ----------
+        what
+            The service's name.
+        arguments
+            What it takes, as plain data.
+
+        Returns
+        -------
+        Any
+            What it answers.
 
         Raises
         ------

@@ -6,9 +6,9 @@ import difflib
 from types import UnionType
 from typing import TYPE_CHECKING, Annotated, Any, Union, get_args, get_origin
 
-from dask.utils import parse_timedelta
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
+from mediadask.durations import seconds_of
 from mediadask.errors import InvalidRequest
 
 if TYPE_CHECKING:
@@ -20,13 +20,8 @@ __all__ = ["Seconds", "Settings", "hint", "refusal", "seconds"]
 
 
 def seconds(value: object) -> object:
-    """``90s``, ``2 hours`` and the like as `dask` reads them, and ``15min``, which it does not know."""
-    if not isinstance(value, str):
-        return value
-    try:
-        return parse_timedelta(f"{value}ute" if value.endswith("min") else value)
-    except (KeyError, ValueError):
-        raise ValueError(f"{value!r} is not a duration such as 90s, 15min or 2h") from None
+    """The seconds of a duration as `mediadask.durations` reads them; what is no text, as it is."""
+    return seconds_of(value) if isinstance(value, str) else value
 
 
 Seconds = Annotated[float, BeforeValidator(seconds), Field(ge=0, allow_inf_nan=False)]

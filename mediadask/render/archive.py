@@ -62,7 +62,7 @@ def _archive_group(on_corrupt: OnCorrupt, clip: Clip, url: str) -> Group:
     from mediadask.array import store
     from mediadask.array.frames import FrameArray
 
-    output = Output.of(url, clip.url, "archive", clip.identity, on_corrupt)
+    output = Output.of(url, store.STORE, clip.url, "archive", clip.identity, on_corrupt)
     header = clip.header
     frames = FrameArray.of(clip, None, on_corrupt)
     seconds = (
@@ -70,19 +70,18 @@ def _archive_group(on_corrupt: OnCorrupt, clip: Clip, url: str) -> Group:
     )
     shard = store.shard_frames(frames)
     points = np.unique(clip.index.gops[:-1] // shard * shard)
-    ranges = segments([*points.tolist(), len(clip)], seconds)
+    kind = f"archive {header.codec} {header.width}x{header.height}"
     units = [
-        Unit(
+        segment.unit(
             store.archive_frames,
-            (clip, on_corrupt, output, start, stop),
-            name=f"{output.name} frames {start}-{stop - 1}",
-            kind=f"archive {header.codec} {header.width}x{header.height}",
-            frames=stop - start,
-            seconds=seconds * (stop - start),
+            (clip, on_corrupt, output, segment),
+            output=output.name,
+            kind=kind,
+            seconds_per_frame=seconds,
         )
-        for start, stop in ranges
+        for segment in segments([*points.tolist(), len(clip)], seconds)
     ]
     if header.audio:  # first: at the end the pool would wait for it
         units.insert(0, Unit(store.archive_sound, (clip, output), name=f"{output.name} sound", kind="sound"))
     finish = Unit(store.finish_archive, (clip, output), name=output.name, kind="consolidate")
-    return Group(output.name, () if output.is_done(store.read_mark(url)) else tuple(units), finish)
+    return Group(output.name, () if output.is_done() else tuple(units), finish)

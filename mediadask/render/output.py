@@ -25,10 +25,11 @@ from typing import Any
 import av.error
 
 from mediadask.clips.storage import filesystem_of, is_local
-from mediadask.errors import InvalidRequest, MediaError, OutputFailed
+from mediadask.errors import InvalidRequest, MediaError, OutputFailed, UnreadableMedia, UnsupportedMedia
 from mediadask.render.recipe import fingerprint
 
 __all__ = [
+    "Format",
     "Mark",
     "Output",
     "Rendered",
@@ -82,20 +83,46 @@ class Rendered:
     def __str__(self) -> str:
         return self.url
 
+    def __fspath__(self) -> str:
+        """Its URL, so that `open_clip` and others take it as they take a path."""
+        return self.url
+
+
+@dataclass(frozen=True)
+class Format:
+    """A kind of output, and where it carries its mark.
+
+    `mediadask.render.conformance` has tests of what its writer must do.
+    """
+
+    name: str
+
+    read_text: Callable[[str], str | None]
+    """What stands in the file at a URL where this format has its marks; None where nothing does. It may raise
+    `UnreadableMedia` for a file of another kind. A function of a module: outputs are pickled."""
+
+    def read_mark(self, url: str) -> Mark | None:
+        """What an output says it was made from; None where there is none, or somebody else's."""
+        try:
+            return Mark.parse(self.read_text(url)) if exists(url) else None
+        except (UnreadableMedia, UnsupportedMedia):  # a file of another kind, or a damaged one
+            return None
+
 
 @dataclass(frozen=True)
 class Output:
     """A final place, and what is to stand there."""
 
     url: str
+    format: Format
     mark: Mark
 
     @classmethod
-    def of(cls, url: str, source: str, *made_of: Any) -> Output:
+    def of(cls, url: str, format: Format, source: str, *made_of: Any) -> Output:
         """The output at `url` made from `source` (a URL) and everything else in `made_of` (plain data)."""
         # The source is the same whatever version reads it: what an older one made is replaced, not refused.
         named = hashlib.sha256(source.encode(errors="surrogateescape")).hexdigest()[:8]
-        return cls(url, Mark(fingerprint(*made_of), named))
+        return cls(url, format, Mark(fingerprint(*made_of), named))
 
     @property
     def name(self) -> str:
@@ -111,8 +138,8 @@ class Output:
         """Where a part of it is kept until it is whole."""
         return join_url(self.workspace, name)
 
-    def is_done(self, found: Mark | None) -> bool:
-        """Whether what carries the mark `found` is this output.
+    def standing(self) -> Mark | None:
+        """The mark of this output where it stands already; None where it is to be made.
 
         Raises
         ------
@@ -123,28 +150,33 @@ class Output:
         hidden = self.workspace.rpartition("/")[0]
         if is_local(self.url) and os.path.islink(hidden):
             raise InvalidRequest("is a link", where=hidden, do="remove it, or choose another folder")
+        found = self.format.read_mark(self.url)
         if found is None:
-            if exists(self.url):
-                raise InvalidRequest(
-                    "is there already and was not made here",
-                    where=self.url,
-                    do="choose another folder, or move it",
-                )
-            return False
+            if not exists(self.url):
+                return None
+            raise InvalidRequest(
+                "is there already and was not made here",
+                where=self.url,
+                do="choose another folder, or move it",
+            )
         if found.source != self.mark.source:
             raise InvalidRequest(
                 "was made here, from a source of another path",
                 where=self.url,
                 do="choose another folder, or move it",
             )
-        return found.made_from == self.mark.made_from
+        return found if found.made_from == self.mark.made_from else None
+
+    def is_done(self) -> bool:
+        """Whether this output stands there already. Raises what `standing` does."""
+        return self.standing() is not None
 
     @contextmanager
-    def making(self, url: str, read_mark: Callable[[str], Mark | None]) -> Iterator[Path]:
+    def making(self, url: str) -> Iterator[Path]:
         """A local path to write inside the block; when it ends well, what was written stands at `url`.
 
-        `url` is the output's own or that of a part. `read_mark` tells what is at the output's URL: where
-        another run has finished the output meanwhile, and taken the workspace away, failing is no failure.
+        `url` is the output's own or that of a part. Where another run has finished the output meanwhile, and
+        taken the workspace away, failing is no failure.
 
         Raises
         ------
@@ -155,7 +187,7 @@ class Output:
             with output_errors(self.url), committed(url, self.workspace) as path:
                 yield path
         except MediaError:
-            if not self.is_done(read_mark(self.url)):
+            if not self.is_done():
                 raise
 
     def clear(self) -> None:

@@ -11,6 +11,7 @@ from typing import overload
 
 from mediadask.clips import Clip
 from mediadask.clips.choices import split_choices
+from mediadask.clips.clip_url import ClipUrl
 from mediadask.clips.pattern import is_image, pattern_of
 from mediadask.clips.storage import is_local, normalize, path_of
 from mediadask.delivery import Group
@@ -114,7 +115,7 @@ def clip_stem(source: Source) -> str:
 
 
 def _url(source: Source) -> str:
-    return source.url if isinstance(source, Clip) else normalize(source)
+    return source.url if isinstance(source, Clip) else str(ClipUrl.of(source))
 
 
 def output_urls(group: Group) -> list[str]:
@@ -124,9 +125,9 @@ def output_urls(group: Group) -> list[str]:
 
 
 def _first_part(source: Source) -> str:
-    """A clip's URL; of a span, its first part's."""
-    url = source.url if isinstance(source, Clip) else os.fspath(source)
-    return split_choices(path_of(url.removeprefix("concat:").split("|")[0].rstrip("/")))[0]
+    """A clip's file, or its frame pattern; of a span, its first part's."""
+    url = ClipUrl.parse(source.url if isinstance(source, Clip) else source).first
+    return split_choices(path_of(url.rstrip("/")))[0]
 
 
 class LazyGroups(Sequence[Group], ABC):

@@ -22,7 +22,7 @@ from mediadask.pixels import Color, to_rgb
 from mediadask.pixels.framing.layout import Framing
 from mediadask.render import dpx, exr
 from mediadask.render.exr import Attribute, Compression, ExrSample
-from mediadask.render.output import Mark, Output, committed, exists, join_url, output_errors
+from mediadask.render.output import Format, Mark, Output, committed, join_url, output_errors
 from mediadask.render.receipt import Receipt
 from mediadask.timecode import Timecode
 
@@ -32,12 +32,12 @@ if TYPE_CHECKING:
     from mediadask.clips import Frame
 
 __all__ = [
+    "FRAME",
     "STRIP_ROWS",
     "Plate",
     "PlateFormat",
     "PlateRecipe",
     "plate_picture",
-    "read_mark",
     "write_frame",
 ]
 
@@ -124,7 +124,7 @@ class Plate:
         """Where a frame of the clip goes, and what it is made from: nothing that depends on the range."""
         folder, _, name = self.pattern.rpartition("/")  # a folder's name may hold a % of its own
         url = join_url(folder, name % self.number(frame))
-        return Output.of(url, self.clip.url, "plate", self.clip.identity, frame, self._recipe_json)
+        return Output.of(url, FRAME, self.clip.url, "plate", self.clip.identity, frame, self._recipe_json)
 
     def timecode(self, frame: int) -> Timecode | None:
         """The label of a frame, where the clip has timecode."""
@@ -190,12 +190,13 @@ def _rgb(frame: Frame, rows: slice) -> npt.NDArray[Any]:
     return rgb if rgb.shape[2] == 3 else np.repeat(rgb[..., :1], 3, axis=2)
 
 
-def read_mark(url: str) -> Mark | None:
-    """What a frame's file says it was made from; None where there is no file, or somebody else's."""
-    if not exists(url):
-        return None
+def _read_text(url: str) -> str | None:
     with open_file(url) as file:
-        return Mark.parse(dpx.read_text(file) if url.endswith(".dpx") else exr.read_text(file, "mediadask"))
+        return dpx.read_text(file) if url.endswith(".dpx") else exr.read_text(file, "mediadask")
+
+
+FRAME = Format("frame", _read_text)
+"""An EXR or DPX, as `write_frame` makes it."""
 
 
 def write_frame(

@@ -27,7 +27,7 @@ from mediadask.pixels.color.spaces import video_tags
 from mediadask.pixels.framing.layout import Framing
 from mediadask.render.burnin import review_picture
 from mediadask.render.output import (
-    Mark,
+    Format,
     Output,
     Rendered,
     committed,
@@ -37,12 +37,11 @@ from mediadask.render.output import (
     output_errors,
     remove,
 )
-from mediadask.render.plate import Plate, plate_picture, read_mark
-from mediadask.render.proxy import read_mark as read_movie_mark
+from mediadask.render.plate import FRAME, Plate, plate_picture
 from mediadask.render.receipt import MOST_BYTES, Receipt, found, read_receipts, sha256_of
 from mediadask.render.reference import Reference, reference_picture
 from mediadask.render.sources import Sources
-from mediadask.render.video import ENCODERS, Encoder
+from mediadask.render.video import ENCODERS, MOVIE, Encoder
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -52,6 +51,7 @@ if TYPE_CHECKING:
 
 
 __all__ = [
+    "MANIFEST",
     "Movie",
     "PlateOrder",
     "PulledPlate",
@@ -61,7 +61,6 @@ __all__ = [
     "finished_plate",
     "movie_is_there",
     "pulled_plate",
-    "read_manifest_mark",
     "remove_stale",
     "thumbnail",
     "write_document",
@@ -175,6 +174,7 @@ class PlateOrder:
         plate = self.plate
         return Output.of(
             f"{self.stem}.json",
+            MANIFEST,
             plate.clip.url,
             "manifest",
             plate.clip.identity,
@@ -212,18 +212,18 @@ class PlateOrder:
         whole = (plate.clip.identity, plate.start, plate.stop)
         found = []
         if not plate.is_files:
-            output = Output.of(f"{self.stem}.mov", plate.clip.url, "plate", *whole, recipe.json())
+            output = Output.of(f"{self.stem}.mov", MOVIE, plate.clip.url, "plate", *whole, recipe.json())
             color, framing = video_tags(recipe.space), recipe.framing
             aspect = Fraction(framing.pixel_aspect).limit_denominator(1000)
             found.append(Movie(output, _PRORES_4444, framing.size, color, plate.start, "plate", aspect))
         if self.review:
             made_of = (*whole, plate.first_number, repr(self.review), recipe.attributes, recipe.timecode)
-            output = Output.of(f"{self.stem}.mp4", plate.clip.url, "review", *made_of)
+            output = Output.of(f"{self.stem}.mp4", MOVIE, plate.clip.url, "review", *made_of)
             size = self.review.size
             found.append(Movie(output, ENCODERS["h264"], size, _BT709, plate.start, "review"))
         if self.reference:
             made_of = (*whole, recipe.timecode, *self._referred)
-            output = Output.of(f"{self.stem}.ref.mp4", plate.clip.url, "reference", *made_of)
+            output = Output.of(f"{self.stem}.ref.mp4", MOVIE, plate.clip.url, "reference", *made_of)
             size = self.reference.size
             found.append(Movie(output, ENCODERS["h264"], size, _BT709, plate.start, "reference"))
         return tuple(found)
@@ -249,7 +249,7 @@ def finished_plate(order: PlateOrder) -> PulledPlate | None:
     Reads the manifest and asks for sizes and times: a thousand frames take some ten milliseconds.
     """
     manifest = order.manifest
-    if read_manifest_mark(manifest.url) != manifest.mark:
+    if MANIFEST.read_mark(manifest.url) != manifest.mark:
         return None
     known = read_receipts(manifest.url, "files")
     folder = manifest.url.rpartition("/")[0]
@@ -285,7 +285,7 @@ def check_folder(order: PlateOrder, standing: Sequence[str], sources: Sources) -
     before = read_receipts(manifest.url, "files") if manifest.name in there else {}
     for movie in order.movies:
         if movie.output.name in there - set(before):
-            movie.output.is_done(read_movie_mark(movie.output.url))
+            movie.output.is_done()
     for url, content in order.small_files():
         if url.rpartition("/")[2] in there:
             _is_written(url, content, before)
@@ -296,7 +296,7 @@ def check_folder(order: PlateOrder, standing: Sequence[str], sources: Sources) -
     sources.refuse(join_url(folder, name) for name in sorted(touched & (there | set(before))))
     for name in strays:
         url = join_url(folder, name)
-        replace(manifest, url=url).is_done(read_mark(url))
+        replace(manifest, url=url, format=FRAME).is_done()
     return replace(order, strays=tuple(strays))
 
 
@@ -310,7 +310,7 @@ def _is_frame(plate: Plate, name: str) -> bool:
 
 def _check_manifest(order: PlateOrder) -> None:
     manifest, clip = order.manifest, order.plate.clip
-    found = read_manifest_mark(manifest.url)
+    found = MANIFEST.read_mark(manifest.url)
     if found is not None and found.source != manifest.mark.source:
         other = json.loads(read_document(manifest.url, MOST_BYTES)).get("clip")
         raise InvalidRequest(
@@ -318,7 +318,7 @@ def _check_manifest(order: PlateOrder) -> None:
             where=manifest.url,
             do="choose another folder, name or plate version",
         )
-    manifest.is_done(found)
+    manifest.is_done()
 
 
 def exchange(order: PlateOrder, made: Sequence[Receipt]) -> list[Receipt]:
@@ -337,7 +337,7 @@ def _in_place(waiting: str, place: str, made: Receipt) -> Receipt:
 
 def movie_is_there(output: Output, before: Mapping[str, Receipt]) -> bool:
     """Whether a movie stands in its place, untouched since a manifest listed it if one did."""
-    return found(output, before, read_movie_mark) is not None
+    return found(output, before) is not None
 
 
 def write_document(url: str, content: bytes, before: Mapping[str, Receipt], workspace: str) -> Receipt:
@@ -359,11 +359,12 @@ def _is_written(url: str, content: bytes, before: Mapping[str, Receipt]) -> bool
     return same
 
 
-def read_manifest_mark(url: str) -> Mark | None:
-    """What a manifest says its plate was made from; None where there is none, or somebody else's."""
-    if not exists(url):
-        return None
-    return Mark.parse(read_document(url, MOST_BYTES).decode(errors="replace"))
+def _read_text(url: str) -> str:
+    return read_document(url, MOST_BYTES).decode(errors="replace")
+
+
+MANIFEST = Format("manifest", _read_text)
+"""JSON in which the mark's own entries stand beside those of the plate."""
 
 
 def remove_stale(order: PlateOrder, before: Mapping[str, Receipt], kept: set[str]) -> None:

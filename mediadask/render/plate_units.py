@@ -13,7 +13,7 @@ import numpy as np
 from mediadask.checkpoint import checkpoint
 from mediadask.pixels import to_video_frame
 from mediadask.render.output import Output, committed, exists, join_url, output_errors
-from mediadask.render.plate import Plate, plate_picture, read_mark, write_frame
+from mediadask.render.plate import Plate, plate_picture, write_frame
 from mediadask.render.plate_folder import (
     Movie,
     PlateOrder,
@@ -21,7 +21,6 @@ from mediadask.render.plate_folder import (
     exchange,
     movie_is_there,
     pulled_plate,
-    read_manifest_mark,
     remove_stale,
     thumbnail,
     write_document,
@@ -31,12 +30,13 @@ from mediadask.render.video import Part, join, video_writer
 
 if TYPE_CHECKING:
     from mediadask.clips import Frame
+    from mediadask.render.segment import Segment
 
 __all__ = ["finish_plate", "render_frames"]
 
 
-def render_frames(order: PlateOrder, start: int, stop: int) -> tuple[tuple[Receipt, ...], int]:
-    """Write the frames of the clip from `start` to `stop` that are not there, and their part of each movie.
+def render_frames(order: PlateOrder, segment: Segment) -> tuple[tuple[Receipt, ...], int]:
+    """Write the frames of a segment that are not there, and their part of each movie.
 
     Where a whole plate stands already, what is written waits in the workspace to take its place.
 
@@ -51,21 +51,21 @@ def render_frames(order: PlateOrder, start: int, stop: int) -> tuple[tuple[Recei
         If a file cannot be written, or something that was not made here stands in its place.
     """
     plate, manifest = order.plate, order.manifest
-    notes = manifest.part(f"{start:08}-{stop:08}.json")
+    notes = manifest.part(f"{segment.start:08}-{segment.stop:08}.json")
     before = read_receipts(manifest.url, "files")
-    numbers = range(start, stop) if plate.is_files else range(0)
+    numbers = range(*segment) if plate.is_files else range(0)
     receipts = _found(order, numbers, before, read_receipts(notes))
     missing = [number for number in numbers if number not in receipts]
     receipts |= _reused(order, missing, before)
     missing = [number for number in numbers if number not in receipts]
     with ExitStack() as stack:
         lanes = [
-            stack.enter_context(_lane(order, movie, start, stop))
+            stack.enter_context(_lane(order, movie, segment))
             for movie in order.movies
-            if not exists(_part(movie, start, stop).url) and not movie_is_there(movie.output, before)
+            if not exists(_part(movie, segment).url) and not movie_is_there(movie.output, before)
         ]
         picture = plate_picture(plate.recipe)
-        for frame in _frames(plate, list(range(start, stop)) if lanes else missing):
+        for frame in _frames(plate, list(range(*segment)) if lanes else missing):
             if frame.number in missing:
                 place = _place(order, frame.number, before)
                 receipts[frame.number] = write_frame(plate, frame, picture(frame), place, manifest.workspace)
@@ -91,9 +91,9 @@ def _found(
     """The frames that are in their place, or wait to be put there."""
     receipts = {}
     for number in numbers:
-        receipt = found(order.plate.output(number), before or noted, read_mark)
+        receipt = found(order.plate.output(number), before or noted)
         if receipt is None and before:
-            receipt = found(_place(order, number, before), noted, read_mark)
+            receipt = found(_place(order, number, before), noted)
         if receipt is not None:
             receipts[number] = receipt
     return receipts
@@ -124,18 +124,18 @@ def _frames(plate: Plate, numbers: Sequence[int]) -> Iterator[Frame]:
         yield from plate.clip.frames(first, last + 1, on_corrupt=plate.recipe.on_corrupt, threads=1)
 
 
-def _part(movie: Movie, start: int, stop: int) -> Part:
+def _part(movie: Movie, segment: Segment) -> Part:
     """The piece of a movie that a unit makes; it counts from the movie's first frame."""
-    first = movie.first
+    start, stop = segment
     url = movie.output.part(f"{start:08}-{stop:08}.{movie.encoder.container}")
-    return Part(url, start - first, stop - first)
+    return Part(url, start - movie.first, stop - movie.first)
 
 
 @contextmanager
-def _lane(order: PlateOrder, movie: Movie, start: int, stop: int) -> Iterator[Callable[[Frame], None]]:
+def _lane(order: PlateOrder, movie: Movie, segment: Segment) -> Iterator[Callable[[Frame], None]]:
     """A function that shows frames to a movie's part."""
     recipe, width, height = order.plate.recipe, *movie.size
-    part = _part(movie, start, stop)
+    part = _part(movie, segment)
     picture = movie.picture(order)
     shape: dict[str, Any] = {"width": width, "height": height, "pixel_aspect": movie.pixel_aspect}
     shape |= {"rate": recipe.rate, "gop": movie.encoder.gop(recipe.rate), "color": movie.color}
@@ -151,15 +151,15 @@ def _lane(order: PlateOrder, movie: Movie, start: int, stop: int) -> Iterator[Ca
 
 
 def finish_plate(
-    results: Sequence[tuple[tuple[Receipt, ...], int]], order: PlateOrder, ranges: Sequence[tuple[int, int]]
+    results: Sequence[tuple[tuple[Receipt, ...], int]], order: PlateOrder, segments: Sequence[Segment]
 ) -> PulledPlate:
     """Join the movies, put all in its place, write what stands beside the frames, and last the manifest."""
     manifest = order.manifest
-    manifest.is_done(read_manifest_mark(manifest.url))  # what was not made here is not replaced
+    manifest.is_done()  # what was not made here is not replaced
     before = read_receipts(manifest.url, "files")
     files = [receipt for receipts, _ in results for receipt in receipts]
     count = len(files)
-    files += [_joined(order, movie, ranges, before) for movie in order.movies]
+    files += [_joined(order, movie, segments, before) for movie in order.movies]
     if before:
         files = exchange(order, files)
     frames = files[:count]
@@ -179,7 +179,7 @@ def finish_plate(
 
 
 def _joined(
-    order: PlateOrder, movie: Movie, ranges: Sequence[tuple[int, int]], before: Mapping[str, Receipt]
+    order: PlateOrder, movie: Movie, segments: Sequence[Segment], before: Mapping[str, Receipt]
 ) -> Receipt:
     """A movie, joined from its parts unless it is there."""
     plate, output = order.plate, movie.output
@@ -195,12 +195,12 @@ def _joined(
         join(
             file,
             movie.encoder.container,
-            [_part(movie, *range_) for range_ in ranges],
+            [_part(movie, segment) for segment in segments],
             rate=plate.recipe.rate,
             times=np.arange(len(plate)),
             time_base=1 / plate.recipe.rate,
             sound=None,
-            metadata={"comment": str(output.mark)},
+            mark=output.mark,
             timecode=None if code is None else str(code),
             reel=plate.reel or None,
         )

@@ -14,24 +14,22 @@ import numpy as np
 
 from mediadask.checkpoint import checkpoint
 from mediadask.clips import Clip, ColorTags
-from mediadask.clips.packets import opened
 from mediadask.clips.storage import open_file
 from mediadask.delivery import Delivery, Group, Unit
-from mediadask.errors import MediaError
-from mediadask.render.output import Mark, Output, Rendered, exists
+from mediadask.render.output import Output, Rendered, exists
 from mediadask.render.picture import proxy_picture
 from mediadask.render.plan import Plan, Source, output_places, source_list
 from mediadask.render.recipe import ProxyRecipe, Size, fitted_size
 from mediadask.render.segment import key_interval, segments
 from mediadask.render.sound import write_sound
-from mediadask.render.video import ENCODERS, Encoder, Part, join, video_writer
+from mediadask.render.video import ENCODERS, MOVIE, Encoder, Part, join, video_writer
 
 if TYPE_CHECKING:
     import numpy.typing as npt
 
     from mediadask.pixels import Color
 
-__all__ = ["proxy", "read_mark"]
+__all__ = ["proxy"]
 
 
 def proxy(
@@ -89,29 +87,24 @@ def proxy(
 def _proxy_group(recipe: ProxyRecipe, clip: Clip, url: str) -> Group:
     header, encoder = clip.header, ENCODERS[recipe.codec]
     width, height = fitted_size(clip, recipe.box)
-    output = Output.of(url, clip.url, "proxy", clip.identity, recipe.json())
+    output = Output.of(url, MOVIE, clip.url, "proxy", clip.identity, recipe.json())
     name = output.name
     seconds = (
         header.width * header.height * 14e-9 + width * height * (encoder.seconds_per_megapixel + 0.02) * 1e-6
     )
     usual = encoder.gop(header.frame_rate)
-    ranges = segments(clip.index.gops.tolist(), seconds, gop=usual)
-    gop = max(key_interval(stop - start, usual) for start, stop in ranges)
+    cuts = segments(clip.index.gops.tolist(), seconds, gop=usual)
+    gop = max(key_interval(segment.frames, usual) for segment in cuts)
     parts = tuple(
         Part(output.part(f"{start:08}-{stop:08}-g{gop}.{encoder.container}"), start, stop)
-        for start, stop in ranges
+        for start, stop in cuts
     )
     kind = f"proxy {header.codec} {header.width}x{header.height} to {recipe.codec} {width}x{height}"
     units = [
-        Unit(
-            render_part,
-            (clip, recipe, output, part, gop),
-            name=f"{name} frames {part.start}-{part.stop - 1}",
-            kind=kind,
-            frames=part.stop - part.start,
-            seconds=seconds * (part.stop - part.start),
+        segment.unit(
+            render_part, (clip, recipe, output, part, gop), output=name, kind=kind, seconds_per_frame=seconds
         )
-        for part in parts
+        for segment, part in zip(cuts, parts, strict=True)
     ]
     if header.audio:  # first: at the end the pool would wait for it
         units.insert(
@@ -133,19 +126,19 @@ def _proxy_group(recipe: ProxyRecipe, clip: Clip, url: str) -> Group:
         frames=len(clip),
         seconds=1 + len(clip) * 1e-4,
     )
-    return Group(name, () if output.is_done(read_mark(url)) else tuple(units), finish)
+    return Group(name, () if output.is_done() else tuple(units), finish)
 
 
 def render_part(clip: Clip, recipe: ProxyRecipe, output: Output, part: Part, gop: int) -> tuple[int, ...]:
     """Encode one segment, unless it is there or the whole output is; the frames that did not decode."""
     notes = f"{part.url}.json"
-    if not exists(part.url) and not output.is_done(read_mark(output.url)):
+    if not exists(part.url) and not output.is_done():
         encoder = _encoder(clip, recipe)
         width, height = fitted_size(clip, recipe.box)
         color = _proxy_color(clip, recipe)
         picture = proxy_picture(clip, (width, height), recipe.lut, encoder.pixel_format, color)
         stand_ins = []
-        with output.making(part.url, read_mark) as path:
+        with output.making(part.url) as path:
             with (
                 open(path, "w+b", buffering=0) as file,
                 video_writer(
@@ -166,7 +159,7 @@ def render_part(clip: Clip, recipe: ProxyRecipe, output: Output, part: Part, gop
                         stand_ins.append(frame.number)
                     checkpoint()
             if stand_ins:  # noted before the part is there, so that no part is ever there without its notes
-                with output.making(notes, read_mark) as noted:
+                with output.making(notes) as noted:
                     noted.write_text(json.dumps(stand_ins))
     if exists(notes):
         with open_file(notes) as noted_file:
@@ -177,10 +170,10 @@ def render_part(clip: Clip, recipe: ProxyRecipe, output: Output, part: Part, gop
 def render_sound(clip: Clip, recipe: ProxyRecipe, output: Output) -> tuple[int, ...]:
     """Encode the clip's sound, unless it is there or the whole output is."""
     url = _sound_url(output, recipe)
-    if not exists(url) and not output.is_done(read_mark(output.url)):
+    if not exists(url) and not output.is_done():
         times, time_base = _frame_times(clip)
         seconds = int(times[-1]) * time_base + 1 / clip.header.frame_rate
-        with output.making(url, read_mark) as path, open(path, "w+b", buffering=0) as file:
+        with output.making(url) as path, open(path, "w+b", buffering=0) as file:
             write_sound(file, ENCODERS[recipe.codec].container, clip, seconds)
     return ()
 
@@ -193,10 +186,10 @@ def finish_proxy(
     parts: Sequence[Part],
 ) -> Rendered:
     """Join the parts and put the proxy in its place."""
-    if not output.is_done(read_mark(output.url)):
+    if not output.is_done():
         mark = replace(output.mark, stand_ins=tuple(sorted({n for numbers in stand_ins for n in numbers})))
         times, time_base = _frame_times(clip)
-        with output.making(output.url, read_mark) as path, open(path, "w+b", buffering=0) as file:
+        with output.making(output.url) as path, open(path, "w+b", buffering=0) as file:
             join(
                 file,
                 ENCODERS[recipe.codec].container,
@@ -205,24 +198,13 @@ def finish_proxy(
                 times=times,
                 time_base=time_base,
                 sound=_sound_url(output, recipe) if clip.header.audio else None,
-                metadata={"comment": str(mark)},
+                mark=mark,
                 timecode=clip.header.timecode,
                 reel=clip.header.reel,
             )
     output.clear()
-    found = read_mark(output.url)
+    found = output.standing()
     return Rendered(output.url, len(clip), found.stand_ins if found else ())
-
-
-def read_mark(url: str) -> Mark | None:
-    """What a video file says it was made from; None where there is no file, or somebody else's."""
-    if not exists(url):
-        return None
-    try:
-        with opened(url) as container:
-            return Mark.parse(container.metadata.get("comment"))
-    except MediaError:
-        return None
 
 
 def _sound_url(output: Output, recipe: ProxyRecipe) -> str:

@@ -6,7 +6,7 @@ import hashlib
 import json
 import os
 import shutil
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -15,7 +15,7 @@ from pydantic import TypeAdapter
 
 from mediadask.clips.storage import filesystem_of, is_local, open_file, read_document, stat
 from mediadask.errors import MissingMedia, UnreadableMedia
-from mediadask.render.output import Mark, Output, committed, exists
+from mediadask.render.output import Output, committed, exists
 
 __all__ = ["MOST_BYTES", "Receipt", "found", "read_receipts", "receipts_json", "reused", "sha256_of"]
 
@@ -65,9 +65,7 @@ class Receipt:
 _LISTED = TypeAdapter(list[Receipt])
 
 
-def found(
-    output: Output, known: Mapping[str, Receipt], read_mark: Callable[[str], Mark | None]
-) -> Receipt | None:
+def found(output: Output, known: Mapping[str, Receipt]) -> Receipt | None:
     """The receipt of an output that is there and as it should be; None where it must be made.
 
     A file whose time or size is another is read: one that was only copied is known by its content. One that
@@ -82,15 +80,13 @@ def found(
     made_from = output.mark.made_from
     if receipt is not None and receipt.made_from == made_from and receipt.is_untouched(output.url):
         return receipt
-    if not exists(output.url):
-        return None
-    mark = read_mark(output.url)
-    if not output.is_done(mark):
+    mark = output.standing()
+    if mark is None:
         return None
     content = sha256_of(output.url)
     if receipt is not None and receipt.made_from == made_from and receipt.sha256 != content:
         return None
-    return Receipt.of(output.url, made_from, content, stand_in=bool(mark and mark.stand_ins))
+    return Receipt.of(output.url, made_from, content, stand_in=bool(mark.stand_ins))
 
 
 def sha256_of(url: str) -> str:

@@ -128,6 +128,8 @@ def remux(file: IO[bytes], clip: Clip, keep: Kept, mark: str) -> None:
     name = container_for(clip, keep)
     quicktime = name in ("mov", "mp4")
     options = {"movflags": "+use_metadata_tags", "movie_timescale": "240000"} if quicktime else {}
+    if name == "mkv":
+        options["fflags"] = "+bitexact"  # else its identifiers are drawn by lot: no two copies are the same
     with ExitStack() as stack:
         source = stack.enter_context(opened(parts(clip)[0].files[0].url))
         muxer: dict[str, Any] = {"format": _MUXERS[name], "options": options, "buffer_size": _WRITE_BYTES}

@@ -1,4 +1,4 @@
-"""Segments: a clip cut into ranges that render alone and join again without a trace.
+"""Segments: ranges into which a clip is cut, that render alone and join again without a trace.
 
 Where a clip is cut depends on the clip and the recipe only, never on how many workers there are: the same
 bytes come out on a laptop and on a farm. Units are started in order, and equal ranges would leave a pool idle
@@ -12,12 +12,16 @@ import math
 from bisect import bisect_left
 from collections.abc import Iterator, Sequence
 from itertools import pairwise
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from mediadask.delivery import Unit
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from mediadask.clips import FrameIndex
 
-__all__ = ["busy_share", "key_interval", "plate_segments", "segments"]
+__all__ = ["Segment", "busy_share", "key_interval", "plate_segments", "segments"]
 
 UNIT_SECONDS = 8.0
 """The longest that a unit should take on one core: opening and scheduling (tens of milliseconds) do not
@@ -43,10 +47,47 @@ _STRETCHES = (1, 9 / 8, 10 / 8, 11 / 8, 12 / 8)
 """How many times its usual length a GOP may have."""
 
 
+class Segment(NamedTuple):
+    """Frames ``[start, stop)`` of a clip, which one unit renders."""
+
+    start: int
+    stop: int
+
+    @property
+    def frames(self) -> int:
+        """How many frames it has."""
+        return self.stop - self.start
+
+    def unit(
+        self,
+        function: Callable[..., Any],
+        args: tuple[Any, ...],
+        *,
+        output: str,
+        kind: str,
+        seconds_per_frame: float,
+        first_number: int = 0,
+    ) -> Unit:
+        """The unit that renders it.
+
+        Parameters
+        ----------
+        output
+            The output's name, for people.
+        seconds_per_frame
+            Predicted, on one core.
+        first_number
+            What people call the clip's frame 0.
+        """
+        first, last = first_number + self.start, first_number + self.stop - 1
+        name = f"{output} frames {first}-{last}"
+        return Unit(function, args, name, kind, self.frames, seconds_per_frame * self.frames)
+
+
 def segments(
     points: Sequence[int], seconds_per_frame: float, *, gop: int = 1, longest: float | None = None
-) -> list[tuple[int, int]]:
-    """Cut the frames from the first of `points` to the last into ``[start, stop)`` ranges, in order.
+) -> list[Segment]:
+    """Cut the frames from the first of `points` to the last into segments, in order.
 
     Several cuts are tried on paper, those of fewer and longer ranges first. The first one that keeps every
     pool of `_POOLS` busy for `_BUSY` of its time is taken, or else the one that comes nearest. Cuts with more
@@ -55,19 +96,19 @@ def segments(
     Parameters
     ----------
     points
-        Frames where a range may begin, ascending, and the end. They are frames from which the source decodes
-        without others, where a range would otherwise decode frames of the range before.
+        Frames where a segment may begin, ascending, and the end. They are frames from which the source
+        decodes without others, where a segment would otherwise decode frames of the one before.
     seconds_per_frame
         Predicted, on one core.
     gop
         Frames from key to key in the output; 1 where every frame is one.
     longest
-        Seconds that a range may take, `UNIT_SECONDS` by default.
+        Seconds that a segment may take, `UNIT_SECONDS` by default.
     """
     frames = points[-1] - points[0]
     longest = UNIT_SECONDS if longest is None else longest
     shortest = max(min(SHORTEST_UNIT_SECONDS, longest) / seconds_per_frame, gop / 4)
-    best: list[tuple[int, int]] = []
+    best: list[Segment] = []
     least = math.inf
     for most in _most_frames(frames, longest / seconds_per_frame, gop):
         for tail in _TAILS:
@@ -85,12 +126,10 @@ def segments(
     return best
 
 
-def plate_segments(
-    index: FrameIndex, start: int, stop: int, seconds_per_frame: float
-) -> list[tuple[int, int]]:
-    """Cut frames ``[start, stop)`` of a clip into ranges for the units of a plate.
+def plate_segments(index: FrameIndex, start: int, stop: int, seconds_per_frame: float) -> list[Segment]:
+    """Cut frames ``[start, stop)`` of a clip into segments for the units of a plate.
 
-    Ranges begin where the source decodes from a key of its own. A GOP of the source that is too long for a
+    Segments begin where the source decodes from a key of its own. A GOP of the source that is too long for a
     unit may be halved once, which costs half of it again to decode.
     """
     points = [start]
@@ -134,8 +173,8 @@ def _most_frames(frames: int, longest: float, gop: int) -> Iterator[float]:
         yield gops * gop * stretch
 
 
-def _cut(points: Sequence[int], most: float, shortest: float, tail: float) -> list[tuple[int, int]]:
-    """Ranges of ``(left + tail) / _DIVISOR`` frames, `left` being what is not cut yet, or as near as may be.
+def _cut(points: Sequence[int], most: float, shortest: float, tail: float) -> list[Segment]:
+    """Segments of ``(left + tail) / _DIVISOR`` frames, or near it; `left` is what is not cut yet.
 
     This is guided self-scheduling (Polychronopoulos and Kuck, IEEE Transactions on Computers C-36, 1987) with
     an end: with 16 for the divisor, all of 16 slots are busy until ``tail / 16`` frames before the last one
@@ -147,7 +186,7 @@ def _cut(points: Sequence[int], most: float, shortest: float, tail: float) -> li
         length = min(max((left + tail) / _DIVISOR, shortest), most)
         whole = left < length + shortest / 2
         edges.append(stop if whole else _nearest(points, edges[-1] + length, after=edges[-1]))
-    return list(pairwise(edges))
+    return [Segment(*pair) for pair in pairwise(edges)]
 
 
 def _nearest(points: Sequence[int], wish: float, *, after: int) -> int:

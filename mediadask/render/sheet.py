@@ -20,7 +20,7 @@ from mediadask.clips.storage import normalize, open_file
 from mediadask.delivery import Delivery, Group, Unit
 from mediadask.errors import InvalidRequest
 from mediadask.pixels import Color
-from mediadask.render.output import Mark, Output, Rendered, exists
+from mediadask.render.output import Format, Mark, Output, Rendered
 from mediadask.render.picture import display_picture
 from mediadask.render.plan import Plan, Source, output_places, source_list
 from mediadask.render.recipe import Box, Size, fitted_size, picture_box
@@ -105,7 +105,7 @@ def _sheet_group(
     columns = min(columns, len(numbers))
     gap = _gap(width)
     size = fitted_size(clip, ((width - gap * (columns + 1)) // columns, None), enlarge=True)
-    output = Output.of(url, clip.url, "sheet", clip.identity, numbers, columns, width, str(lut))
+    output = Output.of(url, PICTURE, clip.url, "sheet", clip.identity, numbers, columns, width, str(lut))
     header = clip.header
     kind = f"still {header.codec} {header.width}x{header.height}"
     rows = range(0, len(numbers), _STILLS_A_UNIT)
@@ -123,7 +123,7 @@ def _sheet_group(
     finish = Unit(
         finish_sheet, (clip, numbers, parts, columns, width, output), name=output.name, kind="sheet"
     )
-    return Group(output.name, () if output.is_done(read_mark(url)) else units, finish)
+    return Group(output.name, () if output.is_done() else units, finish)
 
 
 def _numbers(clip: Clip, which: int | tuple[int, ...]) -> tuple[int, ...]:
@@ -145,9 +145,9 @@ def render_stills(
     """Pictures of some frames, one below the other, unless they or the whole sheet are there; the frames that
     did not decode.
     """
-    if output.is_done(read_mark(output.url)):
+    if output.is_done():
         return ()
-    found = read_mark(part)
+    found = PICTURE.read_mark(part)
     if found is None:
         picture = display_picture(clip, size, lut)
         pictures, stand_ins = [], []
@@ -158,7 +158,7 @@ def render_stills(
                 stand_ins.append(number)
             checkpoint()
         found = replace(output.mark, stand_ins=tuple(stand_ins))
-        with output.making(part, read_mark) as path:
+        with output.making(part) as path:
             _write_image(np.concatenate(pictures), path, found)
     return found.stand_ins
 
@@ -173,17 +173,17 @@ def finish_sheet(
     output: Output,
 ) -> Rendered:
     """Lay the pictures out and put the sheet in its place."""
-    if not output.is_done(read_mark(output.url)):
+    if not output.is_done():
         lost = {number for some in stand_ins for number in some}
         mark = replace(output.mark, stand_ins=tuple(sorted(lost)))
-        with output.making(output.url, read_mark) as path:
+        with output.making(output.url) as path:
             pictures = [
                 (number, pixels, number not in lost)
                 for number, pixels in zip(numbers, _read_pictures(parts, len(numbers)), strict=True)
             ]
             _write_image(np.asarray(lay_out(clip, pictures, columns, width)), path, mark)
     output.clear()
-    made = read_mark(output.url)
+    made = output.standing()
     return Rendered(output.url, len(numbers), made.stand_ins if made else ())
 
 
@@ -267,9 +267,26 @@ def still(
     size: Size = None,
     lut: str | os.PathLike[str] | None = None,
 ) -> Delivery:
-    """One frame as a ``.jpg`` or ``.png``, upright, with square pixels.
+    """Write one frame as a picture, upright, with square pixels.
 
-    `size` and `lut` are those of `mediadask.proxy`.
+    Parameters
+    ----------
+    clip
+        A URL, or a clip that is open already.
+    frame
+        The frame's number, 0-based.
+    out
+        A ``.jpg`` or ``.png`` file.
+    size
+        ``"1080p"`` or another box to fit inside, a (width, height) box, a height, or None for the clip's own
+        size. Nothing is enlarged.
+    lut
+        A LUT file that OpenColorIO reads, from the clip's R'G'B' to the picture's.
+
+    Returns
+    -------
+    Delivery
+        One group; its value is a `Rendered`.
 
     Raises
     ------
@@ -287,7 +304,7 @@ def still(
 def _still_group(number: int, box: Box | None, lut: Color | None, clip: Clip, url: str) -> Group:
     clip.index.check(number, number + 1, clip.url)
     size = fitted_size(clip, box)
-    output = Output.of(url, clip.url, "still", clip.identity, number, size, str(lut))
+    output = Output.of(url, PICTURE, clip.url, "still", clip.identity, number, size, str(lut))
     unit = Unit(render_still, (clip, number, size, lut, output), name=output.name, kind="still")
     return Group(output.name, (unit,))
 
@@ -296,10 +313,10 @@ def render_still(
     clip: Clip, number: int, size: tuple[int, int], lut: Color | None, output: Output
 ) -> Rendered:
     """Write one frame, unless it is there."""
-    if not output.is_done(read_mark(output.url)):
+    if not output.is_done():
         picture = display_picture(clip, size, lut)
         frame = next(clip.frames(number, number + 1, threads=1))
-        with output.making(output.url, read_mark) as path:
+        with output.making(output.url) as path:
             _write_image(picture(frame), path, output.mark)
     output.clear()
     return Rendered(output.url, 1)
@@ -314,13 +331,14 @@ def _write_image(image: npt.NDArray[np.uint8], path: Path, mark: Mark) -> None:
         iio.imwrite(path, image, plugin="pillow", quality=92, subsampling=0, comment=str(mark))
 
 
-def read_mark(url: str) -> Mark | None:
-    """What a JPEG or PNG says it was made from; None where there is no file, or somebody else's."""
-    if not exists(url):
-        return None
+def _read_text(url: str) -> str | None:
     try:
         with open_file(url) as file, Image.open(file) as image:
-            comment = image.info.get("comment", "")
-        return Mark.parse(comment.decode(errors="replace") if isinstance(comment, bytes) else comment)
+            comment: str | bytes = image.info.get("comment", "")
     except UnidentifiedImageError:
         return None
+    return comment.decode(errors="replace") if isinstance(comment, bytes) else comment
+
+
+PICTURE = Format("picture", _read_text)
+"""A JPEG or PNG, as `_write_image` makes it."""

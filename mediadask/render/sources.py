@@ -7,7 +7,7 @@ from contextlib import suppress
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from mediadask.clips.choices import split_choices
+from mediadask.clips.clip_url import ClipUrl
 from mediadask.clips.pattern import Pattern, pattern_of
 from mediadask.clips.storage import is_local
 from mediadask.errors import InvalidRequest
@@ -50,8 +50,7 @@ class Sources:
 
     @cached_property
     def _each(self) -> list[str]:
-        parts = (url.removeprefix("concat:").split("|") for url in self._urls)
-        return [split_choices(part)[0] for several in parts for part in several]
+        return [file for url in self._urls for file in ClipUrl.parse(url).files]
 
     @cached_property
     def _files(self) -> set[object]:

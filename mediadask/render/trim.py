@@ -17,8 +17,8 @@ from mediadask.clips.pattern import is_image, pattern_of
 from mediadask.clips.probe import container_name
 from mediadask.clips.storage import is_local, open_file, stat
 from mediadask.delivery import Delivery, Group, Unit
-from mediadask.errors import CorruptFrame, InvalidRequest, MediaError
-from mediadask.render.output import Mark, Output, Rendered, exists, join_url
+from mediadask.errors import CorruptFrame, InvalidRequest
+from mediadask.render.output import Format, Output, Rendered, committed, exists, join_url, output_errors
 from mediadask.render.plan import Plan, Source, output_places
 from mediadask.render.remux import container_for, kept, left_out, mark_tag, remux
 
@@ -38,6 +38,8 @@ class Cut:
     """A range of a clip to keep."""
 
     clip: Source
+    """A URL, or a clip that is open already."""
+
     start: int = 0
     """First frame, 0-based."""
 
@@ -71,6 +73,8 @@ def trim_ranges(cuts: Iterable[Cut], out: str | os.PathLike[str]) -> Delivery:
 
     Parameters
     ----------
+    cuts
+        The ranges, one for each file.
     out
         A folder, here or on an object store.
 
@@ -114,13 +118,14 @@ def _remux_group(clip: Clip, start: int, stop: int, place: str) -> Group:
     keep = kept(clip.index, start, stop)
     container = container_for(clip, keep)
     suffix = os.path.splitext(clip.files[0].url)[1] if container == clip.header.container else ""
-    output = Output.of(place + (suffix or f".{container}"), clip.url, "trim", clip.identity, start, stop)
+    url = place + (suffix or f".{container}")
+    output = Output.of(url, TRIM, clip.url, "trim", clip.identity, start, stop)
     unit = Unit(
         trim_clip,
         (clip, start, stop, output),
         name=output.name,
         kind="done"
-        if output.is_done(read_mark(output.url))
+        if output.is_done()
         else f"trim {clip.header.codec} {clip.header.width}x{clip.header.height}",
         frames=stop - start,
         seconds=0.2 + clip.size_bytes * len(keep.rows) / len(clip.index.pts) / _BYTES_A_SECOND,
@@ -131,8 +136,8 @@ def _remux_group(clip: Clip, start: int, stop: int, place: str) -> Group:
 def trim_clip(clip: Clip, start: int, stop: int, output: Output) -> Trimmed:
     """Write one trim, unless it is there."""
     keep = kept(clip.index, start, stop)
-    if not output.is_done(read_mark(output.url)):
-        with output.making(output.url, read_mark) as path, open(path, "w+b", buffering=0) as file:
+    if not output.is_done():
+        with output.making(output.url) as path, open(path, "w+b", buffering=0) as file:
             remux(file, clip, keep, str(output.mark))
     output.clear()
     notes = trim_notes(clip, start, stop)
@@ -155,20 +160,25 @@ def _frames(count: int) -> str:
     return f"{count} frame{'s' if count > 1 else ''}"
 
 
-def read_mark(url: str) -> Mark | None:
-    """What a trim says it was made from; None where there is no file, or somebody else's."""
-    if not exists(url):
-        return None
-    try:
-        with opened(url) as container:
-            tag = mark_tag(container_name(container))
-            said = {name.lower(): value for name, value in container.metadata.items()}
-            return Mark.parse(said.get(tag))
-    except MediaError:
-        return None
+def _read_text(url: str) -> str | None:
+    with opened(url) as container:
+        tag = mark_tag(container_name(container))
+        said: dict[str, str] = {name.lower(): value for name, value in container.metadata.items()}
+        return said.get(tag)
+
+
+TRIM = Format("trim", _read_text)
+"""A container file, as `remux` makes it."""
 
 
 # Image sequences.
+
+
+def _nothing(url: str) -> None:
+    """A folder of copies carries no mark: each file in it is as its source."""
+
+
+_COPIES = Format("copies", _nothing)
 
 
 def _copy_group(clip: Clip, start: int, stop: int, place: str) -> Group:
@@ -177,7 +187,7 @@ def _copy_group(clip: Clip, start: int, stop: int, place: str) -> Group:
         missing = start + int((rows < 0).argmax())
         raise CorruptFrame("its file is missing", where=clip.url, frame=missing, do="render or copy it again")
     files = [clip.files[row] for row in rows]
-    output = Output.of(place, clip.url, "copy", clip.identity, start, stop)
+    output = Output.of(place, _COPIES, clip.url, "copy", clip.identity, start, stop)
     units = tuple(
         Unit(
             copy_files,
@@ -206,7 +216,7 @@ def copy_files(files: Sequence[FileStamp], output: Output) -> None:
     for file in files:
         target = join_url(output.url, file.url.rpartition("/")[2])
         if not _is_copied(file, target):
-            with output.making(target, lambda url: replace(output.mark, made_from="")) as path:
+            with output_errors(target), committed(target, output.workspace) as path:
                 with open_file(file.url) as source, open(path, "wb") as copy:
                     shutil.copyfileobj(source, copy, _COPY_BYTES)
                 if is_local(file.url):  # by it a rerun knows the file without reading it

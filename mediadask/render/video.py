@@ -16,17 +16,20 @@ import av.error
 from av.video.frame import PictureType
 
 from mediadask.checkpoint import checkpoint
+from mediadask.clips.packets import opened
 from mediadask.clips.storage import open_file
 from mediadask.errors import InvalidRequest, OutputFailed
+from mediadask.render.output import Format
 
 if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
 
     from mediadask.clips import ColorTags
+    from mediadask.render.output import Mark
     from mediadask.render.recipe import ProxyCodec
 
-__all__ = ["ENCODERS", "Encoder", "Part", "join", "video_writer"]
+__all__ = ["ENCODERS", "MOVIE", "Encoder", "Part", "join", "video_writer"]
 
 
 @dataclass(frozen=True)
@@ -256,7 +259,7 @@ def join(
     times: npt.NDArray[np.int64],
     time_base: Fraction,
     sound: str | None,
-    metadata: Mapping[str, str],
+    mark: Mark,
     timecode: str | None,
     reel: str | None,
 ) -> None:
@@ -276,8 +279,8 @@ def join(
         (frames,) when each frame is shown, in ticks of `time_base` seconds, the first at 0.
     sound
         A file whose sound streams are copied.
-    metadata
-        Of the file.
+    mark
+        Noted in the file.
     timecode, reel
         Of the first frame.
 
@@ -292,7 +295,7 @@ def join(
     options = {"movflags": flags, "movie_timescale": "240000"}
     with ExitStack() as stack:
         output = stack.enter_context(av.open(file, "w", format=container, options=options))
-        output.metadata.update(metadata)
+        output.metadata["comment"] = str(mark)
         if reel and container == "mp4":
             output.metadata["reel_name"] = reel
         first = stack.enter_context(_opened(parts[0].url))
@@ -317,6 +320,16 @@ def join(
                 lanes.append(_sound_packets(sound, track.index, copied, stack))
         for _, packet in heapq.merge(*lanes, key=lambda lane: lane[0]):
             output.mux(packet)
+
+
+def _read_text(url: str) -> str | None:
+    with opened(url) as container:
+        comment: str | None = container.metadata.get("comment")
+        return comment
+
+
+MOVIE = Format("movie", _read_text)
+"""What `join` makes."""
 
 
 @contextmanager

@@ -5,22 +5,15 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 import pytest
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from tests.conftest import Command, MakeClip
 
 COMMAND = str(Path(sys.executable).with_name("mediadask"))
-
-
-class Zone(Protocol):
-    def __call__(self, posix: str) -> None: ...
 
 
 class Run(Protocol):
@@ -32,19 +25,6 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The test runs in an empty folder, and no pool is up already."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("MEDIADASK_POOL", raising=False)
-
-
-@pytest.fixture
-def zone() -> Iterator[Zone]:
-    """`zone("IST-5:30")` puts this place where clocks are so far from UTC."""
-    with pytest.MonkeyPatch.context() as patch:
-
-        def put(posix: str) -> None:
-            patch.setenv("TZ", posix)
-            time.tzset()
-
-        yield put
-    time.tzset()
 
 
 @pytest.fixture

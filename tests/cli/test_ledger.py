@@ -98,4 +98,4 @@ def test_pruning_keeps_costs(ledger: str, capsys: pytest.CaptureFixture[str]) ->
     assert told(capsys, "ledger", "prune", "--keep", "1ms") == [{"jobs": 1, "attempts": 1}]
     assert (told(capsys, "costs"), told(capsys, "turnaround")) == before
     assert run(["ledger", "prune", "--keep", "some"]) == 2
-    assert "not a time" in capsys.readouterr().err
+    assert "--keep some: is not a time" in capsys.readouterr().err

@@ -88,7 +88,8 @@ def test_settings_that_are_no_yaml_are_bad_input(installed: Run, good: Path, tmp
 
 
 def test_the_version(installed: Run) -> None:
-    assert installed("--version").stdout == f"mediadask {version('mediadask')}\n"
+    told = re.escape(f"mediadask {version('mediadask')}")
+    assert re.fullmatch(rf"{told}( \([0-9a-f]{{7,}}(-dirty)?\))?\n", installed("--version").stdout)
 
 
 @pytest.mark.parametrize("words", [[], ["info"], ["proxy"], ["sheet"], ["archive"]])

@@ -24,7 +24,7 @@ from mediadask.pool.ledger.tables import open_database
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from tests.cli.conftest import Zone
+    from tests.conftest import Zone
 
 
 @pytest.fixture
@@ -89,7 +89,7 @@ def test_since_leaves_out_what_was_before(ledger: str, capsys: pytest.CaptureFix
     assert len(told(capsys, "jobs", "--since", "2000-01-01")) == 1
     for nonsense in ("yesterday-ish", "99999999999d", "1e400d", "0001-01-01T00:00+14:00"):
         assert run(["jobs", "--since", nonsense]) == 2
-        assert f"{nonsense}: not a time; use 7d, 12h" in capsys.readouterr().err
+        assert f"--since {nonsense}: is not a time; write 7d, 12h" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("command", ["jobs", "turnaround", "costs"])

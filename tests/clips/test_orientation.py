@@ -10,9 +10,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
+import mediadask as md
 from mediadask.clips import Clip
 from mediadask.clips.orientation import Orientation, of_matrix
 from mediadask.metadata import inspect
+from tests.delivering import deliver
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -65,14 +67,12 @@ def test_every_display_matrix_of_a_mov(plain: Path, tmp_path: Path, matrix: Any,
 
 
 @pytest.mark.parametrize("matrix", MATRICES)
-def test_stills_and_proxies_are_upright(
-    plain: Path, tmp_path: Path, mediadask: Any, matrix: tuple[int, ...]
-) -> None:
+def test_stills_and_proxies_are_upright(plain: Path, tmp_path: Path, matrix: tuple[int, ...]) -> None:
     """Each stored pixel is where the matrix takes it."""
     path = turned(plain, tmp_path / "a.mov", track=matrix)
-    assert mediadask("sheet", plain, "--still", 0, "--out", tmp_path / "plain.png").returncode == 0
-    assert mediadask("sheet", path, "--still", 0, "--out", tmp_path / "still.png").returncode == 0
-    assert mediadask("proxy", path, "--out", tmp_path / "out", "--option", "crf=1").returncode == 0
+    deliver(md.still(plain, 0, tmp_path / "plain.png"))
+    deliver(md.still(path, 0, tmp_path / "still.png"))
+    deliver(md.proxy(path, tmp_path / "out", options={"crf": 1}))
     picture = np.asarray(Image.open(tmp_path / "plain.png"), int)
     rows, columns = picture.shape[:2]
     a, b, c, d = matrix

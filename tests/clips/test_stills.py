@@ -15,12 +15,14 @@ import OpenImageIO as oiio
 import pytest
 from PIL import Image
 
+import mediadask as md
 from mediadask import footage
 from mediadask.clips import Clip, find_clips
 from mediadask.clips.gamuts import GAMUTS
 from mediadask.errors import InvalidRequest, UnreadableMedia, UnsupportedMedia
 from mediadask.metadata import inspect
 from tests.clips.test_exactness import assert_planes_equal
+from tests.delivering import deliver
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -188,7 +190,7 @@ def test_a_tiff_is_no_part_of_a_page(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("suffix", ["jpg", "tif", "png"])
 @pytest.mark.parametrize("value", range(1, 9))
-def test_every_orientation_of_exif(tmp_path: Path, mediadask: Any, suffix: str, value: int) -> None:
+def test_every_orientation_of_exif(tmp_path: Path, suffix: str, value: int) -> None:
     quarters = np.zeros((48, 64, 3), np.uint8)
     quarters[:24, :32], quarters[:24, 32:], quarters[24:, :32] = (250, 0, 0), (0, 250, 0), (0, 0, 250)
     exif = Image.Exif()
@@ -201,8 +203,7 @@ def test_every_orientation_of_exif(tmp_path: Path, mediadask: Any, suffix: str, 
         from PIL import ImageOps
 
         expected = np.asarray(ImageOps.exif_transpose(stored).convert("RGB"), np.int32)
-    made = mediadask("sheet", path, "--still", 0, "--out", tmp_path / "still.png")
-    assert made.returncode == 0, made.stderr
+    deliver(md.still(path, 0, tmp_path / "still.png"))
     shown = np.asarray(Image.open(tmp_path / "still.png"), np.int32)
     assert shown.shape == expected.shape
     for y in (0.2, 0.8):

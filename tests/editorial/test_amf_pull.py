@@ -25,9 +25,9 @@ from mediadask.documents.amf_pipeline import (
 )
 from mediadask.editorial import match_events, read_timeline
 from mediadask.editorial.amfs import TurnoverAmfs
-from mediadask.editorial.plates import PlateOptions
+from mediadask.editorial.plates import PlateOptions, PlateRules
+from mediadask.editorial.plates.preflight import preflight
 from mediadask.editorial.pull import pull
-from mediadask.editorial.refusals import refuse_unfit
 from mediadask.errors import InvalidRequest, MissingMedia, UnreadableMedia
 from mediadask.metadata import inspect
 from mediadask.pixels import Color
@@ -105,7 +105,7 @@ def pulled(turnover: Path, out: str = "out", **options: Any) -> md.Report:
 def planned(turnover: Path, **options: Any) -> TurnoverPlan:
     clips = [inspect(path) for path in sorted((turnover / "rushes").iterdir())]
     plan = match_events(read_timeline(turnover / "turnover.edl"), clips, handles=0)
-    return refuse_unfit(plan, clips, PlateOptions.of(options))
+    return preflight(plan, PlateRules.read(PlateOptions.of(options)))
 
 
 def frames(folder: Path) -> list[bytes]:

@@ -12,7 +12,7 @@ import pytest
 from mediadask.editorial import PlateName, read_timeline
 from mediadask.editorial.count_sheet import COLUMNS, count_csv
 from mediadask.editorial.plan import TurnoverPlan
-from mediadask.editorial.plates import PlateOptions
+from mediadask.editorial.plates import PlateOptions, PlateRules
 from mediadask.editorial.pull import plan_pull
 from mediadask.errors import InvalidRequest, MissingMedia, UnreadableMedia
 from tests.editorial.conftest import ReadList, clip
@@ -36,7 +36,7 @@ MARKED = CUT.replace("*090_AB_0040", "* LOC: 10:00:00:12 RED {}").replace(
 
 
 def planned(read: ReadList, text: str, suffix: str = ".edl", **how: Any) -> TurnoverPlan:
-    options = PlateOptions.of({"input_space": "ACEScg"})
+    options = PlateRules.read(PlateOptions.of({"input_space": "ACEScg"}))
     return plan_pull(read(text, suffix), MEDIA, "/nowhere/out", options, **{"handles": 8, **how})
 
 
@@ -220,7 +220,7 @@ def test_a_count_sheet_is_a_shot_list(read_list: ReadList, tmp_path: Path) -> No
         read_timeline(tmp_path / "sheet.csv"),
         MEDIA,
         "/nowhere/out",
-        PlateOptions.of({"input_space": "ACEScg"}),
+        PlateRules.read(PlateOptions.of({"input_space": "ACEScg"})),
         handles=0,
     )
     facts = [[(one.name, one.start, one.stop, one.head) for one in some] for some in (plan, again)]

@@ -12,9 +12,9 @@ import pytest
 
 import mediadask as md
 from mediadask.errors import InvalidRequest
-from mediadask.render import proxy as proxies
 from mediadask.render.output import Output
 from mediadask.render.sources import Sources
+from mediadask.render.video import MOVIE
 
 if TYPE_CHECKING:
     from tests.conftest import MakeClip
@@ -48,7 +48,7 @@ def test_a_source_that_says_it_was_made_here_is_none_the_less_a_source(folder: P
     """Its mark is a copy of the one that the proxy of the other clip carries, but of older making."""
     made = md.proxy(folder / "a.mov", folder).compute().results
     assert [one.url for one in made] == [str(folder / "a.mp4")]
-    mark = proxies.read_mark(str(folder / "a.mp4"))
+    mark = MOVIE.read_mark(str(folder / "a.mp4"))
     assert mark is not None
     before = content(folder)
     report = md.proxy([folder / "a.mov", folder / "a.mp4"], folder / ".." / "card", codec="hevc").compute()
@@ -82,7 +82,7 @@ def test_a_hidden_folder_that_is_a_link_is_not_used(folder: Path, tmp_path: Path
     (out / ".mediadask").symlink_to(private)
     (failure,) = md.proxy(folder / "a.mov", out).compute().failures
     assert "is a link; remove it" in failure.failure.error
-    Output.of(str(out / "a.mp4"), "a").clear()
+    Output.of(str(out / "a.mp4"), MOVIE, "a").clear()
     assert (private / "diary" / "page").read_text() == "dear"
 
 
@@ -91,5 +91,5 @@ def test_only_what_was_made_here_is_tidied(tmp_path: Path) -> None:
     for name in ("somebody", f"a.mp4-{'0' * 20}"):
         (tmp_path / ".mediadask" / name).mkdir(parents=True)
         os.utime(tmp_path / ".mediadask" / name, (old, old))
-    Output.of(str(tmp_path / "b.mp4"), "b").clear()
+    Output.of(str(tmp_path / "b.mp4"), MOVIE, "b").clear()
     assert [path.name for path in (tmp_path / ".mediadask").iterdir()] == ["somebody"]

@@ -45,6 +45,21 @@ def test_a_pool_has_one_worker_at_least(how: dict[str, int]) -> None:
         Pool.local(**how)  # type: ignore[arg-type]
 
 
+def test_a_pool_is_opened_where_it_is_named(pool: Pool, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("MEDIADASK_POOL", raising=False)
+    with Pool.open(pool.address) as named:
+        assert named.address == pool.address
+    with Pool.open(workers=1) as own:
+        assert own.address != pool.address
+    monkeypatch.setenv("MEDIADASK_POOL", pool.address)
+    with Pool.open() as meant:
+        assert meant.address == pool.address
+    with pytest.raises(InvalidRequest, match=r"^workers=2: the workers of a pool that is up are its own"):
+        Pool.open(workers=2)
+    with pytest.raises(InvalidRequest, match="nobody"):
+        Pool.open("nobody")
+
+
 def test_what_is_no_delivery_is_told_what_would_be_one(pool: Pool) -> None:
     with pytest.raises(InvalidRequest, match=r"a list is no delivery; make one with md\.delivery"):
         pool.submit([1, 2, 3])  # type: ignore[arg-type]

@@ -9,6 +9,7 @@ import OpenEXR
 import pytest
 from PIL import Image
 
+import mediadask as md
 from mediadask.clips import ColorTags
 from mediadask.clips.gamuts import GAMUTS
 from mediadask.metadata import inspect
@@ -16,6 +17,7 @@ from mediadask.pixels.color import spaces
 from mediadask.pixels.color.config import CONFIG, open_config
 from mediadask.pixels.color.primaries import to_rec709, to_xyz
 from mediadask.pixels.color.spaces import input_space
+from tests.delivering import deliver
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -41,21 +43,19 @@ def write(path: Path, values: npt.NDArray[Any], **header: Any) -> Path:
     return path
 
 
-def shown(mediadask: Any, path: Path) -> npt.NDArray[Any]:
-    made = mediadask("sheet", path, "--still", 0, "--out", path.with_suffix(".png"))
-    assert made.returncode == 0, made.stderr
-    assert made.stderr == ""
+def shown(path: Path) -> npt.NDArray[Any]:
+    deliver(md.still(path, 0, path.with_suffix(".png")))
     return np.asarray(Image.open(path.with_suffix(".png")), int)[18, 8::16]
 
 
 @pytest.mark.parametrize("points", [*GAMUTS.values(), NOBODY], ids=[*GAMUTS, "nobody's"])
-def test_the_same_light_looks_the_same(tmp_path: Path, mediadask: Any, points: tuple[float, ...]) -> None:
+def test_the_same_light_looks_the_same(tmp_path: Path, points: tuple[float, ...]) -> None:
     white = points[6:]
     rec709 = (*GAMUTS["bt709"][:6], *(white if points != GAMUTS["cie xyz"] else D65))
     # Neutral is neutral in each; CIE XYZ itself holds the light as it is.
     own = np.eye(3) if points == GAMUTS["cie xyz"] else to_xyz(points)
     values = PATCHES @ (np.linalg.inv(own) @ to_xyz(rec709)).T
-    pixels = shown(mediadask, write(tmp_path / "a.exr", values, chromaticities=points))
+    pixels = shown(write(tmp_path / "a.exr", values, chromaticities=points))
     near = 1 if np.allclose(white, D65, atol=1e-3) or points == GAMUTS["cie xyz"] else 15
     assert np.abs(pixels - SHOWN).max() <= near
     assert np.abs(pixels[3] - 170).max() <= 1, "gray stays gray"
@@ -84,9 +84,10 @@ def test_no_code_of_video_names_a_camera_gamut() -> None:
 def test_pixels_that_are_no_numbers_are_black_and_make_no_noise(tmp_path: Path, mediadask: Any) -> None:
     values = np.array([[np.nan, np.nan, np.nan], [np.inf, np.inf, np.inf], [-np.inf, 0, 0], [0.4, 0.4, 0.4]])
     path = write(tmp_path / "a.exr", values)
-    assert shown(mediadask, path).tolist() == [[0, 0, 0], [255, 255, 255], [0, 0, 0], [170, 170, 170]]
-    made = mediadask("proxy", path, "--out", tmp_path / "out")
-    assert (made.returncode, made.stderr) == (0, "")
+    assert shown(path).tolist() == [[0, 0, 0], [255, 255, 255], [0, 0, 0], [170, 170, 170]]
+    for words in (("sheet", "--still", 0, "--out", tmp_path / "a.png"), ("proxy", "--out", tmp_path / "out")):
+        made = mediadask(*words, path)
+        assert (made.returncode, made.stderr) == (0, "")
 
 
 def test_matrices_are_steps_that_can_be_undone() -> None:

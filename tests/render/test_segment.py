@@ -15,6 +15,7 @@ from mediadask.clips import FrameIndex
 from mediadask.render.segment import (
     PLATE_UNIT_SECONDS,
     UNIT_SECONDS,
+    Segment,
     busy_share,
     key_interval,
     plate_segments,
@@ -40,7 +41,16 @@ def index_of(gops: list[int]) -> FrameIndex:
 
 def lengths_of(frames: int, seconds: float, **how: int) -> list[int]:
     """How long the segments of a clip are in which every frame decodes alone."""
-    return [stop - start for start, stop in segments(range(frames + 1), seconds, **how)]
+    return [segment.frames for segment in segments(range(frames + 1), seconds, **how)]
+
+
+def test_a_segments_unit_says_what_it_renders_and_how_long_it_takes() -> None:
+    segment = Segment(24, 60)
+    unit = segment.unit(
+        print, (segment,), output="A001.mp4", kind="proxy", seconds_per_frame=0.5, first_number=1001
+    )
+    assert (unit.name, unit.kind) == ("A001.mp4 frames 1025-1060", "proxy")
+    assert (unit.frames, unit.seconds, unit.args) == (36, 18.0, (segment,))
 
 
 def keys_of(lengths: list[int], gop: int) -> int:
@@ -104,7 +114,7 @@ def test_one_of_48_seconds_does_nearly(frames: int) -> None:
 
 @given(st.integers(150, 2000), st.sampled_from([0.46, 0.6, 0.8]))
 def test_one_plate_keeps_a_pool_busy(frames: int, seconds: float) -> None:
-    lengths = [stop - start for start, stop in plate_segments(index_of([1] * frames), 0, frames, seconds)]
+    lengths = [segment.frames for segment in plate_segments(index_of([1] * frames), 0, frames, seconds)]
     assert min(busy_share(lengths, slots) for slots in (2, 4, 8)) >= 0.9
     assert busy_share(lengths, 16) >= 0.86
 

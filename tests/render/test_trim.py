@@ -42,7 +42,7 @@ CASES: dict[str, dict[str, Any]] = {
         "sound": "pcm_s16le",
     },
     "hevc-open.mov": {
-        "codec": "libx265", "options": {"x265-params": f"{X265}:open-gop=1"}, "sound": "pcm_s24le",
+        "codec": "libx265", "options": {"x265-params": f"{X265}:open-gop=1:b-adapt=0"}, "sound": "pcm_s24le",
         "rate": Fraction(30000, 1001), "timecode": "10:00:59;20",
     },
     "hevc.mkv": {

@@ -168,10 +168,23 @@ def changes(
     timeline
         Name of the timeline that is meant, where a file holds several.
 
+    Returns
+    -------
+    Changes
+        A sequence of changes, shot by shot; ``table()`` is a pandas table.
+
     Raises
     ------
     MediaError
         If one of them cannot be read, or a folder holds no plates.
+
+    Examples
+    --------
+    >>> for change in md.changes("cut_v1.edl", "cut_v3.edl", rate=24):
+    ...     print(change.shot, change.status, change.head, change.tail)
+    ABC_104_0010 extended tail 0 2
+    ABC_105_0010 moved 0 0
+    ABC_105_0020 moved 0 0
     """
     named = name or PlateName()
     notes: list[str] = []

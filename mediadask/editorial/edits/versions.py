@@ -8,19 +8,18 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Literal
 
-from mediadask.editorial.amfs import TurnoverAmfs
 from mediadask.editorial.edits.changes import delivered_cuts, paired
 from mediadask.editorial.edits.cuts import Change, Cut, unversioned
 from mediadask.editorial.edits.delivered import DeliveredPlate, DeliveredPlates
-from mediadask.editorial.grades import TurnoverGrades
 from mediadask.editorial.matching.reels import names_of_file
-from mediadask.editorial.plates import PlateOptions, plate_order
+from mediadask.editorial.plates.order import plate_order
 from mediadask.errors import InvalidRequest
 from mediadask.render.output import exists
 from mediadask.timecode import Timecode
 
 if TYPE_CHECKING:
     from mediadask.editorial.plan import PlannedEvent, TurnoverPlan
+    from mediadask.editorial.plates import PlateRules
     from mediadask.render.plate_folder import PlateOrder
 
 __all__ = ["Version", "next_to_delivered", "other_pictures", "overwriting", "with_version"]
@@ -35,7 +34,7 @@ _MOST_NAMED = 30
 def next_to_delivered(
     plan: TurnoverPlan,
     out: str,
-    options: PlateOptions,
+    rules: PlateRules,
     *,
     version: Version = None,
     only_changed: bool = False,
@@ -50,7 +49,7 @@ def next_to_delivered(
 
     Parameters
     ----------
-    options
+    rules
         How plates will be made.
     version
         Of the plates that say none of their own.
@@ -70,16 +69,16 @@ def next_to_delivered(
     olds, news = delivered_cuts(delivered, (*plan.events, *left_out), plan.rate, name)
     pairs = paired([cut for cut, _ in olds], [cut for cut, _ in news])
     before = {id(news[at][1]): (olds[other][1], news[at][0]) for at, other in pairs.items()}
-    rules = _Rules(plan, out, options, delivered)
+    going_on = _GoingOn(plan, out, rules, delivered)
 
     settled: dict[int, _Settled] = {}
     for at, one in enumerate(plan.events):
         if one.name is not None and id(one) in before:
-            settled[at] = rules.continued(one, *before[id(one)])
+            settled[at] = going_on.continued(one, *before[id(one)])
     taken = {_stem(str(found.event.name)) for found in settled.values()}
     for at, one in enumerate(plan.events):
         if at not in settled:
-            settled[at] = rules.fresh(one, taken)
+            settled[at] = going_on.fresh(one, taken)
     found = [settled[at] for at in range(len(plan))]
     lines = [one.line for one in found if one.line and one.event.ok]
     lines += _dropped([plate for _, plate in olds], plan, [*(one.event for one in found), *left_out])
@@ -103,12 +102,12 @@ class _Settled:
 
 
 @dataclass(frozen=True)
-class _Rules:
+class _GoingOn:
     """How the events of a plan go on from delivered plates."""
 
     plan: TurnoverPlan
     out: str
-    options: PlateOptions
+    rules: PlateRules
     delivered: DeliveredPlates
 
     def fresh(self, one: PlannedEvent, taken: set[str]) -> _Settled:
@@ -164,12 +163,11 @@ class _Rules:
 
     def _repictured(self, one: PlannedEvent, plate: DeliveredPlate) -> _Settled | None:
         """The event where its delivered plate was made with other options, in other colors or framing."""
-        if not one.ok or plate.facts.get("options") == self.options.pictures:
+        if not one.ok or plate.facts.get("options") == self.rules.options.pictures:
             return None
-        amfs, grades = TurnoverAmfs.read(self.options.amf), TurnoverGrades.read(self.options.cdl)
         long_ago = datetime.fromtimestamp(0, UTC)  # no AMF is written
         try:
-            order = plate_order(one, self.options, self.out, long_ago, amfs, grades, self.plan.rate)
+            order = plate_order(one, self.rules, self.out, long_ago, self.plan.rate)
         except Exception:  # whoever plans the plate will say so
             return None
         how = other_pictures(order)
@@ -239,7 +237,7 @@ def _later(one: PlannedEvent, plate: DeliveredPlate) -> int | None:
     later = one.start - plate.start
     if one.url != plate.clip:
         said = plate.facts.get("source_timecode")
-        names = [set(names_of_file(url.partition("|")[0])) for url in (str(one.url), plate.clip)]
+        names = [set(names_of_file(url)) for url in (str(one.url), plate.clip)]
         if not (said and one.timecode and one.rate and names[0] & names[1]):
             return None
         if str(one.rate) != plate.facts.get("frame_rate"):

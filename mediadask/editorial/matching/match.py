@@ -10,6 +10,7 @@ from fractions import Fraction
 from itertools import chain
 from typing import TYPE_CHECKING
 
+from mediadask.clips.clip_url import ClipUrl
 from mediadask.editorial.matching.covering import Match, covering, outside
 from mediadask.editorial.matching.reels import ReelIndex, names_of_file
 from mediadask.editorial.matching.sequence_names import named_sequence
@@ -222,7 +223,7 @@ def _planned(event: Event, library: _Library, rate: Fraction, handles: int) -> P
     joined = [f"joined of {len(urls)} consecutive clips"] if len(urls) > 1 else []
     return PlannedEvent(
         event,
-        urls[0] if len(urls) == 1 else "concat:" + "|".join(url.removeprefix("concat:") for url in urls),
+        str(ClipUrl.joined(urls)),
         first.reel or event.reel,
         first.rate or event.rate or rate,
         at - head,
@@ -233,6 +234,7 @@ def _planned(event: Event, library: _Library, rate: Fraction, handles: int) -> P
         None if first.start is None else str(first.start + (at - head)),
         use.speed,
         notes=(*event.notes, *match.notes, *joined, *use.notes, *short),
+        clip=first.clip,
     )
 
 

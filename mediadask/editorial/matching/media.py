@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Literal
 
 from pydantic import TypeAdapter, ValidationError
 
-from mediadask.clips.choices import split_choices
+from mediadask.clips.clip_url import ClipUrl
 from mediadask.clips.discover import find_clips
 from mediadask.clips.pattern import is_image
 from mediadask.clips.storage import FileStamp, check_exists, is_local, listing, normalize, read_document, stat
@@ -73,7 +73,7 @@ _PATTERN = re.compile(r"[*?\[#@%$<]")
 
 def _found(words: Sequence[str]) -> Iterator[str]:
     """The clips at some places, every one of which is there."""
-    places = [normalize(word).rstrip("/") or "/" for word in words if not word.startswith("concat:")]
+    places = [normalize(word).rstrip("/") or "/" for word in words if not ClipUrl.parse(word).is_span]
     for place in places:
         if not _PATTERN.search(place):
             check_exists(place)
@@ -112,7 +112,7 @@ def _state(
     clip: ClipMetadata, made_ns: int | None, folders: dict[str, Names]
 ) -> Literal["known", "changed", "gone"]:
     """What became of a clip since a list was made. `folders` keeps what remote ones hold."""
-    files = split_choices(clip.path.removeprefix("concat:"))[0].split("|")
+    files = ClipUrl.parse(clip.path).files
     sequence = is_image(files[0]) and not os.path.exists(files[0])
     if sequence and not is_local(files[0]):
         return "known"

@@ -9,6 +9,7 @@ from bisect import bisect_left
 from collections import defaultdict
 from typing import TYPE_CHECKING, Generic, TypeVar
 
+from mediadask.clips.clip_url import ClipUrl
 from mediadask.editorial.matching.sequence_names import named_sequence
 
 if TYPE_CHECKING:
@@ -72,7 +73,7 @@ class ReelIndex(Generic[Clip]):
 
 def names_of_file(url: str) -> list[str]:
     """What a file's name, and of an image sequence its folder's, say the reel is, the likeliest first."""
-    path = url.removeprefix("concat:").partition("|")[0].replace("\\", "/").rstrip("/")
+    path = ClipUrl.parse(url).first.replace("\\", "/").rstrip("/")
     folder, _, name = path.rpartition("/")
     sequence = named_sequence(name)
     if sequence is None:

@@ -30,7 +30,7 @@ class Source:
     """A clip, and where its timecode begins."""
 
     def __init__(self, clip: ClipMetadata) -> None:
-        self.url, self.frames, self.reel = clip.path, clip.frames, clip.reel
+        self.clip, self.url, self.frames, self.reel = clip, clip.path, clip.frames, clip.reel
         self.first_number = clip.first_number
         self.rate: Fraction | None = None
         self.start: Timecode | None = None

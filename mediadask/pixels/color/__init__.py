@@ -1,14 +1,6 @@
 """Color by OpenColorIO: spaces, grades, looks and views as plain data."""
 
-from typing import TYPE_CHECKING
+import lazy_loader
 
-from mediadask.lazy import lazily
-
-if TYPE_CHECKING:
-    from mediadask.pixels.color.chain import Color
-    from mediadask.pixels.color.spaces import input_space
-
-__all__ = ["Color", "input_space"]
-
-if not TYPE_CHECKING:
-    __getattr__ = lazily(__name__, {"Color": "chain", "input_space": "spaces"})
+# The names are in the stub beside this file. Only who asks for one waits for what it is made with.
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

@@ -1,13 +1,6 @@
 """Framing: which part of a clip's picture lies where on a canvas, stated outright or by an ASC FDL."""
 
-from typing import TYPE_CHECKING
+import lazy_loader
 
-from mediadask.lazy import lazily
-
-if TYPE_CHECKING:
-    from mediadask.pixels.framing.layout import Framing
-
-__all__ = ["Framing"]
-
-if not TYPE_CHECKING:
-    __getattr__ = lazily(__name__, {"Framing": "layout"})
+# The names are in the stub beside this file. Only who asks for one waits for what it is made with.
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

@@ -62,16 +62,25 @@ class Placement(Settings):
     """What a pod needs, and where it may run. Tolerations and affinity have Kubernetes' own form."""
 
     cpu: Quantity
+    """How many cores a pod requests."""
+
     memory: Quantity
-    """Requested, and the limit at which Kubernetes ends it."""
+    """How much memory a pod requests. It is also the limit at which Kubernetes ends the pod."""
 
     scratch: Quantity | None = None
-    """At most so much in its folder for temporary files."""
+    """The most that a pod's folder for temporary files may hold. `null`: no limit."""
 
     node_selector: dict[str, Text] = Field(default_factory=dict)
+    """Pods run only on nodes with these labels."""
+
     tolerations: tuple[dict[str, Any], ...] = ()
+    """Taints of nodes that pods tolerate, in Kubernetes' form."""
+
     affinity: dict[str, Any] | None = None
+    """Affinity of pods, in Kubernetes' form."""
+
     priority_class: Label | None = None
+    """The PriorityClass of pods."""
 
 
 class SchedulerPod(Placement):
@@ -87,14 +96,17 @@ class Pods(Placement):
     """The workers of a tier."""
 
     image: str | None = None
+    """The image of these pods. `null`: the pool's."""
+
     environment: dict[str, Text] = Field(default_factory=dict)
+    """Environment variables of these pods."""
 
 
 class Ledger(Settings):
     """Where the ledger is: a PostgreSQL server, or SQLite on a volume. With neither it ends with its pod."""
 
     address: str | None = None
-    """``postgresql://user@host/database``."""
+    """The PostgreSQL database: ``postgresql://user@host/database``."""
 
     secret: Label | None = None
     """The Secret whose entry ``password`` is that user's password."""
@@ -127,42 +139,72 @@ class Tls(Settings):
     """Who signs certificates: by default they are made at `pool up`; else cert-manager's issuer does."""
 
     issuer: Label | None = None
+    """The issuer of cert-manager that signs. `null`: certificates are made at `pool up`."""
+
     issuer_kind: Literal["Issuer", "ClusterIssuer"] = "Issuer"
+    """What kind of object the issuer is."""
 
 
 class Volume(Settings):
     """A volume claim that scheduler and workers mount."""
 
     claim: Label
+    """The name of the volume claim."""
+
     mount: str = Field(pattern="^/")
+    """Where pods mount it: an absolute path."""
+
     read_only: bool = False
+    """Whether pods may only read it."""
 
 
 class User(Settings):
     """Whom processes run as; files on shared storage are theirs."""
 
     user: int = Field(default=1000, gt=0)
+    """The user's number."""
+
     group: int = Field(default=1000, gt=0)
+    """The group's number."""
 
 
 class Kubernetes(Settings):
     """Where and how the pool's pods run."""
 
     version: int
+    """The version of the form of specs: 1."""
+
     namespace: Label
+    """The namespace of all of the pool's objects. It must be there."""
+
     image: str = Field(min_length=1)
+    """The image of scheduler and workers."""
+
     pull_secrets: tuple[Label, ...] = ()
+    """Secrets with which nodes pull the image."""
+
     scheduler: SchedulerPod = SchedulerPod()
+    """The scheduler's pod."""
+
     ledger: Ledger = Ledger()
+    """Where the ledger is. With neither address nor claim it ends with the scheduler's pod."""
+
     tls: Tls = Tls()
+    """Who signs the pool's certificates."""
+
     volumes: dict[Label, Volume] = Field(default_factory=dict)
+    """Volume claims that scheduler and workers mount, by names of yours."""
+
     secrets: tuple[Label, ...] = ()
-    """Their entries are environment variables of scheduler and workers."""
+    """Secrets whose entries are environment variables of scheduler and workers."""
 
     environment: dict[str, Text] = Field(default_factory=dict)
+    """Environment variables of scheduler and workers."""
+
     run_as: User = User()
+    """Whom processes run as. Files on shared storage are theirs."""
     service: Literal["ClusterIP", "NodePort", "LoadBalancer"] = "ClusterIP"
-    """How workers and clients outside the cluster reach the scheduler, if they do."""
+    """What kind of Service the scheduler has, by which workers and clients outside the cluster reach it."""
 
     metrics_from: Label | None = None
     """The namespace whose Prometheus may read the metrics."""

@@ -17,7 +17,7 @@ from bokeh.resources import INLINE
 from mediadask.errors import InvalidRequest, OutputFailed
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
     import pandas as pd
 
@@ -144,15 +144,14 @@ def schedule_plot(table: pd.DataFrame, marked: pd.DataFrame) -> Any:
             legend_label=f"{priority} {'runs' if ran else 'is paused'}",
             **look,
         )
+    (ends_at,) = _seconds_since(begin, [table["ended"].max()])
     for job in marked.to_dict("records"):
         (submitted,) = _seconds_since(begin, [job["submitted"]])
-        for moment, what in ((submitted, "submitted"), (submitted + job["seconds"], "done")):
+        for moment, what, style in _marks(job, submitted, ends_at):
             plot.add_layout(
                 Span(location=moment, dimension="height", line_color="#333333", line_dash="dashed")
             )
-            plot.add_layout(
-                Label(x=moment, y=0.5, x_offset=4, text=f"{job['name']} {what}", text_font_size="9pt")
-            )
+            plot.add_layout(Label(x=moment, y=0.5, text=what, **style))
     plot.y_range.start, plot.y_range.end = 0.4 - len(slots), 0.85
     plot.add_tools(
         HoverTool(tooltips=[("job", "@name"), ("show", "@show"), ("from", "@left"), ("to", "@right")])
@@ -189,14 +188,28 @@ def spike_plot(workers: pd.DataFrame, table: pd.DataFrame, marked: pd.DataFrame)
     below.xaxis.axis_label = "seconds"
     for job in marked.to_dict("records"):
         (submitted,) = _seconds_since(begin, [job["submitted"]])
-        for moment, what in ((submitted, "submitted"), (submitted + job["seconds"], "done")):
+        for moment, what, style in _marks(job, submitted, _seconds_since(begin, [workers.index.max()])[0]):
             for plot in (above, below):
                 line = Span(location=moment, dimension="height", line_color="#333333", line_dash="dashed")
                 plot.add_layout(line)
             top = float(workers.sum(axis=1).max())
-            text = f"{job['name']} {what}"
-            above.add_layout(Label(x=moment, y=top, x_offset=4, y_offset=4, text=text, text_font_size="9pt"))
+            above.add_layout(Label(x=moment, y=top, y_offset=4, text=what, **style))
     return stacked(above, below, sizing_mode="stretch_width")
+
+
+def _marks(job: Mapping[Any, Any], submitted: float, whole: float) -> list[tuple[float, str, dict[str, Any]]]:
+    """When a job was submitted and done, in seconds, with their texts and styles.
+
+    One text ends at its line and the other begins at its own: those of a short job do not overlap.
+    """
+    right = {"x_offset": 4, "text_font_size": "9pt"}
+    left = {"x_offset": -4, "text_font_size": "9pt", "text_align": "right"}
+    # A text that ends at a line near the left edge would leave the plot.
+    early = submitted < whole / 8
+    return [
+        (submitted, f"{job['name']} submitted", right if early else left),
+        (submitted + job["seconds"], f"{job['name']} done", right),
+    ]
 
 
 def _steps(counts: pd.DataFrame, begin: Any, title: str, colors: list[str], height: int) -> Any:

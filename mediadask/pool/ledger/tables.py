@@ -111,20 +111,30 @@ class PackedDateTime(TypeDecorator[datetime]):
 
 metadata = MetaData()
 
-schema = Table("mediadask_schema", metadata, Column("version", Integer, primary_key=True))
+schema = Table(
+    "mediadask_schema",
+    metadata,
+    Column("version", Integer, primary_key=True, doc="The version of the tables"),
+)
 
 sessions = Table(
     "sessions",
     metadata,
-    Column("session", String, primary_key=True),
-    Column("pool", String, nullable=False),
-    Column("host", String, nullable=False),
-    Column("place", String, nullable=False, server_default=""),
-    Column("journal", String, nullable=False),
-    Column("started", UTCDateTime, nullable=False),
-    Column("beats", BigInteger, nullable=False),
-    Column("seconds", Float, nullable=False),
-    Column("ended", UTCDateTime),
+    Column("session", String, primary_key=True, doc="Its id"),
+    Column("pool", String, nullable=False, doc="The pool's name"),
+    Column("host", String, nullable=False, doc="The machine, for people"),
+    Column(
+        "place",
+        String,
+        nullable=False,
+        server_default="",
+        doc="Which running kernel and folder it wrote from",
+    ),
+    Column("journal", String, nullable=False, doc="The file that keeps what could not be written"),
+    Column("started", UTCDateTime, nullable=False, doc="When it began"),
+    Column("beats", BigInteger, nullable=False, doc="A counter that grows while it lives"),
+    Column("seconds", Float, nullable=False, doc="How long it has lived"),
+    Column("ended", UTCDateTime, doc="When it ended; null while it runs, or if it died"),
 )
 """One process that wrote here. `beats` counts while it lives, `seconds` is how long it has. `host` is for
 people, `place` says where it ran: see `Place`."""
@@ -132,44 +142,57 @@ people, `place` says where it ran: see `Place`."""
 jobs = Table(
     "jobs",
     metadata,
-    Column("job", String, primary_key=True),
-    Column("pool", String, nullable=False),
-    Column("session", String, nullable=False),
-    Column("name", String, nullable=False),
-    Column("show", String, nullable=False),
-    Column("kind", String, nullable=False),
-    Column("priority", String, nullable=False),
-    Column("own_priority", String, nullable=False, server_default=""),
-    Column("deadline", UTCDateTime),
-    Column("groups", BigInteger, nullable=False),
-    Column("submitted", UTCDateTime, nullable=False),
-    Column("payload", LargeBinary),
-    Column("signature", LargeBinary),
-    Column("ended", UTCDateTime),
-    Column("status", String, nullable=False),
-    Column("seconds", Float),
-    Column("running_seconds", Float),
-    Column("groups_done", BigInteger),
-    Column("groups_failed", BigInteger),
-    Column("error", String),
+    Column("job", String, primary_key=True, doc="Its id"),
+    Column("pool", String, nullable=False, doc="The pool's name"),
+    Column("session", String, nullable=False, doc="The session that runs it"),
+    Column("name", String, nullable=False, doc="Its name, for people"),
+    Column("show", String, nullable=False, doc="The show that is charged"),
+    Column("kind", String, nullable=False, doc="What it does: the delivery's name"),
+    Column("priority", String, nullable=False, doc="Its class now"),
+    Column(
+        "own_priority",
+        String,
+        nullable=False,
+        server_default="",
+        doc="Its own class, while a spent budget puts it behind all other",
+    ),
+    Column("deadline", UTCDateTime, doc="When its results are needed"),
+    Column("groups", BigInteger, nullable=False, doc="Groups in the delivery"),
+    Column("submitted", UTCDateTime, nullable=False, doc="When it was submitted"),
+    Column("payload", LargeBinary, doc="The pickled delivery, until the job has ended"),
+    Column("signature", LargeBinary, doc="HMAC-SHA256 of the payload"),
+    Column("ended", UTCDateTime, doc="When it ended"),
+    Column(
+        "status",
+        String,
+        nullable=False,
+        doc="waiting, running, done, failed (some groups failed) or cancelled",
+    ),
+    Column("seconds", Float, doc="Turnaround: from submission to the last committed result"),
+    Column("running_seconds", Float, doc="Seconds of these in which at least one of its units ran"),
+    Column("groups_done", BigInteger, doc="Groups that are done"),
+    Column("groups_failed", BigInteger, doc="Groups that failed"),
+    Column("error", String, doc="The first failure"),
     Index("jobs_submitted", "submitted"),
 )
+"""All jobs, of all pools that write here."""
 
 reprioritizations = Table(
     "reprioritizations",
     metadata,
-    Column("job", String, primary_key=True),
-    Column("at", UTCDateTime, primary_key=True),
-    Column("priority", String, nullable=False),
-    Column("deadline", UTCDateTime),
-    Column("reason", String, nullable=False),
+    Column("job", String, primary_key=True, doc="The job"),
+    Column("at", UTCDateTime, primary_key=True, doc="When it was moved"),
+    Column("priority", String, nullable=False, doc="The class from then on"),
+    Column("deadline", UTCDateTime, doc="The deadline from then on"),
+    Column("reason", String, nullable=False, doc="Why: by request, or by a budget"),
 )
+"""Each change of a job's class or deadline."""
 
 names = Table(
     "names",
     metadata,
-    Column("id", Integer, primary_key=True),
-    Column("name", String, nullable=False, unique=True),
+    Column("id", Integer, primary_key=True, doc="The number"),
+    Column("name", String, nullable=False, unique=True, doc="The name it stands for"),
 )
 """Jobs, workers and kinds of units, by the number that stands for each in packed rows."""
 
@@ -177,31 +200,34 @@ names = Table(
 packed_attempts = Table(
     "packed_attempts",
     metadata,
-    Column("job", Integer, primary_key=True, autoincrement=False),
-    Column("attempt", String, primary_key=True),
-    Column("unit", String, nullable=False),
-    Column("kind", Integer, nullable=False),
-    Column("frames", BigInteger, nullable=False),
-    Column("worker", Integer, nullable=False),
-    Column("number", Integer, nullable=False),
-    Column("started", PackedDateTime),
-    Column("ended", PackedDateTime),
-    Column("outcome", String),
-    Column("run_seconds", Float),
-    Column("paused_seconds", Float),
-    Column("error", String),
+    Column("job", Integer, primary_key=True, autoincrement=False, doc="Number of the job's id"),
+    Column("attempt", String, primary_key=True, doc="Its id"),
+    Column("unit", String, nullable=False, doc="The unit's key"),
+    Column("kind", Integer, nullable=False, doc="Number of the unit's kind"),
+    Column("frames", BigInteger, nullable=False, doc="Frames that the unit handles"),
+    Column("worker", Integer, nullable=False, doc="Number of the worker's id"),
+    Column("number", Integer, nullable=False, doc="1 for the first try; more is a retry"),
+    Column("started", PackedDateTime, doc="When it began to run"),
+    Column("ended", PackedDateTime, doc="When it ended"),
+    Column("outcome", String, doc="done, failed, lost, rescheduled, replaced or cancelled"),
+    Column("run_seconds", Float, doc="Seconds it ran, pauses left out"),
+    Column("paused_seconds", Float, doc="Seconds it was paused for higher classes"),
+    Column("error", String, doc="Why it failed"),
     sqlite_with_rowid=False,
 )
+"""Attempts, with numbers of `names` in the place of words. Read the view `attempts`."""
 _still_open = packed_attempts.c.ended.is_(None)
 Index("attempts_open", packed_attempts.c.worker, sqlite_where=_still_open, postgresql_where=_still_open)
 
 shares = Table(
     "shares",
     metadata,
-    Column("owner", Integer, primary_key=True, autoincrement=False),
-    Column("attempt", String, primary_key=True),
-    Column("job", Integer, primary_key=True, autoincrement=False),
-    Column("part", Float, nullable=False),
+    Column(
+        "owner", Integer, primary_key=True, autoincrement=False, doc="Number of the job that ran the attempt"
+    ),
+    Column("attempt", String, primary_key=True, doc="The attempt"),
+    Column("job", Integer, primary_key=True, autoincrement=False, doc="Number of the job that bears a part"),
+    Column("part", Float, nullable=False, doc="Its part, 0 to 1"),
     sqlite_with_rowid=False,
 )
 """Who bears what an attempt of the job `owner` cost, where that is not it alone: the parts add up to one."""
@@ -209,14 +235,14 @@ shares = Table(
 sums = Table(
     "sums",
     metadata,
-    Column("job", Integer, primary_key=True, autoincrement=False),
-    Column("worker", Integer, primary_key=True, autoincrement=False),
-    Column("outcome", String, primary_key=True),
-    Column("attempts", BigInteger, nullable=False),
-    Column("run_seconds", Float, nullable=False),
-    Column("paused_seconds", Float, nullable=False),
-    Column("started", PackedDateTime, nullable=False),
-    Column("ended", PackedDateTime, nullable=False),
+    Column("job", Integer, primary_key=True, autoincrement=False, doc="Number of the job's id"),
+    Column("worker", Integer, primary_key=True, autoincrement=False, doc="Number of the worker's id"),
+    Column("outcome", String, primary_key=True, doc="How the attempts ended"),
+    Column("attempts", BigInteger, nullable=False, doc="How many there were"),
+    Column("run_seconds", Float, nullable=False, doc="Seconds they ran"),
+    Column("paused_seconds", Float, nullable=False, doc="Seconds they were paused"),
+    Column("started", PackedDateTime, nullable=False, doc="The first beginning"),
+    Column("ended", PackedDateTime, nullable=False, doc="The last end"),
     sqlite_with_rowid=False,
 )
 """What is left of attempts that were pruned, shares applied: from the first beginning to the last end."""
@@ -227,64 +253,67 @@ NAMED = {packed_attempts: ("job", "kind", "worker"), shares: ("owner", "job")}
 displacements = Table(
     "displacements",
     metadata,
-    Column("displacement", String, primary_key=True),
-    Column("attempt", String, nullable=False),
-    Column("job", String, nullable=False),
-    Column("unit", String, nullable=False),
-    Column("for_job", String, nullable=False),
-    Column("worker", String, nullable=False),
-    Column("started", UTCDateTime, nullable=False),
-    Column("seconds", Float),
-    Column("how", String, nullable=False),
-    Column("times", Integer, nullable=False, server_default="1"),
+    Column("displacement", String, primary_key=True, doc="Its id"),
+    Column("attempt", String, nullable=False, doc="The attempt that paused"),
+    Column("job", String, nullable=False, doc="The job that paused"),
+    Column("unit", String, nullable=False, doc="The key of the unit that paused"),
+    Column("for_job", String, nullable=False, doc="The job it paused for"),
+    Column("worker", String, nullable=False, doc="The worker's id"),
+    Column("started", UTCDateTime, nullable=False, doc="When it paused"),
+    Column("seconds", Float, doc="How long; null while it lasts"),
+    Column("how", String, nullable=False, doc="How it ended: resumed, rescheduled, lost or cancelled"),
+    Column("times", Integer, nullable=False, server_default="1", doc="How many displacements this row holds"),
     sqlite_with_rowid=False,
 )
-"""`times` is more than 1 where the displacements of a job by another were pruned to their sum."""
+"""Each pause of a unit for a higher class. `times` is more than 1 where the displacements of a job by another
+were pruned to their sum."""
 
 leases = Table(
     "leases",
     metadata,
-    Column("worker", String, primary_key=True),
-    Column("session", String, primary_key=True),
-    Column("pool", String, nullable=False),
-    Column("name", String, nullable=False),
-    Column("tier", String, nullable=False),
-    Column("price_per_hour", Float, nullable=False),
-    Column("threads", Integer, nullable=False),
-    Column("startup_seconds", Float),
-    Column("joined", UTCDateTime, nullable=False),
-    Column("ended", UTCDateTime),
-    Column("seconds", Float),
-    Column("reason", String),
+    Column("worker", String, primary_key=True, doc="The worker's id, which no other ever has"),
+    Column("session", String, primary_key=True, doc="The session that had it"),
+    Column("pool", String, nullable=False, doc="The pool's name"),
+    Column("name", String, nullable=False, doc="The worker's name"),
+    Column("tier", String, nullable=False, doc="Its tier"),
+    Column("price_per_hour", Float, nullable=False, doc="Its price, in the pool's currency"),
+    Column("threads", Integer, nullable=False, doc="Its threads"),
+    Column("startup_seconds", Float, doc="From the request to its arrival"),
+    Column("joined", UTCDateTime, nullable=False, doc="When it arrived"),
+    Column("ended", UTCDateTime, doc="When it left"),
+    Column("seconds", Float, doc="How long it was there"),
+    Column("reason", String, doc="Why it left: idle, reclaimed, died or pool closed"),
 )
+"""Each worker, from its arrival to its end: what idle time and prices are counted by."""
 
 learned = Table(
     "learned",
     metadata,
-    Column("kind", String, primary_key=True),
-    Column("seconds_per_frame", Float, nullable=False),
-    Column("units", BigInteger, nullable=False),
-    Column("at", UTCDateTime, nullable=False),
+    Column("kind", String, primary_key=True, doc="The kind of unit"),
+    Column("seconds_per_frame", Float, nullable=False, doc="Median seconds per frame on one thread"),
+    Column("units", BigInteger, nullable=False, doc="How many units were measured"),
+    Column("at", UTCDateTime, nullable=False, doc="When it was last learned"),
 )
+"""What units take, by kind: how the pool predicts the length of work."""
 
 attempts = Table(
     "attempts",
     MetaData(),  # a view: not among the tables that are created
-    Column("attempt", String, primary_key=True),
-    Column("job", String, nullable=False),
-    Column("unit", String, nullable=False),
-    Column("kind", String, nullable=False),
-    Column("frames", BigInteger, nullable=False),
-    Column("worker", String, nullable=False),
-    Column("number", Integer, nullable=False),
-    Column("started", UTCDateTime),
-    Column("ended", UTCDateTime),
-    Column("outcome", String),
-    Column("run_seconds", Float),
-    Column("paused_seconds", Float),
-    Column("error", String),
+    Column("attempt", String, primary_key=True, doc="Its id"),
+    Column("job", String, nullable=False, doc="The job's id"),
+    Column("unit", String, nullable=False, doc="The unit's key"),
+    Column("kind", String, nullable=False, doc="The unit's kind"),
+    Column("frames", BigInteger, nullable=False, doc="Frames that the unit handles"),
+    Column("worker", String, nullable=False, doc="The worker's id, which no other ever has"),
+    Column("number", Integer, nullable=False, doc="1 for the first try; more is a retry"),
+    Column("started", UTCDateTime, doc="When it began to run"),
+    Column("ended", UTCDateTime, doc="When it ended"),
+    Column("outcome", String, doc="done, failed, lost, rescheduled, replaced or cancelled"),
+    Column("run_seconds", Float, doc="Seconds it ran, pauses left out"),
+    Column("paused_seconds", Float, doc="Seconds it was paused for higher classes"),
+    Column("error", String, doc="Why it failed"),
 )
-"""`packed_attempts` in words."""
+"""A view of `packed_attempts` in words: each run of a unit on a slot."""
 
 
 def ledger_url(url: str | None = None) -> URL:

@@ -1,4 +1,4 @@
-"""Deadlines as people write them."""
+"""Durations and points in time as people write them."""
 
 from __future__ import annotations
 
@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from mediadask.cli.deadline import parse_deadline
+from mediadask.durations import seconds_of, time_ago, time_ahead
 from mediadask.errors import InvalidRequest
+from mediadask.pool.config import load_config
 
 if TYPE_CHECKING:
-    from tests.cli.conftest import Zone
+    from tests.conftest import Zone
 
 CENTRAL_EUROPE = "CET-1CEST,M3.5.0,M10.5.0/3"
 MAY = datetime(2026, 5, 1, 15, 0, tzinfo=UTC)
@@ -40,7 +41,7 @@ def _in_central_europe(zone: Zone) -> None:
     ],
 )
 def test_readings(text: str, after: timedelta) -> None:
-    assert parse_deadline(text, MAY) == MAY + after
+    assert time_ahead(text, "--deadline", MAY) == MAY + after
 
 
 @pytest.mark.parametrize(
@@ -56,7 +57,7 @@ def test_readings(text: str, after: timedelta) -> None:
 def test_clocks_show_the_deadline_on_the_other_side_of_their_change(
     now: datetime, text: str, due: str
 ) -> None:
-    assert parse_deadline(text, now) == datetime.fromisoformat(due)
+    assert time_ahead(text, "--deadline", now) == datetime.fromisoformat(due)
 
 
 @pytest.mark.parametrize(
@@ -76,4 +77,45 @@ def test_clocks_show_the_deadline_on_the_other_side_of_their_change(
 )
 def test_refusals(text: str) -> None:
     with pytest.raises(InvalidRequest, match="is not a time"):
-        parse_deadline(text, MAY)
+        time_ahead(text, "--deadline", MAY)
+
+
+@pytest.mark.parametrize(
+    ("text", "before"),
+    [
+        ("90m", timedelta(minutes=90)),
+        ("7 days", timedelta(days=7)),
+        ("16:30", timedelta(minutes=30)),
+        ("18:30", timedelta(hours=22, minutes=30)),
+        ("2026-05-01T16:30", timedelta(minutes=30)),
+    ],
+)
+def test_looking_back(text: str, before: timedelta) -> None:
+    assert time_ago(text, "--since", MAY) == MAY - before
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"),
+    [
+        ("90s", 90),
+        ("15min", 900),
+        ("1h30m", 5400),
+        ("2 hours", 7200),
+        ("1.5h", 5400),
+        ("100ms", 0.1),
+        ("2w", 1209600),
+    ],
+)
+def test_durations(text: str, seconds: float) -> None:
+    assert seconds_of(text) == pytest.approx(seconds)
+
+
+@pytest.mark.parametrize("text", ["", " ", "90", "-2h", "2x", "h", "1h x", "ever", "1,5h", "1h-30m"])
+def test_what_is_no_duration(text: str) -> None:
+    with pytest.raises(ValueError, match="is not a duration such as 90s, 15min or 2h"):
+        seconds_of(text)
+
+
+def test_settings_deadlines_and_reports_read_one_grammar() -> None:
+    assert load_config({"grace": "1h30m"}).grace == seconds_of("1h30m")
+    assert time_ahead("1h30m", "--deadline", MAY) - MAY == MAY - time_ago("1h30m", "--since", MAY)

@@ -1,0 +1,72 @@
+"""How Sphinx builds the documentation site: `.ci/docs` builds it, and takes every warning for an error."""
+
+import sys
+from importlib.metadata import version as installed
+from pathlib import Path
+
+import mediadask.array.accessor  # noqa: F401 - registers `Dataset.media`, which the reference shows
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+project = "mediadask"
+author = "the mediadask developers"
+project_copyright = author
+version = release = installed("mediadask")
+
+extensions = [
+    "myst_nb",
+    "sphinx.ext.autodoc",
+    "sphinx.ext.autosummary",
+    "sphinx.ext.napoleon",
+    "sphinx_copybutton",
+    "sphinx_design",
+    "reference_pages",
+]
+exclude_patterns = ["_build", "**.ipynb_checkpoints"]
+templates_path = ["templates"]
+
+# Pages are Markdown. The tests run the notebooks, and the blocks of all pages: a build only shows them.
+myst_enable_extensions = ["colon_fence", "dollarmath"]
+myst_heading_anchors = 4
+nb_execution_mode = "off"
+
+# A word in single backticks links to what it names, if that has a page.
+default_role = "py:obj"
+nitpicky = (
+    False  # types of other projects have no page here; links between pages always have to lead somewhere
+)
+autodoc_typehints = "description"
+autodoc_typehints_description_target = "documented_params"
+autodoc_member_order = "bysource"
+autodoc_preserve_defaults = True
+autosummary_generate = True
+autosummary_ignore_module_all = False
+napoleon_google_docstring = False
+napoleon_use_rtype = False
+python_use_unqualified_type_names = True
+add_module_names = False
+
+html_theme = "pydata_sphinx_theme"
+html_title = "mediadask"
+html_sidebars = {"changelog": [], "getting-started": [], "index": []}
+html_show_sourcelink = False
+html_theme_options = {
+    "navigation_with_keys": False,
+    "show_prev_next": False,
+    "secondary_sidebar_items": ["page-toc"],
+    "footer_start": ["copyright"],
+    "footer_end": [],
+    "header_links_before_dropdown": 6,
+    "pygments_light_style": "tango",
+    "pygments_dark_style": "monokai",
+}
+
+
+def _signature(app, what, name, kind, options, signature, returns):
+    """People get objects from functions: of classes only `Cut` is for them to make."""
+    return ("", None) if what == "class" and signature and name != "mediadask.Cut" else None
+
+
+def setup(app):
+    """Called by Sphinx."""
+    app.connect("autodoc-process-signature", _signature)

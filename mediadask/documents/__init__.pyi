@@ -1,0 +1,2 @@
+from .amf import Amf as Amf
+from .cdl import Cdl as Cdl

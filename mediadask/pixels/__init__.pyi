@@ -1,0 +1,13 @@
+from .color import Color as Color
+from .color import input_space as input_space
+from .framing import Framing as Framing
+from .resample import Filter as Filter
+from .resample import resize as resize
+from .rgb import SampleType as SampleType
+from .rgb import pack_rgb as pack_rgb
+from .rgb import to_rgb as to_rgb
+from .scale import display_frame as display_frame
+from .scale import display_rgb as display_rgb
+from .scale import display_strips as display_strips
+from .ycbcr import strips_to_video_frame as strips_to_video_frame
+from .ycbcr import to_video_frame as to_video_frame

@@ -142,7 +142,8 @@ def ranged(clip: Clip, first: int, last: int) -> Iterator[tuple[int, Any]]:
     keyframe = index.keyframe[first : last + 1].tolist()
     rows = (np.flatnonzero(index.ends[first : last + 1] <= clip.size_bytes) + first).tolist()
     file: Any
-    with storage_errors(clip.files[0].url), open_file(clip.files[0].url) as file:
+    url, size_bytes = clip.files[0].url, clip.files[0].size_bytes
+    with storage_errors(url), open_file(url, size_bytes) as file:
         if isinstance(file, RemoteFile):
             packets = _fetched(clip, file, first, rows)
         else:

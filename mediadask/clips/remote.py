@@ -19,6 +19,10 @@ _REQUESTS_AT_ONCE = 8
 _REQUEST_BYTES = 4 << 20
 """What is read ahead is at most this for each request."""
 
+_FIRST_REQUEST_BYTES = 256 << 10
+"""Requests under way share the line: were all of them large, the first picture would wait for nearly all. So
+the first is this small, and each is twice as large as the one before."""
+
 _TRIES = 4
 _PAUSE_SECONDS = 0.2
 
@@ -36,17 +40,17 @@ def runs(offset: list[int], size: list[int]) -> Iterator[tuple[int, int]]:
     offset, size
         The bytes of each row in the file. Those of neighbors may overlap.
     """
-    first = 0
+    first, limit = 0, _FIRST_REQUEST_BYTES
     while first < len(offset):
         end, skipped, stop = offset[first] + size[first], 0, first + 1
         while stop < len(offset):
             gap, whole = max(offset[stop] - end, 0), offset[stop] + size[stop] - offset[first]
             back = offset[stop] < offset[stop - 1]
-            if back or whole > _REQUEST_BYTES or skipped + gap > _GAPS_SHARE * whole:
+            if back or whole > limit or skipped + gap > _GAPS_SHARE * whole:
                 break
             end, skipped, stop = offset[stop] + size[stop], skipped + gap, stop + 1
         yield first, stop
-        first = stop
+        first, limit = stop, min(2 * limit, _REQUEST_BYTES)
 
 
 def fetched(file: RemoteFile, ranges: Iterable[tuple[int, int]]) -> Generator[bytes]:

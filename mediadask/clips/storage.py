@@ -278,8 +278,9 @@ def read_document(url: str, most_bytes: int) -> bytes:
         return file.read(most_bytes)
 
 
-def open_file(url: str) -> IO[bytes]:
-    """A seekable binary file; of a remote one what is read is fetched, each part once."""
+def open_file(url: str, size_bytes: int | None = None) -> IO[bytes]:
+    """A seekable binary file; of a remote one what is read is fetched, each part once. With `size_bytes` the
+    server is not asked how long the file is."""
     with storage_errors(url):
         if is_local(url):
             return open(url, "rb")
@@ -287,7 +288,8 @@ def open_file(url: str) -> IO[bytes]:
         from fsspec.spec import AbstractBufferedFile
 
         filesystem, path = filesystem_of(url)
-        handle: IO[bytes] = filesystem.open(path, "rb", cache_type="none")
+        told = {} if size_bytes is None else {"size": size_bytes}
+        handle: IO[bytes] = filesystem.open(path, "rb", cache_type="none", **told)
         if isinstance(handle, AbstractBufferedFile) and handle.size:
             return cast("IO[bytes]", RemoteFile(filesystem, path, handle.size))
         # memory:// hands every reader the same file object, with one position between them.

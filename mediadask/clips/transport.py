@@ -80,11 +80,13 @@ class Places:
     def place(self, packet: Any, body: bytes) -> Place | None:
         """Where the file has the very bytes of `body`, which begin with the PyAV packet's; None where it has
         others, and for all that follow such a packet."""
-        if self._lost or packet.pos is None or packet.pos < 0:
+        if self._lost:
             return None
         if self._at >= 0 and (place := self._found(body)) is not None:
             return place
-        for step in (self._step,) if self._step else _STEPS:  # FFmpeg tells of places as if times came last
+        begins = packet.pos is not None and packet.pos >= 0  # else it is not the first of its PES packet
+        steps = (self._step,) if self._step else _STEPS
+        for step in steps if begins else ():  # FFmpeg tells of places as if times came last
             self._step, self._at, self._before = step, packet.pos + step - _PACKET_BYTES, 0
             if (place := self._found(body)) is not None:
                 return place

@@ -32,6 +32,7 @@ DNXHR: dict[str, Any] = {
     "pixel_format": "yuv422p",
     "options": {"profile": "dnxhr_hq"},
 }
+SOUND: dict[str, Any] = OPEN | {"sound": "mp2"}
 Given = list[tuple[int, int]]
 
 
@@ -39,11 +40,13 @@ class Counting(RangeHandler):
     """Notes which bytes it gave."""
 
     given: ClassVar[Given] = []
+    looks: ClassVar[int] = 0
 
     def send_head(self) -> Any:
         asked = re.fullmatch(r"bytes=(\d+)-(\d+)", self.headers.get("Range", ""))
         if self.command == "GET" and asked:
             self.given.append((int(asked[1]), int(asked[2]) + 1))
+        Counting.looks += self.command == "HEAD"
         return super().send_head()
 
 
@@ -62,7 +65,9 @@ def _once(given: Given) -> int:
 
 
 @pytest.mark.parametrize(
-    ("name", "how"), [("a.mov", PRORES), ("a.mp4", H264), ("a.mkv", H264), ("a.mp4", OPEN)], ids=str
+    ("name", "how"),
+    [("a.mov", PRORES), ("a.mp4", H264), ("a.mkv", H264), ("a.mp4", OPEN), ("a.ts", SOUND)],
+    ids=str,
 )
 def test_the_packets_of_a_frame_are_fetched_and_nothing_else(
     name: str, how: dict[str, Any], make_clip: MakeClip, counted: tuple[str, Path, Given]
@@ -70,12 +75,24 @@ def test_the_packets_of_a_frame_are_fetched_and_nothing_else(
     root, folder, given = counted
     (folder / name).write_bytes(make_clip(name, **how).read_bytes())
     clip = Clip.open(f"{root}/{name}")
-    size, starts, shown = clip.index.size, clip.index.decode_start, clip.index.shown
+    size, starts, shown = clip.index.ends - clip.index.offset, clip.index.decode_start, clip.index.shown
     for number in (17, 5):
         given.clear()
         (frame,) = clip.frames(number, number + 1)
         assert read_number(frame.planes[0]) == number
         assert _once(given) <= 1.05 * size[starts[number] : shown[number] + 1].sum()
+
+
+def test_a_server_is_asked_of_the_file_before_and_after_its_frames(
+    make_clip: MakeClip, counted: tuple[str, Path, Given]
+) -> None:
+    """And at no other time: each answer takes as long as the way to the server and back."""
+    root, folder, _ = counted
+    (folder / "a.mp4").write_bytes(make_clip("a.mp4", **H264).read_bytes())
+    clip = Clip.open(f"{root}/a.mp4")
+    Counting.looks = 0
+    assert len(list(clip.frames(5, 6))) == 1
+    assert Counting.looks == 2
 
 
 @pytest.mark.parametrize(("name", "how"), [("a.mov", PRORES), ("a.mp4", H264), ("a.mp4", OPEN)], ids=str)
@@ -92,7 +109,7 @@ def test_units_fetch_no_packet_twice(
         for frame in clip.frames(start, stop)
     ]
     assert numbers == list(range(len(clip)))
-    assert _once(given) <= 1.05 * clip.index.size.sum()
+    assert _once(given) <= 1.05 * (clip.index.ends - clip.index.offset).sum()
 
 
 @pytest.mark.parametrize(
@@ -151,6 +168,15 @@ def test_ranges_come_in_order_and_end_with_the_file(noise: tuple[RemoteFile, byt
     file, content = noise
     ranges = [(begin, begin + 1000) for begin in range(0, len(content), 1500)]
     assert list(fetched(file, ranges)) == [content[begin:end] for begin, end in ranges]
+
+
+def test_requests_begin_small() -> None:
+    """All of them share the line: the first picture does not wait for what comes after it."""
+    size = [64 << 10] * 1000
+    parts = list(runs([at * size[0] for at in range(len(size))], size))
+    requests = [sum(size[first:stop]) for first, stop in parts]
+    assert requests[:7] == [(256 << 10) << at for at in (0, 1, 2, 3, 4, 4, 4)]
+    assert sum(requests) == sum(size)
 
 
 def test_a_request_joins_what_touches() -> None:

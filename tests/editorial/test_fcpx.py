@@ -191,7 +191,7 @@ def test_a_curve_between_two_speeds_reaches_as_far_as_it_says(
 
 
 def test_times_that_final_cut_rounded(read_list: ReadList) -> None:
-    """Of an export: 127 % as 127.001 %, on cuts of 1001/24000 s."""
+    """An export says 127.001 % for 127 %, on cuts of 1001/24000 s."""
     rate = RATES[23.976]
     start, end = (
         f'<timept time="{time}" value="{value}" interp="smooth2"/>'

@@ -95,7 +95,7 @@ class PlateSpec:
     framing: Framing
 
     choice: Choice | None
-    """What of which FDL says so."""
+    """Which part of which FDL frames it."""
 
     amf: Amf | None
     """The clip's AMF, with the grade where it has no looks of its own."""

@@ -24,7 +24,7 @@ AROUND = """
 }
 html { background: var(--page) !important; }
 """
-"""Of the page itself: custom properties reach into its parts."""
+"""Styles the page itself: custom properties reach into its parts."""
 
 INSIDE = """
 :host { display: block; }
@@ -73,7 +73,7 @@ td:last-child, th:last-child { padding-right: 0; }
   .plot svg { height: 250px; }
 }
 """
-"""Of its parts, each of which has a shadow tree."""
+"""Styles its parts, each of which has a shadow tree."""
 
 
 def class_color(order: int) -> str:

@@ -18,7 +18,7 @@ __all__ = ["timeline"]
 
 _HEIGHT = 200
 _SHADES = (1.0, 0.72, 0.48)
-"""Of the shows of a class, the busiest first; all others share the last."""
+"""The busiest shows of a class come first; all others share the last."""
 
 _TICKS = 4
 

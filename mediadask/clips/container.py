@@ -18,6 +18,7 @@ from mediadask.clips.frame import BadFrame
 from mediadask.clips.h264 import completes, first_field, leans_on_none, may_split
 from mediadask.clips.imx import active_picture
 from mediadask.clips.orientation import AS_STORED, Orientation, of_matrix
+from mediadask.clips.packet import packet_of
 from mediadask.clips.packets import cut, demuxed, only, opened, ranged
 from mediadask.clips.probe import container_name, header_of
 from mediadask.clips.scan import RAW_FORMATS, scan
@@ -248,4 +249,4 @@ def _has_lost_keys(index: FrameIndex, stream: Any, file: IO[bytes]) -> bool:
     if not index.intra_only or len(index.pts) < 2 or not index.by_ranges:
         return False
     file.seek(int(index.offset[1]))
-    return index.reorder > 0 or not leans_on_none(av.Packet(file.read(int(index.size[1]))), stream)
+    return index.reorder > 0 or not leans_on_none(packet_of(file.read(int(index.size[1]))), stream)

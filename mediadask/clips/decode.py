@@ -13,6 +13,7 @@ from av.packet import PacketSideData
 from mediadask.clips import ffv1
 from mediadask.clips.frame import BadFrame, Frame
 from mediadask.clips.lead_in import led, with_palette
+from mediadask.clips.packet import packet_of
 from mediadask.clips.planes import pixel_format, planes_of
 
 if TYPE_CHECKING:
@@ -242,7 +243,7 @@ class _Pass:
 
 
 def _led(header: ClipHeader, packet: Any) -> Any:
-    whole: Any = av.Packet(led(header.codec, header.lead_in, bytes(packet)))
+    whole = packet_of(led(header.codec, header.lead_in, bytes(packet)))
     whole.is_keyframe = packet.is_keyframe
     return whole
 

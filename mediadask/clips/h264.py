@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any, Literal
 
-import av
+from mediadask.clips.packet import packet_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -130,7 +130,7 @@ def joined(first: Any, second: Any) -> Any:
     """One packet of a frame's both fields, as ISO/IEC 14496-15 has it."""
     if second is None:
         return first
-    packet: Any = av.Packet(bytes(first) + bytes(second))
+    packet = packet_of(bytes(first) + bytes(second))
     packet.stream = first.stream
     packet.time_base = first.time_base
     packet.pts, packet.dts = first.pts, first.dts

@@ -13,6 +13,7 @@ import numpy as np
 from av.stream import Discard
 
 from mediadask.clips.h264 import frame_packets, joined
+from mediadask.clips.packet import packet_of
 from mediadask.clips.remote import RemoteFile, fetched, runs
 from mediadask.clips.storage import is_local, is_of_ranges, open_file, storage_errors, suffix_of
 from mediadask.clips.transport import payload
@@ -163,7 +164,7 @@ def cut(file: Any, index: FrameIndex, row: int, begin: int = 0) -> Any:
         packet: Any = av.Packet(size)  # with the padding that decoders read into
         return packet if file.readinto(memoryview(packet)) == size else None
     data = payload(file.read(int(index.stretch[row])), int(index.before[row]), size)
-    return av.Packet(data) if len(data) == size else None
+    return packet_of(data) if len(data) == size else None
 
 
 _seams: OrderedDict[tuple[object, int], list[bytes]] = OrderedDict()
@@ -177,7 +178,7 @@ def _fetched(clip: Clip, file: RemoteFile, first: int, rows: list[int]) -> Itera
     """Where GOPs are open the pictures before a key lean on it: units on both of its sides need it."""
     index = clip.index
     known = _seams.pop((clip.identity, first), [])
-    yield from (av.Packet(body) for body in known)
+    yield from (packet_of(body) for body in known)
     rows = rows[len(known) :]
     keys = [row for row in rows[-_SEAM_ROWS:] if row > first and index.keyframe[row]]
     seam = None if index.intra_only or not keys else keys[-1]

@@ -19,6 +19,7 @@ import numpy as np
 
 from mediadask.checkpoint import checkpoint
 from mediadask.clips.lead_in import led
+from mediadask.clips.packet import packet_of
 from mediadask.clips.packets import demuxed, opened, ranged
 from mediadask.clips.spans import parts
 from mediadask.errors import UnreadableMedia, UnsupportedMedia
@@ -228,7 +229,7 @@ def _pictures(clip: Clip, keep: Kept, stream: Any) -> Iterator[tuple[Fraction, A
 def _led(clip: Clip, packet: Any) -> Any:
     """The first packet of the copy with what the clip's own first one says for all."""
     header = clip.header
-    whole: Any = av.Packet(led(header.codec, header.lead_in, bytes(packet)))
+    whole = packet_of(led(header.codec, header.lead_in, bytes(packet)))
     whole.is_keyframe = packet.is_keyframe
     return whole
 

@@ -95,7 +95,9 @@ def test_a_server_is_asked_of_the_file_before_and_after_its_frames(
     assert Counting.looks == 2
 
 
-@pytest.mark.parametrize(("name", "how"), [("a.mov", PRORES), ("a.mp4", H264), ("a.mp4", OPEN)], ids=str)
+@pytest.mark.parametrize(
+    ("name", "how"), [("a.mov", PRORES), ("a.mp4", H264), ("a.mp4", OPEN), ("a.ts", SOUND)], ids=str
+)
 def test_units_fetch_no_packet_twice(
     name: str, how: dict[str, Any], make_clip: MakeClip, counted: tuple[str, Path, Given]
 ) -> None:

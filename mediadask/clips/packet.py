@@ -1,0 +1,21 @@
+"""Packets of bytes for decoders."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import av
+
+__all__ = ["packet_of"]
+
+
+def packet_of(data: bytes) -> Any:
+    """A PyAV packet with a copy of the bytes, and with the padding that decoders read into.
+
+    ``av.Packet(data)`` (PyAV 18) has no padding, and lends FFmpeg the bytes themselves. The decoder's threads
+    wait for Python's lock to give them back, while a thread that frees the decoder holds it and waits for them.
+    """
+    packet: Any = av.Packet(len(data))
+    if data:
+        memoryview(packet)[:] = data
+    return packet

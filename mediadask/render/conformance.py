@@ -143,7 +143,7 @@ class WriterConformance:
 
     @pytest.mark.parametrize("eighths", range(8))
     def test_a_damaged_file_is_no_fault(self, made: Path, tmp_path: Path, eighths: int) -> None:
-        """A file that is cut short has its mark or none, and reading raises nothing; an empty one has none."""
+        """A file that is cut short has its mark or not, and reading raises nothing; an empty one has none."""
         path = next(iter(self._found(made)))
         copy = tmp_path / path.name
         if path.is_dir():

@@ -224,14 +224,25 @@ def _from(clip: Clip, container: Any, stream: Any, first: int) -> Iterator[tuple
         except av.FFmpegError:
             continue
         packets = (joined(*pair) for pair in frame_packets(only(clip.url, container, stream), stream))
-        row, packet = next(
-            ((at, packet) for packet in packets if (at := _row(index, packet)) >= 0), (-1, None)
-        )
+        row, read = _landed(index, packets)
         if 0 <= row <= first:
-            yield from (
-                (at, packet) for at, packet in enumerate(chain([packet], packets), row) if at >= first
-            )
+            yield from ((at, packet) for at, packet in enumerate(chain(read, packets), row) if at >= first)
             return
+
+
+def _landed(index: FrameIndex, packets: Iterator[Any]) -> tuple[int, list[Any]]:
+    """The row at which a seek has landed, and the packets read to know it; -1 and none.
+
+    One packet is not enough: program streams time few, and FFmpeg's guess at the first after a seek may be
+    another's time, whose size it happens to have. So the next packet is the next row's, too.
+    """
+    row, read = -1, list[Any]()
+    for packet in packets:
+        if read and row + 1 < len(index.size) and index.size[row + 1] in (packet.size, -1):
+            return row, [*read, packet]
+        row = _row(index, packet)
+        read = [packet] if row >= 0 else []
+    return row, read
 
 
 def _row(index: FrameIndex, packet: Any) -> int:

@@ -7,8 +7,7 @@ from fractions import Fraction
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
-import av
-
+from mediadask.clips.packet import packet_of
 from mediadask.clips.packets import damage, only, opened
 from mediadask.clips.spans import parts
 
@@ -94,8 +93,7 @@ def _samples(
         low, high = max(at, first), min(at + packet.size // size, last)
         if low < high:
             body = bytes(packet)[(low - at) * size : (high - at) * size]
-            piece = av.Packet(len(body))
-            piece.update(body)
+            piece = packet_of(body)
             piece.pts = piece.dts = low + moved - round(begin * rate)
             piece.duration, piece.time_base, piece.is_keyframe = high - low, Fraction(1, rate), True
             yield piece

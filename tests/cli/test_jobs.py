@@ -218,7 +218,12 @@ def test_jobs_that_run_say_how_far_they_are_and_when_they_end(
     assert "3 done, 1 running, 0 paused, 6 queued" in whole
     assert "will be met" in whole
 
-    watch = subprocess.Popen([COMMAND, "jobs", "--watch"], stdout=subprocess.PIPE, text=True)
+    watch = subprocess.Popen(
+        [COMMAND, "jobs", "--watch"],
+        stdout=subprocess.PIPE,
+        text=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # also where a shell ignores it
+    )
     one = subprocess.Popen([COMMAND, "jobs", "dailies", "--watch"], stdout=subprocess.PIPE, text=True)
     assert watch.stdout is not None
     assert "dailies  running 30 %  ends in" in watch.stdout.readline()

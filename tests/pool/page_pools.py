@@ -135,7 +135,7 @@ async def served(pool: PlainPool, ledger: Ledger, prefix: str = "/") -> AsyncIte
             yield f"http://127.0.0.1:{scheduler.http_server.port}{prefix.rstrip('/')}/mediadask", view
         finally:
             await scaler.close()
-            driver.close()
+            driver.end()
 
 
 def browser() -> str | None:

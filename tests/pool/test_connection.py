@@ -252,3 +252,10 @@ def preloaded(contact: Path, *dashboard: str, **environment: str) -> subprocess.
         stderr=subprocess.PIPE,
         text=True,
     )
+
+
+def test_a_scheduler_that_closes_has_nothing_to_complain_of(caplog: pytest.LogCaptureFixture) -> None:
+    how = {"n_workers": 0, "processes": False, "protocol": "tcp://", "dashboard_address": None}
+    with LocalCluster(silence_logs=False, **how) as cluster, Pool.connect(cluster.scheduler_address):
+        pass
+    assert [line.getMessage() for line in caplog.records if line.levelname == "ERROR"] == []

@@ -99,7 +99,7 @@ async def opened(folder: Path, prefix: str = "/") -> AsyncIterator[tuple[Schedul
         finally:
             metrics.unregister()
             await scaler.close()
-            driver.close()
+            driver.end()
     ledger.close()
 
 

@@ -217,7 +217,7 @@ class Driver(SchedulerPlugin):
             stimulus_id=dask_api.STIMULUS,
         )
 
-    def close(self) -> None:
+    def end(self) -> None:
         """The scheduler closes: while its workers end, nothing begins on those that are left."""
         self._is_closing = True
         for worker in self._scheduler.workers:

@@ -220,7 +220,7 @@ class PoolPlugin(SchedulerPlugin):
             task.cancel()
         if self.config.name is None:
             self.driver.cancel_all("its pool was closed")
-        self.driver.close()
+        self.driver.end()
         await self.scaler.close()
         await self._client.close()
         self._metrics.unregister()

@@ -45,7 +45,7 @@ def test_a_packet_has_its_bytes() -> None:
 
 
 def test_packets_are_made_of_bytes_in_one_place() -> None:
-    """Of a size they are made where their bytes are read, too."""
+    """A packet of a given size is made where its bytes are read, too."""
     package = Path(mediadask.__file__).parent
     found = [path.name for path in package.rglob("*.py") if "av.Packet(" in path.read_text()]
     assert sorted(found) == ["packet.py", "packets.py"]

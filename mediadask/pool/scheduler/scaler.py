@@ -32,7 +32,7 @@ __all__ = ["Scaler"]
 _logger = logging.getLogger(__name__)
 
 _INTERVAL_SECONDS = 1.0
-_JOB_SECONDS = 0.001
+_JOB_SECONDS = 0.004
 """So much longer for each open job, so that thousands of them cost little: without news only time has
 passed since the last look."""
 

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from mediadask.editorial.edits.changes import changes
     from mediadask.editorial.pull import pull
     from mediadask.editorial.trim import trim
+    from mediadask.integrity.verify import verify
     from mediadask.metadata import ClipMetadata, inspect, inspect_many
     from mediadask.pool import Job, Pool
     from mediadask.render.archive import archive
@@ -62,6 +63,7 @@ __all__ = [
     "still",
     "trim",
     "trim_ranges",
+    "verify",
 ]
 
 
@@ -86,6 +88,7 @@ _later = lazily(
         "still": "render.sheet",
         "trim": "editorial.trim",
         "trim_ranges": "render.trim",
+        "verify": "integrity.verify",
     },
 )
 

@@ -36,7 +36,7 @@ MEDIA = [
     },
     {"clips"},
     {"metadata", "documents", "pixels"},
-    {"array", "render"},
+    {"array", "render", "integrity"},
     {"editorial"},
 ]
 DOOR = {"errors", "durations", "moments", "checkpoint", "delivery", "dask_api", "lazy", "text"}

@@ -96,7 +96,7 @@ class _Tree:
 
     def __init__(self, plan: FolderPlan, checks: Sequence[FileCheck], histories: dict[str, History]) -> None:
         self.plan = plan
-        self.checks = {check.path: check for check in checks if check.path in plan.listing.files}
+        self.checks = {check.path: check for check in checks if check.hashes}
         self.children: dict[str, list[str]] = defaultdict(list)
         for path in sorted((*self.checks, *plan.listing.folders)):
             self.children[path.rpartition("/")[0]].append(path)

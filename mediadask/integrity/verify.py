@@ -16,6 +16,7 @@ from mediadask.integrity.folder import MANIFEST_FOLDER, FolderFile, Listing, lis
 from mediadask.integrity.hashes import DEFAULT_FORMAT, file_hashes, hash_formats
 from mediadask.integrity.manifests import ignored_by, read_records
 from mediadask.integrity.records import Records, difference, formats_for
+from mediadask.integrity.rolls import Structure, structure_of
 from mediadask.integrity.verification import FileCheck, FolderCheck, Verification, verification
 
 if TYPE_CHECKING:
@@ -69,6 +70,11 @@ class FolderPlan:
     def _formats_of_new(self) -> tuple[str, ...]:
         claims = [claim for path in self.missing for claim in self.records.claims[path]]
         return formats_for(claims, self.wanted) or (DEFAULT_FORMAT,)
+
+    @cached_property
+    def structure(self) -> Structure:
+        """What is wrong with its names and rolls."""
+        return structure_of(self.listing, self.records)
 
     @cached_property
     def missing(self) -> list[str]:
@@ -215,7 +221,9 @@ def _finish(
         checks = judge(plan, hashed)
         own = plan.records.histories.get("")
         sealed = new_manifest(plan.root, own) if plan.wanted else None
-        folders.append(FolderCheck(plan.root, tuple(checks), own.generations if own else 0, sealed))
+        generations = own.generations if own else 0
+        notes = tuple(plan.structure.notes)
+        folders.append(FolderCheck(plan.root, tuple(checks), generations, sealed, notes))
     return verification(report.name, folders, others)
 
 
@@ -282,7 +290,13 @@ def judge(plan: FolderPlan, hashed: Mapping[str, Hashed | Failure]) -> list[File
         for path in sorted(records.folders - set(listing.folders))
         if not ignored(f"{path}/") and not any(lost.startswith(f"{path}/") for lost in missing)
     ]
-    for status, lines in (("odd", listing.odd), ("manifest", records.problems)):
+    structure = plan.structure
+    for status, lines in (
+        ("odd", listing.odd),
+        ("manifest", records.problems),
+        ("name", structure.names),
+        ("roll", structure.rolls),
+    ):
         checks += [FileCheck(path, status, line=_line(plan, path, line)) for path, line in lines.items()]
     return sorted(checks, key=lambda check: check.path)
 

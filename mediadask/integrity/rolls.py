@@ -3,7 +3,7 @@
 A roll is a folder that is an image of one card: ``A001`` or ``A001R2EC``, the camera's letter and the card's
 number first. Its clips have the roll's name first, too: ``A001C001_240101_R2EC.mxf``. Names of
 ``A-Z a-z 0-9 . _ -`` are legal everywhere:
-https://partnerhelp.netflixstudios.com/hc/en-us/articles/360000579527-Cinematography-Footage-Ingest
+https://partnerhelp.netflixstudios.com/hc/en-us/articles/360001937127-Production-Assets-Folder-File-Naming
 """
 
 from __future__ import annotations
@@ -98,9 +98,8 @@ def _check_names(listing: Listing, found: Structure) -> None:
             found.names[path] = f"is one file with {first} on disks that ignore case; rename one of them"
     if odd:
         more = f" and {len(odd) - 1} more have" if len(odd) > 1 else " has"
-        found.notes.append(
-            f"{odd[0]}{more} characters besides A-Z, a-z, 0-9, dot, _ and - in the name, which some deliveries refuse"
-        )
+        besides = "characters besides A-Z, a-z, 0-9, dot, _ and - in the name"
+        found.notes.append(f"{odd[0]}{more} {besides}, which some deliveries refuse")
 
 
 class _Rolls:
@@ -188,7 +187,8 @@ def _manifest_notes(roll: str, listing: Listing, records: Records) -> Iterator[s
         if deeper:
             yield f"{name} has manifests inside, beside the one at its root: {', '.join(deeper[:3])}"
     elif at_root:
-        yield f"{name} has {len(at_root)} manifests at its root, where one is expected: {', '.join(at_root[:3])}"
+        listed = ", ".join(at_root[:3])
+        yield f"{name} has {len(at_root)} manifests at its root, where one is expected: {listed}"
     elif deeper:
         yield f"{name} has no manifest at its root, where one is expected, but in {', '.join(deeper[:3])}"
     elif records.histories or records.legacy:

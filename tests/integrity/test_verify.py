@@ -131,7 +131,7 @@ def test_what_is_missing_or_changed_is_not_sealed(sealed: Path) -> None:
 def test_histories_in_histories(tmp_path: Path, ascmhl: Reference) -> None:
     day = tmp_path / "day"
     for name in ("A001", "B001"):
-        write_roll(day / name)
+        write_roll(day / name, {path.replace("A001", name): content for path, content in FILES.items()})
     write_roll(day, {"report.txt": b"all well"})
     ascmhl("create", "-h", "xxh64", day / "A001")
     ascmhl("create", "-h", "xxh64", day / "B001")
@@ -141,8 +141,8 @@ def test_histories_in_histories(tmp_path: Path, ascmhl: Reference) -> None:
     assert ascmhl("create", "-h", "xxh64", day) == 0
     assert not verified(day / "A001").failures
     assert not verified(day).failures
-    (day / "B001/A001.ale").write_bytes(b"heading\n")
-    assert statuses(verified(day))["B001/A001.ale"] == "changed"
+    (day / "B001/B001.ale").write_bytes(b"heading\n")
+    assert statuses(verified(day))["B001/B001.ale"] == "changed"
     shutil.rmtree(day / "B001")
     report = verified(day)
     assert statuses(report)["B001"] == "missing"

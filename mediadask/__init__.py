@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from mediadask.editorial.edits.changes import changes
     from mediadask.editorial.pull import pull
     from mediadask.editorial.trim import trim
+    from mediadask.integrity.offload import offload
     from mediadask.integrity.verify import verify
     from mediadask.metadata import ClipMetadata, inspect, inspect_many
     from mediadask.pool import Job, Pool
@@ -56,6 +57,7 @@ __all__ = [
     "delivery",
     "inspect",
     "inspect_many",
+    "offload",
     "open_clip",
     "proxy",
     "pull",
@@ -81,6 +83,7 @@ _later = lazily(
         "changes": "editorial.edits.changes",
         "inspect": "metadata",
         "inspect_many": "metadata",
+        "offload": "integrity.offload",
         "open_clip": "array.dataset",
         "proxy": "render.proxy",
         "pull": "editorial.pull",

@@ -62,8 +62,11 @@ def print_table(report: Verification) -> None:
     if not report.folders:
         return
     shown = [status for status in _COUNTED if any(folder.counts[status] for folder in report.folders)]
-    rows = [("folder", "files", "size", *shown, "hash", "generation")]
-    rows += [_cells(folder, shown) for folder in report.folders]
+    names = [folder.root.rpartition("/")[2] or folder.root for folder in report.folders]
+    if len(set(names)) < len(names):  # two copies of a roll
+        names = [folder.root for folder in report.folders]
+    rows: list[tuple[str, ...]] = [("folder", "files", "size", *shown, "hash", "generation")]
+    rows += [(name, *_cells(folder, shown)) for name, folder in zip(names, report.folders, strict=True)]
     heading, *lines = aligned(rows, right=range(1, 3 + len(shown)))
     typer.secho(heading, bold=True)
     print("\n".join(lines))
@@ -75,7 +78,6 @@ def _cells(folder: FolderCheck, shown: list[str]) -> tuple[str, ...]:
     formats = dict.fromkeys(name for check in there for name in check.hashes)
     generation = folder.generations + (folder.sealed is not None)
     return (
-        folder.root.rpartition("/")[2] or folder.root,
         str(len(there)),
         size_text(folder.size_bytes),
         *(str(counts[status] or "") for status in shown),

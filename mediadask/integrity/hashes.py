@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from contextlib import contextmanager
-from mmap import mmap
+from itertools import cycle
 from typing import TYPE_CHECKING, Any
 
 from mediadask.checkpoint import checkpoint
@@ -108,9 +108,10 @@ def fresh(descriptor: int) -> None:
         os.posix_fadvise(descriptor, 0, 0, os.POSIX_FADV_SEQUENTIAL)
 
 
-def chunks_of(descriptor: int) -> Iterator[memoryview]:
-    """The rest of a file, in chunks. Each is overwritten by the next."""
-    with mmap(-1, CHUNK_BYTES) as buffer, memoryview(buffer) as view:
-        while length := os.readv(descriptor, [view]):
-            with view[:length] as chunk:
-                yield chunk
+def chunks_of(descriptor: int, buffers: int = 1) -> Iterator[memoryview]:
+    """The rest of a file, in chunks. Each is overwritten by the next but `buffers` - 1."""
+    for view in cycle([memoryview(bytearray(CHUNK_BYTES)) for _ in range(buffers)]):
+        length = os.readv(descriptor, [view])
+        if not length:
+            return
+        yield view[:length]

@@ -152,9 +152,12 @@ def offload(
 
     Examples
     --------
-    >>> report = md.offload("A001", ["raid", "shuttle"]).compute()
-    >>> report.is_safe
-    True
+    >>> import os
+    >>> os.mkdir("raid"), os.mkdir("shuttle")
+    (None, None)
+    >>> report = md.offload("rushes", ["raid", "shuttle"], roll="A001").compute()
+    >>> report.is_safe, sorted(os.listdir("raid/A001"))
+    (True, ['A001C001_240101_R1AB.mov', 'B002C003_240101_R2CD.mov', 'ascmhl'])
     """
     plan = _plan(card, [to] if isinstance(to, str | os.PathLike) else list(to), roll, hash_formats(hashes))
     receipts = [read_receipts(place.workspace) for place in plan.places]

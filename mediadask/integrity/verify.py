@@ -136,12 +136,11 @@ def verify(
 
     Examples
     --------
-    >>> report = md.verify("A001", seal=True).compute()
-    >>> print(report)
-    verify: 3 new
-    >>> report = md.verify("A001").compute()
-    >>> print(report, len(report.failures))
-    verify: 3 verified 0
+    >>> report = md.verify("rushes", seal=True).compute()
+    >>> print(report, "-", len(report.failures), "failed")
+    verify: 2 new - 0 failed
+    >>> print(md.verify("rushes").compute())
+    verify: 2 verified
     """
     formats = hash_formats(hashes)
     if formats and not seal:

@@ -48,6 +48,7 @@ __all__ = [
     "kill_worker_process",
     "listen_to_scheduler",
     "pages",
+    "pages_path",
     "pages_port",
     "pause_worker",
     "process_memory",
@@ -316,6 +317,12 @@ def pages(server: Scheduler | Worker) -> Application:
     """What serves a scheduler's or a worker's pages and metrics."""
     application: Application = server.http_application
     return application
+
+
+def pages_path(scheduler: Scheduler, name: str) -> str:
+    """The path of a page beside Dask's own, under the prefix that these have."""
+    application = next(iter(scheduler.http_application.applications), None)
+    return f"{getattr(application, 'prefix', '')}/{name}"
 
 
 def pages_port(scheduler: Scheduler) -> int:

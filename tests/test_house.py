@@ -31,6 +31,7 @@ MEDIA = [
         "moments",
         "durations",
         "delivery",
+        "results",
         "footage",
         "dask_api",
     },
@@ -39,7 +40,18 @@ MEDIA = [
     {"array", "render"},
     {"editorial"},
 ]
-DOOR = {"errors", "durations", "moments", "checkpoint", "delivery", "dask_api", "lazy", "text"}
+DOOR = {
+    "errors",
+    "apart",
+    "durations",
+    "moments",
+    "checkpoint",
+    "delivery",
+    "results",
+    "dask_api",
+    "lazy",
+    "text",
+}
 TOP = {"__init__", "cli"}
 
 POOL = [

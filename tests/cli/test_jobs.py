@@ -35,6 +35,8 @@ from tests.pool.waiting import WAIT, eventually, see
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from tests.conftest import MakeClip
+
 LONG = "a_turnover_whose_name_is_as_long_as_those_of_real_editors_are_by_friday_evening"
 
 
@@ -244,6 +246,29 @@ def test_jobs_that_run_say_how_far_they_are_and_when_they_end(
     whole_again = json.loads(capsys.readouterr().out)
     assert [each["name"] for each in whole_again["outputs"] if each["error"]] == ["9"]
     assert whole_again["failures"][0]["error"] == "ValueError: the ninth is broken"
+
+
+def test_one_job_lists_where_its_outputs_stand(
+    pool: Pool, make_clip: MakeClip, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "bad.mov").write_bytes(b"no clip")
+    clips = [make_clip(f"A00{n}C001.mov", codec="libx264", frames=2, size=(64, 36)) for n in range(2)]
+    job = pool.submit(md.proxy([*clips, tmp_path / "bad.mov"], tmp_path / "out"))
+    assert job.wait(WAIT)
+
+    def told() -> str:
+        assert run(["jobs", "proxy"]) == 0
+        return "".join(capsys.readouterr().out.split())
+
+    eventually(lambda: "2of3made,1failed" in told())
+    places = [str(tmp_path / "out" / f"{clip.stem}.mp4") for clip in clips]
+    shown = told()
+    assert all(place in shown for place in places)
+    assert run(["jobs", "proxy", "--json"]) == 0
+    *made, bad = json.loads(capsys.readouterr().out)["outputs"]
+    assert [(each["state"], each["paths"]) for each in made] == [("done", [place]) for place in places]
+    assert (bad["state"], bad["paths"]) == ("failed", [])
+    assert "bad.mov" in bad["error"]
 
 
 def test_watched_in_a_terminal_one_job_ends_as_it_ends() -> None:

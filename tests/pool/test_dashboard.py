@@ -23,6 +23,7 @@ from tornado.websocket import websocket_connect
 
 from mediadask import footage
 from mediadask.pool.core import Now
+from mediadask.pool.core import events as ev
 from mediadask.pool.core.jobs import DeliveryJob
 from mediadask.pool.guard import dask_setup, guard
 from mediadask.pool.history import (
@@ -480,6 +481,17 @@ def test_outputs_are_told_as_far_as_they_are_planned(tmp_path: Path) -> None:
         "cancelled",
         "cancelled",
     ]
+
+
+def test_a_graph_is_one_output() -> None:
+    pool = PlainPool()
+    job = pool.submit_graph("mean")
+    pool.happens(ev.GraphChanged("mean", tasks=4, done=1, running=1, queued=2, demand=2))
+    (told,) = Outputs(pool.state).listed(job)
+    assert (told.name, told.state, told.fraction) == ("mean", "running", 0.25)
+    pool.happens(ev.GraphEnded("mean", dumps(np.zeros(1_000_000))))
+    (told,) = Outputs(pool.state).listed(job)
+    assert (told.state, told.text) == ("done", "a result of 8.0 MB")
 
 
 class Marked:

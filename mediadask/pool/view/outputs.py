@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Generic, Literal, TypeVar
 from mediadask.apart import apart
 from mediadask.delivery import Failure
 from mediadask.pool.core.batches import ASIDE, ON_SLOT
-from mediadask.pool.core.jobs import DeliveryJob
+from mediadask.pool.core.jobs import DeliveryJob, GraphJob
 from mediadask.pool.descriptions import OutputStatus, UnknownJob
 from mediadask.results import Told, tell, thumbnail
 
@@ -99,7 +99,8 @@ class Outputs:
         return [self._status(job, index, under_way) for index in range(start, stop)]
 
     def _status(self, job: Job, index: int, under_way: dict[int, _UnderWay]) -> OutputStatus:
-        name = job.names[index] if index < len(job.names) else f"{job.spec.name} {index}"
+        unnamed = job.spec.name if job.spec.is_graph else f"{job.spec.name} {index + 1}"
+        name = job.names[index] if index < len(job.names) else unnamed
         value = job.values[index]
         if value is None:
             if job.ended is not None:
@@ -197,8 +198,9 @@ class _UnderWay:
 
 def _under_way(job: Job) -> dict[int, _UnderWay]:
     """The groups under way, by their places: how far each is, by units and the frames of those that run."""
-    if not isinstance(job, DeliveryJob):
-        return {}
+    if isinstance(job, GraphJob):
+        return {0: _UnderWay("running" if job.running else "waiting", job.tasks_done / max(job.tasks, 1))}
+    assert isinstance(job, DeliveryJob)
     found = {index: _UnderWay(fraction=fraction) for index, fraction in job.progress.items()}
     for unit in job.in_flight:
         for group in (target.group for target in unit.targets if target.group.job is job):

@@ -483,6 +483,30 @@ def test_outputs_are_told_as_far_as_they_are_planned(tmp_path: Path) -> None:
     ]
 
 
+def test_a_thumbnail_that_could_not_be_made_is_tried_again_later(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pool = page_pools.pool_with_outputs(tmp_path, 2, 1)
+    job = pool.state.job("proxies card 7")
+    output, aside = tmp_path / "A001C001.mp4", tmp_path / "aside.mp4"
+    output.rename(aside)
+
+    async def run() -> None:
+        outputs = Outputs(pool.state)
+        await outputs.read(job)
+        assert await outputs.picture(job.id, 0) is None
+        aside.rename(output)
+        assert await outputs.picture(job.id, 0) is None
+        assert not outputs.listed(job)[0].has_picture
+        monkeypatch.setattr("mediadask.pool.view.outputs._AGAIN_SECONDS", 0.0)
+        assert outputs.listed(job)[0].has_picture
+        assert await outputs.picture(job.id, 0) is not None
+        output.unlink()
+        assert await outputs.picture(job.id, 0) is not None, "it is kept"
+
+    asyncio.run(run())
+
+
 def test_a_graph_is_one_output() -> None:
     pool = PlainPool()
     job = pool.submit_graph("mean")

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import OrderedDict
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from time import monotonic
 from typing import TYPE_CHECKING, Generic, Literal, TypeVar
 
@@ -37,8 +37,8 @@ _MOST_RESULT_BYTES = 1 << 16
 """A larger result is data, and tells only its size."""
 
 _TELL_SECONDS, _PICTURE_SECONDS = 20.0, 10.0
-_AGAIN_SECONDS = 60.0
-"""A thumbnail that could not be made may be asked for again after so long."""
+_AGAIN_SECONDS = 600.0
+"""A thumbnail that could not be made is tried again after so long."""
 
 _MOST_TOLD, _MOST_PICTURES = 4000, 500
 """So many are kept: some 2 MB, and 10 MB at 20 kB a thumbnail."""
@@ -66,6 +66,19 @@ class _Latest(Generic[V]):
             self._values.popitem(last=False)
 
 
+@dataclass(frozen=True)
+class _Picture:
+    """A thumbnail, or that there is none."""
+
+    jpeg: bytes | None
+    made_at: float = field(default_factory=monotonic)
+
+    @property
+    def is_due(self) -> bool:
+        """Whether it may be tried again."""
+        return monotonic() >= self.made_at + _AGAIN_SECONDS
+
+
 class Outputs:
     """What is known of jobs' outputs. The methods run in the scheduler's event loop.
 
@@ -78,8 +91,7 @@ class Outputs:
     def __init__(self, state: PoolState) -> None:
         self._state = state
         self._told = _Latest[Told](_MOST_TOLD)
-        self._pictures = _Latest[tuple[bytes | None, float]](_MOST_PICTURES)
-        """Each with when it may be made again, where there is none."""
+        self._pictures = _Latest[_Picture](_MOST_PICTURES)
 
         self._one_at_a_time = asyncio.Semaphore()
         self._reading: dict[Key, asyncio.Task[None]] = {}
@@ -113,7 +125,7 @@ class Outputs:
             text = f"a result of {len(value) / 1e6:.1f} MB"
             return OutputStatus(index=index, name=name, state="done", fraction=1.0, text=text)
         told = self._told.get((job.id, index)) or Told()
-        missing = self._pictures.get((job.id, index))
+        made = self._pictures.get((job.id, index))
         return OutputStatus(
             index=index,
             name=name,
@@ -121,7 +133,7 @@ class Outputs:
             fraction=1.0,
             paths=told.paths,
             text=told.text,
-            has_picture=told.has_picture and (missing is None or missing[0] is not None),
+            has_picture=told.has_picture and (made is None or made.jpeg is not None or made.is_due),
         )
 
     def read_soon(self, job: Job, start: int = 0) -> None:
@@ -163,13 +175,12 @@ class Outputs:
         key = job, index
         async with self._one_at_a_time:
             made = self._pictures.get(key)
-            if made is None or (made[0] is None and monotonic() >= made[1]):
+            if made is None or (made.jpeg is None and made.is_due):
                 if (result := self._result(job, index)) is None:
                     return None
-                picture = await self._apart(thumbnail, result, seconds=_PICTURE_SECONDS)
-                made = picture, monotonic() + _AGAIN_SECONDS
+                made = _Picture(await self._apart(thumbnail, result, seconds=_PICTURE_SECONDS))
                 self._pictures.keep(key, made)
-            return made[0]
+            return made.jpeg
 
     def _result(self, job: str, index: int) -> bytes | None:
         try:

@@ -9,13 +9,12 @@ from typing import TYPE_CHECKING, Any
 from mediadask.checkpoint import checkpoint
 from mediadask.clips import facts_of, recall
 from mediadask.clips.discover import find_clips
-from mediadask.clips.header import Tag
 from mediadask.clips.storage import is_local, path_of
 from mediadask.delivery import Delivery, Failure, Group, Outcome, Report, Unit, attempt
 from mediadask.metadata import color, quicktime, rules
 from mediadask.metadata.model import ClipMetadata
 from mediadask.metadata.sidefiles import side_tags
-from mediadask.metadata.table import table_in_force, tables_of
+from mediadask.metadata.table import reader_of, table_in_force, tables_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -70,8 +69,9 @@ def describe(clip: ClipFacts, tables: tuple[str, ...] | None = None) -> ClipMeta
     if header.first_number is None:
         beside, problems = side_tags(url, table)
         groups += beside
-    groups.append(_name_tags(url, table))
     said = rules.apply(groups, table)
+    for field, told in _from_name(url, table).items():
+        said.setdefault(field, []).append(told)
     own_words = {name: said[name][0] for name in ("transfer", "gamut") if name in said}
     for field in own_words:
         said[field] = color.named(said[field], table, field)
@@ -107,13 +107,14 @@ _MEASURED = {"frame_rate", "width", "height"}
 """What the file itself must say: others are heard only where they disagree."""
 
 
-def _name_tags(url: str, table: Table) -> list[Tag]:
+def _from_name(url: str, table: Table) -> dict[str, rules.Said]:
     """What the clip's name says, by its maker's way of naming clips."""
     name = path_of(url).rpartition("/")[2]
     stem = name.rpartition(".")[0] or name
     match = next(filter(None, (pattern.fullmatch(stem) for pattern in table.name_patterns)), None)
     groups = match.groupdict() if match else {}
-    return [Tag("file name", f"name {field}", value) for field, value in groups.items() if value]
+    read = {field: reader_of(field)(value) for field, value in groups.items() if value}
+    return {field: rules.Said(value, "file name") for field, value in read.items() if value is not None}
 
 
 def _from_header(header: ClipHeader, frames: int) -> dict[str, tuple[Any, str]]:

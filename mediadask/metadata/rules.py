@@ -35,7 +35,7 @@ def apply(groups: Iterable[Iterable[Tag]], table: Table | None = None) -> dict[s
     ----------
     groups
         Tags of one place each, in order of trust: the clip's own file, then files beside it, then its name.
-        In a group the table's order counts.
+        Of a group the first rule in the table's order is heard: a file's other tags mean something else.
     """
     table = table or built_in()
     found: defaultdict[str, list[Said]] = defaultdict(list)
@@ -48,13 +48,15 @@ def apply(groups: Iterable[Iterable[Tag]], table: Table | None = None) -> dict[s
             for name, tags in named.items()
             for place, field, when, read in table.by_tag.get(name, ())
         ]
+        heard: set[str] = set()
         for _, field, when, read, tags in sorted(meant, key=lambda each: each[0]):
-            if not all(_says(named, *condition) for condition in when.items()):
+            if field in heard or not all(_says(named, *condition) for condition in when.items()):
                 continue
             for tag in tags:
                 value = read(tag.value)
                 if value is not None:
                     found[field].append(Said(value, f"{tag.source}: {tag.name}"))
+                    heard.add(field)
                     break
     return dict(found)
 

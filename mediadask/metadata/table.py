@@ -24,7 +24,17 @@ from mediadask.errors import InvalidRequest
 from mediadask.metadata.model import ABOUT, ClipMetadata
 from mediadask.metadata.values import READERS
 
-__all__ = ["FIELDS", "Rule", "SideFile", "Table", "built_in", "plain", "table_in_force", "tables_of"]
+__all__ = [
+    "FIELDS",
+    "Rule",
+    "SideFile",
+    "Table",
+    "built_in",
+    "plain",
+    "reader_of",
+    "table_in_force",
+    "tables_of",
+]
 
 # How a field's text is read where its rule does not say.
 _USUAL = {
@@ -63,6 +73,11 @@ _COUNTED = {
 
 FIELDS = frozenset(ClipMetadata.__dataclass_fields__) - _COUNTED
 """The fields that tags may give."""
+
+
+def reader_of(field: str) -> Callable[[str], Any]:
+    """What makes of text a value of the field, or None, where a rule does not say how."""
+    return READERS[_USUAL.get(field, "text")]
 
 
 class _Strict(BaseModel):
@@ -111,7 +126,7 @@ class Rule(_Strict):
 
     def reader(self, field: str) -> Callable[[str], Any]:
         """What makes of the tag's text a value of the field, or None."""
-        read = READERS[self.read or _USUAL.get(field, "text")]
+        read = reader_of(field) if self.read is None else READERS[self.read]
         pattern = self.pattern and re.compile(self.pattern)
         words = {word.casefold(): meaning for word, meaning in self.words.items()}
 
@@ -271,12 +286,15 @@ def tables_of(environment: Mapping[str, str] | None = None) -> tuple[str, ...]:
     named = (environment or os.environ).get("MEDIADASK_METADATA", "")
     places = [Path(place) for place in named.split(os.pathsep) if place]
     for place in places:
-        if not place.exists():
+        if not os.path.exists(place):
             raise InvalidRequest("is not there", where=place, do="correct MEDIADASK_METADATA")
     own = Path(user_config_dir("mediadask")) / "metadata"
     files: list[Path] = []
     for place in (*places, own):
-        files += sorted(place.glob("*.yaml")) if place.is_dir() else [place] if place.exists() else []
+        if os.path.isdir(place):
+            files += sorted(place.glob("*.yaml"))
+        elif os.path.isfile(place):
+            files.append(place)
     return tuple(_checked_text(file) for file in files)
 
 

@@ -24,9 +24,17 @@ if TYPE_CHECKING:
     from mediadask.editorial.edits.changes import changes
     from mediadask.editorial.pull import pull
     from mediadask.editorial.trim import trim
-    from mediadask.metadata import ClipMetadata, inspect, inspect_many
+    from mediadask.metadata import (
+        ClipMetadata,
+        FormatCard,
+        format_cards,
+        frame_metadata,
+        inspect,
+        inspect_many,
+    )
     from mediadask.pool import Job, Pool
     from mediadask.render.archive import archive
+    from mediadask.render.clip_report import clip_report
     from mediadask.render.proxy import proxy
     from mediadask.render.sheet import sheet, still
     from mediadask.render.trim import Cut, Trimmed, trim_ranges
@@ -37,6 +45,7 @@ __all__ = [
     "CorruptFrame",
     "Cut",
     "Delivery",
+    "FormatCard",
     "InvalidRequest",
     "Job",
     "MediaChanged",
@@ -52,7 +61,10 @@ __all__ = [
     "archive",
     "changes",
     "checkpoint",
+    "clip_report",
     "delivery",
+    "format_cards",
+    "frame_metadata",
     "inspect",
     "inspect_many",
     "open_clip",
@@ -72,11 +84,15 @@ _later = lazily(
         "Clip": "clips",
         "ClipMetadata": "metadata",
         "Cut": "render.trim",
+        "FormatCard": "metadata",
         "Job": "pool",
         "Pool": "pool",
         "Trimmed": "render.trim",
         "archive": "render.archive",
         "changes": "editorial.edits.changes",
+        "clip_report": "render.clip_report",
+        "format_cards": "metadata",
+        "frame_metadata": "metadata",
         "inspect": "metadata",
         "inspect_many": "metadata",
         "open_clip": "array.dataset",

@@ -76,6 +76,8 @@ def _own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
         patch.setenv("MEDIADASK_CACHE", str(tmp_path_factory.mktemp("cache")))
         # The ledger of every pool a test opens, unless it says otherwise.
         patch.setenv("XDG_DATA_HOME", str(tmp_path_factory.mktemp("data")))
+        # Nobody's own tables of tags.
+        patch.setenv("XDG_CONFIG_HOME", str(tmp_path_factory.mktemp("settings")))
         yield
 
 

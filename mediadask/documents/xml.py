@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     import os
     from collections.abc import Iterator
 
-__all__ = ["child", "children", "local_name", "read_xml", "within"]
+__all__ = ["child", "children", "local_name", "parse_xml", "read_xml", "within"]
 
 _MOST_BYTES = 16 << 20
 
@@ -29,17 +29,23 @@ def read_xml(url: str | os.PathLike[str]) -> etree._Element:
         If it is not well-formed, larger than 16 MB, or has a document type declaration: nothing here needs
         one, and it is how entities that read files or fill memory come in.
     """
-    data = read_document(normalize(url), _MOST_BYTES)
+    return parse_xml(read_document(normalize(url), _MOST_BYTES), url)
+
+
+def parse_xml(data: bytes, where: object) -> etree._Element:
+    """The root element of a document that is in memory; raises `UnreadableMedia` as `read_xml` does."""
     parser = etree.XMLParser(
         resolve_entities=False, no_network=True, load_dtd=False, remove_comments=True, remove_pis=True
     )
     try:
         root = etree.fromstring(data, parser)
     except (etree.XMLSyntaxError, ValueError) as error:
-        raise UnreadableMedia(f"is not well-formed XML ({error})", where=url, do="export it again") from error
+        raise UnreadableMedia(
+            f"is not well-formed XML ({error})", where=where, do="export it again"
+        ) from error
     if root.getroottree().docinfo.doctype:
         raise UnreadableMedia(
-            "has a document type declaration, which is refused", where=url, do="remove its DOCTYPE"
+            "has a document type declaration, which is refused", where=where, do="remove its DOCTYPE"
         )
     return root
 

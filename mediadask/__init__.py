@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from mediadask.editorial.edits.changes import changes
     from mediadask.editorial.pull import pull
     from mediadask.editorial.trim import trim
+    from mediadask.integrity.offload import offload
+    from mediadask.integrity.verify import verify
     from mediadask.metadata import (
         ClipMetadata,
         FormatCard,
@@ -67,6 +69,7 @@ __all__ = [
     "frame_metadata",
     "inspect",
     "inspect_many",
+    "offload",
     "open_clip",
     "proxy",
     "pull",
@@ -74,6 +77,7 @@ __all__ = [
     "still",
     "trim",
     "trim_ranges",
+    "verify",
 ]
 
 
@@ -95,6 +99,7 @@ _later = lazily(
         "frame_metadata": "metadata",
         "inspect": "metadata",
         "inspect_many": "metadata",
+        "offload": "integrity.offload",
         "open_clip": "array.dataset",
         "proxy": "render.proxy",
         "pull": "editorial.pull",
@@ -102,6 +107,7 @@ _later = lazily(
         "still": "render.sheet",
         "trim": "editorial.trim",
         "trim_ranges": "render.trim",
+        "verify": "integrity.verify",
     },
 )
 

@@ -37,7 +37,7 @@ MEDIA = [
     },
     {"clips"},
     {"metadata", "documents", "pixels"},
-    {"array", "render"},
+    {"array", "render", "integrity"},
     {"editorial"},
 ]
 DOOR = {

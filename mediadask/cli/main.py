@@ -16,7 +16,20 @@ from typing import Annotated, Any
 
 import typer
 
-from mediadask.cli import changes, deliveries, info, jobs, ledger, options, pool, pull, reports, trim
+from mediadask.cli import (
+    changes,
+    deliveries,
+    info,
+    jobs,
+    ledger,
+    offload,
+    options,
+    pool,
+    pull,
+    reports,
+    trim,
+    verify,
+)
 from mediadask.errors import MediaError, MediaWarning
 from mediadask.text import printable
 
@@ -34,6 +47,8 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.command()(info.info)
+app.command()(verify.verify)
+app.command()(offload.offload)
 app.command()(deliveries.proxy)
 app.command()(deliveries.sheet)
 app.command()(deliveries.archive)

@@ -14,6 +14,7 @@ __all__ = [
     "DeadlineOption",
     "FieldOption",
     "HandlesOption",
+    "HashOption",
     "JsonOption",
     "LedgerOption",
     "LutOption",
@@ -125,6 +126,17 @@ LutOption = Annotated[
 OnCorruptOption = Annotated[
     Literal["fail", "hold", "black"],
     typer.Option("--on-corrupt", help="What a frame that does not decode becomes."),
+]
+
+# How files are hashed.
+
+HashOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--hash",
+        metavar="FORMAT",
+        help="Of the seal: xxh128, xxh3, xxh64, md5, sha1 or c4. Repeatable. Default: as before, or xxh128.",
+    ),
 ]
 
 # Where the work runs, and how it is booked.

@@ -21,6 +21,7 @@ from mediadask.lazy import lazily
 if TYPE_CHECKING:
     from mediadask.array.dataset import open_clip
     from mediadask.clips import Clip
+    from mediadask.clips.ltc import read_ltc
     from mediadask.editorial.edits.changes import changes
     from mediadask.editorial.pull import pull
     from mediadask.editorial.trim import trim
@@ -73,6 +74,7 @@ __all__ = [
     "open_clip",
     "proxy",
     "pull",
+    "read_ltc",
     "sheet",
     "still",
     "trim",
@@ -103,6 +105,7 @@ _later = lazily(
         "open_clip": "array.dataset",
         "proxy": "render.proxy",
         "pull": "editorial.pull",
+        "read_ltc": "clips.ltc",
         "sheet": "render.sheet",
         "still": "render.sheet",
         "trim": "editorial.trim",

@@ -156,9 +156,9 @@ def _cells(clip: ClipMetadata) -> tuple[str, ...]:
     holes = f" ({clip.missing_frames} missing)" if clip.missing_frames else ""
     return (
         ClipUrl.parse(clip.path).label,
-        f"{clip.width}x{clip.height}",
+        f"{clip.width}x{clip.height}" if clip.width else "",
         f"{float(rate):.6g}" if rate else "",
-        f"{clip.frames}{holes}",
+        f"{clip.frames}{holes}" if clip.width else "",
         clip.start_timecode or "",
         clip.reel or "",
         " ".join(word for word in (clip.codec, clip.profile) if word),

@@ -21,11 +21,8 @@ def info(
     clips: options.ClipsArgument,
     json: options.JsonOption = False,
     csv: options.CsvOption = False,
-    pool: options.PoolOption = None,
-    workers: options.WorkersOption = None,
-    show: options.ShowOption = "",
-    priority: options.PriorityOption = None,
-    deadline: options.DeadlineOption = None,
+    *,
+    where: work.Work,
 ) -> None:
     """Say what clips are: format, frames, timecode, reel, camera, lens, color, sound, and how it is known.
 
@@ -35,7 +32,6 @@ def info(
     from mediadask.metadata import inspect_each
 
     found = find(clips)
-    where = work.Work(pool, workers, show, priority, deadline)
     report = work.inspect(inspect_each(found.clips), where)
     known: list[ClipMetadata] = report.results
     if json:

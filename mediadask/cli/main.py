@@ -16,7 +16,9 @@ from typing import Annotated, Any
 
 import typer
 
-from mediadask.cli import changes, deliveries, info, jobs, ledger, options, pool, pull, reports, trim
+from mediadask.cli import changes, deliveries, info, jobs, ledger, pool, pull, reports, trim
+from mediadask.cli.expand import expanded
+from mediadask.cli.work import Work
 from mediadask.errors import MediaError, MediaWarning
 from mediadask.text import printable
 
@@ -33,13 +35,13 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-app.command()(info.info)
-app.command()(deliveries.proxy)
-app.command()(deliveries.sheet)
-app.command()(deliveries.archive)
-app.command()(pull.pull)
-app.command()(trim.trim)
-app.command()(changes.changes)
+app.command()(expanded(info.info))
+app.command()(expanded(deliveries.proxy))
+app.command()(expanded(deliveries.sheet))
+app.command()(expanded(deliveries.archive))
+app.command()(expanded(pull.pull))
+app.command()(expanded(trim.trim))
+app.command()(expanded(changes.changes))
 app.command()(jobs.jobs)
 app.command()(reports.turnaround)
 app.command()(reports.costs)
@@ -48,14 +50,16 @@ app.add_typer(ledger.app, name="ledger")
 
 
 @app.command()
+@expanded
 def demo(
     folder: Annotated[Path, typer.Argument(help="Where the show is made.")] = Path("mediadask-demo"),
-    workers: options.WorkersOption = None,
+    *,
+    where: Annotated[Work, ("workers",)],
 ) -> None:
     """Make a small show and run it through: inspection, proxies, contact sheets, an archive."""
     from mediadask.cli import demo
 
-    demo.run(folder, workers)
+    demo.run(folder, where.workers)
 
 
 def _show_version(wanted: bool) -> None:

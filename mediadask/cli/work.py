@@ -6,9 +6,12 @@ import os
 import sys
 from dataclasses import dataclass
 from time import monotonic
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
+
+from annotated_types import Ge
 
 from mediadask.errors import InvalidRequest
+from mediadask.options import Option
 from mediadask.text import json_text, printable
 
 if TYPE_CHECKING:
@@ -25,15 +28,40 @@ __all__ = [
 ]
 
 
+_PANEL = "Where and when"
+
+
 @dataclass(frozen=True)
 class Work:
     """Where a command's work runs, and how it is booked."""
 
-    pool: str | None = None
-    workers: int | None = None
-    show: str = ""
-    priority: str | None = None
-    deadline: str | None = None
+    pool: Annotated[
+        str | None,
+        Option(
+            "Where to run: local is what `pool up` keeps, kubernetes:NAME a pool there, tcp://host:8786 "
+            "a Dask scheduler. Default: this machine, for this command.",
+            metavar="NAME|ADDRESS",
+            env="MEDIADASK_POOL",
+            panel=_PANEL,
+        ),
+    ] = None
+    workers: Annotated[
+        int | None,
+        Ge(1),
+        Option(
+            "Start this many workers on this machine now. Default: start them as work arrives, at most one "
+            "per core.",
+            panel=_PANEL,
+        ),
+    ] = None
+    show: Annotated[str, Option("Whose work it is, for turnaround and cost.", panel=_PANEL)] = ""
+    priority: Annotated[
+        str | None, Option("urgent, normal or background, or a class of yours.", panel=_PANEL)
+    ] = None
+    deadline: Annotated[
+        str | None,
+        Option("When it must be there: 90m, 2h, 18:30 or 2026-05-01T09:00.", metavar="WHEN", panel=_PANEL),
+    ] = None
 
     def __post_init__(self) -> None:
         if self.pool is not None and self.workers is not None:

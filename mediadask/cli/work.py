@@ -6,7 +6,7 @@ import os
 import sys
 from dataclasses import dataclass
 from time import monotonic
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 from annotated_types import Ge
 
@@ -71,6 +71,20 @@ class Work:
                 do=f"leave it out, or --pool {self.pool} (MEDIADASK_POOL)",
             )
 
+    @property
+    def booking(self) -> dict[str, Any]:
+        """What `Pool.submit` is told: show, priority and deadline.
+
+        Raises
+        ------
+        InvalidRequest
+            If the deadline is no time.
+        """
+        from mediadask.durations import time_ahead
+
+        due = time_ahead(self.deadline, "--deadline") if self.deadline else None
+        return {"show": self.show, "priority": self.priority, "deadline": due}
+
 
 def inspect(delivery: Delivery, work: Work) -> Report:
     """Run an inspection: in this process, unless a pool was asked for or a great many clips are to open."""
@@ -102,9 +116,8 @@ def run(delivery: Delivery, work: Work, *, light: bool = False) -> Report:
         If there is no such pool, class or time.
     """
     from mediadask.cli.progress import progress
-    from mediadask.durations import time_ahead
 
-    due = time_ahead(work.deadline, "--deadline") if work.deadline else None
+    booking = work.booking
     with progress(delivery.name) as show:
         if not delivery.groups or (work.pool is None and (light or _nothing_left(delivery))):
             _check_priority(work.priority)
@@ -115,7 +128,7 @@ def run(delivery: Delivery, work: Work, *, light: bool = False) -> Report:
         from mediadask.pool import Pool
 
         with Pool.open(work.pool, workers=work.workers) as pool:
-            job = pool.submit(delivery, show=work.show, priority=work.priority, deadline=due)
+            job = pool.submit(delivery, **booking)
             try:
                 while not job.wait(timeout=_GLANCE_SECONDS):
                     now = job.progress

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Annotated, Any
 
-from mediadask.choices import OnCorrupt, ProxyCodec
+from mediadask.choices import OnCorrupt, ProxyCodec, listed
 from mediadask.options import Option
 
 __all__ = ["Lut", "OnCorruptChoice", "ProxyOptions", "Size"]
@@ -24,7 +24,9 @@ Lut = Annotated[Any, Option("A LUT that OpenColorIO reads, for viewing.", metava
 class ProxyOptions:
     """How proxies are made."""
 
-    codec: Annotated[ProxyCodec, Option("What the proxies are encoded as.")] = "h264"
+    codec: Annotated[
+        ProxyCodec, Option(f"What proxies are encoded as: {listed(ProxyCodec)}.", metavar="NAME")
+    ] = "h264"
     size: Annotated[Size, Option("1080p, 1280x720, 540. Default: the clip's own.")] = None
     lut: Lut = None
     options: Annotated[

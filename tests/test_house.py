@@ -27,6 +27,8 @@ MEDIA = [
         "apart",
         "checkpoint",
         "lazy",
+        "options",
+        "choices",
         "timecode",
         "moments",
         "durations",

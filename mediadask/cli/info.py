@@ -37,11 +37,8 @@ def info(
             help="Show camera format cards instead, by a YAML file of yours, which gets the new ones.",
         ),
     ] = None,
-    pool: options.PoolOption = None,
-    workers: options.WorkersOption = None,
-    show: options.ShowOption = "",
-    priority: options.PriorityOption = None,
-    deadline: options.DeadlineOption = None,
+    *,
+    where: work.Work,
 ) -> None:
     """Say what clips are: format, frames, timecode, reel, camera, lens, color, sound, and how it is known.
 
@@ -59,7 +56,6 @@ def info(
     from mediadask.metadata.export import check_table_name, write_table
 
     found = find(clips)
-    where = work.Work(pool, workers, show, priority, deadline)
     by_hand = read_cards(cards) if cards else []
     framings = [fdl for word in clips for fdl in framings_in(word)]
     if report is not None and report.lower().endswith((".html", ".htm")):

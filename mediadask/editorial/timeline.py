@@ -29,8 +29,8 @@ from mediadask.errors import InvalidRequest, UnreadableMedia, UnsupportedMedia
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    from mediadask.choices import Conform
     from mediadask.editorial.events import Event
-    from mediadask.editorial.readers.fcpx_times import Conform
 
 __all__ = ["MOST_BYTES", "Timeline", "read_timeline"]
 

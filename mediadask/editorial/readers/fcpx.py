@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import opentimelineio as otio
 
+from mediadask.choices import Conform
 from mediadask.editorial.readers.fcpx_clips import (
     STORY,
     Clips,
@@ -25,7 +26,6 @@ from mediadask.editorial.readers.fcpx_clips import (
 )
 from mediadask.editorial.readers.fcpx_nested import nested_item, shows
 from mediadask.editorial.readers.fcpx_times import (
-    Conform,
     blending,
     format_rate,
     seconds,

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import TYPE_CHECKING
 
-from mediadask.editorial.readers.fcpx_times import (
+from mediadask.editorial.fcpx.times import (
     Conform,
     conformed_speed,
     format_rate,

@@ -77,8 +77,8 @@ ARRI_ROW = "\t".join(
 )
 
 RED = (
-    "Clip Name,File Name,AltReelID,CamReelID,Camera,Camera Model,Camera PIN,Sensor Name,Clip,Date,Frame Width,"
-    "Frame Height,FPS,Record FPS,Abs TC,Color Space,Gamma Space,Kelvin,Tint,ISO,"
+    "Clip Name,File Name,AltReelID,CamReelID,Camera,Camera Model,Camera PIN,Sensor Name,Clip,Date,"
+    "Frame Width,Frame Height,FPS,Record FPS,Abs TC,Color Space,Gamma Space,Kelvin,Tint,ISO,"
     "Shutter (1/sec),"
     "Shutter (deg),Firmware Version,Aperture,Focal Length,Focus Distance,Lens,Lens Brand,Lens Name,"
     "Lens Serial Number,Scene,Take,Lens,Aperture\n"

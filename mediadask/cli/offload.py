@@ -31,11 +31,8 @@ def offload(
     ] = None,
     hashes: options.HashOption = None,
     json: options.JsonOption = False,
-    pool: options.PoolOption = None,
-    workers: options.WorkersOption = None,
-    show: options.ShowOption = "",
-    priority: options.PriorityOption = None,
-    deadline: options.DeadlineOption = None,
+    *,
+    where: work.Work,
 ) -> None:
     """Copy a card to several places at once, read every copy back, and seal each place with ASC MHL.
 
@@ -43,7 +40,6 @@ def offload(
     exit code is 0 when every file is verified and sealed at every place; only then may the card be formatted.
     """
     delivery = md.offload(card, to, roll=roll, hashes=hashes or ())
-    where = work.Work(pool, workers, show, priority, deadline)
     report = cast("Offload", work.run(delivery, where, light=few_bytes(delivery)))
     if json:
         print(json_text(report.rows()))

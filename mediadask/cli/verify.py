@@ -28,11 +28,8 @@ def verify(
     ] = False,
     hashes: options.HashOption = None,
     json: options.JsonOption = False,
-    pool: options.PoolOption = None,
-    workers: options.WorkersOption = None,
-    show: options.ShowOption = "",
-    priority: options.PriorityOption = None,
-    deadline: options.DeadlineOption = None,
+    *,
+    where: work.Work,
 ) -> None:
     """Check that folders are complete and intact, by every generation of their ASC MHL histories.
 
@@ -40,7 +37,6 @@ def verify(
     exit code is then 1. Manifests of MHL 1.x count, too. With --seal new and renamed files are recorded.
     """
     delivery = md.verify(folders, seal=seal, hashes=hashes or ())
-    where = work.Work(pool, workers, show, priority, deadline)
     report = cast("Verification", work.run(delivery, where, light=few_bytes(delivery)))
     if json:
         print(json_text(report.rows()))

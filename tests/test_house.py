@@ -41,7 +41,7 @@ MEDIA = [
     {"array", "render"},
     {"editorial"},
 ]
-DOOR = {"errors", "durations", "moments", "checkpoint", "delivery", "dask_api", "lazy", "text"}
+DOOR = {"errors", "durations", "moments", "checkpoint", "delivery", "dask_api", "lazy", "text", "choices"}
 TOP = {"__init__", "cli"}
 
 POOL = [

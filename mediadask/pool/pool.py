@@ -40,9 +40,8 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
+    from mediadask.choices import CostsBy, TurnaroundBy
     from mediadask.pool.kubernetes.reach import Reached
-    from mediadask.pool.ledger.costs import CostsBy
-    from mediadask.pool.ledger.reports import TurnaroundBy
 
 __all__ = ["Pool"]
 

@@ -31,10 +31,15 @@ extensions = [
 exclude_patterns = ["_build", "**.ipynb_checkpoints"]
 templates_path = ["templates"]
 
-# Pages are Markdown. The tests run the notebooks, and the blocks of all pages: a build only shows them.
+# Pages are Markdown. The tests run the blocks of all pages. They run the tutorials, too, and keep the outputs
+# here; a build runs only tutorials whose code is not known here.
 myst_enable_extensions = ["colon_fence", "dollarmath"]
 myst_heading_anchors = 4
-nb_execution_mode = "off"
+nb_execution_mode = "cache"
+nb_execution_cache_path = str(Path(__file__).parent / "_build" / ".jupyter_cache")
+nb_execution_in_temp = True
+nb_execution_timeout = 1200
+nb_execution_raise_on_error = True
 
 # A word in single backticks links to what it names, if that has a page.
 default_role = "py:obj"
@@ -54,6 +59,8 @@ add_module_names = False
 
 html_theme = "pydata_sphinx_theme"
 html_title = "mediadask"
+html_static_path = ["static"]
+html_css_files = ["site.css"]
 html_sidebars = {"changelog": [], "getting-started": [], "index": []}
 html_show_sourcelink = False
 html_theme_options = {

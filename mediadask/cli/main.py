@@ -7,7 +7,20 @@ from typing import Annotated
 
 import typer
 
-from mediadask.cli import changes, deliveries, endings, info, jobs, ledger, pool, pull, reports, trim
+from mediadask.cli import (
+    changes,
+    deliveries,
+    endings,
+    info,
+    jobs,
+    ledger,
+    offload,
+    pool,
+    pull,
+    reports,
+    trim,
+    verify,
+)
 from mediadask.cli.expand import expanded
 from mediadask.cli.work import Work
 
@@ -20,6 +33,8 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.command()(expanded(info.info))
+app.command()(expanded(verify.verify))
+app.command()(expanded(offload.offload))
 app.command()(expanded(deliveries.proxy))
 app.command()(expanded(deliveries.sheet))
 app.command()(expanded(deliveries.archive))

@@ -10,6 +10,7 @@ import typer
 __all__ = [
     "ClipsArgument",
     "CsvOption",
+    "HashOption",
     "JsonOption",
     "LedgerOption",
     "MediaOption",
@@ -50,6 +51,16 @@ OtioOption = Annotated[
     str | None, typer.Option("--otio", metavar="FILE", help="With --plan: write it as an OTIO timeline, too.")
 ]
 
+# How files are hashed.
+
+HashOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--hash",
+        metavar="FORMAT",
+        help="Of the seal: xxh128, xxh3, xxh64, md5, sha1 or c4. Repeatable. Default: as before, or xxh128.",
+    ),
+]
 
 # What is told, and how.
 

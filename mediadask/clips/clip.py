@@ -53,7 +53,8 @@ class ClipFacts:
 
 
 class Clip:
-    """One camera recording: a container file, a spanned set of files, or an image sequence.
+    """One camera recording: a container file, a spanned set of files, or an image sequence; or a sound
+    recording, which has no frames.
 
     Make it with `Clip.open`. It holds no open file: it pickles as its URL, and opens again on the other side
     from the index cache or the file.
@@ -105,6 +106,10 @@ class Clip:
 
     def __repr__(self) -> str:
         header = self.header
+        if not header.has_pictures:
+            sound = header.audio[0]
+            length = f"{sound.samples / sound.rate:.3f} s of sound, {sound.channels} tracks"
+            return f"<Clip {self.name!r}: {length}, {header.codec} in {header.container}>"
         size = f"{header.width}x{header.height}"
         return f"<Clip {self.name!r}: {len(self)} frames, {size}, {header.codec} in {header.container}>"
 

@@ -25,18 +25,20 @@ __all__ = [
     "read_timeline",
 ]
 
-_homes = {
-    "Event": "events",
-    "PlannedEvent": "plan",
-    "PlateName": "names",
-    "Span": "events",
-    "Timeline": "timeline",
-    "Transition": "events",
-    "TurnoverPlan": "plan",
-    "find_media": "matching.media",
-    "match_events": "matching.match",
-    "read_timeline": "timeline",
-}
-
-if not TYPE_CHECKING:  # commands have options of it, and their help waits for nothing heavy
-    __getattr__ = lazily(__name__, _homes)
+# Commands have options of it, and OpenTimelineIO imports it in every program that looks for adapters.
+if not TYPE_CHECKING:
+    __getattr__ = lazily(
+        __name__,
+        {
+            "Event": "events",
+            "PlannedEvent": "plan",
+            "PlateName": "names",
+            "Span": "events",
+            "Timeline": "timeline",
+            "Transition": "events",
+            "TurnoverPlan": "plan",
+            "find_media": "matching.media",
+            "match_events": "matching.match",
+            "read_timeline": "timeline",
+        },
+    )

@@ -274,7 +274,7 @@ class PlateName:
 def shot_name(fields: Mapping[str, str]) -> str:
     """What a shot is called for people: show, episode, sequence, scene and shot, those that are known."""
     known = [fields[part] for part in ("show", "episode", "sequence", "scene", "shot") if fields.get(part)]
-    if known and re.match(re.escape(known[0]) + "[_-]", known[-1]):  # the marker said all of it
+    if known and known[-1].startswith((f"{known[0]}_", f"{known[0]}-")):  # the marker said all of it
         return known[-1]
     return "_".join(known)
 

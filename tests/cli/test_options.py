@@ -30,12 +30,14 @@ PYTHON: dict[str, list[Callable[..., Any]]] = {
     "costs": [md.Pool.costs, costs],
     "changes": [md.changes, PlateName, *WORK],
     "info": WORK,
+    "offload": [md.offload, *WORK],
     "proxy": [md.proxy, *WORK],
     "pull": [md.pull, read_timeline, PlateName, PlateOptions, *WORK],
     "sheet": [md.sheet, *WORK],
     "trim": [md.trim, read_timeline, *WORK],
     "turnaround": [md.Pool.turnaround, turnaround],
     "up": [standing.up],
+    "verify": [md.verify, *WORK],
 }
 """What does in Python what a command does. The first that has an option of a name counts."""
 
@@ -53,6 +55,9 @@ COMMAND_ONLY = {
     "plot",
     "print_",
     "rotate",
+    "report",
+    "cards",
+    "to",
 }
 """How results are told, and what Python takes without a name or does by another function."""
 

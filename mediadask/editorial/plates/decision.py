@@ -185,6 +185,8 @@ def plate_grade(planned: PlannedEvent, amf: Amf | None, grades: TurnoverGrades, 
 
 def _framing(clip: ClipMetadata, options: PlateOptions) -> tuple[Framing, Choice | None]:
     """The framing, and what of which FDL says so."""
+    assert clip.width is not None  # sound recordings are not matched
+    assert clip.height is not None
     choice = _framing_choice(clip.path, clip.width, clip.height, options)
     if choice is not None:
         return Framing.of_placement(choice.placement), choice

@@ -8,7 +8,7 @@ from fractions import Fraction
 from typing import TYPE_CHECKING
 
 from mediadask.choices import Conform
-from mediadask.editorial.readers.fcpx_times import (
+from mediadask.editorial.fcpx.times import (
     conformed_speed,
     format_rate,
     mapped,

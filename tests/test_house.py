@@ -53,6 +53,7 @@ DOOR = {
     "dask_api",
     "lazy",
     "text",
+    "choices",
 }
 TOP = {"__init__", "cli"}
 

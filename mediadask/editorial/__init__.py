@@ -25,7 +25,7 @@ __all__ = [
     "read_timeline",
 ]
 
-# OpenTimelineIO imports this package in every program that looks for adapters.
+# Commands have options of it, and OpenTimelineIO imports it in every program that looks for adapters.
 if not TYPE_CHECKING:
     __getattr__ = lazily(
         __name__,

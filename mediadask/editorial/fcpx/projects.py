@@ -21,7 +21,7 @@ from mediadask.errors import InvalidRequest, UnreadableMedia, UnsupportedMedia
 if TYPE_CHECKING:
     from lxml.etree import _Element as Element
 
-    from mediadask.editorial.fcpx.times import Conform
+    from mediadask.choices import Conform
     from mediadask.editorial.readers.choice import Choice
 
 __all__ = ["project_names", "read_projects"]

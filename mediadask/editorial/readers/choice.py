@@ -10,7 +10,7 @@ from mediadask.errors import InvalidRequest, UnreadableMedia
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from mediadask.editorial.fcpx.times import Conform
+    from mediadask.choices import Conform
 
 __all__ = ["Choice"]
 

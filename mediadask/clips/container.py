@@ -70,7 +70,7 @@ class ContainerReader:
             return _probe(place, choices, files[0].size_bytes, file)
 
     def frames(self, clip: Clip, start: int, stop: int, *, threads: int) -> Iterator[Frame | BadFrame]:
-        """From byte ranges where the index has them, through the container elsewhere."""
+        """Decode from byte ranges if the index has them, else through the container."""
         ranges = clip.index.by_ranges
         packets = ranged if ranges else demuxed
         frames = decode(clip, start, stop, packets, threads=threads, discards=not ranges)

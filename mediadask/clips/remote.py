@@ -105,7 +105,7 @@ class RemoteFile(io.RawIOBase):
         """Where the last request ended, and how many bytes were fetched up to there without a jump."""
 
     def again(self) -> RemoteFile:
-        """The same file with a position of its own; what one fetches the other has."""
+        """Return the same file with a position of its own; both share what either fetches."""
         other = RemoteFile(self._filesystem, self._path, self._size)
         other._blocks = self._blocks
         return other
@@ -195,7 +195,7 @@ class RemoteFile(io.RawIOBase):
         return data
 
     def readall(self) -> bytes:
-        """From here to the end."""
+        """Read from here to the end."""
         return self.read()
 
     def _ready(self, first: int, stop: int) -> list[bytes]:

@@ -279,7 +279,6 @@ _GOPRO: dict[str, tuple[tuple[str, int | None], ...]] = {
     "ACCL": (("acceleration_m_s2", None),),
     "SHUT": (("shutter_s", 0),),
     "ISOE": (("iso", 0),),
-    "ISOG": (("iso", 0),),
     "WBAL": (("white_balance_k", 0),),
     "GPS9": (("gps_latitude_deg", 0), ("gps_longitude_deg", 1), ("gps_altitude_m", 2)),
     "GPS5": (("gps_latitude_deg", 0), ("gps_longitude_deg", 1), ("gps_altitude_m", 2)),

@@ -28,6 +28,8 @@ FIGURES = (
     "color",
     "memory",
     "plan",
+    "hashing",
+    "offload",
     "displacement",
     "day",
     "overhead",

@@ -21,9 +21,12 @@ from mediadask.lazy import lazily
 if TYPE_CHECKING:
     from mediadask.array.dataset import open_clip
     from mediadask.clips import Clip
+    from mediadask.clips.ltc import read_ltc
     from mediadask.editorial.edits.changes import changes
     from mediadask.editorial.pull import pull
     from mediadask.editorial.trim import trim
+    from mediadask.integrity.offload import offload
+    from mediadask.integrity.verify import verify
     from mediadask.metadata import (
         ClipMetadata,
         FormatCard,
@@ -67,13 +70,16 @@ __all__ = [
     "frame_metadata",
     "inspect",
     "inspect_many",
+    "offload",
     "open_clip",
     "proxy",
     "pull",
+    "read_ltc",
     "sheet",
     "still",
     "trim",
     "trim_ranges",
+    "verify",
 ]
 
 
@@ -95,13 +101,16 @@ _later = lazily(
         "frame_metadata": "metadata",
         "inspect": "metadata",
         "inspect_many": "metadata",
+        "offload": "integrity.offload",
         "open_clip": "array.dataset",
         "proxy": "render.proxy",
         "pull": "editorial.pull",
+        "read_ltc": "clips.ltc",
         "sheet": "render.sheet",
         "still": "render.sheet",
         "trim": "editorial.trim",
         "trim_ranges": "render.trim",
+        "verify": "integrity.verify",
     },
 )
 

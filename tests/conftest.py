@@ -53,8 +53,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_auto_num_workers() -> int:
-    """One more than there are cores: every other test waits for processes of its own."""
-    return (os.cpu_count() or 1) + 1
+    """Two more than there are cores: many tests wait for processes of their own."""
+    return (os.cpu_count() or 1) + 2
 
 
 class MakeClip(Protocol):

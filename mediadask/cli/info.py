@@ -37,11 +37,8 @@ def info(
             help="Show camera format cards instead, by a YAML file of yours, which gets the new ones.",
         ),
     ] = None,
-    pool: options.PoolOption = None,
-    workers: options.WorkersOption = None,
-    show: options.ShowOption = "",
-    priority: options.PriorityOption = None,
-    deadline: options.DeadlineOption = None,
+    *,
+    where: work.Work,
 ) -> None:
     """Say what clips are: format, frames, timecode, reel, camera, lens, color, sound, and how it is known.
 
@@ -59,7 +56,6 @@ def info(
     from mediadask.metadata.export import check_table_name, write_table
 
     found = find(clips)
-    where = work.Work(pool, workers, show, priority, deadline)
     by_hand = read_cards(cards) if cards else []
     framings = [fdl for word in clips for fdl in framings_in(word)]
     if report is not None and report.lower().endswith((".html", ".htm")):
@@ -156,9 +152,9 @@ def _cells(clip: ClipMetadata) -> tuple[str, ...]:
     holes = f" ({clip.missing_frames} missing)" if clip.missing_frames else ""
     return (
         ClipUrl.parse(clip.path).label,
-        f"{clip.width}x{clip.height}",
+        f"{clip.width}x{clip.height}" if clip.width else "",
         f"{float(rate):.6g}" if rate else "",
-        f"{clip.frames}{holes}",
+        f"{clip.frames}{holes}" if clip.width else "",
         clip.start_timecode or "",
         clip.reel or "",
         " ".join(word for word in (clip.codec, clip.profile) if word),

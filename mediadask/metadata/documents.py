@@ -14,7 +14,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from mediadask.clips.header import Tag
-from mediadask.documents.xml import local_name, parse_xml
+from mediadask.clips.xml import parse_xml
+from mediadask.documents.xml import local_name
 from mediadask.errors import UnreadableMedia
 
 if TYPE_CHECKING:

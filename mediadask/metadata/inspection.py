@@ -145,9 +145,20 @@ def _from_header(header: ClipHeader, frames: int) -> dict[str, tuple[Any, str]]:
         "audio_rate": header.audio[0].rate if header.audio else None,
     }
     source = f"{header.container} header"
+    if not header.has_pictures:
+        sound = header.audio[0]
+        facts |= dict.fromkeys(_OF_PICTURES) | {"duration_s": sound.samples / sound.rate}
+        return {name: (value, source) for name, value in facts.items()}
     return {name: (value, source) for name, value in facts.items()} | {
         "duration_s": (facts["duration_s"], "frames / frame_rate")
     }
+
+
+_OF_PICTURES = (
+    *("width", "height", "pixel_aspect", "pixel_format", "bit_depth", "rotation", "mirrored", "variable"),
+    *("color_space", "color_range"),
+)
+"""What a sound recording does not have."""
 
 
 def inspect_many(clips: Iterable[str | os.PathLike[str]] | str | os.PathLike[str]) -> Delivery:

@@ -40,18 +40,18 @@ class ClipMetadata:
     profile: str | None = None
     """The codec's flavor, as FFmpeg names it: ``HQ``, ``High 4:2:2``."""
 
-    width: int
-    height: int
-    """Pixels as stored, before any rotation or desqueeze."""
+    width: int | None = None
+    height: int | None = None
+    """Pixels as stored, before any rotation or desqueeze. None for a sound recording."""
 
     pixel_aspect: float | None = None
     """Width over height of a stored pixel."""
 
-    pixel_format: str
+    pixel_format: str | None = None
     """FFmpeg's name where it has one: ``yuv422p10le``."""
 
-    bit_depth: int
-    """Significant bits of a sample."""
+    bit_depth: int | None = None
+    """Significant bits of a picture's sample."""
 
     field_order: str | None = None
     """``progressive``, or the field that comes first: ``top``, ``bottom``."""

@@ -111,7 +111,7 @@ def _picture(clip: Clip) -> bytes | None:
     import numpy as np
 
     keys = np.flatnonzero(clip.index.frame_keys)
-    if not len(keys):
+    if not (len(keys) and clip.header.width):
         return None
     number = int(keys[np.argmin(np.abs(keys - len(clip) // 2))])
     frame = next(clip.frames(number, number + 1, threads=1))

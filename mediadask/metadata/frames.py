@@ -73,9 +73,9 @@ def frame_metadata(url: str | os.PathLike[str]) -> xr.Dataset:
 
     Examples
     --------
-    >>> lens = md.frame_metadata("A001C001.mov")
-    >>> list(lens.data_vars)
-    ['iso', 'focal_length_mm']
+    >>> values = md.frame_metadata("A001C001.mov")
+    >>> values.sizes["frame"], values.time.values[1]
+    (48, np.float64(0.041666666666666664))
     """
     import dask.array as da
     import xarray as xr

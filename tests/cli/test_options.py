@@ -33,7 +33,7 @@ PYTHON: dict[str, list[Callable[..., Any]]] = {
 """What does in Python what a command does. The first that has an option of a name counts."""
 
 OTHERWISE = {"pool": "where"}
-COMMAND_ONLY = {"json", "csv", "plan", "otio", "media", "out", "still", "float32"}
+COMMAND_ONLY = {"json", "csv", "plan", "otio", "media", "out", "still", "float32", "report", "cards"}
 """How results are told, and what Python takes without a name or does by another function."""
 
 

@@ -17,6 +17,7 @@ FIGURES = (
     "decode",
     "random_access",
     "opening",
+    "inspection",
     "wire",
     "proxy",
     "pull",

@@ -35,7 +35,7 @@ MEDIA = [
         "dask_api",
     },
     {"clips"},
-    {"metadata", "documents", "pixels"},
+    {"metadata", "documents", "pixels", "sounds"},
     {"array", "render"},
     {"editorial"},
 ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -9,6 +10,7 @@ import typer
 import mediadask as md
 from mediadask.cli import options, work
 from mediadask.cli.inputs import Found, find, option_pairs
+from mediadask.delivery import Report
 from mediadask.errors import InvalidRequest
 
 if TYPE_CHECKING:
@@ -27,6 +29,10 @@ def proxy(
         list[str] | None, typer.Option(metavar="NAME=VALUE", help="An encoder's: crf=18. Repeatable.")
     ] = None,
     on_corrupt: options.OnCorruptOption = "fail",
+    sound: Annotated[
+        list[str] | None,
+        typer.Option(metavar="DIR", help="Recordings whose tracks are laid under their clips. Repeatable."),
+    ] = None,
     json: options.JsonOption = False,
     pool: options.PoolOption = None,
     workers: options.WorkersOption = None,
@@ -39,6 +45,11 @@ def proxy(
     What is there already and made the same way is not made again.
     """
     found, encoder = find(clips), option_pairs(option or [])
+    where = work.Work(pool, workers, show, priority, deadline)
+    matched = work.run(md.sync(found.clips, sound), where) if sound else Report("sync", ())
+    # A clip without certain sound has a proxy with its own, and a line that says so.
+    unsure = tuple(outcome for outcome in matched.outcomes if outcome.failure)
+    found = replace(found, failures=(*found.failures, *unsure))
     delivery = md.proxy(
         found.clips,
         out,
@@ -47,8 +58,9 @@ def proxy(
         lut=lut,
         options=encoder,
         on_corrupt=on_corrupt,
+        sound=matched.results,
     )
-    _deliver(found, delivery, work.Work(pool, workers, show, priority, deadline), json)
+    _deliver(found, delivery, where, json)
 
 
 def sheet(

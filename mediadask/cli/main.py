@@ -16,7 +16,7 @@ from typing import Annotated, Any
 
 import typer
 
-from mediadask.cli import changes, deliveries, info, jobs, ledger, options, pool, pull, reports, trim
+from mediadask.cli import changes, deliveries, info, jobs, ledger, options, pool, pull, reports, sync, trim
 from mediadask.errors import MediaError, MediaWarning
 from mediadask.text import printable
 
@@ -37,6 +37,7 @@ app.command()(info.info)
 app.command()(deliveries.proxy)
 app.command()(deliveries.sheet)
 app.command()(deliveries.archive)
+app.command()(sync.sync)
 app.command()(pull.pull)
 app.command()(trim.trim)
 app.command()(changes.changes)

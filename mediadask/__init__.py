@@ -25,9 +25,19 @@ if TYPE_CHECKING:
     from mediadask.editorial.edits.changes import changes
     from mediadask.editorial.pull import pull
     from mediadask.editorial.trim import trim
-    from mediadask.metadata import ClipMetadata, inspect, inspect_many
+    from mediadask.integrity.offload import offload
+    from mediadask.integrity.verify import verify
+    from mediadask.metadata import (
+        ClipMetadata,
+        FormatCard,
+        format_cards,
+        frame_metadata,
+        inspect,
+        inspect_many,
+    )
     from mediadask.pool import Job, Pool
     from mediadask.render.archive import archive
+    from mediadask.render.clip_report import clip_report
     from mediadask.render.proxy import proxy
     from mediadask.render.sheet import sheet, still
     from mediadask.render.trim import Cut, Trimmed, trim_ranges
@@ -39,6 +49,7 @@ __all__ = [
     "CorruptFrame",
     "Cut",
     "Delivery",
+    "FormatCard",
     "InvalidRequest",
     "Job",
     "MediaChanged",
@@ -55,9 +66,13 @@ __all__ = [
     "archive",
     "changes",
     "checkpoint",
+    "clip_report",
     "delivery",
+    "format_cards",
+    "frame_metadata",
     "inspect",
     "inspect_many",
+    "offload",
     "open_clip",
     "proxy",
     "pull",
@@ -67,6 +82,7 @@ __all__ = [
     "sync",
     "trim",
     "trim_ranges",
+    "verify",
 ]
 
 
@@ -77,14 +93,19 @@ _later = lazily(
         "Clip": "clips",
         "ClipMetadata": "metadata",
         "Cut": "render.trim",
+        "FormatCard": "metadata",
         "Job": "pool",
         "Pool": "pool",
         "Synced": "sounds",
         "Trimmed": "render.trim",
         "archive": "render.archive",
         "changes": "editorial.edits.changes",
+        "clip_report": "render.clip_report",
+        "format_cards": "metadata",
+        "frame_metadata": "metadata",
         "inspect": "metadata",
         "inspect_many": "metadata",
+        "offload": "integrity.offload",
         "open_clip": "array.dataset",
         "proxy": "render.proxy",
         "pull": "editorial.pull",
@@ -94,6 +115,7 @@ _later = lazily(
         "sync": "sounds",
         "trim": "editorial.trim",
         "trim_ranges": "render.trim",
+        "verify": "integrity.verify",
     },
 )
 

@@ -9,9 +9,10 @@ import typer
 
 import mediadask as md
 from mediadask.cli import options, work
-from mediadask.cli.inputs import Found, find, option_pairs
+from mediadask.cli.inputs import Found, find
 from mediadask.delivery import Report
 from mediadask.errors import InvalidRequest
+from mediadask.render.options import Lut, OnCorruptChoice, ProxyOptions
 
 if TYPE_CHECKING:
     from mediadask.delivery import Delivery, Outcome
@@ -22,45 +23,25 @@ __all__ = ["archive", "proxy", "sheet"]
 def proxy(
     clips: options.ClipsArgument,
     out: options.OutFolderOption,
-    codec: Annotated[str, typer.Option(help="h264, hevc, av1, prores or dnxhr.")] = "h264",
-    size: Annotated[str | None, typer.Option(help="1080p, 1280x720, 540. Default: the clip's own.")] = None,
-    lut: options.LutOption = None,
-    option: Annotated[
-        list[str] | None, typer.Option(metavar="NAME=VALUE", help="An encoder's: crf=18. Repeatable.")
-    ] = None,
-    on_corrupt: options.OnCorruptOption = "fail",
+    *,
+    how: ProxyOptions,
     sound: Annotated[
         list[str] | None,
         typer.Option(metavar="DIR", help="Recordings whose tracks are laid under their clips. Repeatable."),
     ] = None,
     json: options.JsonOption = False,
-    pool: options.PoolOption = None,
-    workers: options.WorkersOption = None,
-    show: options.ShowOption = "",
-    priority: options.PriorityOption = None,
-    deadline: options.DeadlineOption = None,
+    where: work.Work,
 ) -> None:
     """Make review proxies, one file for each clip, with its timecode, reel and sound.
 
     What is there already and made the same way is not made again.
     """
-    found, encoder = find(clips), option_pairs(option or [])
-    where = work.Work(pool, workers, show, priority, deadline)
+    found = find(clips)
     matched = work.run(md.sync(found.clips, sound), where) if sound else Report("sync", ())
     # A clip without certain sound has a proxy with its own, and a line that says so.
     unsure = tuple(outcome for outcome in matched.outcomes if outcome.failure)
     found = replace(found, failures=(*found.failures, *unsure))
-    delivery = md.proxy(
-        found.clips,
-        out,
-        codec=codec,
-        size=size,
-        lut=lut,
-        options=encoder,
-        on_corrupt=on_corrupt,
-        sound=matched.results,
-    )
-    _deliver(found, delivery, where, json)
+    _deliver(found, md.proxy(found.clips, out, **vars(how), sound=matched.results), where, json)
 
 
 def sheet(
@@ -68,19 +49,16 @@ def sheet(
     out: Annotated[
         str, typer.Option("--out", "-o", metavar="FILE", help=".jpg or .png; a folder for several clips.")
     ],
+    *,
     frames: Annotated[int, typer.Option(help="How many pictures, evenly over the clip.")] = 20,
     columns: Annotated[int, typer.Option(help="Pictures in a row.")] = 5,
     width: Annotated[int, typer.Option(help="Width of the sheet, in pixels.")] = 1920,
     still: Annotated[
         int | None, typer.Option(metavar="FRAME", help="This one frame instead, of one clip, at full size.")
     ] = None,
-    lut: options.LutOption = None,
+    lut: Lut = None,
     json: options.JsonOption = False,
-    pool: options.PoolOption = None,
-    workers: options.WorkersOption = None,
-    show: options.ShowOption = "",
-    priority: options.PriorityOption = None,
-    deadline: options.DeadlineOption = None,
+    where: work.Work,
 ) -> None:
     """Make a contact sheet of each clip: pictures with frame numbers and timecodes; or a single still."""
     found = find(clips)
@@ -90,7 +68,7 @@ def sheet(
         delivery = md.still(found.clips[0], still, out, lut=lut)
     else:
         raise InvalidRequest(f"one still of {len(found.clips)} clips", where=out, do="name one clip")
-    _deliver(found, delivery, work.Work(pool, workers, show, priority, deadline), json)
+    _deliver(found, delivery, where, json)
 
 
 def archive(
@@ -98,18 +76,15 @@ def archive(
     out: Annotated[
         str, typer.Option("--out", "-o", metavar="STORE", help="NAME.zarr; a folder for several clips.")
     ],
-    on_corrupt: options.OnCorruptOption = "fail",
+    *,
+    on_corrupt: OnCorruptChoice = "fail",
     json: options.JsonOption = False,
-    pool: options.PoolOption = None,
-    workers: options.WorkersOption = None,
-    show: options.ShowOption = "",
-    priority: options.PriorityOption = None,
-    deadline: options.DeadlineOption = None,
+    where: work.Work,
 ) -> None:
     """Store clips as Zarr arrays that open as the same datasets, lossless."""
     found = find(clips)
     delivery = md.archive(found.clips, out, on_corrupt=on_corrupt)
-    _deliver(found, delivery, work.Work(pool, workers, show, priority, deadline), json)
+    _deliver(found, delivery, where, json)
 
 
 def _deliver(found: Found, delivery: Delivery, where: work.Work, json: bool) -> None:

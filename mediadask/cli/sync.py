@@ -25,11 +25,8 @@ def sync(
         str, typer.Option("--by", help="both, or timecode to believe timecode and not listen.")
     ] = "both",
     json: options.JsonOption = False,
-    pool: options.PoolOption = None,
-    workers: options.WorkersOption = None,
-    show: options.ShowOption = "",
-    priority: options.PriorityOption = None,
-    deadline: options.DeadlineOption = None,
+    *,
+    where: work.Work,
 ) -> None:
     """Find the sound of each clip by timecode and by what its camera has heard.
 
@@ -39,7 +36,6 @@ def sync(
     import mediadask as md
 
     found = find(clips)
-    where = work.Work(pool, workers, show, priority, deadline)
     report = work.run(md.sync(found.clips, sound, by=by), where, light=len(found.clips) <= _LIGHT_CLIPS)  # type: ignore[arg-type]
     if json:
         print(json_text([synced.as_dict() for synced in report.results]))

@@ -7,11 +7,12 @@ import html
 import os
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from mediadask.apart import apart
+from mediadask.choices import OnCorrupt
 from mediadask.clips import cache
 from mediadask.clips.clip_url import ClipUrl
 from mediadask.clips.frame import BadFrame, Frame
@@ -37,10 +38,7 @@ if TYPE_CHECKING:
     from mediadask.clips.reader import Reader
     from mediadask.clips.storage import FileStamp
 
-__all__ = ["Clip", "ClipFacts", "OnCorrupt", "facts_of", "recall", "reopen"]
-
-OnCorrupt = Literal["fail", "hold", "black"]
-"""What stands in for a frame that does not decode: nothing (an error), the last good picture, or black."""
+__all__ = ["Clip", "ClipFacts", "facts_of", "recall", "reopen"]
 
 
 @dataclass(frozen=True)

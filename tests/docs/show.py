@@ -39,6 +39,14 @@ FCM: NON-DROP FRAME
 003  A001C001_240101_R1AB V     C        01:00:01:00 01:00:01:04 01:00:00:{c} 01:00:00:{d}
 * LOC: 01:00:00:{c} GREEN   ABC_105_0020
 """
+_FCPX = """<?xml version="1.0" encoding="UTF-8"?>
+<!DOCTYPE fcpxml>
+<fcpxml version="1.10"><resources><format id="f" frameDuration="1/24s"/>
+<asset id="a" name="{reel}" start="3600s" duration="2s" hasVideo="1" format="f"><media-rep src="file:///card/{reel}.mov"/></asset>
+</resources><library><event><project name="REEL 1"><sequence format="f" tcStart="3600s"><spine>
+<asset-clip ref="a" start="3601s" duration="8/24s"/>
+</spine></sequence></project></event></library></fcpxml>
+"""
 _CCC = """<ColorCorrectionCollection xmlns="urn:ASC:CDL:v1.2"><ColorCorrection id="sh010">
 <SOPNode><Slope>1.1 1 0.9</Slope><Offset>0 0 0</Offset><Power>1 1 1</Power></SOPNode>
 <SatNode><Saturation>0.9</Saturation></SatNode></ColorCorrection></ColorCorrectionCollection>
@@ -65,6 +73,7 @@ def make_show(folder: Path) -> None:
     for name in ("turnover", "reel1", "cut", "cut_v1", "cut_v2"):
         (folder / f"{name}.edl").write_text(_EDIT.format(a=12, b="04", c="08", d=12))
     (folder / "cut_v3.edl").write_text(_EDIT.format(a=14, b="06", c=10, d=14))
+    (folder / "cut.fcpxml").write_text(_FCPX.format(reel=next(iter(_REELS))))
     (folder / "shots.csv").write_text(
         "Shot,Reel,In,Out,Handles,Plate,Version,Notes\n"
         "ABC_104_0010,A001C001_240101_R1AB,01:00:00:08,01:00:00:12,8,BG01,1,hero\n"

@@ -28,6 +28,8 @@ FIGURES = (
     "color",
     "memory",
     "plan",
+    "raw",
+    "sync",
     "hashing",
     "offload",
     "displacement",

@@ -38,7 +38,7 @@ MEDIA = [
         "dask_api",
     },
     {"clips"},
-    {"metadata", "documents", "pixels"},
+    {"metadata", "documents", "pixels", "sounds"},
     {"array", "render", "integrity"},
     {"editorial"},
 ]

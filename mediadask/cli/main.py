@@ -18,6 +18,7 @@ from mediadask.cli import (
     pool,
     pull,
     reports,
+    sync,
     trim,
     verify,
 )
@@ -38,6 +39,7 @@ app.command()(expanded(offload.offload))
 app.command()(expanded(deliveries.proxy))
 app.command()(expanded(deliveries.sheet))
 app.command()(expanded(deliveries.archive))
+app.command()(expanded(sync.sync))
 app.command()(expanded(pull.pull))
 app.command()(expanded(trim.trim))
 app.command()(expanded(changes.changes))

@@ -27,6 +27,8 @@ FIGURES = (
     "color",
     "memory",
     "plan",
+    "hashing",
+    "offload",
     "displacement",
     "day",
     "overhead",

@@ -43,7 +43,7 @@ def opencolorio_colors_it(size: Size, source: str, target: str, count: int) -> S
     import numpy as np
     import PyOpenColorIO as ocio
 
-    from mediadask.pixels.color.config import CONFIG
+    from mediadask.choices import CONFIG
 
     depths = {"uint16": ocio.BIT_DEPTH_UINT16, "float16": ocio.BIT_DEPTH_F16, "float32": ocio.BIT_DEPTH_F32}
     pictures = [np.ascontiguousarray(each) for each in _pictures(size, source)]
@@ -68,8 +68,8 @@ def nearness(source: str, count: int) -> Sample:
     import numpy as np
     import PyOpenColorIO as ocio
 
+    from mediadask.choices import CONFIG
     from mediadask.pixels import Color
-    from mediadask.pixels.color.config import CONFIG
 
     codes = np.random.default_rng(1).integers(0, 65536, (count // 1000, 1000, 3), np.uint16)
     exact = np.float32(codes / 65535)

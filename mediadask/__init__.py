@@ -21,12 +21,23 @@ from mediadask.lazy import lazily
 if TYPE_CHECKING:
     from mediadask.array.dataset import open_clip
     from mediadask.clips import Clip
+    from mediadask.clips.ltc import read_ltc
     from mediadask.editorial.edits.changes import changes
     from mediadask.editorial.pull import pull
     from mediadask.editorial.trim import trim
-    from mediadask.metadata import ClipMetadata, inspect, inspect_many
+    from mediadask.integrity.offload import offload
+    from mediadask.integrity.verify import verify
+    from mediadask.metadata import (
+        ClipMetadata,
+        FormatCard,
+        format_cards,
+        frame_metadata,
+        inspect,
+        inspect_many,
+    )
     from mediadask.pool import Job, Pool
     from mediadask.render.archive import archive
+    from mediadask.render.clip_report import clip_report
     from mediadask.render.proxy import proxy
     from mediadask.render.sheet import sheet, still
     from mediadask.render.trim import Cut, Trimmed, trim_ranges
@@ -37,6 +48,7 @@ __all__ = [
     "CorruptFrame",
     "Cut",
     "Delivery",
+    "FormatCard",
     "InvalidRequest",
     "Job",
     "MediaChanged",
@@ -52,16 +64,22 @@ __all__ = [
     "archive",
     "changes",
     "checkpoint",
+    "clip_report",
     "delivery",
+    "format_cards",
+    "frame_metadata",
     "inspect",
     "inspect_many",
+    "offload",
     "open_clip",
     "proxy",
     "pull",
+    "read_ltc",
     "sheet",
     "still",
     "trim",
     "trim_ranges",
+    "verify",
 ]
 
 
@@ -72,20 +90,27 @@ _later = lazily(
         "Clip": "clips",
         "ClipMetadata": "metadata",
         "Cut": "render.trim",
+        "FormatCard": "metadata",
         "Job": "pool",
         "Pool": "pool",
         "Trimmed": "render.trim",
         "archive": "render.archive",
         "changes": "editorial.edits.changes",
+        "clip_report": "render.clip_report",
+        "format_cards": "metadata",
+        "frame_metadata": "metadata",
         "inspect": "metadata",
         "inspect_many": "metadata",
+        "offload": "integrity.offload",
         "open_clip": "array.dataset",
         "proxy": "render.proxy",
         "pull": "editorial.pull",
+        "read_ltc": "clips.ltc",
         "sheet": "render.sheet",
         "still": "render.sheet",
         "trim": "editorial.trim",
         "trim_ranges": "render.trim",
+        "verify": "integrity.verify",
     },
 )
 

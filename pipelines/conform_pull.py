@@ -11,33 +11,33 @@ or a new cut: only what is missing is made.
 
 from __future__ import annotations
 
-import argparse
 import sys
+from typing import Annotated
 
 import numpy as np
 
 import mediadask as md
+from mediadask.cli.endings import script
+from mediadask.cli.options import MediaOption, OutFolderOption, TimelineArgument
+from mediadask.cli.work import Work
+from mediadask.editorial.options import Handles, TimelineOptions
 
 
-def main() -> int:
+def main(
+    timeline: TimelineArgument,
+    media: MediaOption,
+    out: OutFolderOption,
+    *,
+    handles: Handles = 0,
+    how: Annotated[TimelineOptions, ("rate",)],
+    work: Work,
+) -> int:
     """Cut, check, list what failed."""
-    arguments = _arguments()
-    try:
-        with md.Pool.open(arguments.pool) as pool:
-            pull = md.trim(
-                arguments.timeline,
-                arguments.media,
-                arguments.out,
-                handles=arguments.handles,
-                rate=arguments.rate,
-            )
-            how = {"show": arguments.show, "priority": arguments.priority}
-            report = pool.submit(pull, name=f"conform {arguments.timeline}", **how).result()
-            check = md.delivery(differences, report.results, name="check trims", seconds=0.5)
-            differing = [line for line in pool.submit(check, **how).result().results if line]
-    except md.MediaError as error:
-        print(error, file=sys.stderr)
-        return 2
+    with md.Pool.open(work.pool, workers=work.workers) as pool:
+        pull = md.trim(timeline, media, out, handles=handles, rate=how.rate)
+        report = pool.submit(pull, name=f"conform {timeline}", **work.booking).result()
+        check = md.delivery(differences, report.results, name="check trims", seconds=0.5)
+        differing = [line for line in pool.submit(check, **work.booking).result().results if line]
     for made in report.results:
         print("; ".join((made.url, *made.notes)))
     print(report)
@@ -60,20 +60,5 @@ def differences(made: md.Trimmed) -> str | None:
     return None
 
 
-def _arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("timeline", help="an EDL, OTIO, Final Cut XML, AAF or ALE")
-    parser.add_argument("--media", nargs="+", required=True, help="folders with the camera originals")
-    parser.add_argument("--out", required=True)
-    parser.add_argument("--handles", type=int, default=0)
-    parser.add_argument("--rate", help="frames a second the timecode counts; default: the clips'")
-    parser.add_argument("--show", default="")
-    parser.add_argument("--priority", default="normal")
-    parser.add_argument("--pool", help="local, kubernetes:NAME or an address; default: MEDIADASK_POOL")
-    return parser.parse_args()
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    script(main)

@@ -9,45 +9,44 @@ read: they are rows with an error in the table, and listed on stderr. Exits 2 wh
 
 from __future__ import annotations
 
-import argparse
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
+
+import typer
 
 import mediadask as md
+from mediadask.cli.endings import script
+from mediadask.cli.work import Work
 
 if TYPE_CHECKING:
     import pandas as pd
 
 
-def main() -> int:
+def main(
+    footage: Annotated[str, typer.Argument(help="A folder, a pattern, or one clip.")],
+    table: Annotated[Path, typer.Argument(help="A file ending in .csv, .json or .parquet.")],
+    *,
+    work: Work,
+) -> int:
     """Inspect, write the table, list the failures."""
-    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("footage", help="a folder, a glob, or one clip")
-    parser.add_argument("table", type=Path, help="a file ending in .csv, .json or .parquet")
-    parser.add_argument("--pool", help="local, kubernetes:NAME or an address; default: MEDIADASK_POOL")
-    parser.add_argument("--show", default="", help="whose work it is")
-    wanted = parser.parse_args()
-    if wanted.table.suffix not in _WRITERS:
-        parser.error(f"{wanted.table}: name a file ending in {', '.join(_WRITERS)}")
-    try:
-        delivery = md.inspect_many(wanted.footage)
-        if not delivery.groups:  # every clip has been opened before
-            clips = delivery.compute()
-        else:
-            with md.Pool.open(wanted.pool) as pool:
-                clips = pool.submit(delivery, show=wanted.show).result()
-        unreadable = clips[clips.error.notna()]
-        for line in unreadable.error:
-            print(line, file=sys.stderr)
-        if len(unreadable) == len(clips):
-            print(f"{wanted.footage}: no clip to make a table of; check the folder", file=sys.stderr)
-            return 2
-        write(clips, wanted.table)
-    except md.MediaError as error:
-        print(error, file=sys.stderr)
+    if table.suffix not in _WRITERS:
+        do = f"name a file ending in {', '.join(_WRITERS)}"
+        raise md.InvalidRequest("is no kind of table", where=table, do=do)
+    delivery = md.inspect_many(footage)
+    if not delivery.groups:  # every clip has been opened before
+        clips = delivery.compute()
+    else:
+        with md.Pool.open(work.pool, workers=work.workers) as pool:
+            clips = pool.submit(delivery, **work.booking).result()
+    unreadable = clips[clips.error.notna()]
+    for line in unreadable.error:
+        print(line, file=sys.stderr)
+    if len(unreadable) == len(clips):
+        print(f"{footage}: no clip to make a table of; check the folder", file=sys.stderr)
         return 2
-    print(f"{len(clips)} clips, {len(unreadable)} of them unreadable: {wanted.table}")
+    write(clips, table)
+    print(f"{len(clips)} clips, {len(unreadable)} of them unreadable: {table}")
     return 1 if len(unreadable) else 0
 
 
@@ -75,4 +74,4 @@ _WRITERS = {
 }
 
 if __name__ == "__main__":
-    sys.exit(main())
+    script(main)

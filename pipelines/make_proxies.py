@@ -9,29 +9,30 @@ clips have arrived: only what is missing is made.
 
 from __future__ import annotations
 
-import argparse
 import sys
 
 import mediadask as md
+from mediadask.cli.endings import script
+from mediadask.cli.options import ClipsArgument, OutFolderOption
+from mediadask.cli.work import Work
 from mediadask.clips.discover import find_clips
+from mediadask.render.options import ProxyOptions
+
+HD, BACKGROUND = ProxyOptions(size="1080p"), Work(priority="background")
 
 
-def main() -> int:
+def main(
+    clips: ClipsArgument, out: OutFolderOption, *, how: ProxyOptions = HD, work: Work = BACKGROUND
+) -> int:
     """Submit both deliveries, wait, list what failed."""
-    arguments = _arguments()
-    how = {"show": arguments.show, "priority": "background"}
-    try:
-        clips, out = list(find_clips(arguments.clips)), arguments.out
-        deliveries = (
-            md.proxy(clips, f"{out}/proxies", size=arguments.size, lut=arguments.lut),
-            md.sheet(clips, f"{out}/sheets", lut=arguments.lut),
-        )
-        with md.Pool.open(arguments.pool) as pool:
-            jobs = [pool.submit(delivery, name=f"{delivery.name} {out}", **how) for delivery in deliveries]
-            reports = [job.result() for job in jobs]
-    except md.MediaError as error:
-        print(error, file=sys.stderr)
-        return 2
+    found = list(find_clips(clips))
+    deliveries = (
+        md.proxy(found, f"{out}/proxies", **vars(how)),
+        md.sheet(found, f"{out}/sheets", lut=how.lut),
+    )
+    with md.Pool.open(work.pool, workers=work.workers) as pool:
+        jobs = [pool.submit(each, name=f"{each.name} {out}", **work.booking) for each in deliveries]
+        reports = [job.result() for job in jobs]
     for report in reports:
         print(report)
         for outcome in report.failures:
@@ -39,18 +40,5 @@ def main() -> int:
     return int(any(report.failures for report in reports))
 
 
-def _arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("clips", nargs="+", help="folders, files or patterns")
-    parser.add_argument("--out", required=True)
-    parser.add_argument("--size", default="1080p")
-    parser.add_argument("--lut")
-    parser.add_argument("--show", default="")
-    parser.add_argument("--pool", help="local, kubernetes:NAME or an address; default: MEDIADASK_POOL")
-    return parser.parse_args()
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    script(main)

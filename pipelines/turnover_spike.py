@@ -10,16 +10,20 @@ aside, by worker slot, and when the pull was submitted and done. A .png needs a 
 
 from __future__ import annotations
 
-import argparse
-import os
 import sys
 import tempfile
-from contextlib import ExitStack
+from contextlib import nullcontext
 from pathlib import Path
+from typing import Annotated
+
+import typer
 
 import mediadask as md
 from mediadask import footage
+from mediadask.cli.endings import script
+from mediadask.cli.work import Work
 from mediadask.clips.discover import find_clips
+from mediadask.editorial.plates import PlateOptions
 from mediadask.pool.config import load_config
 from mediadask.pool.ledger.plots import save, schedule_plot, spike_plot
 from mediadask.pool.ledger.reports import history
@@ -27,33 +31,42 @@ from mediadask.pool.ledger.schedule import schedule, workers_over_time
 from mediadask.pool.ledger.tables import open_database
 
 CLIPS, FRAMES, SHOTS = 6, 144, 4
+REC709 = PlateOptions(input_space="Camera Rec.709", review=False)
 
 
-def main() -> int:
+def main(
+    clips: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="CLIP", help="Files, folders or patterns. Default: shoot some."),
+    ] = None,
+    *,
+    turnover: Annotated[str | None, typer.Option(metavar="EDL", help="What is pulled of them.")] = None,
+    out: Annotated[
+        str | None, typer.Option(metavar="DIR", help="Where proxies and plates go. Default: nowhere.")
+    ] = None,
+    plot: Annotated[Path, typer.Option(metavar="FILE", help="A .html or a .png file.")] = Path("spike.html"),
+    plates: Annotated[PlateOptions, ("input_space",)] = REC709,
+    work: Annotated[Work, ("pool", "workers")],
+) -> int:
     """Fill the pool, send the urgent pull, draw what happened."""
-    arguments = _arguments()
-    if arguments.plot.suffix not in (".html", ".png"):
-        print(f"{arguments.plot}: a plot is a page or a picture; name it .html or .png", file=sys.stderr)
-        return 2
-    with ExitStack() as stack:
-        out = arguments.out or stack.enter_context(tempfile.TemporaryDirectory())
-        try:
-            jobs = _spike(arguments, Path(out))
-            _draw([job.id for job in jobs], arguments.plot, elsewhere=arguments.pool is not None)
-        except md.MediaError as error:
-            print(error, file=sys.stderr)
-            return 2
+    if plot.suffix not in (".html", ".png"):
+        raise md.InvalidRequest("a plot is a page or a picture", where=plot, do="name it .html or .png")
+    if bool(clips) != bool(turnover):
+        raise md.InvalidRequest("needs clips and a --turnover of them, or neither", do="give both")
+    with tempfile.TemporaryDirectory() if out is None else nullcontext(out) as folder:
+        jobs = _spike(clips or [], turnover, Path(folder), plates, work)
+        _draw([job.id for job in jobs], plot, elsewhere=work.pool is not None)
     return int(any(job.status == "failed" for job in jobs))
 
 
-def _spike(arguments: argparse.Namespace, out: Path) -> list[md.Job]:
-    with md.Pool.open(arguments.pool, workers=arguments.workers) as pool:
-        clips, turnover = list(find_clips(arguments.clips)), arguments.turnover
+def _spike(
+    words: list[str], turnover: str | None, out: Path, plates: PlateOptions, work: Work
+) -> list[md.Job]:
+    with md.Pool.open(work.pool, workers=work.workers) as pool:
+        clips = list(find_clips(words))
         if not clips:
-            clips, turnover = _shoot(pool, out / "card"), _turnover(out / "vfx.edl")
-        pull = md.pull(
-            turnover, clips, out / "plates", handles=0, input_space=arguments.input_space, review=False
-        )
+            clips, turnover = _shoot(pool, out / "card"), str(_turnover(out / "vfx.edl"))
+        pull = md.pull(turnover, clips, out / "plates", handles=0, **vars(plates))
         background = pool.submit(
             md.proxy(clips, out / "proxies", size="540p"),
             name="proxies",
@@ -123,27 +136,5 @@ def _draw(jobs: list[str], path: Path, *, elsewhere: bool) -> None:
     print(f"{len(aside)} units stood aside, {seconds:.1f} s in all; {path}")
 
 
-def _arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("clips", nargs="*", help="folders, files or patterns; by default it shoots some")
-    parser.add_argument("--turnover", metavar="EDL", help="what is pulled of them")
-    parser.add_argument("--input-space", default="Camera Rec.709", help="the clips' color space")
-    parser.add_argument("--out", help="where proxies and plates go; by default nowhere")
-    parser.add_argument("--plot", type=Path, default=Path("spike.html"), help="a .html or a .png file")
-    where = parser.add_mutually_exclusive_group()
-    where.add_argument("--workers", type=int)
-    where.add_argument(
-        "--pool",
-        default=os.environ.get("MEDIADASK_POOL"),
-        help="one that is up, such as kubernetes:studio; default: MEDIADASK_POOL, or its own",
-    )
-    arguments = parser.parse_args()
-    if bool(arguments.clips) != bool(arguments.turnover):
-        parser.error("give clips and a --turnover of them, or neither")
-    return arguments
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    script(main)

@@ -53,8 +53,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_auto_num_workers() -> int:
-    """One more than there are cores: every other test waits for processes of its own."""
-    return (os.cpu_count() or 1) + 1
+    """Two more than there are cores: many tests wait for processes of their own."""
+    return (os.cpu_count() or 1) + 2
 
 
 class MakeClip(Protocol):
@@ -76,6 +76,8 @@ def _own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
         patch.setenv("MEDIADASK_CACHE", str(tmp_path_factory.mktemp("cache")))
         # The ledger of every pool a test opens, unless it says otherwise.
         patch.setenv("XDG_DATA_HOME", str(tmp_path_factory.mktemp("data")))
+        # Nobody's own tables of tags.
+        patch.setenv("XDG_CONFIG_HOME", str(tmp_path_factory.mktemp("settings")))
         yield
 
 

@@ -473,6 +473,13 @@ async def test_add_dashboard_page(cluster: Cluster) -> None:
     assert callable(document.add_root)
 
 
+@on_a_cluster
+async def test_pages_path(cluster: Cluster) -> None:
+    dask_api.start_dashboard(cluster.scheduler)
+    assert dask_api.pages_path(cluster.scheduler, "status") == "/status"
+    assert "<title>Dask" in await page(cluster, dask_api.pages_path(cluster.scheduler, "status"))
+
+
 def test_close_cluster() -> None:
     patience = {"distributed.comm.timeouts.connect": "100s"}
     with dask.config.set(patience), ThreadPoolExecutor(1) as thread:

@@ -14,13 +14,13 @@ import xarray as xr
 from PIL import Image, ImageOps
 
 from mediadask.array.operations import map_pictures
+from mediadask.choices import CONFIG
 from mediadask.clips import Clip
 from mediadask.clips.notebook import facts_html
 from mediadask.errors import InvalidRequest, MediaError
 from mediadask.metadata import ClipMetadata, inspect
 from mediadask.pixels import Color, Filter, Framing, to_rgb
 from mediadask.pixels import input_space as find_space
-from mediadask.pixels.color.config import CONFIG
 from mediadask.pixels.resample import Rectangle
 from mediadask.text import printable
 

@@ -69,8 +69,9 @@ def open_clip(
     Returns
     -------
     xarray.Dataset
-        ``frames``: R, G, B and, where there is one, A, or Y alone. ``audio``: float32, full scale ±1, at the
-        first stream's rate. The attributes are the clip's facts.
+        ``frames``: R, G, B and, where there is one, A, or Y alone; a sound recording has none. ``audio``:
+        float32, full scale ±1, at the first stream's rate; ``track_name`` is what the recorder calls its
+        tracks. The attributes are the clip's facts.
 
     Raises
     ------
@@ -91,9 +92,9 @@ def open_clip(
         archived = _archived(normalize(url), dtype)
         return archived.chunk(chunks) if chunks else archived
     clip = url if isinstance(url, Clip) else Clip.open(url)
-    source = FrameArray.of(clip, dtype, on_corrupt)
-    frames = _frames(clip, source)
-    variables = {"frames": frames}
+    variables = {}
+    if clip.header.has_pictures:
+        variables["frames"] = _frames(clip, FrameArray.of(clip, dtype, on_corrupt))
     sound = SoundArray.of(clip)
     if sound is not None:
         variables["audio"] = _audio(clip, sound)
@@ -143,6 +144,22 @@ def _audio(clip: Clip, sound: SoundArray) -> xr.Variable:
 
 
 def _coordinates(clip: Clip, sound: SoundArray | None) -> xr.Coordinates:
+    of_frames = _frame_coordinates(clip) if clip.header.has_pictures else ({}, {})
+    variables, indexes = of_frames
+    tracks = sound.tracks if sound is not None else ()
+    channels = clip.header.pixel_format.channels if clip.header.has_pictures else ()
+    for dim, labels in {"channel": channels, "track": tracks}.items():
+        if labels:
+            text = np.array(labels)
+            indexes[dim] = PandasIndex(pd.Index(labels, dtype=object, name=dim), dim, coord_dtype=text.dtype)
+            variables |= indexes[dim].create_variables({dim: xr.Variable(dim, text)})
+    if sound is not None and sound.names:
+        variables["track_name"] = xr.Variable("track", np.array(sound.names))
+    return xr.Coordinates(variables, indexes)
+
+
+def _frame_coordinates(clip: Clip) -> tuple[dict[Any, Any], dict[str, Any]]:
+    """The coordinates along ``frame``, and their indexes."""
     index = clip.index
     count = len(index)
     seconds = (index.frame_pts - index.frame_pts[:1]) * float(index.time_base)
@@ -160,13 +177,7 @@ def _coordinates(clip: Clip, sound: SoundArray | None) -> xr.Coordinates:
         start = Timecode.parse(clip.header.timecode, clip.header.frame_rate)
         indexes["timecode"] = TimecodeIndex.starting(start, count, "frame")
         variables |= indexes["timecode"].create_variables()
-    named = {"channel": clip.header.pixel_format.channels, "track": sound.tracks if sound is not None else ()}
-    for dim, labels in named.items():
-        if labels:
-            text = np.array(labels)
-            indexes[dim] = PandasIndex(pd.Index(labels, dtype=object, name=dim), dim, coord_dtype=text.dtype)
-            variables |= indexes[dim].create_variables({dim: xr.Variable(dim, text)})
-    return xr.Coordinates(variables, indexes)
+    return variables, indexes
 
 
 def _attributes(clip: Clip) -> dict[str, Any]:
@@ -188,6 +199,10 @@ def _attributes(clip: Clip) -> dict[str, Any]:
         "reel": header.reel,
         **{f"color_{name}": _plain(value) for name, value in asdict(header.color).items()},
     }
+    if not header.has_pictures:
+        assumed = any(tag.source == "assumed" for tag in header.tags)
+        of_sound = ("codec", "container", "start_timecode", "reel", *(() if assumed else ("frame_rate",)))
+        facts = {name: facts[name] for name in of_sound} | {"time_reference": header.audio[0].time_reference}
     return {name: value for name, value in facts.items() if value is not None}
 
 

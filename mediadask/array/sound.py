@@ -28,6 +28,9 @@ class SoundArray:
     """Number and channels of each stream that takes part."""
 
     samples: int
+    names: tuple[str, ...] = ()
+    """What the recorder calls each track; empty where it names none."""
+
     dtype = np.dtype(np.float32)
     ndim = 2
 
@@ -41,7 +44,8 @@ class SoundArray:
         chosen = [(number, stream) for number, stream in enumerate(streams) if stream.rate == rate]
         samples = max(max(stream.samples - stream.start, 0) for _, stream in chosen)
         channels = tuple((number, stream.channels) for number, stream in chosen)
-        return cls(clip.url, clip.identity, rate, channels, samples)
+        names = [name for _, stream in chosen for name in (stream.names or ("",) * stream.channels)]
+        return cls(clip.url, clip.identity, rate, channels, samples, tuple(names) if any(names) else ())
 
     @property
     def shape(self) -> tuple[int, int]:

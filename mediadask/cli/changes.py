@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from mediadask.cli import options
-from mediadask.cli.inputs import option_pairs
 from mediadask.cli.terminal import aligned
+from mediadask.cli.work import Work
+from mediadask.editorial.names import PlateName
+from mediadask.editorial.options import TimelineOptions
 from mediadask.errors import InvalidRequest
 from mediadask.text import json_text, printable
 
@@ -22,12 +24,10 @@ __all__ = ["changes"]
 def changes(
     old: Annotated[str, typer.Argument(metavar="OLD", help="The edit before, or a folder of pulled plates.")],
     new: Annotated[str, typer.Argument(metavar="NEW", help="The new edit.")],
-    rate: options.RateOption = None,
-    timeline_name: options.TimelineNameOption = None,
-    name: options.NameOption = None,
-    field: options.FieldOption = None,
-    shot: options.ShotOption = None,
-    show: options.ShowOption = "",
+    *,
+    how: Annotated[TimelineOptions, ("rate", "name")],
+    names: Annotated[PlateName, ("template", "fields", "shot_pattern")],
+    where: Annotated[Work, ("show",)],
     json: options.JsonOption = False,
     csv: options.CsvOption = False,
 ) -> None:
@@ -36,15 +36,11 @@ def changes(
     Media are not needed. Shots are told apart by their names, or by the source frames they show where nobody
     named them. For a folder of plates, their newest versions count: give the naming options of the pull.
     """
-    from mediadask.editorial import PlateName
     from mediadask.editorial.edits.changes import changes as compared
-    from mediadask.editorial.names import DEFAULT_TEMPLATE
 
     if json and csv:
         raise InvalidRequest("asks for two forms at once", where="--json --csv", do="leave one out")
-    fields = ({"show": show} if show else {}) | option_pairs(field or [], "--field", "episode=104")
-    names = PlateName(name or DEFAULT_TEMPLATE, fields, shot)
-    found = compared(old, new, name=names, rate=rate, timeline=timeline_name)
+    found = compared(old, new, name=names.of_show(where.show), rate=how.rate, timeline=how.name)
     if json:
         print(json_text(found.rows()))
     elif csv:

@@ -8,8 +8,9 @@ import typer
 
 import mediadask as md
 from mediadask.cli import options, work
-from mediadask.cli.inputs import Found, find, option_pairs
+from mediadask.cli.inputs import Found, find
 from mediadask.errors import InvalidRequest
+from mediadask.render.options import Lut, OnCorruptChoice, ProxyOptions
 
 if TYPE_CHECKING:
     from mediadask.delivery import Delivery, Outcome
@@ -20,35 +21,17 @@ __all__ = ["archive", "proxy", "sheet"]
 def proxy(
     clips: options.ClipsArgument,
     out: options.OutFolderOption,
-    codec: Annotated[str, typer.Option(help="h264, hevc, av1, prores or dnxhr.")] = "h264",
-    size: Annotated[str | None, typer.Option(help="1080p, 1280x720, 540. Default: the clip's own.")] = None,
-    lut: options.LutOption = None,
-    option: Annotated[
-        list[str] | None, typer.Option(metavar="NAME=VALUE", help="An encoder's: crf=18. Repeatable.")
-    ] = None,
-    on_corrupt: options.OnCorruptOption = "fail",
+    *,
+    how: ProxyOptions,
     json: options.JsonOption = False,
-    pool: options.PoolOption = None,
-    workers: options.WorkersOption = None,
-    show: options.ShowOption = "",
-    priority: options.PriorityOption = None,
-    deadline: options.DeadlineOption = None,
+    where: work.Work,
 ) -> None:
     """Make review proxies, one file for each clip, with its timecode, reel and sound.
 
     What is there already and made the same way is not made again.
     """
-    found, encoder = find(clips), option_pairs(option or [])
-    delivery = md.proxy(
-        found.clips,
-        out,
-        codec=codec,
-        size=size,
-        lut=lut,
-        options=encoder,
-        on_corrupt=on_corrupt,
-    )
-    _deliver(found, delivery, work.Work(pool, workers, show, priority, deadline), json)
+    found = find(clips)
+    _deliver(found, md.proxy(found.clips, out, **vars(how)), where, json)
 
 
 def sheet(
@@ -56,19 +39,16 @@ def sheet(
     out: Annotated[
         str, typer.Option("--out", "-o", metavar="FILE", help=".jpg or .png; a folder for several clips.")
     ],
+    *,
     frames: Annotated[int, typer.Option(help="How many pictures, evenly over the clip.")] = 20,
     columns: Annotated[int, typer.Option(help="Pictures in a row.")] = 5,
     width: Annotated[int, typer.Option(help="Width of the sheet, in pixels.")] = 1920,
     still: Annotated[
         int | None, typer.Option(metavar="FRAME", help="This one frame instead, of one clip, at full size.")
     ] = None,
-    lut: options.LutOption = None,
+    lut: Lut = None,
     json: options.JsonOption = False,
-    pool: options.PoolOption = None,
-    workers: options.WorkersOption = None,
-    show: options.ShowOption = "",
-    priority: options.PriorityOption = None,
-    deadline: options.DeadlineOption = None,
+    where: work.Work,
 ) -> None:
     """Make a contact sheet of each clip: pictures with frame numbers and timecodes; or a single still."""
     found = find(clips)
@@ -78,7 +58,7 @@ def sheet(
         delivery = md.still(found.clips[0], still, out, lut=lut)
     else:
         raise InvalidRequest(f"one still of {len(found.clips)} clips", where=out, do="name one clip")
-    _deliver(found, delivery, work.Work(pool, workers, show, priority, deadline), json)
+    _deliver(found, delivery, where, json)
 
 
 def archive(
@@ -86,18 +66,15 @@ def archive(
     out: Annotated[
         str, typer.Option("--out", "-o", metavar="STORE", help="NAME.zarr; a folder for several clips.")
     ],
-    on_corrupt: options.OnCorruptOption = "fail",
+    *,
+    on_corrupt: OnCorruptChoice = "fail",
     json: options.JsonOption = False,
-    pool: options.PoolOption = None,
-    workers: options.WorkersOption = None,
-    show: options.ShowOption = "",
-    priority: options.PriorityOption = None,
-    deadline: options.DeadlineOption = None,
+    where: work.Work,
 ) -> None:
     """Store clips as Zarr arrays that open as the same datasets, lossless."""
     found = find(clips)
     delivery = md.archive(found.clips, out, on_corrupt=on_corrupt)
-    _deliver(found, delivery, work.Work(pool, workers, show, priority, deadline), json)
+    _deliver(found, delivery, where, json)
 
 
 def _deliver(found: Found, delivery: Delivery, where: work.Work, json: bool) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -12,7 +12,7 @@ from mediadask.cli.inputs import find
 from mediadask.text import json_text, printable
 
 if TYPE_CHECKING:
-    from mediadask.metadata import ClipMetadata
+    from mediadask.metadata import ClipMetadata, FormatCard
 
 __all__ = ["info", "print_table"]
 
@@ -21,30 +21,69 @@ def info(
     clips: options.ClipsArgument,
     json: options.JsonOption = False,
     csv: options.CsvOption = False,
-    pool: options.PoolOption = None,
-    workers: options.WorkersOption = None,
-    show: options.ShowOption = "",
-    priority: options.PriorityOption = None,
-    deadline: options.DeadlineOption = None,
+    report: Annotated[
+        str | None,
+        typer.Option(
+            "--report",
+            metavar="FILE",
+            help="Write a report with pictures (.html), or a table (.parquet, .csv, .json), too.",
+        ),
+    ] = None,
+    cards: Annotated[
+        str | None,
+        typer.Option(
+            "--cards",
+            metavar="FILE",
+            help="Show camera format cards instead, by a YAML file of yours, which gets the new ones.",
+        ),
+    ] = None,
+    *,
+    where: work.Work,
 ) -> None:
     """Say what clips are: format, frames, timecode, reel, camera, lens, color, sound, and how it is known.
 
-    Reads headers and indexes, no pictures. Clips that cannot be read are listed on stderr, and the exit code
-    is then 1, or 2 where no clip could be read.
+    Reads headers and indexes, and for a report with pictures one frame of each clip. Clips and files beside
+    them that cannot be read are listed on stderr. The exit code is then 1, or 2 if no clip could be read.
     """
-    from mediadask.metadata import inspect_each
+    from mediadask.metadata import (
+        ClipMetadata,
+        format_cards,
+        framings_in,
+        inspect_each,
+        read_cards,
+        write_cards,
+    )
+    from mediadask.metadata.export import check_table_name, write_table
 
     found = find(clips)
-    where = work.Work(pool, workers, show, priority, deadline)
-    report = work.inspect(inspect_each(found.clips), where)
-    known: list[ClipMetadata] = report.results
-    if json:
+    by_hand = read_cards(cards) if cards else []
+    framings = [fdl for word in clips for fdl in framings_in(word)]
+    if report is not None and report.lower().endswith((".html", ".htm")):
+        from mediadask.render.clip_report import clip_report
+
+        done = work.run(clip_report(found.clips, report, known=by_hand, framings=framings), where, light=True)
+    else:
+        if report is not None:
+            check_table_name(report)
+        done = work.inspect(inspect_each(found.clips), where)
+    known: list[ClipMetadata] = [value for value in done.results if isinstance(value, ClipMetadata)]
+    if report is not None and not report.lower().endswith((".html", ".htm")):
+        write_table(known, report)
+    if cards:
+        shown = format_cards(known, by_hand, framings)
+        write_cards(cards, shown)
+        _print_cards(shown, json)
+    elif json:
         _print_json(known)
     elif csv:
         _print_csv(known)
     elif known:
         print_table(known)
-    raise typer.Exit(work.ended(report, found.failures))
+    code = work.ended(done, found.failures)
+    problems = list(dict.fromkeys(problem for clip in known for problem in clip.problems))
+    for problem in problems:
+        print(printable(problem), file=sys.stderr)
+    raise typer.Exit(code or (1 if problems else 0))
 
 
 def _print_json(found: list[ClipMetadata]) -> None:
@@ -55,14 +94,34 @@ def _print_csv(found: list[ClipMetadata]) -> None:
     import csv
     import json
 
-    from mediadask.metadata import ClipMetadata
+    from mediadask.metadata.model import ABOUT
 
     writer = csv.DictWriter(sys.stdout, list(ClipMetadata.__dataclass_fields__), lineterminator="\n")
     writer.writeheader()
     for clip in found:
-        cells = {**clip.as_dict(), "sources": json.dumps(dict(clip.sources), ensure_ascii=False)}
+        every = clip.as_dict()
+        cells = every | {name: json.dumps(every[name], ensure_ascii=False) for name in ABOUT}
         shown = {name: printable(cell) if isinstance(cell, str) else cell for name, cell in cells.items()}
         writer.writerow(shown)
+
+
+def _print_cards(cards: list[FormatCard], json: bool) -> None:
+    from mediadask.cli.terminal import aligned
+
+    if json:
+        print(json_text([card.as_dict() for card in cards]))
+        return
+    names = ("camera", "model", "sensor mode", "codec", "squeeze", "clips", "input transform", "framing")
+    rows = [
+        tuple(
+            printable("missing" if cell is None else f"{cell:g}" if isinstance(cell, float) else str(cell))
+            for cell in (*card.key, card.clips, card.input_transform, card.framing)
+        )
+        for card in cards
+    ]
+    heading, *lines = aligned([names, *rows], [4, 5])
+    typer.secho(heading, bold=True)
+    print("\n".join(lines))
 
 
 def print_table(found: list[ClipMetadata]) -> None:
@@ -81,7 +140,7 @@ def print_table(found: list[ClipMetadata]) -> None:
     print("\n".join(lines))
 
 
-_COLUMNS = ("clip", "size", "rate", "frames", "start", "reel", "codec", "camera", "iso", "sound")
+_COLUMNS = ("clip", "size", "rate", "frames", "start", "reel", "codec", "camera", "iso", "sound", "differs")
 _NUMBERS = {"size", "rate", "frames", "iso", "sound"}
 
 
@@ -93,13 +152,14 @@ def _cells(clip: ClipMetadata) -> tuple[str, ...]:
     holes = f" ({clip.missing_frames} missing)" if clip.missing_frames else ""
     return (
         ClipUrl.parse(clip.path).label,
-        f"{clip.width}x{clip.height}",
+        f"{clip.width}x{clip.height}" if clip.width else "",
         f"{float(rate):.6g}" if rate else "",
-        f"{clip.frames}{holes}",
+        f"{clip.frames}{holes}" if clip.width else "",
         clip.start_timecode or "",
         clip.reel or "",
         " ".join(word for word in (clip.codec, clip.profile) if word),
         camera,
         str(clip.iso or ""),
         str(clip.audio_tracks or ""),
+        ", ".join(clip.disagreements),
     )

@@ -1,4 +1,4 @@
-"""What people write on a command line: clips in all their forms, and encoder options."""
+"""What people write on a command line: clips in all their forms."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING
 import typer
 
 from mediadask.cli.work import ended
-from mediadask.errors import InvalidRequest, MediaError, MissingMedia
+from mediadask.errors import MediaError, MissingMedia
 
 if TYPE_CHECKING:
     from mediadask.delivery import Outcome
 
-__all__ = ["Found", "find", "option_pairs"]
+__all__ = ["Found", "find"]
 
 
 @dataclass(frozen=True)
@@ -46,22 +46,3 @@ def find(words: list[str]) -> Found:
     if not clips:
         raise typer.Exit(ended(Report("", ()), failures))
     return Found(clips, failures)
-
-
-def option_pairs(words: list[str], option: str = "--option", example: str = "crf=18") -> dict[str, str]:
-    """``["crf=18"]`` as ``{"crf": "18"}``.
-
-    Raises
-    ------
-    InvalidRequest
-        If a word, given with `option`, has no ``=``.
-    """
-    pairs = {}
-    for word in words:
-        name, equals, value = word.partition("=")
-        if not (name and equals):
-            raise InvalidRequest(
-                "is not NAME=VALUE", where=f"{option} {word}", do=f"write {option} {example}"
-            )
-        pairs[name] = value
-    return pairs

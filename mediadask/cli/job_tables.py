@@ -138,7 +138,7 @@ def _facts(job: Known, now: datetime) -> Iterator[tuple[str, str]]:
     made, failed = job["groups_done"], job["groups_failed"]
     if made is not None:
         yield "outputs", f"{made} of {job['groups']} made" + (f", {failed} failed" if failed else "")
-    yield from _listed([each["name"] for each in job["outputs"] if not each["error"]])
+    yield from _listed(list(filter(None, map(_output, job["outputs"]))), made)
     cost = job["cost"]
     parts = ", ".join(
         f"{name} {cost[name]:.2f}" for name in ("compute", "retries", "displaced", "idle") if cost[name]
@@ -152,11 +152,21 @@ def _facts(job: Known, now: datetime) -> Iterator[tuple[str, str]]:
         yield "error", job["error"]
 
 
-def _listed(lines: Sequence[str]) -> Iterator[tuple[str, str]]:
+def _listed(lines: Sequence[str], number: int | None = None) -> Iterator[tuple[str, str]]:
+    """The first lines, and how many more there are of so many."""
     for line in lines[:_MOST_LINES]:
         yield "", line
     if len(lines) > _MOST_LINES:
-        yield "", f"and {len(lines) - _MOST_LINES} more; --json has them all"
+        yield "", f"and {max(len(lines), number or 0) - _MOST_LINES} more; --json has them all"
+
+
+def _output(output: Known) -> str:
+    """An output that is made, by where it stands if it is a file, or under way; empty for all others."""
+    if output["state"] == "done":
+        return ", ".join(output["paths"]) or str(output["name"])
+    if output["state"] in ("running", "paused"):
+        return f"{output['name']}  {output['state']} {int(output['fraction'] * 100)} %"
+    return ""
 
 
 def _failure(failure: Known, now: datetime) -> str:

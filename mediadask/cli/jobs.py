@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 __all__ = ["jobs"]
 
 _LOOK_SECONDS = 2.0
+_SHOWN_OUTPUTS = 96
+"""A screen shows fewer; JSON has all."""
+
 _OPEN = ("running", "waiting")
 
 PoolOption = Annotated[
@@ -63,7 +66,8 @@ def jobs(
             with suppress(KeyboardInterrupt):  # the way to end it
                 _watch(engine, pools, job, limit, ago(since))
             return
-        found = _known(engine, pools, job, limit, ago(since))
+        most = None if json else _SHOWN_OUTPUTS
+        found = _known(engine, pools, job, limit, ago(since), most)
         if plot is not None:
             from mediadask.pool.ledger.plots import jobs_plot, save
             from mediadask.pool.ledger.reports import history
@@ -116,7 +120,12 @@ def _watch(engine: Engine, pools: LivePools, job: str | None, limit: int, since:
 
 
 def _known(
-    engine: Engine, pools: LivePools, job: str | None, limit: int, since: datetime | None
+    engine: Engine,
+    pools: LivePools,
+    job: str | None,
+    limit: int,
+    since: datetime | None,
+    most_outputs: int | None = _SHOWN_OUTPUTS,
 ) -> list[dict[str, Any]]:
     """What the ledger and the pools know of these jobs, newest first."""
     from mediadask.pool.ledger.one_job import find_job
@@ -129,7 +138,7 @@ def _known(
     for each in found:
         _join(each, live.get(each["job"]))
     if id is not None:
-        found[0] |= _more(engine, pools, found[0])
+        found[0] |= _more(engine, pools, found[0], most_outputs)
     return found
 
 
@@ -161,7 +170,7 @@ def _join(job: dict[str, Any], live: dict[str, Any] | None) -> None:
     job["error"] = live["error"] or job["error"]
 
 
-def _more(engine: Engine, pools: LivePools, job: dict[str, Any]) -> dict[str, Any]:
+def _more(engine: Engine, pools: LivePools, job: dict[str, Any], most_outputs: int | None) -> dict[str, Any]:
     """What is told of one job only."""
     from mediadask.pool.config import load_config
     from mediadask.pool.ledger import one_job
@@ -175,7 +184,7 @@ def _more(engine: Engine, pools: LivePools, job: dict[str, Any]) -> dict[str, An
         "attempts": one_job.attempts_by_outcome(engine, job["job"]),
         "failures": one_job.failures(engine, job["job"]),
         "paused_seconds": one_job.paused_seconds(engine, job["job"]),
-        "outputs": pools.outputs(job["job"]) if job["status"] not in _OPEN else [],
+        "outputs": pools.outputs(job["job"], job["pool"], most_outputs),
         "cost": {**cost, "currency": table.attrs["currency"]},
     }
 

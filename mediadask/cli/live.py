@@ -55,17 +55,27 @@ class LivePools:
             for job in self._jobs(name, pool)
         }
 
-    def outputs(self, job: str) -> list[dict[str, Any]]:
-        """Return the outputs of a job that has ended, as far as a pool still keeps them: name, and error."""
-        for pool in filter(None, self._pools.values()):
-            with suppress(Exception):  # unpickling what others made may raise anything
-                found = pool.job(job)
-                outcomes = found.result(timeout=0).outcomes
-                return [
-                    {"name": each.name, "error": each.failure.error if each.failure else ""}
-                    for each in outcomes
-                ]
-        return []
+    def outputs(self, job: str, name: str, most: int | None) -> list[dict[str, Any]]:
+        """Return the outputs of a job that are planned, as far as a pool still keeps them: name, state,
+        fraction, paths and error of each.
+
+        Parameters
+        ----------
+        name
+            The job's pool.
+        most
+            About so many; None for all.
+        """
+        found: list[dict[str, Any]] = []
+        if (pool := self._connected(self._named or name)) is not None:
+            with suppress(MediaError):  # it does not know the job, or has just ended
+                while most is None or len(found) < most:
+                    page = pool.ask("outputs", job=job, start=len(found))
+                    if not page:
+                        break
+                    found += page
+        kept = ("name", "state", "fraction", "paths", "error")
+        return [{key: each[key] for key in kept} for each in found]
 
     def _jobs(self, name: str, pool: Pool) -> list[dict[str, Any]]:
         try:

@@ -14,20 +14,16 @@ from mediadask.text import json_text, printable
 if TYPE_CHECKING:
     from mediadask.cli.work import Work
     from mediadask.editorial import Timeline, TurnoverPlan
+    from mediadask.editorial.options import TimelineOptions
     from mediadask.metadata import ClipMetadata
 
 __all__ = ["check_otio", "show_advice", "show_plan", "show_spaces", "turnover_media"]
 
 
 def turnover_media(
-    timeline: str, media: list[str], where: Work, *, rate: str | None, name: str | None, conform: str | None
+    timeline: str, how: TimelineOptions, media: list[str], where: Work
 ) -> tuple[Timeline, list[ClipMetadata]]:
     """A timeline, and the clips in some folders; those that cannot be read are listed on stderr.
-
-    Parameters
-    ----------
-    rate, name, conform
-        As `mediadask.editorial.read_timeline` takes them.
 
     Raises
     ------
@@ -37,7 +33,7 @@ def turnover_media(
     from mediadask.cli import work
     from mediadask.editorial import find_media, read_timeline
 
-    edit = read_timeline(timeline, rate=rate, name=name, conform=conform)
+    edit = read_timeline(timeline, **vars(how))
     found = find_media(media)
     report = work.inspect(found, where)
     work.ended(report)
@@ -87,11 +83,11 @@ def show_advice(plan: TurnoverPlan) -> None:
         print(printable(line), file=sys.stderr)
 
 
-def show_spaces(config: str | None) -> NoReturn:
+def show_spaces(config: str) -> NoReturn:
     """Print the color spaces of a config by their families, and end."""
-    from mediadask.pixels.color.config import CONFIG, config_url, open_config, spaces_by_family
+    from mediadask.pixels.color.config import config_url, open_config, spaces_by_family
 
-    for family, names in spaces_by_family(open_config(config_url(config or CONFIG))).items():
+    for family, names in spaces_by_family(open_config(config_url(config))).items():
         print(printable(f"{family}: {', '.join(names)}"))
     raise typer.Exit
 

@@ -7,6 +7,7 @@ import sys
 import typer
 
 from mediadask.cli import options, plans, work
+from mediadask.editorial.options import Handles, TimelineOptions
 from mediadask.text import json_text, printable
 
 __all__ = ["trim"]
@@ -16,18 +17,13 @@ def trim(
     timeline: options.TimelineArgument,
     media: options.MediaOption,
     out: options.OutFolderOption,
-    handles: options.HandlesOption = 0,
-    rate: options.RateOption = None,
-    timeline_name: options.TimelineNameOption = None,
-    conform: options.ConformOption = None,
+    *,
+    handles: Handles = 0,
+    how: TimelineOptions,
     plan: options.PlanOption = False,
     otio: options.OtioOption = None,
     json: options.JsonOption = False,
-    pool: options.PoolOption = None,
-    workers: options.WorkersOption = None,
-    show: options.ShowOption = "",
-    priority: options.PriorityOption = None,
-    deadline: options.DeadlineOption = None,
+    where: work.Work,
 ) -> None:
     """Cut what a timeline uses out of the camera originals, without encoding anything again.
 
@@ -37,9 +33,8 @@ def trim(
     from mediadask.editorial import match_events
     from mediadask.editorial.trim import noted, trim_names, trim_plan
 
-    where = work.Work(pool, workers, show, priority, deadline)
     plans.check_otio(plan, otio, timeline)
-    edit, clips = plans.turnover_media(timeline, media, where, rate=rate, name=timeline_name, conform=conform)
+    edit, clips = plans.turnover_media(timeline, how, media, where)
     turnover = match_events(edit, clips, handles=handles)
     if plan:
         turnover = noted(turnover)

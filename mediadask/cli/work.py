@@ -6,9 +6,12 @@ import os
 import sys
 from dataclasses import dataclass
 from time import monotonic
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated, Any
+
+from annotated_types import Ge
 
 from mediadask.errors import InvalidRequest
+from mediadask.options import Option
 from mediadask.text import json_text, printable
 
 if TYPE_CHECKING:
@@ -25,15 +28,40 @@ __all__ = [
 ]
 
 
+_PANEL = "Where and when"
+
+
 @dataclass(frozen=True)
 class Work:
     """Where a command's work runs, and how it is booked."""
 
-    pool: str | None = None
-    workers: int | None = None
-    show: str = ""
-    priority: str | None = None
-    deadline: str | None = None
+    pool: Annotated[
+        str | None,
+        Option(
+            "Where to run: local is what `pool up` keeps, kubernetes:NAME a pool there, tcp://host:8786 "
+            "a Dask scheduler. Default: this machine, for this command.",
+            metavar="NAME|ADDRESS",
+            env="MEDIADASK_POOL",
+            panel=_PANEL,
+        ),
+    ] = None
+    workers: Annotated[
+        int | None,
+        Ge(1),
+        Option(
+            "Start this many workers on this machine now. Default: start them as work arrives, at most one "
+            "per core.",
+            panel=_PANEL,
+        ),
+    ] = None
+    show: Annotated[str, Option("Whose work it is, for turnaround and cost.", panel=_PANEL)] = ""
+    priority: Annotated[
+        str | None, Option("urgent, normal or background, or a class of yours.", panel=_PANEL)
+    ] = None
+    deadline: Annotated[
+        str | None,
+        Option("When it must be there: 90m, 2h, 18:30 or 2026-05-01T09:00.", metavar="WHEN", panel=_PANEL),
+    ] = None
 
     def __post_init__(self) -> None:
         if self.pool is not None and self.workers is not None:
@@ -42,6 +70,20 @@ class Work:
                 where=f"--workers {self.workers}",
                 do=f"leave it out, or --pool {self.pool} (MEDIADASK_POOL)",
             )
+
+    @property
+    def booking(self) -> dict[str, Any]:
+        """What `Pool.submit` is told: show, priority and deadline.
+
+        Raises
+        ------
+        InvalidRequest
+            If the deadline is no time.
+        """
+        from mediadask.durations import time_ahead
+
+        due = time_ahead(self.deadline, "--deadline") if self.deadline else None
+        return {"show": self.show, "priority": self.priority, "deadline": due}
 
 
 def inspect(delivery: Delivery, work: Work) -> Report:
@@ -74,9 +116,8 @@ def run(delivery: Delivery, work: Work, *, light: bool = False) -> Report:
         If there is no such pool, class or time.
     """
     from mediadask.cli.progress import progress
-    from mediadask.durations import time_ahead
 
-    due = time_ahead(work.deadline, "--deadline") if work.deadline else None
+    booking = work.booking
     with progress(delivery.name) as show:
         if not delivery.groups or (work.pool is None and (light or _nothing_left(delivery))):
             _check_priority(work.priority)
@@ -87,7 +128,7 @@ def run(delivery: Delivery, work: Work, *, light: bool = False) -> Report:
         from mediadask.pool import Pool
 
         with Pool.open(work.pool, workers=work.workers) as pool:
-            job = pool.submit(delivery, show=work.show, priority=work.priority, deadline=due)
+            job = pool.submit(delivery, **booking)
             try:
                 while not job.wait(timeout=_GLANCE_SECONDS):
                     now = job.progress

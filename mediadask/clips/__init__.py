@@ -1,6 +1,7 @@
 """What a camera file is: readers, frame index, native frames."""
 
-from mediadask.clips.clip import Clip, ClipFacts, OnCorrupt, facts_of, recall
+from mediadask.choices import OnCorrupt
+from mediadask.clips.clip import Clip, ClipFacts, facts_of, recall
 from mediadask.clips.discover import find_clips
 from mediadask.clips.frame import BadFrame, ColorTags, Frame, PixelFormat
 from mediadask.clips.header import AudioStream, ClipHeader, Tag

@@ -1,7 +1,8 @@
 """Which picture of a file is meant, where it has several: words behind its name.
 
 ``beauty.%04d.exr?layer=diffuse``, ``stereo.exr?view=right``, ``two_cameras.mov?video=2``,
-``imx.mxf?lines=all``; several are joined by ``&``. They begin with ``?`` behind a web server's query, too:
+``imx.mxf?lines=all``, ``A001.%06d.dng?debayer=none``; several are joined by ``&``. They begin with ``?``
+behind a web server's query, too:
 ``https://host/a.mov?signature=abc?video=2``.
 """
 
@@ -11,7 +12,7 @@ import re
 
 __all__ = ["choices_of", "split_choices"]
 
-_NAMES = ("layer", "view", "video", "lines")
+_NAMES = ("layer", "view", "video", "lines", "debayer")
 _CHOICE = rf"(?:{'|'.join(_NAMES)})=[^?/&=]+"
 _CHOICES = re.compile(rf"(.*)\?({_CHOICE}(?:&{_CHOICE})*)")
 

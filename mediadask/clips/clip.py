@@ -7,11 +7,12 @@ import html
 import os
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from mediadask.apart import apart
+from mediadask.choices import OnCorrupt
 from mediadask.clips import cache
 from mediadask.clips.clip_url import ClipUrl
 from mediadask.clips.frame import BadFrame, Frame
@@ -37,10 +38,7 @@ if TYPE_CHECKING:
     from mediadask.clips.reader import Reader
     from mediadask.clips.storage import FileStamp
 
-__all__ = ["Clip", "ClipFacts", "OnCorrupt", "facts_of", "recall", "reopen"]
-
-OnCorrupt = Literal["fail", "hold", "black"]
-"""What stands in for a frame that does not decode: nothing (an error), the last good picture, or black."""
+__all__ = ["Clip", "ClipFacts", "facts_of", "recall", "reopen"]
 
 
 @dataclass(frozen=True)
@@ -55,7 +53,8 @@ class ClipFacts:
 
 
 class Clip:
-    """One camera recording: a container file, a spanned set of files, or an image sequence.
+    """One camera recording: a container file, a spanned set of files, or an image sequence; or a sound
+    recording, which has no frames.
 
     Make it with `Clip.open`. It holds no open file: it pickles as its URL, and opens again on the other side
     from the index cache or the file.
@@ -107,6 +106,10 @@ class Clip:
 
     def __repr__(self) -> str:
         header = self.header
+        if not header.has_pictures:
+            sound = header.audio[0]
+            length = f"{sound.samples / sound.rate:.3f} s of sound, {sound.channels} tracks"
+            return f"<Clip {self.name!r}: {length}, {header.codec} in {header.container}>"
         size = f"{header.width}x{header.height}"
         return f"<Clip {self.name!r}: {len(self)} frames, {size}, {header.codec} in {header.container}>"
 

@@ -1,5 +1,7 @@
 """What every reader must hold to, as tests: ours pass them, and so should a vendor's.
 
+A reader of sound recordings, which have no frames, takes `SoundConformance`.
+
 Write a test module with a subclass for each kind of clip that your reader opens, and run it with pytest::
 
     class TestMyReader(ReaderConformance):
@@ -32,23 +34,18 @@ from mediadask.errors import CorruptFrame, InvalidRequest, MediaError, MissingMe
 if TYPE_CHECKING:
     from pathlib import Path
 
-__all__ = ["ReaderConformance"]
+__all__ = ["ReaderConformance", "SoundConformance"]
 
 
-class ReaderConformance:
-    """A reader's duties. Subclasses name the `reader` and give the fixtures `url` and `damaged`."""
+class _Duties:
+    """What readers of pictures and of sound have in common."""
 
     reader: str
     """The name of its entry point."""
 
     @pytest.fixture
     def url(self) -> str:
-        """A whole clip of 8 frames or more."""
-        raise NotImplementedError
-
-    @pytest.fixture
-    def damaged(self) -> tuple[str, set[int]]:
-        """A clip, and the numbers of its frames that do not decode: neither all, nor the first."""
+        """A whole clip."""
         raise NotImplementedError
 
     def broken(self, url: str, folder: Path, content: bytes | None) -> str:
@@ -72,6 +69,56 @@ class ReaderConformance:
     def test_claiming_never_raises(self, url: str) -> None:
         """Whatever the URL, the answer is yes or no."""
         assert isinstance(readers()[self.reader].claims(url), bool)
+
+    def test_it_travels_and_opens_again_alike(self, clip: Clip) -> None:
+        """Through pickle and through the cache come the same header, index and pictures."""
+        for again in (pickle.loads(pickle.dumps(clip)), Clip.open(clip.url)):
+            assert (again.identity, again.header) == (clip.identity, clip.header)
+            for name, table in clip.index.arrays().items():
+                np.testing.assert_array_equal(again.index.arrays()[name], table, name)
+            part = min(2, len(clip)), min(4, len(clip))
+            assert _pictures(again, *part, threads=1) == _pictures(clip, *part, threads=1)
+        fresh = clip.reader.probe(clip.url, clip.reader.files(clip.url))
+        assert fresh[0] == clip.header
+
+    def test_sound_is_where_the_pictures_are(self, clip: Clip) -> None:
+        """Any range of samples is the same part of the whole, and silent outside what was recorded."""
+        for number, stream in enumerate(clip.header.audio):
+            end = stream.samples - stream.start
+            whole = clip.audio(-100, end + 100, stream=number)
+            assert whole.shape == (end + 200, stream.channels)
+            assert whole.dtype == np.float32
+            assert np.abs(whole).max() <= 1
+            assert not whole[end + 100 :].any()
+            for start, stop in ((0, end), (1000, 2000), (end - 10, end + 10)):
+                part = clip.audio(start, stop, stream=number)
+                # Lossy codecs start over with noise of their own, far below a 16-bit step.
+                np.testing.assert_allclose(part, whole[start + 100 : stop + 100], rtol=0, atol=1e-5)
+        with pytest.raises(InvalidRequest):
+            clip.audio(0, 1, stream=len(clip.header.audio))
+
+    @pytest.mark.parametrize(
+        ("content", "kind"),
+        [(None, MissingMedia), (b"", UnreadableMedia), (b"this is not a clip\n" * 500, MediaError)],
+        ids=["missing", "empty", "garbage"],
+    )
+    def test_what_is_no_clip_is_one_line(
+        self, url: str, tmp_path: Path, content: bytes | None, kind: type[Exception]
+    ) -> None:
+        """Missing, empty and foreign files are told apart, in a line that names the file."""
+        with pytest.raises(kind) as raised:
+            Clip.open(self.broken(url, tmp_path, content))
+        assert "broken" in str(raised.value)
+        assert "\n" not in str(raised.value)
+
+
+class ReaderConformance(_Duties):
+    """A reader's duties. Subclasses name the `reader` and give the fixtures `url` and `damaged`."""
+
+    @pytest.fixture
+    def damaged(self) -> tuple[str, set[int]]:
+        """A clip, and the numbers of its frames that do not decode: neither all, nor the first."""
+        raise NotImplementedError
 
     def test_the_header_tells_the_truth(self, clip: Clip) -> None:
         """Frames are as the header says before any is read."""
@@ -109,16 +156,6 @@ class ReaderConformance:
                 assert _pictures(clip, start, stop, threads=threads) == whole[start:stop]
         assert _pictures(clip, 0, len(clip), threads=1) == whole
 
-    def test_it_travels_and_opens_again_alike(self, clip: Clip) -> None:
-        """Through pickle and through the cache come the same header, index and pictures."""
-        for again in (pickle.loads(pickle.dumps(clip)), Clip.open(clip.url)):
-            assert (again.identity, again.header) == (clip.identity, clip.header)
-            for name, table in clip.index.arrays().items():
-                np.testing.assert_array_equal(again.index.arrays()[name], table, name)
-            assert _pictures(again, 2, 4, threads=1) == _pictures(clip, 2, 4, threads=1)
-        fresh = clip.reader.probe(clip.url, clip.reader.files(clip.url))
-        assert fresh[0] == clip.header
-
     def test_ranges_outside_are_refused_and_empty_ones_are_empty(self, clip: Clip) -> None:
         """With an error that is the caller's, before anything is read."""
         for start, stop in ((-1, 1), (0, len(clip) + 1), (3, 2)):
@@ -132,22 +169,6 @@ class ReaderConformance:
         frames = clip.frames()
         assert next(frames).number == 0
         frames.close()  # type: ignore[attr-defined]
-
-    def test_sound_is_where_the_pictures_are(self, clip: Clip) -> None:
-        """Any range of samples is the same part of the whole, and silent outside what was recorded."""
-        for number, stream in enumerate(clip.header.audio):
-            end = stream.samples - stream.start
-            whole = clip.audio(-100, end + 100, stream=number)
-            assert whole.shape == (end + 200, stream.channels)
-            assert whole.dtype == np.float32
-            assert np.abs(whole).max() <= 1
-            assert not whole[end + 100 :].any()
-            for start, stop in ((0, end), (1000, 2000), (end - 10, end + 10)):
-                part = clip.audio(start, stop, stream=number)
-                # Lossy codecs start over with noise of their own, far below a 16-bit step.
-                np.testing.assert_allclose(part, whole[start + 100 : stop + 100], rtol=0, atol=1e-5)
-        with pytest.raises(InvalidRequest):
-            clip.audio(0, 1, stream=len(clip.header.audio))
 
     def test_damaged_frames_are_named_and_no_others(self, damaged: tuple[str, set[int]]) -> None:
         """The reader gives a `BadFrame` for each, and goes on."""
@@ -176,19 +197,20 @@ class ReaderConformance:
             assert [plane.shape for plane in black.planes] == [plane.shape for plane in alone.planes]
             assert np.ptp(black.planes[0]) == 0
 
-    @pytest.mark.parametrize(
-        ("content", "kind"),
-        [(None, MissingMedia), (b"", UnreadableMedia), (b"this is not a clip\n" * 500, MediaError)],
-        ids=["missing", "empty", "garbage"],
-    )
-    def test_what_is_no_clip_is_one_line(
-        self, url: str, tmp_path: Path, content: bytes | None, kind: type[Exception]
-    ) -> None:
-        """Missing, empty and foreign files are told apart, in a line that names the file."""
-        with pytest.raises(kind) as raised:
-            Clip.open(self.broken(url, tmp_path, content))
-        assert "broken" in str(raised.value)
-        assert "\n" not in str(raised.value)
+
+class SoundConformance(_Duties):
+    """The duties of a reader of sound recordings. Subclasses name the `reader` and give the fixture `url`."""
+
+    def test_it_is_sound_alone(self, clip: Clip) -> None:
+        """One stream, no frames, and a header that says so."""
+        assert not clip.header.has_pictures
+        assert len(clip) == 0
+        assert list(clip.frames()) == []
+        (stream,) = clip.header.audio
+        assert stream.samples > 2000
+        assert stream.start == 0
+        assert stream.channels > 0
+        assert len(stream.names) in (0, stream.channels)
 
 
 def _pictures(clip: Clip, start: int, stop: int, *, threads: int) -> list[bytes]:

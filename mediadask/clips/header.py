@@ -8,7 +8,10 @@ from typing import Any, ClassVar, Literal
 
 from mediadask.clips.frame import ColorTags, PixelFormat
 
-__all__ = ["AudioStream", "ClipHeader", "Tag"]
+__all__ = ["NO_PICTURES", "AudioStream", "ClipHeader", "Tag"]
+
+NO_PICTURES = PixelFormat("none", "gray", 8, "uint8")
+"""The pixel format of a sound recording, which has no frames."""
 
 
 @dataclass(frozen=True)
@@ -31,6 +34,18 @@ class AudioStream:
     index: int = 0
     """The stream's number in its container."""
 
+    names: tuple[str, ...] = ()
+    """What the recorder calls each channel, ``""`` where it has no name; empty where none has."""
+
+    time_reference: int | None = None
+    """Samples from midnight to the first sample, where a recorder says it (EBU Tech 3285)."""
+
+    timestamp_rate: int | None = None
+    """Samples a second that `time_reference` is counted at, where that is not `rate`."""
+
+    offset: int = 0
+    """The first byte of the samples, where they lie in the file as plain PCM."""
+
 
 @dataclass(frozen=True)
 class Tag:
@@ -50,16 +65,18 @@ class ClipHeader:
     __pydantic_config__: ClassVar[dict[str, Any]] = {"ser_json_bytes": "base64", "val_json_bytes": "base64"}
 
     container: str
-    """``mov``, ``mp4``, ``mxf``, ``mkv``, ``avi``, ``ts``; a sequence's file type: ``exr``."""
+    """``mov``, ``mp4``, ``mxf``, ``mkv``, ``avi``, ``ts``, ``wav``; a sequence's file type: ``exr``."""
 
     codec: str
-    """FFmpeg's name: ``prores``, ``h264``, ``av1``; for an image sequence again its file type."""
+    """FFmpeg's name: ``prores``, ``h264``, ``av1``, ``pcm_s24le``; for an image sequence its file type."""
 
     width: int
+    """Pixels; 0 for a sound recording."""
+
     height: int
     pixel_format: PixelFormat
     frame_rate: Fraction
-    """Frames a second, exact; 24 where a sequence does not say."""
+    """Frames a second, exact; 24 where a sequence or a sound recording does not say."""
 
     variable: bool = field(default=False, kw_only=True)
     """Whether frames come at other times than that rate's, beyond the rounding of the file's clock."""
@@ -117,3 +134,8 @@ class ClipHeader:
 
     native_format: str = ""
     """FFmpeg's name of the decoder's own pixel format, where `pixel_format` is a planar form of it."""
+
+    @property
+    def has_pictures(self) -> bool:
+        """Whether the clip is more than sound."""
+        return self.width > 0

@@ -17,8 +17,10 @@ def facts_html(clip: Clip) -> str:
     """A table of what people ask first; of facts that are known only."""
     header = clip.header
     facts = {
-        "Frames": f"{len(clip)} at {header.frame_rate} per second",
-        "Picture": f"{header.width} × {header.height}, {header.pixel_format.name}",
+        "Frames": f"{len(clip)} at {header.frame_rate} per second" if header.has_pictures else None,
+        "Picture": f"{header.width} × {header.height}, {header.pixel_format.name}"
+        if header.has_pictures
+        else None,
         "Codec": " ".join(filter(None, [header.codec, header.profile, "in", header.container])),
         "Timecode": header.timecode,
         "Reel": header.reel,

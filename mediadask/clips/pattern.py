@@ -32,7 +32,9 @@ __all__ = [
 ]
 
 HEIF_SUFFIXES = frozenset({".heic", ".heif", ".hif"})
-IMAGE_SUFFIXES = HEIF_SUFFIXES | frozenset({".cin", ".dpx", ".exr", ".jpeg", ".jpg", ".png", ".tif", ".tiff"})
+IMAGE_SUFFIXES = HEIF_SUFFIXES | frozenset(
+    {".cin", ".dng", ".dpx", ".exr", ".jpeg", ".jpg", ".png", ".tif", ".tiff"}
+)
 
 _PADDING = re.compile(r"[*#@%$<]")
 """What every spelling of a pattern has: most names have none, and need no fileseq to tell."""

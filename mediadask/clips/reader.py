@@ -23,7 +23,12 @@ if TYPE_CHECKING:
 
 __all__ = ["Reader", "reader_for", "readers", "reading"]
 
-_OURS = ("spans", "sequence", "container")  # the container reader takes whatever is left, so it comes last
+_OURS = (
+    "spans",
+    "wav",
+    "sequence",
+    "container",
+)  # the container reader takes whatever is left, so it comes last
 
 
 @runtime_checkable

@@ -1,4 +1,4 @@
-"""Image sequences as clips: EXR, DPX, Cineon, TIFF, PNG, JPEG and HEIC files whose names count."""
+"""Image sequences as clips: EXR, DPX, Cineon, CinemaDNG, TIFF, PNG, JPEG and HEIC files whose names count."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from mediadask.clips import heif, image
+from mediadask.clips import dng, heif, image
 from mediadask.clips.choices import choices_of, split_choices
 from mediadask.clips.frame import BadFrame, Frame
 from mediadask.clips.header import ClipHeader, Tag
@@ -26,7 +26,6 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
     from mediadask.clips.clip import Clip
-    from mediadask.clips.frame import PixelFormat
     from mediadask.clips.image_facts import ImageFacts
 
 __all__ = ["SequenceReader"]
@@ -38,10 +37,11 @@ class SequenceReader:
     A single image is a clip of one frame. Of an EXR with several layers or parts the main one is read: the
     first with plain R, G, B channels. ``?layer=diffuse`` behind the name chooses another, by its part's
     name or by what its channels' names begin with, ``?view=right`` another eye; the header's tags list them.
+    Raw pictures are debayered: ``?debayer=linear`` chooses how, ``?debayer=none`` gives the mosaic.
     """
 
     name = "sequence"
-    version = 4
+    version = 5
 
     def claims(self, url: str) -> bool:
         """Names and patterns with an image suffix, and folders."""
@@ -103,7 +103,7 @@ class SequenceReader:
             file = clip.files[packet]
             name = file.url.rpartition("/")[2]
             try:
-                planes = _read_planes(file.url, choices, (header.width, header.height), header.pixel_format)
+                planes = _read_planes(file.url, choices, header)
             except MissingMedia as error:
                 yield BadFrame(number, f"{name}: {error.what}")
             except (UnreadableMedia, UnsupportedMedia) as error:
@@ -133,20 +133,24 @@ def _source(url: str) -> tuple[str, dict[str, str]]:
 
 
 def _read_header(url: str, choices: dict[str, str]) -> ImageFacts:
-    known = ("layer", "view") if suffix_of(url) == ".exr" else ("layer",)
+    known = {".exr": ("layer", "view"), ".dng": ("debayer",)}.get(suffix_of(url), ("layer",))
     for name in choices:
         if name not in known or _is_heif(url):
             raise InvalidRequest(f"is an image, which has no {name} to choose", where=url, do="leave it out")
     if _is_heif(url):
         return heif.read_header(url)
+    if suffix_of(url) == ".dng":
+        return dng.read_header(url, choices)
     return image.read_header(url, choices.get("layer"), choices.get("view"))
 
 
-def _read_planes(
-    url: str, choices: dict[str, str], size: tuple[int, int], format: PixelFormat
-) -> tuple[npt.NDArray[Any], ...]:
+def _read_planes(url: str, choices: dict[str, str], header: ClipHeader) -> tuple[npt.NDArray[Any], ...]:
+    size, format = (header.width, header.height), header.pixel_format
     if _is_heif(url):
         return heif.read_planes(url, size, format)
+    if suffix_of(url) == ".dng":
+        camera = next((tag.value for tag in header.tags if tag.name == "camera"), None)
+        return dng.read_planes(url, choices, size, camera)
     return image.read_planes(url, choices.get("layer"), size, format, choices.get("view"))
 
 

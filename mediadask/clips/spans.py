@@ -22,7 +22,7 @@ from mediadask.clips.header import Tag
 from mediadask.clips.index import FrameIndex
 from mediadask.clips.reader import reader_for
 from mediadask.clips.storage import FileStamp
-from mediadask.errors import UnreadableMedia
+from mediadask.errors import UnreadableMedia, UnsupportedMedia
 from mediadask.timecode import Timecode
 
 if TYPE_CHECKING:
@@ -69,6 +69,12 @@ class SpanReader:
     def probe(self, url: str, files: tuple[FileStamp, ...]) -> tuple[ClipHeader, FrameIndex]:
         """The first part's header, and the parts' indexes one after the other."""
         parts = [Clip.open(part) for part in ClipUrl.of(url).parts]
+        if sounds := [part for part in parts if not part.header.has_pictures]:
+            raise UnsupportedMedia(
+                "is sound alone, which is not joined to others",
+                where=sounds[0].url,
+                do="open it as a clip of its own",
+            )
         for part in parts[1:]:
             _check_alike(parts[0], part)
         for before, after in pairwise(parts):

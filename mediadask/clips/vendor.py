@@ -66,7 +66,6 @@ _FORMATS = (
     _Format("ARRICORE", "ARRI Image SDK", ".arx"),
     _Format("Nikon N-RAW", "RED R3D SDK with N-RAW support", ".nev"),
     _CANON_STILL,
-    _Format("CinemaDNG, or another DNG", "", ".dng"),
     _Format("MotionCam RAW", "", ".mcraw"),
     *(
         _Format(f"a {maker} raw still ({suffix[1:].upper()})", "", suffix)
@@ -98,10 +97,10 @@ RAW_SUFFIXES = frozenset(form.suffix for form in _FORMATS)
 _MATROSKA_ENCRYPTION = re.compile(rb"\x6d\x80.{1,8}\x62\x40.{1,40}\x50\x35", re.DOTALL)
 """ContentEncodings, ContentEncoding, ContentEncryption (RFC 9559, 5.1.4.1.31)."""
 
-VENDOR_SUFFIXES = frozenset({".ari", ".arx", ".braw", ".crm", ".dng", ".mcraw", ".nev", ".r3d"})
+VENDOR_SUFFIXES = frozenset({".ari", ".arx", ".braw", ".crm", ".mcraw", ".nev", ".r3d"})
 """Those of them that are footage: a folder that holds some holds clips."""
 
-RAW_FRAME_SUFFIXES = frozenset({".ari", ".arx", ".dng"})
+RAW_FRAME_SUFFIXES = frozenset({".ari", ".arx"})
 """Those of them that hold a frame each: many are one clip."""
 
 

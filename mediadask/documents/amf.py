@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from lxml import etree
 
+from mediadask.choices import CONFIG
 from mediadask.clips.storage import normalize
 from mediadask.documents.amf_elements import AmfClip, Writer, read_clip, read_info, read_pipeline
 from mediadask.documents.amf_pipeline import (
@@ -23,7 +24,7 @@ from mediadask.documents.amf_pipeline import (
 )
 from mediadask.documents.xml import child, children, local_name, read_xml
 from mediadask.errors import InvalidRequest, UnreadableMedia
-from mediadask.pixels.color.config import CONFIG, config_url, named_space, open_config
+from mediadask.pixels.color.config import config_url, named_space, open_config
 from mediadask.pixels.color.transform_ids import ACES, id_of_space, id_of_view
 
 if TYPE_CHECKING:

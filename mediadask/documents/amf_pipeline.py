@@ -9,11 +9,12 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
 from urllib.parse import unquote, urlsplit
 
+from mediadask.choices import CONFIG
 from mediadask.clips.storage import is_local
 from mediadask.documents.cdl import Cdl
 from mediadask.errors import InvalidRequest, MissingMedia, UnreadableMedia
 from mediadask.pixels.color.chain import Color
-from mediadask.pixels.color.config import CONFIG, read_table
+from mediadask.pixels.color.config import read_table
 from mediadask.pixels.color.transform_ids import color_of
 
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from lxml import etree
 
 from mediadask.clips.storage import normalize, read_document
-from mediadask.errors import UnreadableMedia
+from mediadask.clips.xml import parse_xml
 
 if TYPE_CHECKING:
     import os
@@ -26,22 +26,9 @@ def read_xml(url: str | os.PathLike[str]) -> etree._Element:
     MissingMedia
         If there is no such file.
     UnreadableMedia
-        If it is not well-formed, larger than 16 MB, or has a document type declaration: nothing here needs
-        one, and it is how entities that read files or fill memory come in.
+        If it is larger than 16 MB, or `parse_xml` refuses it.
     """
-    data = read_document(normalize(url), _MOST_BYTES)
-    parser = etree.XMLParser(
-        resolve_entities=False, no_network=True, load_dtd=False, remove_comments=True, remove_pis=True
-    )
-    try:
-        root = etree.fromstring(data, parser)
-    except (etree.XMLSyntaxError, ValueError) as error:
-        raise UnreadableMedia(f"is not well-formed XML ({error})", where=url, do="export it again") from error
-    if root.getroottree().docinfo.doctype:
-        raise UnreadableMedia(
-            "has a document type declaration, which is refused", where=url, do="remove its DOCTYPE"
-        )
-    return root
+    return parse_xml(read_document(normalize(url), _MOST_BYTES), url)
 
 
 def local_name(element: etree._Element) -> str:

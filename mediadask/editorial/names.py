@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Set
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import chain, count
 from string import Formatter
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
+from annotated_types import Ge
+
+from mediadask.editorial.options import NAMES
 from mediadask.errors import InvalidRequest
+from mediadask.options import Option
 
 if TYPE_CHECKING:
     from mediadask.editorial.events import Event
@@ -52,27 +56,57 @@ class PlateName:
         If the template or the pattern cannot be used.
     """
 
-    template: str = DEFAULT_TEMPLATE
+    template: Annotated[
+        str,
+        Option(
+            "Path of the plates inside the folder. A field that an event has not goes, with a separator.",
+            names=("--name",),
+            metavar="TEMPLATE",
+            panel=NAMES,
+        ),
+    ] = DEFAULT_TEMPLATE
     """A path with fields in braces, as `str.format` has them. A field that is empty for an event goes, and a
     separator beside it. Fields: ``show episode sequence scene shot plate version frame``; ``event reel clip
     track`` of the event; ``timeline``; and those that `fields` or `shot_pattern` add."""
 
-    fields: Mapping[str, str] = field(default_factory=dict)
+    fields: Annotated[
+        Mapping[str, str],
+        Option(
+            "For names: episode=104, sequence=065. Repeatable.",
+            names=("--field",),
+            metavar="FIELD=VALUE",
+            panel=NAMES,
+        ),
+    ] = field(default_factory=dict)
     """What is the same for every event: ``{"show": "ABC", "episode": "104"}``."""
 
-    shot_pattern: str | None = None
+    shot_pattern: Annotated[
+        str | None,
+        Option(
+            "A regular expression that finds the shot in markers, clip names and comments.",
+            names=("--shot",),
+            metavar="PATTERN",
+            panel=NAMES,
+        ),
+    ] = None
     """A regular expression that is searched for in an event's markers, clip name, comments, reel and file, in
     this order. Its named groups are fields; without any, what it matches is ``shot``. Default: a marker that
     begins like ``ABC_104_065_010`` is the shot. Events without one count 0010, 0020, … down the list, and
     unnamed0010 where the template or `fields` say what shots belong to, or another marker names one."""
 
     version: int = 1
-    first_frame: int = 1001
-    """The number of a plate's first frame, its handles included."""
-
-    cut_frame: int | None = None
-    """Instead of `first_frame`: the number of the first frame after the handle, so that more handles later
-    leave every frame its name."""
+    first_frame: Annotated[
+        int, Ge(0), Option("Number of a plate's first frame, its handles included.", panel=NAMES)
+    ] = 1001
+    cut_frame: Annotated[
+        int | None,
+        Ge(0),
+        Option(
+            "Instead: number of the first frame after the handle. More handles later leave every frame its "
+            "name.",
+            panel=NAMES,
+        ),
+    ] = None
 
     def __post_init__(self) -> None:
         try:
@@ -99,6 +133,10 @@ class PlateName:
         check_name("".join(literal + ("1" if name else "") for literal, name, *_ in parts))
         if self.version < 0 or self.first_frame < 0:
             raise InvalidRequest("numbers of versions and frames begin at 0", where=self.template)
+
+    def of_show(self, show: str) -> PlateName:
+        """The same for a show, if one is named and `fields` name none."""
+        return replace(self, fields={"show": show, **self.fields}) if show else self
 
     def event_fields(self, event: Event, position: int, shots: Set[str] = frozenset()) -> dict[str, str]:
         """What an event puts into its plate's name, ``plate`` aside.
@@ -236,7 +274,7 @@ class PlateName:
 def shot_name(fields: Mapping[str, str]) -> str:
     """What a shot is called for people: show, episode, sequence, scene and shot, those that are known."""
     known = [fields[part] for part in ("show", "episode", "sequence", "scene", "shot") if fields.get(part)]
-    if known and re.match(re.escape(known[0]) + "[_-]", known[-1]):  # the marker said all of it
+    if known and known[-1].startswith((f"{known[0]}_", f"{known[0]}-")):  # the marker said all of it
         return known[-1]
     return "_".join(known)
 

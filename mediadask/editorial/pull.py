@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING, Any
 from mediadask.clips.storage import listing, normalize
 from mediadask.delivery import Delivery, Group, Unit
 from mediadask.editorial.edits.versions import (
-    Version,
     next_to_delivered,
     other_pictures,
     overwriting,
@@ -24,6 +23,7 @@ from mediadask.editorial.matching.match import match_events
 from mediadask.editorial.matching.media import inspected
 from mediadask.editorial.names import PlateName
 from mediadask.editorial.offline import Offline
+from mediadask.editorial.options import PullOptions, Version
 from mediadask.editorial.plate_facts import plate_stem
 from mediadask.editorial.plates import PlateOptions, PlateRules
 from mediadask.editorial.plates.order import plate_order
@@ -32,6 +32,7 @@ from mediadask.editorial.shots import ShotChoice, chosen_events, with_asks
 from mediadask.editorial.summary import read_turnover, turnover_time, write_turnover
 from mediadask.editorial.timeline import Timeline, read_timeline
 from mediadask.errors import InvalidRequest, MediaWarning, MissingMedia
+from mediadask.options import checked
 from mediadask.render.output import join_url
 from mediadask.render.plan import LazyGroups
 from mediadask.render.plate_folder import PlateOrder, PulledPlate, check_folder, finished_plate
@@ -43,10 +44,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
     from datetime import datetime
 
+    from mediadask.choices import PlateFormat
     from mediadask.editorial.matching.media import Media
     from mediadask.editorial.plan import PlannedEvent, TurnoverPlan
     from mediadask.metadata import ClipMetadata
-    from mediadask.render.plate import PlateFormat
 
 __all__ = ["PullGroups", "plan_pull", "pull", "pull_plan", "units_of"]
 
@@ -112,23 +113,21 @@ def pull(
         If the timeline or the media cannot be read, for options that make no sense, or if another timeline of
         the same name stands in `out`.
     """
+    asked = checked(
+        PullOptions,
+        {
+            "handles": handles,
+            "version": version,
+            "only_changed": only_changed,
+            "only_shots": only_shots,
+            "shot_list": shot_list,
+        },
+    )
     rules = PlateRules.read(PlateOptions.of(options))
     if not isinstance(timeline, Timeline):
         timeline = read_timeline(timeline, rate=rate)
     named = PlateName(name) if isinstance(name, str) else name
-    clips = inspected(media)
-    plan = plan_pull(
-        timeline,
-        clips,
-        out,
-        rules,
-        handles=handles,
-        name=named,
-        version=version,
-        only_changed=only_changed,
-        only_shots=only_shots,
-        shot_list=shot_list,
-    )
+    plan = plan_pull(timeline, inspected(media), out, rules, asked, named)
     if plan.advice:
         warnings.warn("; ".join(plan.advice), MediaWarning, stacklevel=2)
     return pull_plan(plan, out, rules)
@@ -139,17 +138,10 @@ def plan_pull(
     clips: Sequence[ClipMetadata],
     out: str | os.PathLike[str],
     rules: PlateRules,
-    *,
-    handles: int = 8,
+    asked: PullOptions,
     name: PlateName | None = None,
-    version: Version = None,
-    only_changed: bool = False,
-    only_shots: str | Iterable[str] = (),
-    shot_list: str | os.PathLike[str] | None = None,
 ) -> TurnoverPlan:
     """The plan of a pull: what each event becomes in `out`, and what cannot be.
-
-    Parameters are those of `pull`.
 
     Raises
     ------
@@ -157,9 +149,9 @@ def plan_pull(
         If the shot list or a list of shots cannot be read, or no event is of `only_shots`.
     """
     named = name or PlateName()
-    choice = ShotChoice.of(only_shots) if only_shots else None
-    asked, lines = with_asks(timeline, named, shot_list=shot_list, choice=choice)
-    plan = match_events(asked, clips, handles=handles, name=named)
+    choice = ShotChoice.of(asked.only_shots) if asked.only_shots else None
+    events, lines = with_asks(timeline, named, shot_list=asked.shot_list, choice=choice)
+    plan = match_events(events, clips, handles=asked.handles, name=named)
     plan = replace(plan, advice=(*plan.advice, *lines))
     left: tuple[PlannedEvent, ...] = ()
     if choice is not None:
@@ -168,7 +160,12 @@ def plan_pull(
     if reference := rules.options.reference:
         plan = replace(plan, advice=(*plan.advice, *Offline.of(reference, plan).notes))
     settled = next_to_delivered(
-        plan, normalize(out), rules, version=version, only_changed=only_changed, left_out=left
+        plan,
+        normalize(out),
+        rules,
+        version=asked.version,
+        only_changed=asked.only_changed,
+        left_out=left,
     )
     return renamed(settled, plan, rules)
 

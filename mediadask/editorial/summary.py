@@ -14,7 +14,6 @@ from mediadask.clips.storage import filesystem_of, is_local, open_file
 from mediadask.delivery import Failure
 from mediadask.editorial.count_sheet import count_csv, hashes
 from mediadask.editorial.readers.bundles import document_name, document_url, timeline_document
-from mediadask.editorial.timeline import MOST_BYTES
 from mediadask.errors import InvalidRequest
 from mediadask.render.output import Format, Output, committed, exists, join_url, output_errors
 from mediadask.render.plate_folder import PulledPlate
@@ -47,7 +46,7 @@ def read_turnover(plan: TurnoverPlan, out: str) -> bytes:
     InvalidRequest
         If something stands in `out` that `write_turnover` would refuse to replace.
     """
-    content = timeline_document(plan.timeline.url, MOST_BYTES)
+    content = timeline_document(plan.timeline.url)
     summary = _summary(plan, out, "")
     summary.is_done()
     _is_copied(plan, out, content)

@@ -17,25 +17,23 @@ from lxml import etree
 
 from mediadask.apart import apart
 from mediadask.clips.storage import normalize
+from mediadask.editorial.fcpx.times import check_conform
 from mediadask.editorial.rates import exact_rate
 from mediadask.editorial.readers.ale import parse_ale
 from mediadask.editorial.readers.bundles import timeline_document
+from mediadask.editorial.readers.choice import Choice
 from mediadask.editorial.readers.edl import parse_edl
-from mediadask.editorial.readers.fcpx_times import check_conform
 from mediadask.editorial.readers.list_text import list_text
 from mediadask.editorial.readers.shot_list import list_events
-from mediadask.errors import InvalidRequest, UnreadableMedia, UnsupportedMedia
+from mediadask.editorial.readers.xml_document import xml_root
+from mediadask.errors import UnreadableMedia, UnsupportedMedia
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator
 
     from mediadask.editorial.events import Event
-    from mediadask.editorial.readers.fcpx_times import Conform
 
-__all__ = ["MOST_BYTES", "Timeline", "read_timeline"]
-
-MOST_BYTES = 256 << 20
-"""A feature's EDL of 20,000 events has 4 MB, its XML 100: what is larger is something else."""
+__all__ = ["Timeline", "read_timeline"]
 
 _MOST_SECONDS = 120
 """A feature's XML takes 10."""
@@ -66,46 +64,6 @@ class Timeline:
 
     def __iter__(self) -> Iterator[Event]:
         return iter(self.events)
-
-
-@dataclass(frozen=True)
-class _Choice:
-    """What a file may leave to whoever reads it."""
-
-    name: str | None = None
-    """What the timeline is called, where its file has several."""
-
-    conform: Conform | None = None
-
-    def of(self, names: Sequence[str], where: str) -> int:
-        """Which of the timelines of these names.
-
-        Raises
-        ------
-        InvalidRequest
-            If none is called so, or several and nobody says which.
-        """
-        listed = ", ".join(f"{number} {name!r}" for number, name in enumerate(names[:9], 1))
-        more = ", …" if len(names) > 9 else ""
-        if self.name is None:
-            if len(names) == 1:
-                return 0
-            raise UnreadableMedia(
-                f"holds {len(names)} timelines" + (f": {listed}{more}" if names else ""),
-                where=where,
-                do="choose one: --timeline NAME, or its number" if names else "export a timeline",
-            )
-        wanted = self.name.strip()
-        for same in (str, str.casefold):
-            found = [number for number, name in enumerate(names) if same(name.strip()) == same(wanted)]
-            if len(found) == 1:
-                return found[0]
-            if found:
-                what = f"holds {len(found)} timelines called {wanted!r}"
-                raise InvalidRequest(what, where=where, do=f"give its number: {listed}{more}")
-        if wanted.isdecimal() and 0 < int(wanted) <= len(names):
-            return int(wanted) - 1
-        raise InvalidRequest(f"holds no timeline {wanted!r}", where=where, do=f"use one of {listed}{more}")
 
 
 def read_timeline(
@@ -143,7 +101,7 @@ def read_timeline(
         If `rate` is none, or the file holds no timeline called `name`.
     """
     where = normalize(url).rstrip("/")
-    choice = _Choice(name, check_conform(conform))
+    choice = Choice(name, check_conform(conform))
     suffix = os.path.splitext(where)[1].lower()
     if suffix not in _READERS:
         raise UnsupportedMedia(
@@ -151,7 +109,7 @@ def read_timeline(
             where=where,
             do=f"export it as one of {', '.join(_READERS)}",
         )
-    data = timeline_document(where, MOST_BYTES)
+    data = timeline_document(where)
     read = _READERS[suffix]
     # OpenTimelineIO's core is native, and overruns its stack or memory on documents that nobody foresaw.
     timeline = (
@@ -172,24 +130,24 @@ def read_timeline(
     return replace(timeline, rate=exact, events=events)
 
 
-def _read_edl(data: bytes, where: str, choice: _Choice) -> Timeline:
+def _read_edl(data: bytes, where: str, choice: Choice) -> Timeline:
     found = parse_edl(list_text(data, where))
     choice.of([found.title or _stem(where)], where)
     return Timeline(where, found.title or _stem(where), found.events, skipped=found.skipped)
 
 
-def _read_ale(data: bytes, where: str, choice: _Choice) -> Timeline:
+def _read_ale(data: bytes, where: str, choice: Choice) -> Timeline:
     found = parse_ale(list_text(data, where), where)
     choice.of([_stem(where)], where)
     return Timeline(where, _stem(where), found.events, found.rate, found.skipped)
 
 
-def _read_shot_list(data: bytes, where: str, choice: _Choice) -> Timeline:
+def _read_shot_list(data: bytes, where: str, choice: Choice) -> Timeline:
     choice.of([_stem(where)], where)
     return Timeline(where, _stem(where), list_events(list_text(data, where), where))
 
 
-def _read_otio(data: bytes, where: str, choice: _Choice) -> Timeline:
+def _read_otio(data: bytes, where: str, choice: Choice) -> Timeline:
     text = list_text(data, where)
     try:
         # OTIO's own parser overruns the stack on deep nesting: Python's counts. Inf is OTIO's own word.
@@ -222,37 +180,14 @@ def _newer_schemas(document: Any) -> set[str]:
     return newer
 
 
-def _read_xml(data: bytes, where: str, choice: _Choice) -> Timeline:
-    parser = etree.XMLParser(
-        resolve_entities=False, no_network=True, load_dtd=False, remove_comments=True, remove_pis=True
-    )
-    try:
-        root = etree.fromstring(data, parser)
-    except (etree.XMLSyntaxError, ValueError) as error:
-        raise UnreadableMedia(
-            f"is not well-formed XML ({error})", where=where, do="export it again"
-        ) from None
-    # Both kinds begin with a DOCTYPE, bare or with the name of Apple's DTD, which is not read and does no
-    # harm. What one can declare or fetch does.
-    declared = root.getroottree().docinfo
-    fetches = declared.system_url and not str(declared.system_url).lower().endswith(".dtd")
-    if fetches or (declared.internalDTD is not None and any(declared.internalDTD.iterentities())):
-        raise UnreadableMedia(
-            "declares entities or fetches them, which is refused", where=where, do="export it again"
-        )
-    if root.tag == "fcpxml":
-        from mediadask.editorial.readers.fcpx import fcpx_projects, fcpx_timeline
-
-        projects = fcpx_projects(root)
-        _, project = projects[choice.of([name for name, _ in projects], where)]
-        try:
-            return _as_ours(where, fcpx_timeline(root, project, choice.conform))
-        except InvalidRequest as error:
-            raise UnreadableMedia(str(error), where=where) from None
+def _read_xml(data: bytes, where: str, choice: Choice) -> Timeline:
+    root = xml_root(data, where)
     if root.tag != "xmeml":
-        raise UnsupportedMedia(
-            f"is XML of another kind (<{str(root.tag)[:40]}>)", where=where, do="export Final Cut Pro XML"
-        )
+        from mediadask.editorial.fcpx.projects import project_names, read_projects
+
+        if root.tag == "fcpxml":
+            choice.of(project_names(root), where)  # where there are several, one has to be chosen
+        return _as_ours(where, read_projects(root, where, choice))
     for marker in root.iter("marker"):  # the adapter gives up a list over one that lacks them
         for tag, default in (("in", "0"), ("out", "-1")):
             end = marker.find(tag)
@@ -264,7 +199,7 @@ def _read_xml(data: bytes, where: str, choice: _Choice) -> Timeline:
     return _adapted(where, choice, "fcp_xml", etree.tostring(root, encoding="unicode"))
 
 
-def _read_aaf(data: bytes, where: str, choice: _Choice) -> Timeline:
+def _read_aaf(data: bytes, where: str, choice: Choice) -> Timeline:
     if not data.startswith(_COMPOUND_FILE):
         raise UnreadableMedia("is no AAF", where=where, do="export it again")
     with tempfile.TemporaryDirectory() as folder:
@@ -293,7 +228,7 @@ def _mend_markers(path: str) -> None:
                 marker["DescribedSlots"].value = {1}
 
 
-def _adapted(where: str, choice: _Choice, adapter: str, source: str, *, from_file: bool = False) -> Timeline:
+def _adapted(where: str, choice: Choice, adapter: str, source: str, *, from_file: bool = False) -> Timeline:
     import opentimelineio as otio
 
     if adapter not in otio.adapters.available_adapter_names():
@@ -336,7 +271,7 @@ def _stem(where: str) -> str:
     return os.path.splitext(where.rpartition("/")[2])[0]
 
 
-_READERS: dict[str, Callable[[bytes, str, _Choice], Timeline]] = {
+_READERS: dict[str, Callable[[bytes, str, Choice], Timeline]] = {
     ".edl": _read_edl,
     ".otio": _read_otio,
     ".otioz": _read_otio,

@@ -2,33 +2,40 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from mediadask.metadata.rules import Said
+from mediadask.metadata.table import plain
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from mediadask.clips import ColorTags
+    from mediadask.metadata.table import Table
 
-__all__ = ["camera_space", "tagged_space"]
-
-# A camera's words for curve and gamut, to the name the ACES studio configs of OpenColorIO give the two.
-_CAMERA_SPACES = {
-    ("s-log3", "s-gamut3"): "S-Log3 S-Gamut3",
-    ("s-log3-cine", "s-gamut3-cine"): "S-Log3 S-Gamut3.Cine",
-    ("v-log", "v-gamut"): "V-Log V-Gamut",
-}
+__all__ = ["camera_space", "named", "tagged_space"]
 
 
-def camera_space(gamma: tuple[Any, str] | None, gamut: tuple[Any, str] | None) -> tuple[str, str] | None:
-    """The (name, source) of what a camera says it recorded, from the same of its curve and its gamut.
+def named(said: Sequence[Said], table: Table, field: str) -> list[Said]:
+    """Curves or gamuts by OpenColorIO's names, where it has them, else by the camera's own words."""
+    words = table.transfers if field == "transfer" else table.gamuts
+    return [Said(words.get(plain(each.value), each.value), each.source) for each in said]
+
+
+def camera_space(transfer: Said | None, gamut: Said | None, table: Table) -> Said | None:
+    """What a camera says it recorded, from its own words for curve and gamut.
 
     OpenColorIO's name where both are known and have one, else the camera's own words.
     """
-    said = [part for part in (gamma, gamut) if part]
+    said = [part for part in (transfer, gamut) if part]
     if not said:
         return None
-    words = tuple(str(value).casefold() for value, _ in said)
-    own_words = " / ".join(str(value) for value, _ in said)
-    name = _CAMERA_SPACES.get((words[0], words[1]), own_words) if len(words) == 2 else own_words
-    return name, ", ".join(source for _, source in said)
+    own_words = " / ".join(str(part.value) for part in said)
+    name = None
+    if transfer and gamut:
+        curve, primaries = table.transfers.get(plain(transfer.value)), table.gamuts.get(plain(gamut.value))
+        name = table.spaces.get((curve or "", primaries or ""))
+    return Said(name or own_words, ", ".join(part.source for part in said))
 
 
 def tagged_space(color: ColorTags) -> str | None:

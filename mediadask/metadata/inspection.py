@@ -9,10 +9,12 @@ from typing import TYPE_CHECKING, Any
 from mediadask.checkpoint import checkpoint
 from mediadask.clips import facts_of, recall
 from mediadask.clips.discover import find_clips
-from mediadask.clips.storage import is_local
+from mediadask.clips.storage import is_local, path_of
 from mediadask.delivery import Delivery, Failure, Group, Outcome, Report, Unit, attempt
-from mediadask.metadata import color, documents, rules
+from mediadask.metadata import color, quicktime, rules
 from mediadask.metadata.model import ClipMetadata
+from mediadask.metadata.sidefiles import side_tags
+from mediadask.metadata.table import reader_of, table_in_force, tables_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -20,6 +22,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from mediadask.clips import ClipFacts, ClipHeader
+    from mediadask.metadata.table import Table
 
 __all__ = ["describe", "inspect", "inspect_each", "inspect_many"]
 
@@ -50,39 +53,74 @@ def inspect(url: str | os.PathLike[str]) -> ClipMetadata:
     >>> facts.sources["frames"]
     'frame index'
     """
-    return describe(facts_of(url))
+    return _inspect(url, tables_of())
 
 
-def describe(clip: ClipFacts) -> ClipMetadata:
-    """The metadata of a clip, its sidecars included."""
-    header = clip.header
-    tags = [*header.tags, *documents.embedded(clip.files[0].url, header)]
+def _inspect(url: str | os.PathLike[str], tables: tuple[str, ...]) -> ClipMetadata:
+    return describe(facts_of(url), tables)
+
+
+def describe(clip: ClipFacts, tables: tuple[str, ...] | None = None) -> ClipMetadata:
+    """The metadata of a clip, the files beside it included; `tables` are the user's tables of tags."""
+    table = table_in_force(tables_of() if tables is None else tables)
+    header, url = clip.header, clip.files[0].url
+    problems: list[str] = []
+    groups = [[*header.tags, *quicktime.embedded(url, header)]]
     if header.first_number is None:
-        tags += documents.sidecars(clip.files[0].url)
-    said = rules.apply(tags)
-    camera_color = color.camera_space(said.pop("gamma", None), said.pop("gamut", None))
-    known = {
-        **said,
-        **{name: fact for name, fact in _from_header(header, clip.frames).items() if fact[0] is not None},
-        **({"color_space": camera_color} if camera_color else {}),
+        beside, problems = side_tags(url, table)
+        groups += beside
+    said = rules.apply(groups, table)
+    for field, told in _from_name(url, table).items():
+        said.setdefault(field, []).append(told)
+    own_words = {name: said[name][0] for name in ("transfer", "gamut") if name in said}
+    for field in own_words:
+        said[field] = color.named(said[field], table, field)
+    counted: dict[str, tuple[Any, str]] = {
+        **_from_header(header, clip.frames),
         "path": (clip.url, "file system"),
         "size_bytes": (sum(file.size_bytes for file in clip.files), "file system"),
         "frames": (clip.frames, "frame index"),
         "missing_frames": (clip.missing_frames, "frame index"),
+        "first_number": (header.first_number, "file system"),
     }
-    if header.first_number is not None:
-        known["first_number"] = (header.first_number, "file system")
+    for name, (value, source) in counted.items():
+        if value is not None:
+            said[name] = [rules.Said(value, source), *said.get(name, ())]
+        elif name in _MEASURED:
+            said.pop(name, None)
+    if space := color.camera_space(own_words.get("transfer"), own_words.get("gamut"), table):
+        said["color_space"] = [space]
+    if "start_timecode" in said:
+        first = said["start_timecode"][0]
+        said["drop_frame"] = [rules.Said(";" in first.value, first.source)]
     return ClipMetadata(
-        **{name: value for name, (value, _) in known.items()},
-        sources={name: source for name, (_, source) in known.items()},
+        **{name: values[0].value for name, values in said.items()},
+        sources={name: values[0].source for name, values in said.items()},
+        disagreements={
+            name: others for name, values in said.items() if (others := rules.disagreements(name, values))
+        },
+        problems=tuple(problems),
     )
+
+
+_MEASURED = {"frame_rate", "width", "height"}
+"""What the file itself must say: others are heard only where they disagree."""
+
+
+def _from_name(url: str, table: Table) -> dict[str, rules.Said]:
+    """What the clip's name says, by its maker's way of naming clips."""
+    name = path_of(url).rpartition("/")[2]
+    stem = name.rpartition(".")[0] or name
+    match = next(filter(None, (pattern.fullmatch(stem) for pattern in table.name_patterns)), None)
+    groups = match.groupdict() if match else {}
+    read = {field: reader_of(field)(value) for field, value in groups.items() if value}
+    return {field: rules.Said(value, "file name") for field, value in read.items() if value is not None}
 
 
 def _from_header(header: ClipHeader, frames: int) -> dict[str, tuple[Any, str]]:
     # A sequence that does not say its rate is decoded at 24: that is an assumption, not a fact.
     assumed = any(tag.source == "assumed" and tag.name == "frame_rate" for tag in header.tags)
     rate = None if assumed else header.frame_rate
-    timecode = header.timecode
     facts: dict[str, Any] = {
         "container": header.container,
         "codec": header.codec,
@@ -99,8 +137,7 @@ def _from_header(header: ClipHeader, frames: int) -> dict[str, tuple[Any, str]]:
         "frame_rate": f"{rate.numerator}/{rate.denominator}" if rate else None,
         "variable": header.variable,
         "duration_s": float(frames / rate) if rate else None,
-        "start_timecode": timecode,
-        "drop_frame": None if timecode is None else ";" in timecode,
+        "start_timecode": header.timecode,
         "reel": header.reel,
         "color_space": color.tagged_space(header.color),
         "color_range": header.color.range,
@@ -108,9 +145,20 @@ def _from_header(header: ClipHeader, frames: int) -> dict[str, tuple[Any, str]]:
         "audio_rate": header.audio[0].rate if header.audio else None,
     }
     source = f"{header.container} header"
+    if not header.has_pictures:
+        sound = header.audio[0]
+        facts |= dict.fromkeys(_OF_PICTURES) | {"duration_s": sound.samples / sound.rate}
+        return {name: (value, source) for name, value in facts.items()}
     return {name: (value, source) for name, value in facts.items()} | {
         "duration_s": (facts["duration_s"], "frames / frame_rate")
     }
+
+
+_OF_PICTURES = (
+    *("width", "height", "pixel_aspect", "pixel_format", "bit_depth", "rotation", "mirrored", "variable"),
+    *("color_space", "color_range"),
+)
+"""What a sound recording does not have."""
 
 
 def inspect_many(clips: Iterable[str | os.PathLike[str]] | str | os.PathLike[str]) -> Delivery:
@@ -153,18 +201,19 @@ def inspect_each(urls: Iterable[str | os.PathLike[str]]) -> Delivery:
     waited for, for what takes a third of a millisecond.
     """
     every = [os.fspath(url) for url in urls]
-    known = {url: found for url in every if (found := _remembered(url))}
+    tables = tables_of()
+    known = {url: found for url in every if (found := _remembered(url, tables))}
     batches = _batches([url for url in every if url not in known])
-    return Delivery("inspect", _groups(batches), finish=partial(_by_clip, every, known, batches))
+    return Delivery("inspect", _groups(batches, tables), finish=partial(_by_clip, every, known, batches))
 
 
-def _remembered(url: str) -> ClipMetadata | None:
+def _remembered(url: str, tables: tuple[str, ...]) -> ClipMetadata | None:
     """What `inspect` would say, where no file needs to be opened for it and no server asked."""
     if not is_local(url):
         return None
     try:
         facts = recall(url)
-        return None if facts is None else describe(facts)
+        return None if facts is None else describe(facts, tables)
     except Exception:  # whoever inspects it will hear of it
         return None
 
@@ -179,19 +228,19 @@ def _batches(every: Sequence[str]) -> list[Sequence[str]]:
     return [every[start : start + size] for start in range(0, len(every), size)]
 
 
-def _groups(batches: Sequence[Sequence[str]]) -> list[Group]:
+def _groups(batches: Sequence[Sequence[str]], tables: tuple[str, ...]) -> list[Group]:
     names = [batch[0] + (f" and {len(batch) - 1} more" if len(batch) > 1 else "") for batch in batches]
     return [
-        Group(name, (Unit(_inspect_batch, (batch,), name, "inspect", len(batch), 0.01 * len(batch)),))
+        Group(name, (Unit(_inspect_batch, (batch, tables), name, "inspect", len(batch), 0.01 * len(batch)),))
         for name, batch in zip(names, batches, strict=True)
     ]
 
 
-def _inspect_batch(urls: Sequence[str]) -> list[ClipMetadata | Failure]:
+def _inspect_batch(urls: Sequence[str], tables: tuple[str, ...]) -> list[ClipMetadata | Failure]:
     """Each clip on its own: one that cannot be read stops no other."""
     found = []
     for url in urls:
-        found.append(attempt(partial(inspect, url)))
+        found.append(attempt(partial(_inspect, url, tables)))
         checkpoint()
     return found
 

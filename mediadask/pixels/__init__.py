@@ -5,9 +5,10 @@ from typing import TYPE_CHECKING
 from mediadask.lazy import lazily
 
 if TYPE_CHECKING:
+    from mediadask.choices import Filter
     from mediadask.pixels.color import Color, input_space
     from mediadask.pixels.framing import Framing
-    from mediadask.pixels.resample import Filter, resize
+    from mediadask.pixels.resample import resize
     from mediadask.pixels.rgb import SampleType, pack_rgb, to_rgb
     from mediadask.pixels.scale import display_frame, display_rgb, display_strips
     from mediadask.pixels.ycbcr import strips_to_video_frame, to_video_frame

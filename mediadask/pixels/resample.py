@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from functools import lru_cache, partial
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias, get_args
+from typing import TYPE_CHECKING, Any, TypeAlias, get_args
 
 import numpy as np
 
+from mediadask.choices import Filter
 from mediadask.errors import InvalidRequest
 from mediadask.pixels.compiled import compiled
 from mediadask.pixels.kernels import to_half
@@ -17,10 +18,7 @@ if TYPE_CHECKING:
 
     import numpy.typing as npt
 
-__all__ = ["Filter", "Rectangle", "Rows", "check_placing", "place", "place_rows", "resize"]
-
-Filter = Literal["box", "triangle", "cubic", "mitchell", "lanczos3", "blackman-harris"]
-"""``triangle`` is linear, ``cubic`` Catmull-Rom. All widen with the reduction, so that nothing aliases."""
+__all__ = ["Rectangle", "Rows", "check_placing", "place", "place_rows", "resize"]
 
 Rows: TypeAlias = "Callable[[int, int, npt.NDArray[np.float32]], None]"
 """Puts rows of a picture, from the first up to the second, into (channels, rows, columns)."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass, fields
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Literal, Self
 
 from mediadask.errors import MediaError
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
     from mediadask.pool.history import JobStatus
 
-__all__ = ["JobDescription", "PoolStatus", "TierStatus", "UnknownJob"]
+__all__ = ["JobDescription", "OutputStatus", "PoolStatus", "TierStatus", "UnknownJob"]
 
 
 class UnknownJob(MediaError):
@@ -79,6 +79,31 @@ class JobDescription(_Described):
 
     waits_for: str = ""
     """While nothing of it runs: what it waits for."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class OutputStatus(_Described):
+    """The output of one group of a job at one moment."""
+
+    index: int
+    """The group's place in its delivery, 0-based."""
+
+    name: str
+    state: Literal["done", "failed", "cancelled", "running", "paused", "waiting"]
+    fraction: float = 0.0
+    """0 to 1: how many of its units have returned."""
+
+    error: str = ""
+    """Why it failed."""
+
+    paths: tuple[str, ...] = ()
+    """Where it stands, once it is done; the first few of many."""
+
+    text: str = ""
+    """What is known of a result that is no file."""
+
+    has_picture: bool = False
+    """Whether it can be asked for a thumbnail."""
 
 
 @dataclass(frozen=True, kw_only=True)

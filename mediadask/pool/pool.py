@@ -3,84 +3,48 @@
 from __future__ import annotations
 
 import html
-import logging
 import os
-import time
 import warnings
-from math import inf
-from pathlib import Path
-from time import monotonic
 from typing import TYPE_CHECKING, Any, Self
 
-import dask.config
 from dask.base import is_dask_collection
-from distributed import Client, LocalCluster, Security, Status
-from distributed.client import ClosedClientError
 from distributed.protocol.pickle import dumps, loads
 
-from mediadask import dask_api
 from mediadask.delivery import Delivery, sendable
-from mediadask.errors import InvalidRequest, MediaError, MediaWarning
-from mediadask.pool import standing
+from mediadask.errors import InvalidRequest, MediaError
+from mediadask.pool import opening
 from mediadask.pool.computation import Computation
-from mediadask.pool.config import load_config
-from mediadask.pool.connection import connected
-from mediadask.pool.descriptions import UnknownJob
-from mediadask.pool.guard import guard
 from mediadask.pool.history import new_id
 from mediadask.pool.job import Job, Jobs, written
-from mediadask.pool.keys import new_keys, pools_here, security_for, security_with
-from mediadask.pool.scheduler.plugin import PoolPlugin
-from mediadask.pool.signals import leave_unless_main, workers_without_interrupts
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from datetime import datetime
+    from pathlib import Path
     from types import TracebackType
 
     import pandas as pd
+    from distributed import Client
 
-    from mediadask.pool.kubernetes.reach import Reached
     from mediadask.pool.ledger.costs import CostsBy
     from mediadask.pool.ledger.reports import TurnaroundBy
+    from mediadask.pool.link import Link
 
 __all__ = ["Pool"]
-
-_AGAIN_SECONDS = 1.0
-_PATIENCE_SECONDS = 900.0
-"""A node may have to be made for a scheduler on Kubernetes."""
-
-_TAKE_UP_SECONDS = 120.0
-"""A new scheduler takes up jobs when it is sure that the one before is dead."""
-
-_WITHOUT_ANSWER = {"cancel", "reprioritize", "reclaim", "dashboard"}
 
 
 class Pool:
     """A Dask cluster whose workers the jobs of all shows share. Close it, or use it in a ``with`` block."""
 
-    def __init__(
-        self,
-        client: Client,
-        cluster: LocalCluster | None = None,
-        plugin: PoolPlugin | None = None,
-        reached: Reached | None = None,
-    ) -> None:
-        self.client = client
-        """An ordinary Dask client of the same scheduler."""
+    def __init__(self, link: Link) -> None:
+        self._link = link
 
-        self._cluster, self._reached, self._is_closed = cluster, reached, False
-        self._returned_at = -inf
-        self._address = str(client.scheduler.address if reached is None else reached.place)
-        try:
-            client.register_plugin(plugin or PoolPlugin())
-        except BaseException:
-            self.close()
-            raise
-        self._scheduler = "" if reached is None else _identity(client)
+    @property
+    def client(self) -> Client:
+        """An ordinary Dask client of the same scheduler."""
+        return self._link.client
 
     @classmethod
-    @workers_without_interrupts()
     def local(
         cls, workers: int | None = None, *, threads: int | None = None, name: str | None = None
     ) -> Self:
@@ -117,28 +81,7 @@ class Pool:
         OutputFailed
             The ledger does not open.
         """
-        leave_unless_main()
-        config = load_config().on_this_machine(workers, threads)
-        if name is not None:
-            config = config.model_copy(update={"name": name})
-        security = security_with(new_keys())
-        cluster = LocalCluster(
-            n_workers=0,
-            threads_per_worker=1,
-            host="127.0.0.1",
-            security=security,
-            dashboard_address="127.0.0.1:0",
-            scheduler_kwargs={"dashboard": False},  # until somebody asks for it: it takes a second to import
-            silence_logs="CRITICAL",  # a worker still starting when the pool closes logs a lost heartbeat
-        )
-        guard(dask_api.pages(cluster.scheduler))
-        try:
-            client = Client(cluster, set_as_default=False)
-        except BaseException:
-            cluster.close()
-            raise
-        pools_here[cluster.scheduler_address] = security
-        return cls(client, cluster, PoolPlugin(config, local=True, at_once=workers or 0))
+        return cls(opening.started_here(workers, threads, name))
 
     @classmethod
     def open(cls, where: str | None = None, *, workers: int | None = None) -> Self:
@@ -206,12 +149,7 @@ class Pool:
         MediaError
             The spec is wrong, or this cluster cannot bring it up.
         """
-        from mediadask.pool.kubernetes.reach import Place
-        from mediadask.pool.kubernetes.spec import read_spec
-        from mediadask.pool.kubernetes.up import up
-
-        there = up(read_spec(Path(spec) if isinstance(spec, str) else spec))
-        return cls.connect(str(Place(there.namespace, there.name)))
+        return cls(opening.described(spec))
 
     @classmethod
     def connect(cls, address: str | None = None) -> Self:
@@ -244,53 +182,18 @@ class Pool:
         OutputFailed
             The ledger does not open where the scheduler runs.
         """
-        if address is None:
-            address = _address_here()
-        if address.startswith("kubernetes:"):
-            return cls._connect_on_kubernetes(address)
-        if ":" in address:
-            return cls._connect(address, standing.security_at(address) or security_for(address))
-        found = standing.find(address)
-        return cls._connect(found.address, found.security)
-
-    @classmethod
-    def _connect(cls, at: str, security: Security | None, reached: Reached | None = None) -> Self:
-        client = connected(at, security)
-        try:
-            return cls(client, reached=reached)
-        except MediaError as error:  # of the scheduler's settings or its ledger, not of those here
-            raise type(error)(str(error), where=at) from None
-
-    @classmethod
-    def _connect_on_kubernetes(cls, address: str) -> Self:
-        # Imported here: who has no cluster does not wait for it.
-        from mediadask.pool.kubernetes.reach import reach
-
-        reached = reach(address)
-        try:
-            return cls._connect(reached.address, reached.security, reached)
-        except BaseException as error:
-            reached.close()
-            if not isinstance(error, InvalidRequest):
-                raise
-            what, do = error.what, error.do
-        if trouble := reached.trouble():
-            what = f"its scheduler does not run: {trouble}"
-            do = "`mediadask pool up` with its spec makes it whole"
-        raise InvalidRequest(what, where=reached.place, do=do)  # its address here means nothing to anybody
+        return cls(opening.there(address))
 
     @property
     def address(self) -> str:
         """Where other clients connect to."""
-        return self._address
+        return self._link.address
 
     @property
     def dashboard(self) -> str:
         """The address of Dask's dashboard, served from now on; ``/mediadask`` there is the pool's page."""
         self.ask("dashboard")
-        if self._reached is not None:
-            return self._reached.dashboard
-        return str(self.client.dashboard_link)
+        return self._link.dashboard
 
     def submit(
         self,
@@ -542,75 +445,13 @@ class Pool:
         MediaError
             The pool does not answer any more; else what the service raises.
         """
-        if self._cluster is not None and self._cluster.scheduler.status in (Status.closing, Status.closed):
-            raise self._gone()  # at once: a client looks for its scheduler for half a minute
-        arguments = {name: sendable(it) if isinstance(it, str) else it for name, it in arguments.items()}
-        while True:
-            try:
-                answer = self.client.sync(getattr(self.client.scheduler, f"mediadask_{what}"), **arguments)
-            except MediaError as error:
-                if not self._may_come_back(error):
-                    raise
-                time.sleep(_AGAIN_SECONDS)
-            except (OSError, ClosedClientError, AttributeError) as error:
-                if self._reached is None or self._is_closed:
-                    raise self._gone() from error
-                self._wait_for_scheduler()
-            else:
-                if answer is not None or what in _WITHOUT_ANSWER or self._reached is None:
-                    return answer
-                # Dask's client found the new scheduler before there was a pool on it.
-                self._wait_for_scheduler()
-
-    def _wait_for_scheduler(self) -> None:
-        """A scheduler's pod has ended, and Kubernetes starts another: use that."""
-        assert self._reached is not None
-        self._warn_that_it_was_away()
-        give_up = monotonic() + _PATIENCE_SECONDS
-        _close_quietly(self.client)
-        while True:
-            try:
-                self._reached.renew()
-                client = connected(self._reached.address, self._reached.security)
-                break
-            except MediaError as error:
-                if monotonic() > give_up or self._reached.is_removed():
-                    raise self._gone() from error
-                time.sleep(_AGAIN_SECONDS)
-        self.client, self._scheduler, self._returned_at = client, _identity(client), monotonic()
-        client.register_plugin(PoolPlugin())
-
-    def _may_come_back(self, error: MediaError) -> bool:
-        """Whether a job is not known only since the new scheduler has not taken it up yet."""
-        if self._reached is None or not isinstance(error, UnknownJob):
-            return False
-        if (scheduler := _identity(self.client)) != self._scheduler:  # Dask's client has found it by itself
-            self._warn_that_it_was_away()
-            self._scheduler, self._returned_at = scheduler, monotonic()
-        return monotonic() - self._returned_at < _TAKE_UP_SECONDS
-
-    def _warn_that_it_was_away(self) -> None:
-        line = f"{self.address}: its scheduler is away; waiting until it is back, with its jobs"
-        warnings.warn(MediaWarning(line), stacklevel=5)
-
-    def _gone(self) -> MediaError:
-        if self._is_closed:
-            do = "take results before it is closed: what is delivered is found again, not made twice"
-            return MediaError("the pool was closed here", where=self.address, do=do)
-        do = "jobs of a pool with a name go on when it is up again: see `mediadask pool status`"
-        return MediaError("the pool is gone", where=self.address, do=do)
+        return self._link.ask(what, **arguments)
 
     def close(self) -> None:
         """Let go of the pool. A local one ends with it, and its jobs that run are cancelled: what they have
         committed stays. Jobs of a pool elsewhere go on.
         """
-        self._is_closed = True
-        self.client.close()
-        if self._reached is not None:
-            self._reached.close()
-        if self._cluster is not None:
-            pools_here.pop(self._address, None)
-            dask_api.close_cluster(self._cluster)
+        self._link.close()
 
     def __enter__(self) -> Self:
         return self
@@ -618,7 +459,7 @@ class Pool:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if kind is None and self._cluster is not None and (left := self._open_jobs()):
+        if kind is None and self._link.cluster is not None and (left := self._open_jobs()):
             warnings.warn(
                 f"the pool closes before its jobs have ended: {', '.join(left)}; wait for them in its block",
                 RuntimeWarning,
@@ -633,7 +474,7 @@ class Pool:
             return []
 
     def __repr__(self) -> str:
-        return f"<Pool {self.address}{' closed' if self._is_closed else ''}>"
+        return f"<Pool {self.address}{' closed' if self._link.is_closed else ''}>"
 
     def _repr_html_(self) -> str:
         try:
@@ -644,29 +485,3 @@ class Pool:
         jobs = "".join(Job(self, described)._repr_html_() for described in told["jobs"])
         title = html.escape(" · ".join((self.address, *tiers)))
         return f"<div><b>Pool</b> {title}{jobs or '<br>no job is open'}</div>"
-
-
-def _identity(client: Client) -> str:
-    """The identity of its scheduler, which a successor does not share. Empty where none answers."""
-    try:
-        return str(client.scheduler_info()["id"])
-    except OSError:
-        return ""
-
-
-def _close_quietly(client: Client) -> None:
-    """Close a client that tries to connect again, which would log with a traceback that it is interrupted."""
-    log = logging.getLogger("distributed.client")
-    log.disabled = True
-    try:
-        client.close()
-    finally:
-        log.disabled = False
-
-
-def _address_here() -> str:
-    address = dask.config.get("scheduler-address", None)
-    if not address:
-        do = "give an address, or the name of a pool; in pods DASK_SCHEDULER_ADDRESS holds one"
-        raise InvalidRequest("no scheduler is named here", where="scheduler-address", do=do)
-    return str(address)

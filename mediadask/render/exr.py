@@ -11,12 +11,13 @@ import io
 import struct
 from collections.abc import Iterator, Mapping
 from fractions import Fraction
-from typing import IO, TYPE_CHECKING, Any, Literal, get_args
+from typing import IO, TYPE_CHECKING, Any, get_args
 
 import numpy as np
 import OpenEXR
 from isal import isal_zlib
 
+from mediadask.choices import Compression, ExrSample
 from mediadask.errors import InvalidRequest
 from mediadask.pixels.compiled import compiled
 from mediadask.pixels.halves import half_bits
@@ -25,12 +26,7 @@ from mediadask.timecode import Timecode
 if TYPE_CHECKING:
     import numpy.typing as npt
 
-__all__ = ["Attribute", "Compression", "ExrSample", "exr_bytes", "read_text"]
-
-Compression = Literal["none", "zip", "zips", "piz", "dwaa", "htj2k"]
-"""``none``, ``zip``, ``zips``, ``piz`` and ``htj2k`` keep every bit; ``dwaa`` does not."""
-
-ExrSample = Literal["half", "float"]
+__all__ = ["Attribute", "exr_bytes", "read_text"]
 
 Attribute = str | int | float | Fraction | Timecode | tuple[float, ...]
 """Text, numbers, an exact rate, a timecode; two floats are a point, eight are chromaticities."""

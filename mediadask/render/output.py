@@ -87,6 +87,15 @@ class Rendered:
         """Its URL, so that `open_clip` and others take it as they take a path."""
         return self.url
 
+    def _repr_jpeg_(self) -> bytes | None:
+        """Its middle frame in small, for notebooks and a pool's page; None where it cannot be shown."""
+        from mediadask.render.thumbnail import thumbnail  # not for who only writes outputs
+
+        try:
+            return thumbnail(self.url)
+        except MediaError:
+            return None
+
 
 @dataclass(frozen=True)
 class Format:

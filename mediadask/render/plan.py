@@ -187,7 +187,8 @@ class Plan(LazyGroups):
         try:
             clip = source if isinstance(source, Clip) else Clip.open(source)
             if not len(clip):
-                raise UnreadableMedia("has no frames", where=clip.url, do="leave it out")
+                what = "has no frames" if clip.header.has_pictures else "is sound, and has no pictures"
+                raise UnreadableMedia(what, where=clip.url, do="leave it out")
             group = self._group(clip, self._places[row])
             if not group.is_settled:
                 self._read.refuse(output_urls(group))

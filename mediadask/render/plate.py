@@ -11,17 +11,18 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from pydantic import TypeAdapter
 
-from mediadask.clips import Clip, OnCorrupt
+from mediadask.choices import Compression, ExrSample, OnCorrupt, PlateFormat
+from mediadask.clips import Clip
 from mediadask.clips.storage import open_file
 from mediadask.pixels import Color, to_rgb
 from mediadask.pixels.framing.layout import Framing
 from mediadask.render import dpx, exr
-from mediadask.render.exr import Attribute, Compression, ExrSample
+from mediadask.render.exr import Attribute
 from mediadask.render.output import Format, Mark, Output, committed, join_url, output_errors
 from mediadask.render.receipt import Receipt
 from mediadask.timecode import Timecode
@@ -35,14 +36,10 @@ __all__ = [
     "FRAME",
     "STRIP_ROWS",
     "Plate",
-    "PlateFormat",
     "PlateRecipe",
     "plate_picture",
     "write_frame",
 ]
-
-PlateFormat = Literal["exr", "dpx10", "dpx16", "prores4444"]
-"""``exr`` holds scene light; the others hold what cameras record: log, or a display's values."""
 
 # SMPTE ST 2065-1 and ACES S-2014-004 (AP1), with ACES white.
 _WHITE = (0.32168, 0.33767)

@@ -242,6 +242,9 @@ class PulledPlate(Rendered):
     thumbnail: bytes = b""
     """A small JPEG of its middle frame, where it has a review."""
 
+    def _repr_jpeg_(self) -> bytes | None:
+        return self.thumbnail or super()._repr_jpeg_()
+
 
 def finished_plate(order: PlateOrder) -> PulledPlate | None:
     """The plate, where all of it is there and untouched; None where anything is to be done.

@@ -16,10 +16,12 @@ from mediadask.checkpoint import checkpoint
 from mediadask.clips import Clip, ColorTags
 from mediadask.clips.storage import open_file
 from mediadask.delivery import Delivery, Group, Unit
+from mediadask.options import checked
+from mediadask.render.options import ProxyOptions
 from mediadask.render.output import Output, Rendered, exists
 from mediadask.render.picture import proxy_picture
 from mediadask.render.plan import Plan, Source, output_places, source_list, standing_group
-from mediadask.render.recipe import ProxyRecipe, Size, fitted_size
+from mediadask.render.recipe import ProxyRecipe, fitted_size
 from mediadask.render.segment import key_interval, segments
 from mediadask.render.sound import write_sound
 from mediadask.render.video import ENCODERS, MOVIE, Encoder, Part, join, video_writer
@@ -28,6 +30,7 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
     from mediadask.pixels import Color
+    from mediadask.render.options import Size
 
 __all__ = ["proxy"]
 
@@ -78,7 +81,8 @@ def proxy(
     InvalidRequest, MissingMedia
         For options that make no sense, or a LUT that cannot be read. A bad clip fails alone.
     """
-    recipe = ProxyRecipe.of(codec=codec, size=size, lut=lut, options=options, on_corrupt=on_corrupt)
+    asked = {"codec": codec, "size": size, "lut": lut, "options": options or {}, "on_corrupt": on_corrupt}
+    recipe = ProxyRecipe.of(checked(ProxyOptions, asked))
     sources = source_list(clips)
     places = output_places(sources, out, f".{ENCODERS[recipe.codec].container}")
     return Delivery("proxy", Plan(sources, places, partial(_proxy_group, recipe)))

@@ -4,24 +4,21 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
-from collections.abc import Mapping
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import Any, Literal, get_args
+from typing import TYPE_CHECKING, Any
 
 from pydantic import TypeAdapter
 
-from mediadask.clips import Clip, OnCorrupt
+from mediadask.choices import OnCorrupt, ProxyCodec
+from mediadask.clips import Clip
 from mediadask.errors import InvalidRequest
 from mediadask.pixels import Color
 
-__all__ = ["Box", "ProxyCodec", "ProxyRecipe", "Size", "fingerprint", "fitted_size", "picture_box"]
+if TYPE_CHECKING:
+    from mediadask.render.options import ProxyOptions, Size
 
-ProxyCodec = Literal["h264", "hevc", "av1", "prores", "dnxhr"]
-
-Size = str | int | tuple[int, int] | None
-"""``"1080p"`` or a (width, height) box to fit inside, a height in rows, or None for the clip's own size."""
+__all__ = ["Box", "ProxyRecipe", "fingerprint", "fitted_size", "picture_box"]
 
 Box = tuple[int | None, int | None]
 """(columns, rows) a picture is fitted inside, None where it does not matter."""
@@ -55,41 +52,20 @@ class ProxyRecipe:
     on_corrupt: OnCorrupt = "fail"
 
     @classmethod
-    def of(
-        cls,
-        *,
-        codec: str = "h264",
-        size: Size = None,
-        lut: str | os.PathLike[str] | Color | None = None,
-        options: Mapping[str, object] | None = None,
-        on_corrupt: str = "fail",
-    ) -> ProxyRecipe:
-        """From what people write.
+    def of(cls, options: ProxyOptions) -> ProxyRecipe:
+        """From what people ask for.
 
         Raises
         ------
         InvalidRequest
-            For a codec, size or policy there is none of.
+            For a size that there is none of.
         MissingMedia
             If the LUT cannot be read.
         """
-        if codec not in get_args(ProxyCodec):
-            raise InvalidRequest(
-                f"no proxies are made as {codec!r}", do=f"use {', '.join(get_args(ProxyCodec))}"
-            )
-        if on_corrupt not in get_args(OnCorrupt):
-            raise InvalidRequest(f"on_corrupt is {on_corrupt!r}", do="use fail, hold or black")
-        pairs = tuple(sorted((name, str(value)) for name, value in (options or {}).items()))
+        pairs = tuple(sorted((name, str(value)) for name, value in options.options.items()))
+        lut = options.lut
         table = lut if lut is None or isinstance(lut, Color) else Color.lut(lut)
-        return _RECIPE.validate_python(
-            {
-                "codec": codec,
-                "box": picture_box(size),
-                "lut": table,
-                "options": pairs,
-                "on_corrupt": on_corrupt,
-            }
-        )
+        return cls(options.codec, picture_box(options.size), table, pairs, options.on_corrupt)
 
     def json(self) -> str:
         """The same recipe as text."""

@@ -23,7 +23,7 @@ from mediadask.pixels import Color
 from mediadask.render.output import Format, Mark, Output, Rendered
 from mediadask.render.picture import display_picture
 from mediadask.render.plan import Plan, Source, output_places, source_list, standing_group
-from mediadask.render.recipe import Box, Size, fitted_size, picture_box
+from mediadask.render.recipe import Box, fitted_size, picture_box
 from mediadask.timecode import Timecode
 
 if TYPE_CHECKING:
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
     from mediadask.clips import ClipHeader
+    from mediadask.render.options import Size
 
 __all__ = ["sheet", "still"]
 

@@ -25,9 +25,9 @@ if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
 
+    from mediadask.choices import ProxyCodec
     from mediadask.clips import ColorTags
     from mediadask.render.output import Mark
-    from mediadask.render.recipe import ProxyCodec
 
 __all__ = ["ENCODERS", "MOVIE", "Encoder", "Part", "join", "video_writer"]
 

@@ -93,5 +93,5 @@ def test_an_edit_is_compared_with_plates(
     done = run("pull", new, *how, "--version", "latest")
     assert (done.returncode, done.stderr) == (
         2,
-        "mediadask: --version latest: is no version; give a number or auto\n",
+        "mediadask: --version: cannot be 'latest'; it should be a valid integer or 'auto'\n",
     )

@@ -42,11 +42,12 @@ if TYPE_CHECKING:
         ),
         (
             ["proxy", "x.mov", "--out", "x", "--codec", "betamax"],
-            "mediadask: no proxies are made as 'betamax'; use h264, hevc, av1, prores, dnxhr",
+            "mediadask proxy: Invalid value for '--codec': 'betamax' is not one of "
+            "'h264', 'hevc', 'av1', 'prores', 'dnxhr'; see mediadask proxy --help",
         ),
         (
             ["proxy", "x.mov", "--out", "x", "--option", "crf"],
-            "mediadask: --option crf: is not NAME=VALUE; write --option crf=18",
+            "mediadask: --option crf: is not NAME=VALUE; put a = between the two",
         ),
         (
             ["info", "x.mov", "--deadline", "soon"],

@@ -5,9 +5,13 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from mediadask import footage
 from mediadask.documents.amf import Amf, AmfClip
 from mediadask.documents.amf_pipeline import Info, InputTransform, Pipeline, Transform
+from tests.clips.ltc_signal import signal
+from tests.clips.wav_files import bext, ixml, noise, write_wav
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -34,6 +38,14 @@ FCM: NON-DROP FRAME
 003  A001C001_240101_R1AB V     C        01:00:01:00 01:00:01:04 01:00:00:{c} 01:00:00:{d}
 * LOC: 01:00:00:{c} GREEN   ABC_105_0020
 """
+_FCPX = """<?xml version="1.0" encoding="UTF-8"?>
+<!DOCTYPE fcpxml>
+<fcpxml version="1.10"><resources><format id="f" frameDuration="1/24s"/>
+<asset id="a" name="{reel}" start="3600s" duration="2s" hasVideo="1" format="f"><media-rep src="file:///card/{reel}.mov"/></asset>
+</resources><library><event><project name="REEL 1"><sequence format="f" tcStart="3600s"><spine>
+<asset-clip ref="a" start="3601s" duration="8/24s"/>
+</spine></sequence></project></event></library></fcpxml>
+"""
 _CCC = """<ColorCorrectionCollection xmlns="urn:ASC:CDL:v1.2"><ColorCorrection id="sh010">
 <SOPNode><Slope>1.1 1 0.9</Slope><Offset>0 0 0</Offset><Power>1 1 1</Power></SOPNode>
 <SatNode><Saturation>0.9</Saturation></SatNode></ColorCorrection></ColorCorrectionCollection>
@@ -54,9 +66,11 @@ def make_show(folder: Path) -> None:
     for scene, (reel, start) in enumerate(_REELS.items()):
         _record(rushes / f"{reel}.mov", start, scene, reel)
     _record(folder / "A001C001.mov", "10:01:12:00", 0, "A001C001")
+    _sound(folder / "12A_3.wav")
     for name in ("turnover", "reel1", "cut", "cut_v1", "cut_v2"):
         (folder / f"{name}.edl").write_text(_EDIT.format(a=12, b="04", c="08", d=12))
     (folder / "cut_v3.edl").write_text(_EDIT.format(a=14, b="06", c=10, d=14))
+    (folder / "cut.fcpxml").write_text(_FCPX.format(reel=next(iter(_REELS))))
     (folder / "shots.csv").write_text(
         "Shot,Reel,In,Out,Handles,Plate,Version,Notes\n"
         "ABC_104_0010,A001C001_240101_R1AB,01:00:00:08,01:00:00:12,8,BG01,1,hero\n"
@@ -93,6 +107,14 @@ def _record(path: Path, start: str, scene: int, reel: str) -> None:
         tags={"com.panasonic.Semi-Pro.metadata.xml": _CAMERA},
         muxer_options={"movflags": "use_metadata_tags"},
     )
+
+
+def _sound(path: Path) -> None:
+    """As a recorder does: a boom, and timecode on a track beside it, at 24 frames a second."""
+    code = signal("10:01:12:00", 48, frame_rate=24, offset=0)
+    boom = noise(len(code))[:, 0]
+    notes = ((b"bext", bext(36072 * 48000)), (b"iXML", ixml("24/1").replace(b"Anna", b"LTC")))
+    write_wav(path, np.stack([boom, code], 1), notes=notes)
 
 
 def _framing() -> dict[str, object]:

@@ -13,12 +13,12 @@ import numpy as np
 import PyOpenColorIO as ocio
 import pytest
 
+from mediadask.choices import CONFIG
 from mediadask.documents import Amf, Cdl
 from mediadask.documents.amf import AmfClip
 from mediadask.documents.amf_pipeline import LookTransform, Transform
 from mediadask.errors import InvalidRequest, MediaError, MissingMedia, UnreadableMedia
 from mediadask.pixels import Color
-from mediadask.pixels.color.config import CONFIG
 from mediadask.pixels.color.transform_ids import ACES_1, color_of, id_of_space
 
 MADE = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)

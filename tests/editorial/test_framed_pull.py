@@ -198,8 +198,8 @@ def test_the_filter_and_the_squeeze_are_options(rushes: Path, fdl: Path, tmp_pat
     assert OpenEXR.File(str(whole)).header()["pixelAspectRatio"] == pytest.approx(1.8)
     assert pixels(whole).shape == (108, 192, 3)
     for wrong, message in (
-        ({"filter": "sinc"}, "filter: 'sinc' cannot be"),
-        ({"squeeze": 0}, "squeeze of 0"),
+        ({"filter": "sinc"}, "filter: cannot be 'sinc'; use blackman-harris, box"),
+        ({"squeeze": 0}, "squeeze: cannot be 0; it should be greater than 0"),
     ):
         with pytest.raises(InvalidRequest, match=message):
             pulled(rushes, tmp_path / "none", **wrong)

@@ -12,6 +12,7 @@ import pytest
 from mediadask.documents.amf import AmfClip
 from mediadask.documents.amf_pipeline import InputTransform, Transform
 from mediadask.editorial import find_media, match_events, read_timeline
+from mediadask.editorial.options import PullOptions
 from mediadask.editorial.plates import PlateOptions, PlateRules
 from mediadask.editorial.pull import plan_pull, pull, pull_plan
 from tests.editorial.test_amf_pull import DONE, LOGC4, NO_LOOK, SHOW_LUT, V20, write, write_lut
@@ -137,7 +138,7 @@ def test_a_plan_and_rendering_agree(case: Callable[[Path], dict[str, Any]], turn
     undecided = matched(turnover)
     assert all(one.ok for one in undecided)
     clips = [one.clip for one in undecided if one.clip]
-    plan = plan_pull(undecided.timeline, clips, out, rules, handles=0)
+    plan = plan_pull(undecided.timeline, clips, out, rules, PullOptions(handles=0))
     (report,) = dask.compute(pull_plan(undecided, out, rules))
     rendered = [outcome.failure and outcome.failure.error for outcome in report.outcomes]
     assert rendered == ["; ".join(one.problems) or None for one in plan]
@@ -152,7 +153,7 @@ def test_a_new_version_is_decided_by_its_new_name(turnover: Path) -> None:
     undecided = matched(turnover)
     clips = [one.clip for one in undecided if one.clip]
     rules = PlateRules.read(PlateOptions.of(how))
-    plan = plan_pull(undecided.timeline, clips, out, rules, handles=1, version="auto")
+    plan = plan_pull(undecided.timeline, clips, out, rules, PullOptions(handles=1, version="auto"))
     assert [one.ok for one in plan] == [True, False]
     assert "holds 2 corrections, and none for it" in plan.bad[0].problems[0]
 

@@ -11,10 +11,12 @@ import pytest
 
 from mediadask.editorial import PlateName, read_timeline
 from mediadask.editorial.count_sheet import COLUMNS, count_csv
+from mediadask.editorial.options import PullOptions
 from mediadask.editorial.plan import TurnoverPlan
 from mediadask.editorial.plates import PlateOptions, PlateRules
 from mediadask.editorial.pull import plan_pull
 from mediadask.errors import InvalidRequest, MissingMedia, UnreadableMedia
+from mediadask.options import checked
 from tests.editorial.conftest import ReadList, clip
 
 REELS = ("A001C001_240101_R1AB", "B002C003_240101_R2CD", "C003C004_240101_R3EF")
@@ -37,7 +39,8 @@ MARKED = CUT.replace("*090_AB_0040", "* LOC: 10:00:00:12 RED {}").replace(
 
 def planned(read: ReadList, text: str, suffix: str = ".edl", **how: Any) -> TurnoverPlan:
     options = PlateRules.read(PlateOptions.of({"input_space": "ACEScg"}))
-    return plan_pull(read(text, suffix), MEDIA, "/nowhere/out", options, **{"handles": 8, **how})
+    name = how.pop("name", None)
+    return plan_pull(read(text, suffix), MEDIA, "/nowhere/out", options, checked(PullOptions, how), name)
 
 
 def names(plan: TurnoverPlan) -> list[str]:
@@ -221,7 +224,7 @@ def test_a_count_sheet_is_a_shot_list(read_list: ReadList, tmp_path: Path) -> No
         MEDIA,
         "/nowhere/out",
         PlateRules.read(PlateOptions.of({"input_space": "ACEScg"})),
-        handles=0,
+        PullOptions(handles=0),
     )
     facts = [[(one.name, one.start, one.stop, one.head) for one in some] for some in (plan, again)]
     assert facts[0] == facts[1]

@@ -135,9 +135,9 @@ def test_new_certificates_lock_the_old_ones_out(namespace: str) -> None:
         assert pool.status()["name"] == "studio"
         from mediadask.pool.connection import connected
 
-        assert pool._reached is not None
+        assert pool._link.reached is not None
         with pytest.raises(InvalidRequest, match=r"no authority|does not accept"):
-            connected(pool._reached.address, old)
+            connected(pool._link.reached.address, old)
 
 
 def test_who_has_no_certificate_and_comes_from_the_network_gets_nothing(namespace: str) -> None:

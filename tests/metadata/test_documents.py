@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 import mediadask as md
-from mediadask.metadata.documents import table_tags, xml_tags
+from mediadask.errors import UnreadableMedia
+from mediadask.metadata.documents import read_table, xml_tags
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -115,18 +116,26 @@ def test_the_file_comes_before_its_sidecar(make_clip: MakeClip, tmp_path: Path) 
 
 
 @pytest.mark.parametrize("broken", ["", "<", VENICE[:400], "\0\0", "<a>&x;</a>", "{}"])
-def test_a_broken_sidecar_says_nothing(clip: Path, broken: str) -> None:
-    clip.with_name("C0001M01.XML").write_text(broken)
-    assert md.inspect(clip).camera_make is None
+def test_a_broken_side_file_is_a_line_and_the_clip_is_told(clip: Path, broken: str) -> None:
+    sidecar = clip.with_name("C0001M01.XML")
+    sidecar.write_text(broken)
+    found = md.inspect(clip)
+    assert (found.camera_make, found.frames) == (None, 2)
+    (problem,) = found.problems
+    assert problem.startswith(f"{sidecar}: ")
+    assert ";" in problem
 
 
-def test_an_unreadable_table_says_nothing() -> None:
-    assert table_tags("", "sidecar") == []
-    assert table_tags("only a heading\n", "sidecar") == []
-    assert table_tags('"never closed' + "\t" * 140_000, "sidecar") == []
+@pytest.mark.parametrize(
+    "text", ["", "only a heading\n", "one column\nrow\n", '"never closed' + "\t" * 140_000]
+)
+def test_what_is_no_table_is_told(text: str) -> None:
+    with pytest.raises(UnreadableMedia, match="is no table"):
+        read_table(text.encode(), "sidecar")
 
 
 def test_a_hostile_document_is_refused() -> None:
-    assert xml_tags("<a>" * 5000 + "</a>" * 5000, "sidecar") == []
     entities = "".join(f'<!ENTITY e{i} "{f"&e{i - 1};" * 10 if i else "x" * 100}">' for i in range(12))
-    assert xml_tags(f"<!DOCTYPE a [{entities}]><a>&e11;</a>", "sidecar") == []
+    for hostile in ("<a>" * 5000 + "</a>" * 5000, f"<!DOCTYPE a [{entities}]><a>&e11;</a>"):
+        with pytest.raises(UnreadableMedia):
+            xml_tags(hostile.encode(), "sidecar")

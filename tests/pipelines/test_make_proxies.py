@@ -38,4 +38,4 @@ def test_a_lut_that_is_not_there_is_a_line(make_clip: MakeClip, tmp_path: Path, 
     run = subprocess.run(command, check=False, capture_output=True, text=True, timeout=600)
     assert (run.returncode, run.stdout) == (2, "")
     (line,) = run.stderr.splitlines()
-    assert line.startswith(f"{tmp_path / 'nope.cube'}: ")
+    assert line.startswith(f"make_proxies.py: {tmp_path / 'nope.cube'}: ")

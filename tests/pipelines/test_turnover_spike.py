@@ -64,4 +64,7 @@ def test_it_shoots_into_no_folder_that_is_there(tmp_path: Path) -> None:
     card.mkdir(parents=True)
     done = spike(tmp_path / "ledger.sqlite", "--out", tmp_path / "out", "--plot", tmp_path / "spike.html")
     assert done.returncode == 2
-    assert done.stderr == f"{card}: clips cannot be put there (File exists); name another --out\n"
+    assert (
+        done.stderr
+        == f"turnover_spike.py: {card}: clips cannot be put there (File exists); name another --out\n"
+    )

@@ -5,6 +5,7 @@ draws those of the docs anew, in a folder that is named.
 from __future__ import annotations
 
 import asyncio
+import os
 import shutil
 import sys
 import tempfile
@@ -14,7 +15,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from distributed import Client, Scheduler
+from distributed.protocol.pickle import dumps
 
+from mediadask import footage
 from mediadask.pool.core import Now
 from mediadask.pool.history import (
     Attempt,
@@ -30,6 +33,7 @@ from mediadask.pool.scheduler.driver import Driver
 from mediadask.pool.scheduler.scaler import Scaler
 from mediadask.pool.view.dashboard import add_page
 from mediadask.pool.view.pool_view import PoolView
+from mediadask.render.output import Rendered
 from tests.pool.core.pool import PlainPool
 
 if TYPE_CHECKING:
@@ -60,6 +64,29 @@ def pool_with(jobs: int) -> PlainPool:
         units = [f"{number} {unit}" for unit in range(3)]
         pool.submit(f"proxies card {number:04}", units, show=show, priority=priority, seconds=40.0)
     pool.settle()
+    return pool
+
+
+def pool_with_outputs(folder: Path, outputs: int, done: int) -> PlainPool:
+    """A pool with one job of so many outputs, of which the first are done; but the fifth has failed."""
+    pool = PlainPool(workers=8, now=Now.read(), tiers={"local": {"maximum": 8}}, name="house")
+    names = [f"A{number // 20 + 1:03}C{number % 20 + 1:03}.mp4" for number in range(outputs)]
+    pool.submit("proxies card 7", names, show="NORTHERN_LIGHTS", seconds=95.0, frames=100, kind="proxy")
+    scenes = [
+        footage.write_clip(
+            folder / f"scene-{scene}.mp4", codec="libx264", frames=9, size=(480, 270), scene=scene
+        )
+        for scene in range(5)
+    ]
+    for number, name in enumerate(names[:done]):
+        if number == 4:
+            pool.fail(name, f"{name}: cannot be read after frame 1180: the file is truncated")
+            continue
+        output = folder / name
+        output.hardlink_to(scenes[number % 5])
+        pool.end(name, value=dumps(Rendered(str(output), 9)))
+    for number, name in enumerate(pool.running):
+        pool.frames(name, 12 * number)
     return pool
 
 
@@ -109,12 +136,16 @@ def an_hour_of(pool: PlainPool, until: datetime) -> list[Record]:
             Displaced(displacement=f"d{slot}", attempt=what, for_job="p3", seconds=480.0, ended="resumed",
                       at=at(30.2))
         )  # fmt: skip
-    records += [
-        JobSubmitted(job=job.id, name=job.spec.name, show=job.show, priority=job.priority, at=at(55),
+    return records + submitted(pool, at(55))
+
+
+def submitted(pool: PlainPool, at: datetime) -> list[Record]:
+    """What the ledger has of the open jobs."""
+    return [
+        JobSubmitted(job=job.id, name=job.spec.name, show=job.show, priority=job.priority, at=at,
                      groups=job.spec.groups)
         for job in pool.state.open_jobs()
     ]  # fmt: skip
-    return records
 
 
 @asynccontextmanager
@@ -143,6 +174,20 @@ def browser() -> str | None:
     return next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 
 
+async def show_thumbnails(page: Any, number: int) -> None:
+    """Wait until a page shows so many thumbnails."""
+    await page.wait_for_function(
+        """number => {
+          const roots = [document];
+          for (const root of roots)
+            for (const e of root.querySelectorAll("*")) if (e.shadowRoot) roots.push(e.shadowRoot);
+          const images = roots.flatMap(root => [...root.querySelectorAll(".frame img")]);
+          return images.filter(image => image.complete && image.naturalWidth).length === number;
+        }""",
+        arg=number,
+    )
+
+
 async def open_page(playwright: Any, url: str, size: str = "laptop", scheme: str = "light") -> Any:
     """The page in a browser, drawn."""
     chromium = await playwright.chromium.launch(
@@ -156,8 +201,41 @@ async def open_page(playwright: Any, url: str, size: str = "laptop", scheme: str
 
 
 async def draw(folder: Path) -> None:
-    """Draw the page as the docs show it: of a pool with many jobs by day, of one with few by night."""
+    """Draw the pages as the docs show them: a pool with many jobs by day, one with few by night, a job."""
+    await draw_pools(folder)
+    await draw_job(folder)
+
+
+async def draw_job(folder: Path) -> None:
+    """Draw the page of a job with its outputs."""
+    from playwright.async_api import async_playwright
+
+    picture = folder.absolute() / "dashboard-job.png"
+    with tempfile.TemporaryDirectory() as scratch, Ledger(f"{scratch}/ledger.sqlite") as ledger:
+        (Path(scratch) / "northern_lights" / "proxies").mkdir(parents=True)
+        os.chdir(scratch)  # its name is nobody's business
+        pool = pool_with_outputs(Path("northern_lights/proxies"), 1000, 27)
+        for record in submitted(pool, utc_now() - timedelta(minutes=5)):
+            ledger.record(record)
+        ledger.flush()
+        async with served(pool, ledger) as (url, _), async_playwright() as playwright:
+            page = await open_page(playwright, f"{url}?job=proxies card 7")
+            await show_thumbnails(page, 26)
+            await page.screenshot(path=str(picture))
+            await page.context.browser.close()
+    few_colors(picture, 128)
+
+
+def few_colors(picture: Path, colors: int) -> None:
+    """Make a picture small enough for a repository."""
     from PIL import Image
+
+    with Image.open(picture) as drawn:
+        drawn.convert("RGB").quantize(colors).save(picture, optimize=True)
+
+
+async def draw_pools(folder: Path) -> None:
+    """Draw the page of a pool with many jobs by day, and of one with few by night."""
     from playwright.async_api import async_playwright
 
     for jobs, scheme in ((1000, "light"), (3, "dark")):
@@ -170,8 +248,7 @@ async def draw(folder: Path) -> None:
                 page = await open_page(playwright, url, "laptop", scheme)
                 await page.screenshot(path=str(picture), full_page=jobs == 1000)
                 await page.context.browser.close()
-        with Image.open(picture) as drawn:
-            drawn.convert("RGB").quantize(64).save(picture, optimize=True)
+        few_colors(picture, 64)
 
 
 if __name__ == "__main__":

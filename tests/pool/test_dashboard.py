@@ -3,19 +3,27 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from contextlib import asynccontextmanager
+from io import BytesIO
 from typing import TYPE_CHECKING, Any
 from unittest.mock import Mock
+from urllib.parse import urlencode
 
 import dask.config
+import numpy as np
 import pytest
 from distributed import Client, Scheduler
+from distributed.protocol.pickle import dumps
+from PIL import Image
 from tornado.httpclient import AsyncHTTPClient, HTTPClientError, HTTPRequest
 from tornado.httputil import HTTPHeaders, HTTPServerRequest
 from tornado.web import Application, RequestHandler
 from tornado.websocket import websocket_connect
 
+from mediadask import footage
 from mediadask.pool.core import Now
+from mediadask.pool.core import events as ev
 from mediadask.pool.core.jobs import DeliveryJob
 from mediadask.pool.guard import dask_setup, guard
 from mediadask.pool.history import (
@@ -34,6 +42,7 @@ from mediadask.pool.scheduler.plugin import PoolPlugin
 from mediadask.pool.scheduler.scaler import Scaler
 from mediadask.pool.view.dashboard import PoolPage, add_page
 from mediadask.pool.view.metrics import PoolMetrics
+from mediadask.pool.view.outputs import Outputs
 from mediadask.pool.view.pool_view import PoolView
 from mediadask.pool.view.sections import MOST_JOBS
 from tests.pool import page_pools
@@ -43,7 +52,10 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator
     from pathlib import Path
 
+    from tornado.httpclient import HTTPResponse
+
 NAME = "dailies <b>42</b>"
+THUMBNAIL = "/mediadask/thumbnail?job=j1&output=0"
 
 
 def at_work() -> PlainPool:
@@ -211,10 +223,10 @@ def test_only_its_own_pages_may_read_it(host: str, origin: str | None, status: i
             words = {"here": here(scheduler), "port": scheduler.http_server.port}
             headers = {"Host": host.format(**words)} if host else {}
             headers |= {"Origin": origin.format(**words)} if origin else {}
-            for path in ("/mediadask", "/metrics", "/status", "/info/main/workers.html"):
+            for path in ("/mediadask", "/metrics", "/status", "/info/main/workers.html", THUMBNAIL):
                 request = HTTPRequest(f"http://{here(scheduler)}{path}", headers=headers)
                 answer = await AsyncHTTPClient().fetch(request, raise_error=False)
-                assert answer.code == status, path
+                assert answer.code == (204 if path == THUMBNAIL and status == 200 else status), path
                 assert status == 200 or answer.body.startswith(b"this pool answers only requests to 127.")
             socket = HTTPRequest(f"ws://{here(scheduler)}/mediadask/ws", headers=headers)
             if status == 403:
@@ -350,16 +362,198 @@ def test_a_job_has_a_page_of_its_own(tmp_path: Path) -> None:
                 await page.get_by_role("link", name="dailies day 12").click()
                 await page.get_by_text("20 %, 8 of 40 outputs made").wait_for()
                 await page.get_by_text("5 running, 3 paused").wait_for()
-                await page.get_by_text("A009C001").wait_for()
+                await page.get_by_text("A009C001").first.wait_for()
                 pool.end("A012C001")
                 await page.get_by_text("22 %, 9 of 40 outputs made").wait_for()
                 await page.get_by_role("link", name="all jobs").click()
                 await page.get_by_role("link", name="dailies day 11").click()
                 await page.get_by_text("8 ×").wait_for()
                 await page.get_by_text("the file is truncated").wait_for()
+                await page.get_by_text("The pool no longer keeps what this job made.").wait_for()
                 await page.goto(f"{url}?job=<b>nobody</b>")
                 await page.get_by_text("The pool and its ledger know no such job.").wait_for()
                 await page.context.browser.close()
+
+    asyncio.run(run())
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_a_job_s_page_shows_its_outputs_a_page_of_them_at_a_time(scheme: str, tmp_path: Path) -> None:
+    browser()
+    from playwright.async_api import async_playwright
+
+    pool = page_pools.pool_with_outputs(tmp_path, 1000, 20)
+    (tmp_path / "A001C003.mp4").unlink()  # what somebody has removed has no thumbnail, and that is no error
+
+    async def run() -> None:
+        with Ledger(str(tmp_path / "ledger.sqlite")) as ledger:
+            for record in page_pools.submitted(pool, utc_now()):
+                ledger.record(record)
+            assert ledger.flush()
+            async with page_pools.served(pool, ledger) as (url, _), async_playwright() as playwright:
+                page = await page_pools.open_page(playwright, f"{url}?job=proxies card 7", scheme=scheme)
+                complaints: list[Any] = []
+                page.on("pageerror", lambda error: complaints.append(error))
+                page.on(
+                    "console",
+                    lambda message: complaints.append(message.text) if message.type == "error" else None,
+                )
+                await page.get_by_text("Outputs 1 to 48 of 1000").wait_for()
+                await page.get_by_text(str(tmp_path / "A001C001.mp4")).wait_for()
+                await page.get_by_text("A001C005.mp4: cannot be read after frame 1180").wait_for()
+                await page_pools.show_thumbnails(page, 18)
+                assert await page.evaluate(LIES_OVER) == []
+                pool.end("A002C001.mp4", value=dumps({"frames": 9}))
+                await page.get_by_text("{'frames': 9}").wait_for()
+                await page.get_by_role("link", name="last").click()
+                await page.get_by_text("Outputs 961 to 1000 of 1000").wait_for()
+                await page.get_by_text("40 are not planned").wait_for()
+                assert await page.evaluate(LIES_OVER) == []
+                await page.get_by_role("link", name="first").click()
+                await page.get_by_text("Outputs 1 to 48 of 1000").wait_for()
+                await page.get_by_role("link", name="next").click()
+                await page.get_by_text("Outputs 49 to 96 of 1000").wait_for()
+                await page.goto(f"{url}?job=proxies card 7&from=99999")
+                await page.get_by_text("Outputs: there are 1000").wait_for()
+                assert not complaints
+                await page.context.browser.close()
+
+    asyncio.run(run())
+
+
+def test_a_thumbnail_is_of_an_output_of_the_pool_and_of_nothing_that_is_asked_for(tmp_path: Path) -> None:
+    pool = page_pools.pool_with_outputs(tmp_path, 6, 5)
+    own = footage.write_clip(tmp_path / "own.mp4", codec="libx264", frames=3, size=(64, 36))
+
+    async def run() -> None:
+        with Ledger(str(tmp_path / "ledger.sqlite")) as ledger:
+            async with page_pools.served(pool, ledger) as (url, _):
+
+                async def asked(job: str, output: object) -> HTTPResponse:
+                    query = urlencode({"job": job, "output": output})
+                    return await AsyncHTTPClient().fetch(f"{url}/thumbnail?{query}", request_timeout=60)
+
+                answer = await asked("proxies card 7", 1)
+                assert answer.headers["Content-Type"] == "image/jpeg"
+                assert answer.headers["X-Content-Type-Options"] == "nosniff"
+                assert answer.headers["Cross-Origin-Resource-Policy"] == "same-origin"
+                with Image.open(BytesIO(answer.body)) as shown:
+                    assert shown.size == (320, 180)
+                    assert footage.read_number(np.asarray(shown)) == 4, "the middle of nine frames"
+                nothing = [
+                    ("proxies card 7", 4),  # it failed
+                    ("proxies card 7", 5),  # it is under way
+                    ("proxies card 7", 6),
+                    ("proxies card 7", -1),
+                    ("proxies card 7", "1/../../own.mp4"),
+                    ("proxies card 7", own),
+                    (str(own), 0),
+                    ("", ""),
+                ]
+                for job, output in nothing:
+                    assert ((await asked(job, output)).code, job, output) == (204, job, output)
+
+    asyncio.run(run())
+
+
+def test_outputs_are_told_as_far_as_they_are_planned(tmp_path: Path) -> None:
+    pool = PlainPool(workers=2, now=Now.read())
+    job = pool.submit("j", [("a", "b"), "c", "d", "e"], priority="background", frames=10)
+    pool.end("a")
+    pool.frames("b", 5)
+    pool.fail("c", "c: no such codec")
+    pool.submit("urgent", ["urgent"], priority="urgent")
+    pool.checkpoint()
+    told = Outputs(pool.state).listed(job)
+    assert [(each.name, each.state, each.error) for each in told] == [
+        ("a+b", "running", ""),
+        ("c", "failed", "c: no such codec"),
+        ("d", "paused", ""),
+        ("e", "waiting", ""),
+    ]
+    assert [each.fraction for each in told] == [0.5, 0.0, 0.0, 0.0], (
+        "one unit of two, half of the other, joining"
+    )
+    pool.cancel("j")
+    assert [each.state for each in Outputs(pool.state).listed(job)] == [
+        "cancelled",
+        "failed",
+        "cancelled",
+        "cancelled",
+    ]
+
+
+def test_a_thumbnail_that_could_not_be_made_is_tried_again_later(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pool = page_pools.pool_with_outputs(tmp_path, 2, 1)
+    job = pool.state.job("proxies card 7")
+    output, aside = tmp_path / "A001C001.mp4", tmp_path / "aside.mp4"
+    output.rename(aside)
+
+    async def run() -> None:
+        outputs = Outputs(pool.state)
+        await outputs.read(job)
+        assert await outputs.picture(job.id, 0) is None
+        aside.rename(output)
+        assert await outputs.picture(job.id, 0) is None
+        assert not outputs.listed(job)[0].has_picture
+        monkeypatch.setattr("mediadask.pool.view.outputs._AGAIN_SECONDS", 0.0)
+        assert outputs.listed(job)[0].has_picture
+        assert await outputs.picture(job.id, 0) is not None
+        output.unlink()
+        assert await outputs.picture(job.id, 0) is not None, "it is kept"
+
+    asyncio.run(run())
+
+
+def test_a_graph_is_one_output() -> None:
+    pool = PlainPool()
+    job = pool.submit_graph("mean")
+    pool.happens(ev.GraphChanged("mean", tasks=4, done=1, running=1, queued=2, demand=2))
+    (told,) = Outputs(pool.state).listed(job)
+    assert (told.name, told.state, told.fraction) == ("mean", "running", 0.25)
+    pool.happens(ev.GraphEnded("mean", dumps(np.zeros(1_000_000))))
+    (told,) = Outputs(pool.state).listed(job)
+    assert (told.state, told.text) == ("done", "a result of 8.0 MB")
+
+
+class Marked:
+    """A result that tells where it was unpickled, and asked to show itself."""
+
+    def __init__(self, place: Path) -> None:
+        self.place = place
+
+    def __reduce__(self) -> Any:
+        return marked, (self.place,)
+
+    def _repr_jpeg_(self) -> None:
+        os._exit(1)  # as a decoder crashes
+
+
+def marked(place: Path) -> Marked:
+    place.write_text(str(os.getpid()))
+    return Marked(place)
+
+
+def test_what_units_return_is_read_in_a_process_apart_and_may_crash_that(tmp_path: Path) -> None:
+    pool = PlainPool(workers=1, now=Now.read())
+    job = pool.submit("j", ["strange", "plain", "large"])
+    pool.end("strange", value=dumps(Marked(tmp_path / "pid")))
+    pool.end("plain", value=dumps(tmp_path / "here.txt"))
+    pool.end("large", value=dumps(b"x" * 300_000))
+
+    async def run() -> None:
+        outputs = Outputs(pool.state)
+        assert [each.text for each in outputs.listed(job)] == ["", "", "a result of 0.3 MB"]
+        await outputs.read(job)
+        strange, plain, _ = outputs.listed(job)
+        assert int((tmp_path / "pid").read_text()) != os.getpid()
+        assert strange.has_picture
+        assert plain.paths == (str(tmp_path / "here.txt"),)
+        assert await outputs.picture("j", 0) is None
+        assert not outputs.listed(job)[0].has_picture
+        assert await outputs.picture("j", 1) is None
 
     asyncio.run(run())
 

@@ -15,7 +15,8 @@ import OpenImageIO as oiio
 import pytest
 
 import mediadask as md
-from mediadask.render.exr import Attribute, Compression, exr_bytes, read_text
+from mediadask.choices import Compression
+from mediadask.render.exr import Attribute, exr_bytes, read_text
 from mediadask.timecode import Timecode
 
 AP0 = (0.7347, 0.2653, 0.0, 1.0, 0.0001, -0.077, 0.32168, 0.33767)

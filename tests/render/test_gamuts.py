@@ -10,11 +10,12 @@ import pytest
 from PIL import Image
 
 import mediadask as md
+from mediadask.choices import CONFIG
 from mediadask.clips import ColorTags
 from mediadask.clips.gamuts import GAMUTS
 from mediadask.metadata import inspect
 from mediadask.pixels.color import spaces
-from mediadask.pixels.color.config import CONFIG, open_config
+from mediadask.pixels.color.config import open_config
 from mediadask.pixels.color.primaries import to_rec709, to_xyz
 from mediadask.pixels.color.spaces import input_space
 from tests.delivering import deliver

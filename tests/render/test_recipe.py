@@ -11,7 +11,9 @@ import pytest
 
 from mediadask.clips import Clip
 from mediadask.errors import InvalidRequest, MissingMedia, UnreadableMedia
-from mediadask.render.recipe import ProxyRecipe, Size, fitted_size, picture_box
+from mediadask.options import checked
+from mediadask.render.options import ProxyOptions, Size
+from mediadask.render.recipe import ProxyRecipe, fitted_size, picture_box
 
 if TYPE_CHECKING:
     from tests.conftest import MakeClip
@@ -43,7 +45,7 @@ def test_a_size_that_means_nothing_is_refused(size: Size) -> None:
 )
 def test_what_there_is_none_of_is_refused_with_what_there_is(how: dict[str, str]) -> None:
     with pytest.raises(InvalidRequest, match="use "):
-        ProxyRecipe.of(**how)  # type: ignore[arg-type]
+        checked(ProxyOptions, how)
 
 
 def test_pictures_fit_their_box_and_are_never_enlarged(make_clip: MakeClip) -> None:
@@ -70,6 +72,6 @@ def test_a_lut_that_cannot_be_used_is_refused_before_anything_is_rendered(tmp_pa
     table = tmp_path / "look.cube"
     table.write_text("not a table")
     with pytest.raises(UnreadableMedia, match="no LUT"):
-        ProxyRecipe.of(lut=table)
+        ProxyRecipe.of(ProxyOptions(lut=table))
     with pytest.raises(MissingMedia, match="no such file"):
-        ProxyRecipe.of(lut=tmp_path / "none.cube")
+        ProxyRecipe.of(ProxyOptions(lut=tmp_path / "none.cube"))

@@ -137,6 +137,8 @@ class DeliveredPlates:
         name, fields
             What the plate is called, and what fills the template.
         """
+        if not self.plates:  # of a thousand events each would have its pattern compiled
+            return {}
         begin, pattern = name.any_version(fields)
         found: dict[int, DeliveredPlate] = {}
         for at in range(bisect_left(self._paths, begin), len(self.plates)):

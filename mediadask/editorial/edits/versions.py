@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 from mediadask.editorial.edits.changes import delivered_cuts, paired
 from mediadask.editorial.edits.cuts import Change, Cut, unversioned
@@ -18,15 +18,12 @@ from mediadask.render.output import exists
 from mediadask.timecode import Timecode
 
 if TYPE_CHECKING:
+    from mediadask.editorial.options import Version
     from mediadask.editorial.plan import PlannedEvent, TurnoverPlan
     from mediadask.editorial.plates import PlateRules
     from mediadask.render.plate_folder import PlateOrder
 
-__all__ = ["Version", "next_to_delivered", "other_pictures", "overwriting", "with_version"]
-
-Version = int | Literal["auto"] | None
-"""A plate's version: a number; ``auto`` takes the newest that is delivered, or the next where its pictures
-change; None takes that of the name."""
+__all__ = ["next_to_delivered", "other_pictures", "overwriting", "with_version"]
 
 _MOST_NAMED = 30
 

@@ -169,7 +169,9 @@ def _listed(url: str) -> list[ClipMetadata]:
 
 def _together(known: Sequence[ClipMetadata], fresh: Delivery, report: Report) -> Report:
     inspected = fresh.finish(report) if fresh.finish else report
-    return Report(report.name, (*(Outcome(clip.path, clip) for clip in known), *inspected.outcomes))
+    outcomes = (*(Outcome(clip.path, clip) for clip in known), *inspected.outcomes)
+    # No event is cut from a sound recording, whatever its timecode says.
+    return Report(report.name, tuple(one for one in outcomes if one.value is None or one.value.width))
 
 
 def inspected(media: Media) -> list[ClipMetadata]:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from mediadask.choices import CONFIG
 from mediadask.editorial.amfs import amf_review
 from mediadask.errors import InvalidRequest
 from mediadask.pixels import Color
-from mediadask.pixels.color.config import CONFIG, named_space, open_config
+from mediadask.pixels.color.config import named_space, open_config
 from mediadask.pixels.color.transform_ids import ACES
 
 if TYPE_CHECKING:

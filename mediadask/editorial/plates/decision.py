@@ -46,7 +46,7 @@ class PlateRules:
         Raises
         ------
         InvalidRequest
-            If a color space or the squeeze cannot be.
+            If a color space cannot be.
         MissingMedia, UnreadableMedia
             If a file is not there, or not what it should be.
         """
@@ -64,8 +64,6 @@ class PlateRules:
                     where=config,
                     do=f"name another with --color-space; {error.do}",
                 ) from None
-        if options.squeeze is not None and options.squeeze <= 0:
-            raise InvalidRequest(f"a squeeze of {options.squeeze:g}", do="give a positive one, such as 2.0")
         for fdl in options.fdl:
             read_fdl(fdl)
         amfs, grades = TurnoverAmfs.read(options.amf), TurnoverGrades.read(options.cdl)
@@ -187,6 +185,8 @@ def plate_grade(planned: PlannedEvent, amf: Amf | None, grades: TurnoverGrades, 
 
 def _framing(clip: ClipMetadata, options: PlateOptions) -> tuple[Framing, Choice | None]:
     """The framing, and what of which FDL says so."""
+    assert clip.width is not None  # sound recordings are not matched
+    assert clip.height is not None
     choice = _framing_choice(clip.path, clip.width, clip.height, options)
     if choice is not None:
         return Framing.of_placement(choice.placement), choice

@@ -2,79 +2,117 @@
 
 from __future__ import annotations
 
-import os
-from dataclasses import fields
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated, Any
 
-from pydantic import ConfigDict, TypeAdapter, ValidationError
-from pydantic.dataclasses import dataclass as checked
+from annotated_types import Gt
 
-from mediadask.clips import OnCorrupt
-from mediadask.clips.storage import normalize
-from mediadask.errors import InvalidRequest
-from mediadask.pixels import Filter
-from mediadask.pixels.color.config import CONFIG
-from mediadask.render.exr import Compression, ExrSample
-from mediadask.render.plate import PlateFormat
-from mediadask.render.recipe import fingerprint
+from mediadask.choices import CONFIG, Compression, ExrSample, Filter, PlateFormat, listed
+from mediadask.options import Option, checked
+from mediadask.render.options import OnCorruptChoice
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
 __all__ = ["PlateOptions"]
 
+_PICTURE = "Picture"
 
-@checked(frozen=True, config=ConfigDict(extra="forbid"))
+
+def _named(what: str, choices: Any) -> Option:
+    return Option(f"{what}: {listed(choices)}.", metavar="NAME", panel=_PICTURE)
+
+
+@dataclass(frozen=True)
 class PlateOptions:
     """How plates are made, the same for every event."""
 
-    input_space: str | None = None
-    """The color space of clips that no AMF is for, by the config's name, alias or AMF transform ID; None: as
-    they say."""
-
-    color_space: str | None = None
-    """The plates' color space; None: ACES2065-1 for EXR, the clip's own for the others."""
-
-    config: str = CONFIG
-    """An OpenColorIO config: a file, or ``ocio://`` and a name."""
-
-    fdl: tuple[str, ...] = ()
-    """ASC FDL files; of several the one with a canvas of the clip's size counts. None: the whole picture."""
-
-    fdl_template: str | None = None
-    """A canvas template's id or label, where an FDL has several; ``none`` crops without scaling."""
-
-    fdl_intent: str | None = None
-    """A framing intent's or decision's id or label, where an FDL has several."""
-
-    squeeze: float | None = None
-    """The clips' anamorphic squeeze where no FDL says it, whatever they say themselves: 2.0."""
-
-    filter: Filter = "lanczos3"
-    """What plates are resampled with, where they are: `mediadask.pixels.Filter`."""
-
-    amf: tuple[str, ...] = ()
-    """AMFs, files or folders of them: `mediadask.editorial.amfs.TurnoverAmfs` says which is for a clip. Its
-    input transform is applied to the plate; its looks and output only to the review."""
-
-    cdl: str | None = None
-    """A ``.cc``, ``.ccc`` or ``.cdl`` file with the grade of events that have none of their own; of several
-    `mediadask.editorial.grades.TurnoverGrades` says which is for an event."""
-
-    lut: str | None = None
-    """A LUT file for the reviews, from the clip's values to a display's, instead of the ACES view."""
-
-    format: PlateFormat = "exr"
-    compression: Compression = "zip"
+    input_space: Annotated[
+        str | None,
+        Option(
+            "Color space of clips without an AMF: the config's name, alias or AMF transform ID. Default: as "
+            "they say.",
+            metavar="NAME|list",
+            panel=_PICTURE,
+        ),
+    ] = None
+    color_space: Annotated[
+        str | None,
+        Option(
+            "Color space of the plates. Default: ACES2065-1; for DPX and ProRes the clip's.", panel=_PICTURE
+        ),
+    ] = None
+    config: Annotated[
+        str, Option("An OpenColorIO config, or ocio:// and a name.", metavar="FILE", panel=_PICTURE)
+    ] = CONFIG
+    fdl: Annotated[
+        tuple[str, ...],
+        Option(
+            "An ASC FDL with the framing; of several the one with a canvas of the clip's size counts. "
+            "Default: the whole picture. Repeatable.",
+            metavar="FILE",
+            panel=_PICTURE,
+        ),
+    ] = ()
+    fdl_template: Annotated[
+        str | None,
+        Option("Its canvas template, by id or label; none only crops.", metavar="ID", panel=_PICTURE),
+    ] = None
+    fdl_intent: Annotated[
+        str | None,
+        Option("Its framing intent or decision, by id or label.", metavar="ID", panel=_PICTURE),
+    ] = None
+    squeeze: Annotated[
+        float | None,
+        Gt(0),
+        Option("Anamorphic squeeze where no FDL says it, whatever the clip says: 2.0.", panel=_PICTURE),
+    ] = None
+    filter: Annotated[Filter, _named("Filter for scaling", Filter)] = "lanczos3"
+    amf: Annotated[
+        tuple[str, ...],
+        Option(
+            "The AMF for all clips, or a folder with theirs. Its input transform is for plates; looks and "
+            "output are for reviews. Repeatable.",
+            metavar="FILE|DIR",
+            panel=_PICTURE,
+        ),
+    ] = ()
+    cdl: Annotated[
+        str | None,
+        Option(
+            "The grade of events without one; of several the one called like plate, reel or clip.",
+            metavar="FILE",
+            panel=_PICTURE,
+        ),
+    ] = None
+    lut: Annotated[
+        str | None,
+        Option(
+            "A LUT for the reviews, from the clip's values to a display's.", metavar="FILE", panel=_PICTURE
+        ),
+    ] = None
+    format: Annotated[PlateFormat, _named("Format of the plates", PlateFormat)] = "exr"
+    compression: Annotated[Compression, _named("Compression of EXRs", Compression)] = "zip"
     sample: ExrSample = "half"
-    reference: str | None = None
-    """A movie of the whole offline cut; of each shot what it shows comes along, in step with the plate."""
+    """Numbers of EXRs; the command has ``--float``."""
 
-    review: bool = True
-    """Whether a review with burn-ins is made of each plate."""
+    reference: Annotated[
+        str | None,
+        Option(
+            "A movie of the whole offline cut. What it shows of each shot comes beside the plate, in step "
+            "with it frame by frame.",
+            metavar="MOVIE",
+            panel=_PICTURE,
+        ),
+    ] = None
+    review: Annotated[bool, Option("A review with burn-ins beside each plate.", panel=_PICTURE)] = True
+    on_corrupt: OnCorruptChoice = "fail"
 
-    on_corrupt: OnCorrupt = "fail"
-    """What a frame that does not decode becomes."""
+    def __post_init__(self) -> None:
+        from mediadask.clips.storage import normalize
+
+        for name in ("fdl", "amf"):
+            object.__setattr__(self, name, tuple(map(normalize, getattr(self, name))))
 
     @classmethod
     def of(cls, options: Mapping[str, Any]) -> PlateOptions:
@@ -85,29 +123,12 @@ class PlateOptions:
         InvalidRequest
             For an option or a value there is none of. `PlateRules.read` reads the files they name.
         """
-        known = {field.name for field in fields(cls)}
-        for name in options:
-            if name not in known:
-                raise InvalidRequest(f"no option {name!r}", do=f"use {', '.join(sorted(known))}")
-        values = {
-            name: os.fspath(value) if isinstance(value, os.PathLike) else value
-            for name, value in options.items()
-        }
-        for name in ("fdl", "amf"):
-            paths = values.get(name) or ()
-            listed = [paths] if isinstance(paths, str | os.PathLike) else paths
-            values[name] = tuple(map(normalize, listed))
-        try:
-            return TypeAdapter(cls).validate_python(values)
-        except ValidationError as error:
-            first = error.errors()[0]
-            where = str(first["loc"][-1]) if first["loc"] else "options"
-            raise InvalidRequest(
-                f"{first['input']!r} cannot be", where=where, do=first["msg"].lower()
-            ) from None
+        return checked(cls, options)
 
     @property
     def pictures(self) -> str:
         """A hash of what makes frames look as they do."""
+        from mediadask.render.recipe import fingerprint
+
         colors = (self.input_space, self.color_space, self.config, self.amf, self.format)
         return fingerprint(*colors, self.fdl, self.fdl_template, self.fdl_intent, self.squeeze, self.filter)

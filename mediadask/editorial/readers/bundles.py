@@ -11,6 +11,9 @@ from mediadask.errors import UnreadableMedia
 
 __all__ = ["document_name", "document_url", "timeline_document"]
 
+_MOST_BYTES = 256 << 20
+"""A feature's EDL of 20,000 events has 4 MB, its XML 100: what is larger is something else."""
+
 _FOLDERS = {".otiod": "content.otio", ".fcpxmld": "Info.fcpxml"}
 """What the timeline is called in bundles that are folders: OTIO's, and Final Cut Pro's from 10.6 on."""
 
@@ -31,7 +34,7 @@ def document_url(url: str) -> str:
     return url if inside is None else f"{url.rstrip('/')}/{inside}"
 
 
-def timeline_document(url: str, most_bytes: int) -> bytes:
+def timeline_document(url: str) -> bytes:
     """What a timeline's own file holds; an archive's media are not read.
 
     Raises
@@ -43,18 +46,18 @@ def timeline_document(url: str, most_bytes: int) -> bytes:
     """
     inside = _ARCHIVES.get(os.path.splitext(url)[1].lower())
     if inside is None:
-        return read_document(document_url(url), most_bytes)
+        return read_document(document_url(url), _MOST_BYTES)
     try:
         with open_file(url) as file, zipfile.ZipFile(file) as archive, archive.open(inside) as document:
-            content = document.read(most_bytes + 1)
+            content = document.read(_MOST_BYTES + 1)
     except KeyError:
         raise UnreadableMedia(f"holds no {inside}", where=url, do="export it again") from None
     except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError) as error:
         raise UnreadableMedia(
             f"is no archive that can be read ({error})", where=url, do="export it again"
         ) from None
-    if len(content) > most_bytes:
+    if len(content) > _MOST_BYTES:
         raise UnreadableMedia(
-            f"holds a timeline of more than {most_bytes >> 20} MB", where=url, do="check the file"
+            f"holds a timeline of more than {_MOST_BYTES >> 20} MB", where=url, do="check the file"
         )
     return content

@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import PyOpenColorIO as ocio
 
+from mediadask.choices import CONFIG
 from mediadask.clips.storage import normalize
 from mediadask.documents.cdl import Cdl
 from mediadask.errors import InvalidRequest
 from mediadask.pixels.color.baked import baked
-from mediadask.pixels.color.config import CONFIG, config_url, digest_of, named_space, nearest, open_config
+from mediadask.pixels.color.config import config_url, digest_of, named_space, nearest, open_config
 from mediadask.pixels.color.steps import (
     Conversion,
     Grade,

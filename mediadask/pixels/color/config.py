@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
 __all__ = [
-    "CONFIG",
     "config_url",
     "digest_of",
     "local_file",
@@ -31,10 +30,6 @@ __all__ = [
     "spaces",
     "spaces_by_family",
 ]
-
-CONFIG = "ocio://studio-config-v5.0.0_aces-v2.1_ocio-v2.6"
-"""The config used where none is named: in full, so that a recipe means the same next year."""
-
 
 _MOST_BYTES = 256 << 20
 """A cube of 128 values a side has 60 MB as text."""

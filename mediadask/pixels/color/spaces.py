@@ -5,11 +5,12 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+from mediadask.choices import CONFIG
 from mediadask.clips import ColorTags
 from mediadask.clips.gamuts import GAMUTS
 from mediadask.errors import InvalidRequest
 from mediadask.pixels.color.chain import Color
-from mediadask.pixels.color.config import CONFIG, config_url, named_space, open_config, spaces
+from mediadask.pixels.color.config import config_url, named_space, open_config, spaces
 from mediadask.pixels.color.primaries import to_rec709
 from mediadask.pixels.color.transform_ids import is_transform_id, space_named_by
 

@@ -11,9 +11,10 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
+from mediadask.choices import CONFIG
 from mediadask.errors import InvalidRequest
 from mediadask.pixels.color.chain import Color
-from mediadask.pixels.color.config import CONFIG, config_url, digest_of, open_config
+from mediadask.pixels.color.config import config_url, digest_of, open_config
 
 if TYPE_CHECKING:
     import os

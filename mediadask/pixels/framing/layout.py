@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from mediadask.choices import Filter
 from mediadask.documents.fdl import place_by_fdl
 from mediadask.errors import InvalidRequest
-from mediadask.pixels.resample import Filter, Rectangle, Rows, check_placing, place, place_rows
+from mediadask.pixels.resample import Rectangle, Rows, check_placing, place, place_rows
 
 if TYPE_CHECKING:
     import os

@@ -29,6 +29,9 @@ _NO_DEADLINE = 9e9
 _FIRST_PLAN_UNITS = 16
 """So few units are planned of a job before its turn: thousands of jobs may wait."""
 
+_KEPT_NAMES = 10_000
+"""So many groups are known by their names: of a job of a million they would take as much as its results."""
+
 _VALUE_BYTES, _FAILURE_BYTES = 50, 400
 """What Python needs to hold one, besides itself."""
 
@@ -61,6 +64,9 @@ class Job(ABC):
     """Its turnaround, once it has ended."""
 
     values: list[bytes | Failure | None] = field(repr=False)
+    names: list[str] = field(default_factory=list, repr=False)
+    """Of its first groups, as far as they are planned."""
+
     groups_done: int = 0
     groups_failed: int = 0
     error: str = ""
@@ -212,6 +218,7 @@ class DeliveryJob(Job):
         for plan in groups:
             group = GroupRun(self, self.next_group, plan, [None] * len(plan.units), len(plan.units))
             self.next_group += 1
+            self._know(plan.name)
             units = (
                 [
                     ScheduledUnit(unit, key, [Target(group, position)])
@@ -223,6 +230,11 @@ class DeliveryJob(Job):
             self.units_planned += len(units)
             planned += units
         return planned
+
+    def _know(self, name: str) -> None:
+        if len(self.names) < _KEPT_NAMES:
+            self.names.append(name)
+            self.kept_bytes += _VALUE_BYTES + len(name)
 
     def leave(self, unit: ScheduledUnit) -> None:
         """A unit is not handed out by this job, if it was to be."""

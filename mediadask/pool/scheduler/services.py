@@ -69,6 +69,7 @@ class Services:
             self.wait,
             self.values,
             self.delivery,
+            self.outputs,
             self.cancel,
             self.reprioritize,
             self.report_table,
@@ -136,6 +137,12 @@ class Services:
     async def delivery(self, job: str) -> bytes:
         """The delivery itself, pickled, for a client that did not submit it."""
         return self._state.job(job).spec.payload
+
+    async def outputs(self, job: str, start: int) -> list[dict[str, Any]]:
+        """A page of its outputs from a group on: where they stand, what failed, what is under way."""
+        known, outputs = self._state.job(job), self._view.outputs
+        await outputs.read(known, start)
+        return [each.to_wire() for each in outputs.listed(known, start)]
 
     async def cancel(self, job: str) -> None:
         """Nothing of it starts any more, and what runs stops at its next checkpoint."""

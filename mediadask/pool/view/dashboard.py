@@ -1,5 +1,5 @@
 """The page ``/mediadask`` of Dask's dashboard: jobs, the last hour of the slots, workers, spend, failures;
-and with ``?job=ID`` one job.
+with ``?job=ID`` one job, and with ``&from=N`` its outputs from the Nth on.
 """
 
 from __future__ import annotations
@@ -10,10 +10,13 @@ from typing import TYPE_CHECKING, Any
 
 from bokeh.layouts import column
 from bokeh.models.widgets import Div
+from tornado.web import RequestHandler
 
 from mediadask import dask_api
 from mediadask.moments import clock
 from mediadask.pool.view import sections
+from mediadask.pool.view.output_list import output_list
+from mediadask.pool.view.outputs import PAGE_OUTPUTS
 from mediadask.pool.view.sections import MOST_JOBS, card
 from mediadask.pool.view.style import AROUND, INSIDE
 from mediadask.pool.view.timeline import timeline
@@ -34,14 +37,38 @@ def add_page(scheduler: Scheduler, view: PoolView) -> None:
     """
 
     def show(document: Any) -> None:
-        asked = document.session_context.request.arguments.get("job", [])
-        page = JobPage(view, asked[0].decode(errors="replace")) if asked else PoolPage(view)
+        asked = document.session_context.request.arguments
+        job, start = (asked.get(name, [b""])[0].decode(errors="replace") for name in ("job", "from"))
+        page = JobPage(view, job, int(start) if start.isdecimal() else 0) if job else PoolPage(view)
         document.title = "mediadask pool"
         document.add_root(page.root)
         document.add_periodic_callback(page.update, _UPDATE_MILLISECONDS)
         page.update()
 
     dask_api.add_dashboard_page(scheduler, "mediadask", show, style=AROUND)
+    thumbnails = dask_api.pages_path(scheduler, "mediadask/thumbnail")
+    dask_api.pages(scheduler).add_handlers(".*", [(thumbnails, _Thumbnail, {"view": view})])
+
+
+class _Thumbnail(RequestHandler):
+    """A small picture of an output, which is named by its job's id and its group's place: never by a path."""
+
+    def initialize(self, view: PoolView) -> None:
+        self._view = view
+
+    async def get(self) -> None:
+        index = self.get_argument("output", "")
+        picture = None
+        if index.isdecimal():
+            picture = await self._view.outputs.picture(self.get_argument("job", ""), int(index))
+        self.set_header("X-Content-Type-Options", "nosniff")
+        self.set_header("Cross-Origin-Resource-Policy", "same-origin")  # pages of others may not embed it
+        if picture is None:
+            self.set_status(204)
+            return
+        self.set_header("Content-Type", "image/jpeg")
+        self.set_header("Cache-Control", "private, max-age=3600")
+        self.finish(picture)
 
 
 class _Page:
@@ -104,9 +131,9 @@ class PoolPage(_Page):
 class JobPage(_Page):
     """One job; `update` draws it anew from the view."""
 
-    def __init__(self, view: PoolView, job: str) -> None:
-        super().__init__(view, "head", "job")
-        self._job = job
+    def __init__(self, view: PoolView, job: str, start: int) -> None:
+        super().__init__(view, "head", "job", "outputs")
+        self._job, self._start = job, start
 
     def update(self) -> None:
         """Draw what is known now."""
@@ -130,3 +157,6 @@ class JobPage(_Page):
             ("Failures", sections.job_failures(known["failures"], now)),
         )
         self._show("job", "".join(card(title, body) for title, body in parts), "grid")
+        start = self._start // PAGE_OUTPUTS * PAGE_OUTPUTS
+        listed, number = self.view.outputs_of(self._job, start)
+        self._show("outputs", card(*output_list(self._job, listed, start, number)))

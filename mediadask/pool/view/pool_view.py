@@ -17,10 +17,11 @@ from sqlalchemy.exc import DBAPIError
 from mediadask.errors import OutputFailed
 from mediadask.pool.core import Now
 from mediadask.pool.core.jobs import DeliveryJob
-from mediadask.pool.descriptions import JobDescription, TierStatus
+from mediadask.pool.descriptions import JobDescription, TierStatus, UnknownJob
 from mediadask.pool.history import utc_now
 from mediadask.pool.ledger.recent import recent_failures, slot_history
 from mediadask.pool.ledger.tables import jobs
+from mediadask.pool.view.outputs import Outputs
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from mediadask.pool.config import PoolConfig
     from mediadask.pool.core import PoolState
     from mediadask.pool.core.jobs import Job
+    from mediadask.pool.descriptions import OutputStatus
     from mediadask.pool.ledger.ledger import Ledger
     from mediadask.pool.ledger.recent import SlotHistory
     from mediadask.pool.scheduler.scaler import Scaler
@@ -65,6 +67,7 @@ class PoolView:
         self.failures: list[Row] = []
         """`recent.recent_failures` of the last hour, as of a few seconds ago."""
 
+        self.outputs = Outputs(state)
         self._read_jobs: dict[str, _ReadJob] = {}
         self._next_refresh = self._next_places = 0.0
         self._places: dict[str, int] = {}
@@ -227,6 +230,17 @@ class PoolView:
             (unit.unit.name, "queued" if unit.batch is None else unit.batch.state, unit.fraction_done)
             for unit in islice(job.in_flight, most)
         ]
+
+    def outputs_of(self, id: str, start: int) -> tuple[list[OutputStatus], int]:
+        """Return a page of a job's outputs, as far as they are planned and known now, and how many outputs
+        it has; 0 of a job that the pool no longer keeps.
+        """
+        try:
+            job = self.state.job(id)
+        except UnknownJob:
+            return [], 0
+        self.outputs.read_soon(job, start)
+        return self.outputs.listed(job, start), job.spec.groups
 
     async def _read_job(self, id: str, read: _ReadJob) -> None:
         begun = monotonic()

@@ -28,6 +28,7 @@ __all__ = [
     "job_facts",
     "job_failures",
     "jobs",
+    "progress",
     "spend",
     "text",
     "tiers",
@@ -74,7 +75,7 @@ def _job_cells(job: JobDescription, config: PoolConfig, now: datetime) -> list[s
         f'<a href="?job={quote(job.id)}">{text(job.name)}</a>',
         text(job.show),
         f'<span class="dot" style="background:{color}"></span>{text(job.priority)}',
-        _progress(job.fraction, color),
+        progress(job.fraction, color),
         f"{job.groups_done} / {job.groups}{failed}",
         _now(job),
         _end(job, now),
@@ -277,7 +278,7 @@ def units(known: Sequence[tuple[str, str, float]]) -> str:
         [
             text(name),
             escape(state),
-            _progress(done, "var(--good)"),
+            progress(done, "var(--good)"),
         ]
         for name, state, done in known
     ]
@@ -289,7 +290,8 @@ def text(what: object) -> str:
     return escape(printable(str(what)))
 
 
-def _progress(fraction: float, color: str) -> str:
+def progress(fraction: float, color: str) -> str:
+    """Return how much is done, 0 to 1, as a bar and a number."""
     done = f'<i style="width:{fraction:.1%};background:{color}"></i>'
     return f'<div class="with"><div class="bar">{done}</div><span>{int(fraction * 100)} %</span></div>'
 

@@ -58,6 +58,15 @@ td:last-child, th:last-child { padding-right: 0; }
   margin-top: 5px; overflow: hidden; display: flex; }
 .bar i { display: block; height: 100%; }
 .with { display: grid; grid-template-columns: minmax(60px, 1fr) 3.2em; gap: 8px; }
+.outputs { display: grid; grid-template-columns: repeat(auto-fill, minmax(300px, 1fr)); gap: 10px 18px; }
+.output { display: grid; grid-template-columns: 112px minmax(0, 1fr); gap: 0 10px; align-content: start; }
+.output > div { overflow-wrap: anywhere; }
+.output small { display: block; font-size: 12px; line-height: 1.3; }
+.frame { width: 112px; height: 63px; background: var(--track); border-radius: 4px; overflow: hidden; }
+.plain .output { grid-template-columns: minmax(0, 1fr); }
+.plain .frame { display: none; }
+.frame img { width: 100%; height: 100%; object-fit: contain; display: block; }
+.pages { display: flex; gap: 16px; margin: 10px 0 2px; }
 .dot { display: inline-block; width: 10px; height: 10px; border-radius: 2px; margin-right: 5px; }
 .legend { display: flex; flex-wrap: wrap; gap: 2px 16px; margin: 6px 0 0 34px; font-size: 12px;
   color: var(--soft); }

@@ -16,10 +16,10 @@ import PyOpenColorIO as ocio
 import pytest
 from pydantic import TypeAdapter
 
+from mediadask.choices import CONFIG
 from mediadask.documents import Cdl
 from mediadask.errors import InvalidRequest, MediaChanged, MediaError, MissingMedia, UnreadableMedia
 from mediadask.pixels import Color
-from mediadask.pixels.color.config import CONFIG
 from mediadask.pixels.color.steps import Lut
 from mediadask.pixels.halves import by_arithmetic, half_bits
 

@@ -442,9 +442,10 @@ class PlainPool:
             if sum(len(group.units) for group in groups) >= units:
                 break
             made = tuple(Unit(len, name=name, **self._units[job]) for name in names)
-            joined = f"{'+'.join(names)} joined"
+            name = "+".join(names)
+            joined = f"{name} joined"
             finish = Unit(list, name=joined, kind="join")
-            groups.append(ev.PlannedGroup(joined, made, names, finish, joined, joins=len(names) != 1))
+            groups.append(ev.PlannedGroup(name, made, names, finish, joined, joins=len(names) != 1))
         return tuple(groups)
 
     def _in_order(self) -> list[do.EnterTask]:

@@ -81,6 +81,19 @@ def test_a_group_of_several_units_is_joined_when_all_are_done() -> None:
     assert job.units_planned == job.units_done == 4
 
 
+def test_names_of_groups_are_known_as_they_are_planned_and_not_of_a_million(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("mediadask.pool.core.jobs._KEPT_NAMES", 3)
+    pool = PlainPool()
+    job = pool.submit("job", [("a", "b"), "c", "d", "e"])
+    before = job.kept_bytes
+    assert job.names == ["a+b", "c", "d"]
+    pool.end_all()
+    assert job.names == ["a+b", "c", "d"]
+    assert job.kept_bytes > before >= 3 * 50
+
+
 def test_a_finish_goes_before_what_is_planned() -> None:
     pool = PlainPool()
     pool.submit("job", [("a", "b"), "c", "d", "e"], seconds=30.0)

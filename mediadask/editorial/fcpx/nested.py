@@ -11,7 +11,7 @@ from mediadask.editorial.readers.otio_events import TIMING, clip_timing, exact_s
 from mediadask.editorial.readers.timing import Timing
 from mediadask.errors import InvalidRequest
 
-__all__ = ["nested_item", "shows"]
+__all__ = ["nested_item", "retime", "shows"]
 
 
 def shows(track: otio.schema.Track) -> bool:
@@ -69,15 +69,36 @@ def _stretched(item: Any, at: Fraction, begin: Fraction, length: Fraction, line:
     if not isinstance(item, otio.schema.Clip):
         return nested_item(item.deepcopy(), begin, inner, length)
     clip = item.deepcopy()
-    clip.source_range = _range(begin, length, used.duration.rate)
-    if timing := clip_timing(item):
-        whole = inner.then(timing)
-        clip.metadata[TIMING] = [str(whole.own), str(whole.media), str(whole.slope)]
+    timing = clip_timing(item)
+    whole = inner if timing is None else inner.then(timing)
+    first = begin if timing is None else whole.at(begin)
+    clip.source_range = _range(first, length, used.duration.rate)
+    if timing is not None:
+        retime(clip, first, Timing(begin, first, whole.slope))
     for marker in clip.markers:
         place = exact_seconds(marker.marked_range.start_time)
-        place = (place - inner.media) / inner.slope + inner.own if inner.slope else begin
-        marker.marked_range = _range(place, Fraction(0), used.duration.rate)
+        into = (place - inner.media) / inner.slope + inner.own - begin if inner.slope else Fraction(0)
+        marker.marked_range = _range(first + into, Fraction(0), used.duration.rate)
     return clip
+
+
+def retime(clip: otio.schema.Clip, first: Fraction, line: Timing) -> None:
+    """Give a clip its speed, as an effect for everyone and exactly for ourselves.
+
+    Parameters
+    ----------
+    first
+        Where its used part begins, in seconds of its media.
+    line
+        From any time to that of its media: only how fast it plays counts.
+    """
+    clip.metadata[TIMING] = [str(first), str(first), str(line.slope)]
+    if line.speed == 0:
+        clip.effects[:] = [otio.schema.FreezeFrame()]
+    else:
+        clip.effects[:] = (
+            [otio.schema.LinearTimeWarp(time_scalar=float(line.speed))] if line.speed != 1 else []
+        )
 
 
 def _range(first: Fraction, length: Fraction, rate: float) -> otio.opentime.TimeRange:

@@ -9,8 +9,9 @@ import re
 from collections.abc import Mapping
 from fractions import Fraction
 from itertools import pairwise
-from typing import TYPE_CHECKING, Literal, get_args
+from typing import TYPE_CHECKING, get_args
 
+from mediadask.choices import Conform
 from mediadask.editorial.rates import exact_rate, rate_text
 from mediadask.editorial.readers.timing import Timing
 from mediadask.errors import InvalidRequest
@@ -19,7 +20,6 @@ if TYPE_CHECKING:
     from lxml.etree import _Element as Element
 
 __all__ = [
-    "Conform",
     "blending",
     "check_conform",
     "conformed_speed",
@@ -30,10 +30,6 @@ __all__ = [
     "source_rate",
     "unclear_rate",
 ]
-
-Conform = Literal["real-time", "frames"]
-"""How media of another rate plays where FCPXML leaves it open: as fast as it was shot; or frame for frame, at
-the rate that Final Cut Pro conforms it to, 25 as 24."""
 
 _TIME = re.compile(r"-?[0-9]{1,19}(\.[0-9]{1,19}|/0*[1-9][0-9]{0,18})?s?")
 

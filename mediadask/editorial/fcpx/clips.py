@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import TYPE_CHECKING
 
-from mediadask.editorial.readers.fcpx_times import (
-    Conform,
+from mediadask.choices import Conform
+from mediadask.editorial.fcpx.times import (
     conformed_speed,
     format_rate,
     mapped,

@@ -1,9 +1,4 @@
-"""Final Cut Pro X XML (FCPXML), read as OpenTimelineIO timelines.
-
-OpenTimelineIO's adapter loses what decides which frames are used: otio-fcpx-xml-adapter 1.0 knows no retimes,
-transitions or disabled clips and no media of FCPXML 1.9 and later, counts 23.976 frames a second as 23, and
-rounds some times of 25 and 30 a frame down.
-"""
+"""Storylines of FCPXML, read as tracks of OpenTimelineIO."""
 
 from __future__ import annotations
 
@@ -15,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import opentimelineio as otio
 
-from mediadask.editorial.readers.fcpx_clips import (
+from mediadask.editorial.fcpx.clips import (
     STORY,
     Clips,
     file_of,
@@ -23,29 +18,32 @@ from mediadask.editorial.readers.fcpx_clips import (
     sequence_rate,
     single_picture,
 )
-from mediadask.editorial.readers.fcpx_nested import nested_item, shows
-from mediadask.editorial.readers.fcpx_times import (
-    Conform,
+from mediadask.editorial.fcpx.nested import nested_item, retime, shows
+from mediadask.editorial.fcpx.times import (
     blending,
     format_rate,
     seconds,
     seconds_or_nothing,
 )
-from mediadask.editorial.readers.otio_events import DROP, NOTES, PROBLEM, TIMING
+from mediadask.editorial.readers.otio_events import NOTES, PROBLEM
 from mediadask.editorial.readers.timing import Timing
 from mediadask.errors import InvalidRequest
 
 if TYPE_CHECKING:
     from lxml.etree import _Element as Element
 
-__all__ = ["fcpx_projects", "fcpx_timeline"]
+__all__ = ["MARKERS", "MOST_COMPOUND", "Sequence", "marker"]
 
 _INSTEAD = "export an EDL or Final Cut Pro 7 XML"
 _CONTAINERS = {"clip", "sync-clip"}
 """What in them has no lane is what they show; all else is connected to them."""
 
-_MARKERS = ("marker", "chapter-marker")
-_MOST_COMPOUND = 1000
+MARKERS = ("marker", "chapter-marker")
+"""Elements that are markers."""
+
+MOST_COMPOUND = 1000
+"""So many compound clips are opened whatever the size of the document."""
+
 _DEPTH = 8
 """How deep in compound clips clips are looked for."""
 
@@ -53,47 +51,8 @@ _BESIDE = 60
 """Seconds around the used part of a compound clip that are read: no transition at its ends is longer."""
 
 
-def fcpx_projects(root: Element) -> list[tuple[str, Element]]:
-    """The projects that hold a sequence, by their names, in order."""
-    return [(one.get("name", ""), one) for one in root.iter("project") if one.find("sequence") is not None]
-
-
-def fcpx_timeline(root: Element, project: Element, conform: Conform | None = None) -> otio.schema.Timeline:
-    """The timeline of a project; a clip that cannot be told carries a `PROBLEM`.
-
-    Parameters
-    ----------
-    conform
-        How media of another rate plays where the file leaves it open.
-
-    Raises
-    ------
-    InvalidRequest
-        If its sequence has no frame rate, or a transition that lies over no cut.
-    """
-    resources = {str(one.get("id")): one for one in root.iterfind("resources/*")}
-    sequence = project.find("sequence")
-    assert sequence is not None
-    rate = sequence_rate(sequence, resources)
-    # Real projects open about one compound or multicam clip for each element; ten in ten, eight deep, would
-    # open a hundred million.
-    budget = iter(range(_MOST_COMPOUND + 2 * sum(1 for _ in project.iter())))
-    read = _Sequence(Clips(resources, rate, conform), budget)
-    read.spine(sequence.iterfind("spine/*"), 0, Fraction(0))
-    start = otio.opentime.RationalTime(*_frames(seconds(sequence, "tcStart"), rate))
-    metadata = {DROP: sequence.get("tcFormat") == "DF"}
-    timeline = otio.schema.Timeline(project.get("name", ""), global_start_time=start, metadata=metadata)
-    timeline.tracks = read.stack()
-    timeline.tracks.markers.extend(
-        _marker(one, otio.opentime.RationalTime(*_frames(seconds_or_nothing(one, "start"), rate)))
-        for tag in _MARKERS
-        for one in sequence.iterfind(tag)  # the DTD knows none there, but other writers do
-    )
-    return timeline
-
-
 @dataclass
-class _Sequence:
+class Sequence:
     """A sequence, or what a clip holds, as its storylines are read off it."""
 
     clips: Clips
@@ -188,7 +147,7 @@ class _Sequence:
 
     def _markers(self, element: Element, first: otio.opentime.RationalTime) -> Iterator[otio.schema.Marker]:
         """The markers of a clip, in the time of its item, which begins at `first`."""
-        found = [one for tag in _MARKERS for one in element.iterfind(tag)]
+        found = [one for tag in MARKERS for one in element.iterfind(tag)]
         if not found:
             return
         start, line = (
@@ -199,7 +158,7 @@ class _Sequence:
         conformed = Fraction(1) if element.find("timeMap") is not None or not line.slope else line.slope
         for one in found:
             into = (seconds_or_nothing(one, "start") - start) / conformed
-            yield _marker(one, first + self._time(into))
+            yield marker(one, first + self._time(into))
 
     def _picture(self, element: Element, length: Fraction) -> Any:
         """None where there is none.
@@ -242,10 +201,12 @@ class _Sequence:
             media = _range(seconds(source, "start") * rate, seconds(source, "duration") * rate, rate)
             reference = otio.schema.ExternalReference(file, media)
         name = element.get("name") or source.get("name", "")
-        metadata = {TIMING: [str(line.own), str(line.media), str(line.slope)]}
+        used = _range(line.at(start) * rate, length * rate, rate)
+        clip = otio.schema.Clip(name, reference, used)
+        retime(clip, line.at(start), line)
         if blended := blending(*shown):
-            metadata[NOTES] = [f"frames are blended where it is retimed ({blended})"]
-        return otio.schema.Clip(name, reference, _range(start * rate, length * rate, rate), metadata=metadata)
+            clip.metadata[NOTES] = [f"frames are blended where it is retimed ({blended})"]
+        return clip
 
     def _compound(self, element: Element, picture: Element, source: Element, length: Fraction) -> Any:
         """What a compound clip, or the active angle of a multicam clip, shows."""
@@ -285,13 +246,13 @@ class _Sequence:
         line = replace(line, media=line.media - origin)
         return self._opened(element, self._within(rate), start, line, length, stories)
 
-    def _within(self, rate: Fraction) -> _Sequence:
-        return _Sequence(replace(self.clips, rate=rate), self.budget, self.inside)
+    def _within(self, rate: Fraction) -> Sequence:
+        return Sequence(replace(self.clips, rate=rate), self.budget, self.inside)
 
     def _opened(
         self,
         element: Element,
-        inner: _Sequence,
+        inner: Sequence,
         start: Fraction,
         line: Timing,
         length: Fraction,
@@ -302,7 +263,7 @@ class _Sequence:
         `line` leads from the clip's own time to seconds from the beginning of what it holds.
         """
         if next(self.budget, None) is None:
-            what = f"is more than the {_MOST_COMPOUND}th sequence in sequences"
+            what = f"is more than the {MOST_COMPOUND}th sequence in sequences"
             raise InvalidRequest(what, do="flatten it")
         low, high = sorted((line.at(start), line.at(start + length)))
         if low < 0:
@@ -350,7 +311,8 @@ class _Sequence:
         return otio.opentime.RationalTime(*_frames(time, self.clips.rate))
 
 
-def _marker(element: Element, at: otio.opentime.RationalTime) -> otio.schema.Marker:
+def marker(element: Element, at: otio.opentime.RationalTime) -> otio.schema.Marker:
+    """Return a marker at a time of the item that has it."""
     place = otio.opentime.TimeRange(at)
     return otio.schema.Marker(element.get("value", ""), place, metadata={"comment": element.get("note", "")})
 

@@ -94,7 +94,7 @@ def _print_csv(found: list[ClipMetadata]) -> None:
     import csv
     import json
 
-    from mediadask.metadata.model import ABOUT
+    from mediadask.metadata.model import ABOUT, ClipMetadata
 
     writer = csv.DictWriter(sys.stdout, list(ClipMetadata.__dataclass_fields__), lineterminator="\n")
     writer.writeheader()

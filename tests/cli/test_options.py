@@ -25,15 +25,17 @@ PYTHON: dict[str, list[Callable[..., Any]]] = {
     "archive": [md.archive, *WORK],
     "changes": [md.changes, PlateName, *WORK],
     "info": WORK,
+    "offload": [md.offload, *WORK],
     "proxy": [md.proxy, *WORK],
     "pull": [md.pull, read_timeline, PlateName, PlateOptions, *WORK],
     "sheet": [md.sheet, *WORK],
     "trim": [md.trim, read_timeline, *WORK],
+    "verify": [md.verify, *WORK],
 }
 """What does in Python what a command does. The first that has an option of a name counts."""
 
 OTHERWISE = {"pool": "where"}
-COMMAND_ONLY = {"json", "csv", "plan", "otio", "media", "out", "still", "float32"}
+COMMAND_ONLY = {"json", "csv", "plan", "otio", "media", "out", "still", "float32", "report", "cards", "to"}
 """How results are told, and what Python takes without a name or does by another function."""
 
 

@@ -150,13 +150,13 @@ class TestBadInput:
         self.fails(tmp_path / name, UnreadableMedia, "is not media")
 
     def test_no_pictures(self, tmp_path: Path) -> None:
-        with av.open(str(tmp_path / "sound.wav"), "w") as out:
+        with av.open(str(tmp_path / "sound.mka"), "w") as out:
             stream: Any = out.add_stream("pcm_s16le", rate=48000, layout="mono")
             frame = av.AudioFrame.from_ndarray(np.zeros((1, 4800), np.int16), format="s16", layout="mono")
             frame.sample_rate = 48000
             out.mux(stream.encode(frame))
             out.mux(stream.encode(None))
-        self.fails(tmp_path / "sound.wav", UnsupportedMedia, "no video stream")
+        self.fails(tmp_path / "sound.mka", UnsupportedMedia, "no video stream")
 
     @pytest.mark.parametrize("name", ["a.mov", "a.mp4"])
     def test_recording_cut_off_before_its_moov(self, name: str, make_clip: MakeClip, tmp_path: Path) -> None:

@@ -16,6 +16,7 @@ from mediadask.clips.packets import opened
 from mediadask.clips.pattern import is_image, pattern_of
 from mediadask.clips.probe import container_name
 from mediadask.clips.storage import is_local, open_file, stat
+from mediadask.clips.tags import tags_of
 from mediadask.delivery import Delivery, Group, Unit
 from mediadask.errors import CorruptFrame, InvalidRequest
 from mediadask.render.output import Format, Output, Rendered, committed, exists, join_url, output_errors
@@ -162,7 +163,7 @@ def _frames(count: int) -> str:
 def _read_text(url: str) -> str | None:
     with opened(url) as container:
         tag = mark_tag(container_name(container))
-        said: dict[str, str] = {name.lower(): value for name, value in container.metadata.items()}
+        said = {name.lower(): value for name, value in tags_of(container).items()}
         return said.get(tag)
 
 

@@ -16,6 +16,7 @@ from mediadask.clips.h264 import frame_packets, joined
 from mediadask.clips.packet import packet_of
 from mediadask.clips.remote import RemoteFile, fetched, runs
 from mediadask.clips.storage import is_local, is_of_ranges, open_file, storage_errors, suffix_of
+from mediadask.clips.tags import AS_BYTES
 from mediadask.clips.transport import payload
 from mediadask.errors import UnreadableMedia, UnsupportedMedia
 
@@ -71,8 +72,8 @@ def opened(url: str, read: Any = None, *, is_indexed: bool = False) -> Iterator[
                 container = av.open(
                     file,
                     format="mjpeg" if suffix_of(url) in _JPEGS else None,
-                    metadata_errors="replace",
                     container_options=options,
+                    **AS_BYTES,
                 )
             except (FileNotFoundError, PermissionError):
                 raise

@@ -12,6 +12,7 @@ from mediadask.clips.header import AudioStream, ClipHeader, Tag
 from mediadask.clips.orientation import AS_STORED, Orientation
 from mediadask.clips.planes import pixel_format
 from mediadask.clips.rates import rate_of
+from mediadask.clips.tags import tags_of
 from mediadask.errors import InvalidRequest
 from mediadask.timecode import Timecode
 
@@ -50,7 +51,7 @@ def container_name(container: Any) -> str:
     """mediadask's short name of an open container's format."""
     names = container.format.name.split(",")
     if "mov" in names:
-        return "mov" if container.metadata.get("major_brand", "qt  ") == "qt  " else "mp4"
+        return "mov" if tags_of(container).get("major_brand", "qt  ") == "qt  " else "mp4"
     return _CONTAINERS.get(names[0], str(names[0]))
 
 
@@ -91,7 +92,7 @@ def header_of(
             chroma_location=_CHROMA.get(codec) if form.chroma == (2, 2) else None,
         ),
         profile=context.profile,
-        pixel_aspect=stream.sample_aspect_ratio or context.sample_aspect_ratio or Fraction(1),
+        pixel_aspect=Fraction(stream.sample_aspect_ratio or context.sample_aspect_ratio or 1),
         # DV always has fields, the lower one first (IEC 61834-2), whether its container says so or not.
         field_order=_FIELD_ORDERS.get(context.field_order, "bottom" if codec == "dvvideo" else None),
         rotation=orientation.rotation,
@@ -113,7 +114,7 @@ def _said(what: str, container: Any, stream: Any) -> str | None:
     """The first place that says it: MOV's timecode track, then the picture's own stream, then the file."""
     places = [other for other in container.streams if other.type == "data"] + [stream, container]
     # Matroska's names of tags are capitals.
-    said = (place.metadata.get(name) for place in places for name in (what, what.upper()))
+    said = (tags.get(name) for tags in map(tags_of, places) for name in (what, what.upper()))
     return next(filter(None, said), None)
 
 
@@ -125,11 +126,12 @@ def _timecode(said: str | None, rate: Fraction) -> str | None:
 
 
 def _tags(container: Any, name: str) -> tuple[Tag, ...]:
-    tags = [Tag(name, key, value) for key, value in container.metadata.items()]
+    tags = [Tag(name, key, value) for key, value in tags_of(container).items()]
     for stream in container.streams:
-        kind = "tmcd" if stream.type == "data" and "timecode" in stream.metadata else stream.type
+        said = tags_of(stream)
+        kind = "tmcd" if stream.type == "data" and "timecode" in said else stream.type
         source = f"{name} {kind}" if kind == "tmcd" else f"{name} {kind} stream {stream.index}"
-        tags += [Tag(source, key, value) for key, value in stream.metadata.items()]
+        tags += [Tag(source, key, value) for key, value in said.items()]
     return tuple(tags)
 
 

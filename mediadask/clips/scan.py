@@ -100,9 +100,8 @@ def scan(
     if (dts == UNTIMED).all():
         dts = np.minimum.accumulate(pts[::-1])[::-1]
     silent = hidden if hidden.any() else None
-    index = FrameIndex(
-        stream.time_base, pts, dts, offset, size, keyframe, shown, silent, stretch=stretch, before=before
-    )
+    base = Fraction(stream.time_base)
+    index = FrameIndex(base, pts, dts, offset, size, keyframe, shown, silent, stretch=stretch, before=before)
     return index, {number: sound.samples for number, sound in sounds.items()}
 
 

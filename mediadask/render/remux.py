@@ -22,6 +22,7 @@ from mediadask.clips.lead_in import led
 from mediadask.clips.packet import packet_of
 from mediadask.clips.packets import demuxed, opened, ranged
 from mediadask.clips.spans import parts
+from mediadask.clips.tags import AS_BYTES, tags_of
 from mediadask.errors import UnreadableMedia, UnsupportedMedia
 from mediadask.render.cut_sound import sound_packets
 from mediadask.timecode import Timecode
@@ -134,7 +135,7 @@ def remux(file: IO[bytes], clip: Clip, keep: Kept, mark: str) -> None:
     with ExitStack() as stack:
         source = stack.enter_context(opened(parts(clip)[0].files[0].url))
         muxer: dict[str, Any] = {"format": _MUXERS[name], "options": options, "buffer_size": _WRITE_BYTES}
-        output = stack.enter_context(av.open(file, "w", **muxer))
+        output = stack.enter_context(av.open(file, "w", **muxer, **AS_BYTES))
         output.metadata.update(_tags(source, _OF_THE_FILE | _OF_THE_RANGE))
         if date := source.metadata.get("modification_date"):  # what FFmpeg calls the date in an MXF
             output.metadata["creation_time"] = date
@@ -175,7 +176,7 @@ def left_out(clip: Clip) -> list[str]:
         return [
             f"{stream.type} stream {stream.index}"
             for stream in source.streams
-            if stream.index not in held and "timecode" not in stream.metadata
+            if stream.index not in held and "timecode" not in tags_of(stream)
         ]
 
 

@@ -16,6 +16,7 @@ from mediadask.clips.packets import opened
 from mediadask.clips.pattern import is_image, pattern_of
 from mediadask.clips.probe import container_name
 from mediadask.clips.storage import is_local, open_file, stat
+from mediadask.clips.tags import tags_of
 from mediadask.delivery import Delivery, Group, Unit
 from mediadask.errors import CorruptFrame, InvalidRequest
 from mediadask.render.output import Format, Output, Rendered, committed, exists, join_url, output_errors
@@ -65,11 +66,12 @@ class Trimmed(Rendered):
 
 
 def trim_ranges(cuts: Iterable[Cut], out: str | os.PathLike[str]) -> Delivery:
-    """Ranges of clips in files of their own, without encoding anything again.
+    """Copy ranges of clips to files of their own, without encoding anything again.
 
-    A file stays in its container, with its timecode moved to the new first frame, its reel, tags, color and
-    sound; MOV holds what its own container cannot. Long-GOP material is cut at its keys: such a trim has some
-    more frames than were asked for, and says so. Of an image sequence the files are copied, names and all.
+    A copy keeps its container, reel, tags, color and sound, and its timecode begins at the new first frame.
+    MOV takes what the clip's own container cannot hold. Long-GOP material is cut at its keys: such a trim has
+    some more frames than were asked for, and says so. The files of an image sequence are copied with their
+    names.
 
     Parameters
     ----------
@@ -161,7 +163,7 @@ def _frames(count: int) -> str:
 def _read_text(url: str) -> str | None:
     with opened(url) as container:
         tag = mark_tag(container_name(container))
-        said: dict[str, str] = {name.lower(): value for name, value in container.metadata.items()}
+        said = {name.lower(): value for name, value in tags_of(container).items()}
         return said.get(tag)
 
 

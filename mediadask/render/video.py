@@ -18,6 +18,7 @@ from av.video.frame import PictureType
 from mediadask.checkpoint import checkpoint
 from mediadask.clips.packets import opened
 from mediadask.clips.storage import open_file
+from mediadask.clips.tags import tags_of
 from mediadask.errors import InvalidRequest, OutputFailed
 from mediadask.render.output import Format
 
@@ -324,8 +325,7 @@ def join(
 
 def _read_text(url: str) -> str | None:
     with opened(url) as container:
-        comment: str | None = container.metadata.get("comment")
-        return comment
+        return tags_of(container).get("comment")
 
 
 MOVIE = Format("movie", _read_text)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 from fractions import Fraction
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import av
@@ -20,8 +21,6 @@ from mediadask.render.trim import Cut, trim_ranges
 from mediadask.timecode import Timecode
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from mediadask.render.trim import Trimmed
     from tests.conftest import MakeClip
 
@@ -238,6 +237,14 @@ def test_tags_of_the_camera_are_kept(
         said = {key.lower(): value for key, value in container.metadata.items()}
     assert {key: said[key.lower()] for key in (*tags, *comment)} == {**tags, **comment}
     assert "2026-11-22T10:00:00.000000Z" in said.values()
+
+
+@pytest.mark.parametrize("name", ["a.mov", "a.mkv"])
+def test_a_tag_that_is_not_utf8_keeps_its_bytes(name: str, make_clip: MakeClip, tmp_path: Path) -> None:
+    path = make_clip(name, codec="mjpeg", pixel_format="yuvj420p", tags={"comment": "Cafe, take 7"})
+    path.write_bytes(path.read_bytes().replace(b"Cafe, take 7", b"Caf\xe9, take 7"))
+    trimmed = cut(path, 3, 9, tmp_path)
+    assert b"Caf\xe9, take 7" in Path(trimmed.url).read_bytes()
 
 
 def write_pictures(container: Any, stream: Any) -> None:

@@ -59,7 +59,11 @@ class SoundArray:
 
     def __getitem__(self, index: Any) -> npt.NDArray[np.float32]:
         items = index if isinstance(index, tuple) else (index,)
-        wanted = np.arange(self.samples)[items[0]]
+        asked = items[0]
+        if isinstance(asked, slice):  # a table of every sample of a day would be gigabytes
+            wanted = np.arange(*asked.indices(self.samples))
+        else:
+            wanted = np.arange(self.samples)[asked]
         rows = np.atleast_1d(wanted)
         if not rows.size:
             return np.empty((0, len(self.tracks)), np.float32)[(slice(None), *items[1:])]

@@ -25,14 +25,13 @@ def proxy(
     out: options.OutFolderOption,
     *,
     how: ProxyOptions,
-    sound: Annotated[
-        list[str] | None,
-        typer.Option(metavar="DIR", help="Recordings whose tracks are laid under their clips. Repeatable."),
-    ] = None,
+    sound: options.LaidSoundOption = None,
     json: options.JsonOption = False,
     where: work.Work,
 ) -> None:
     """Make review proxies, one file for each clip, with its timecode, reel and sound.
+
+    With --sound the tracks of each clip's recording are laid under it, as mediadask sync finds them.
 
     What is there already and made the same way is not made again.
     """

@@ -12,6 +12,7 @@ __all__ = [
     "CsvOption",
     "HashOption",
     "JsonOption",
+    "LaidSoundOption",
     "LedgerOption",
     "MediaOption",
     "OtioOption",
@@ -19,6 +20,7 @@ __all__ = [
     "PlanOption",
     "PlotOption",
     "SinceOption",
+    "SoundOption",
     "TimelineArgument",
 ]
 
@@ -40,6 +42,11 @@ MediaOption = Annotated[
         help="Where the camera originals are, or a .json of them from info --json. Repeatable.",
     ),
 ]
+_SOUND = typer.Option(
+    "--sound", metavar="DIR", help="Recordings of the clips' sound, or folders of them. Repeatable."
+)
+SoundOption = Annotated[list[str], _SOUND]
+LaidSoundOption = Annotated[list[str] | None, _SOUND]
 OutFolderOption = Annotated[str, typer.Option("--out", "-o", metavar="DIR", help="Where they go.")]
 
 # What is planned.

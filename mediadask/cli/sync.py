@@ -18,9 +18,7 @@ __all__ = ["sync"]
 
 def sync(
     clips: options.ClipsArgument,
-    sound: Annotated[
-        list[str], typer.Option("--sound", metavar="DIR", help="Recordings, or folders of them. Repeatable.")
-    ],
+    sound: options.SoundOption,
     by: Annotated[
         str, typer.Option("--by", help="both, or timecode to believe timecode and not listen.")
     ] = "both",

@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from mediadask.render.proxy import proxy
     from mediadask.render.sheet import sheet, still
     from mediadask.render.trim import Cut, Trimmed, trim_ranges
+    from mediadask.sounds import Synced, sync
 
 __all__ = [
     "Clip",
@@ -58,6 +59,7 @@ __all__ = [
     "OutputFailed",
     "Pool",
     "Report",
+    "Synced",
     "Trimmed",
     "UnreadableMedia",
     "UnsupportedMedia",
@@ -77,6 +79,7 @@ __all__ = [
     "read_ltc",
     "sheet",
     "still",
+    "sync",
     "trim",
     "trim_ranges",
     "verify",
@@ -93,6 +96,7 @@ _later = lazily(
         "FormatCard": "metadata",
         "Job": "pool",
         "Pool": "pool",
+        "Synced": "sounds",
         "Trimmed": "render.trim",
         "archive": "render.archive",
         "changes": "editorial.edits.changes",
@@ -108,6 +112,7 @@ _later = lazily(
         "read_ltc": "clips.ltc",
         "sheet": "render.sheet",
         "still": "render.sheet",
+        "sync": "sounds",
         "trim": "editorial.trim",
         "trim_ranges": "render.trim",
         "verify": "integrity.verify",

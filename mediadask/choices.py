@@ -8,11 +8,13 @@ __all__ = [
     "CONFIG",
     "Compression",
     "Conform",
+    "CostsBy",
     "ExrSample",
     "Filter",
     "OnCorrupt",
     "PlateFormat",
     "ProxyCodec",
+    "TurnaroundBy",
     "listed",
 ]
 
@@ -38,6 +40,10 @@ ExrSample = Literal["half", "float"]
 Conform = Literal["real-time", "frames"]
 """How media of another rate plays where FCPXML leaves it open: as fast as it was shot; or frame for frame, at
 the rate that Final Cut Pro conforms it to, 25 as 24."""
+
+TurnaroundBy = Literal["priority", "show", "kind"]
+
+CostsBy = Literal["show", "job", "priority", "kind"]
 
 
 def listed(choices: Any) -> str:

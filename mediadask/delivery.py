@@ -121,7 +121,7 @@ class Failure:
 
     @classmethod
     def of(cls, error: BaseException) -> Failure:
-        """From an exception; any but a `MediaError` is named, since its message seldom says enough."""
+        """Make it from an exception. All but `MediaError` are named: their messages seldom say enough."""
         kind = type(error).__name__
         try:
             line = " ".join(str(error).split())
@@ -134,7 +134,7 @@ class Failure:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of one group."""
+    """The outcome of one group."""
 
     name: str
     value: Any = None
@@ -143,7 +143,7 @@ class Outcome:
 
 @dataclass(frozen=True)
 class Report:
-    """What became of a delivery, group by group, in order."""
+    """The outcome of a delivery, group by group, in order."""
 
     name: str
     outcomes: tuple[Outcome, ...] = field(repr=False)
@@ -196,17 +196,18 @@ class Delivery:
     Parameters
     ----------
     name
-        For people and for job lists.
+        What people and job lists call it.
     groups
-        One for each output. May be any sequence, also one that makes its groups as they are asked for: a
-        delivery of a million units need not hold them.
+        One group for each output. Any sequence will do, also one that makes its groups when they are asked
+        for, so a delivery of a million units need not hold them.
     finish
-        Called with the `Report` on the client; what it returns is what computing the delivery returns.
-        By default the report itself.
+        A function that is called with the `Report` on the client. Computing the delivery returns its result;
+        by default, the report itself.
     closing
-        Called where the units run, once every group has ended and if there are any, with the list of their
-        values, `Failure` where one failed: what a delivery leaves behind as a whole is made without a client.
-        Its value is dropped; if it fails, that is one more failure of the report.
+        A function that is called where the units run, when all groups have ended, if there are any. It is
+        called with the list of their values, with a `Failure` for each that failed, and makes what the
+        delivery leaves behind as a whole, without a client. Its value is dropped. If it fails, the report
+        has one more failure.
     """
 
     closing: Unit | None = None
@@ -235,7 +236,7 @@ class Delivery:
 
     @property
     def steps(self) -> int:
-        """How many values its result is made of: one for each group, and one for what closes it."""
+        """How many values its result is made of: one for each group, and one for the closing unit."""
         return len(self) + (self.closing is not None)
 
     def report(self, values: Iterable[Any]) -> Any:
@@ -250,7 +251,7 @@ class Delivery:
         Returns
         -------
         Any
-            What `finish` makes of the `Report`, or the report itself.
+            What `finish` returns for the `Report`, or the report itself.
         """
         *of_groups, last = values if self.closing else (*values, None)
         outcomes = [
@@ -282,12 +283,12 @@ class Delivery:
         return result
 
     def run(self, threads: int, ended: Callable[[int], None]) -> Any:
-        """Run it on threads of this process, without Dask: what is small is done while Dask is imported.
+        """Run it on threads of this process, without Dask: importing Dask takes longer than small work.
 
         Parameters
         ----------
         threads
-            How many.
+            How many threads.
         ended
             Called with the number of groups that have ended, each time one has.
 

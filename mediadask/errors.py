@@ -103,4 +103,4 @@ class InvalidRequest(MediaError, ValueError):
 
 
 class MediaWarning(UserWarning):
-    """What work goes on without, such as a clip of a folder that cannot be read: one line, as errors are."""
+    """Something that work goes on without, such as a clip that cannot be read: one line, like an error."""

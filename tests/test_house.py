@@ -38,7 +38,7 @@ MEDIA = [
         "dask_api",
     },
     {"clips"},
-    {"metadata", "documents", "pixels"},
+    {"metadata", "documents", "pixels", "sounds"},
     {"array", "render", "integrity"},
     {"editorial"},
 ]
@@ -53,6 +53,7 @@ DOOR = {
     "dask_api",
     "lazy",
     "text",
+    "choices",
 }
 TOP = {"__init__", "cli"}
 

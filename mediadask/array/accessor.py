@@ -38,7 +38,7 @@ _STRIP_HEIGHT = 90
 
 @xr.register_dataset_accessor("media")  # type: ignore[no-untyped-call]
 class MediaAccessor:
-    """What a dataset made by `mediadask.open_clip` knows of its clip."""
+    """Methods of a dataset that `mediadask.open_clip` has made, as ``dataset.media``."""
 
     def __init__(self, dataset: xr.Dataset) -> None:
         self._dataset = dataset
@@ -74,10 +74,10 @@ class MediaAccessor:
         template: str | None = None,
         filter: Filter = "lanczos3",
     ) -> xr.Dataset:
-        """The clip framed: crop, desqueeze, scale and padding in one resampling, lazy, chunk by chunk.
+        """Frame the clip lazily, chunk by chunk: crop, desqueeze, scale and pad in one resampling.
 
-        ``frames`` become float32, 1.0 = reference white. The order of steps is the order of calls: a plate's
-        color comes first, ``dataset.media.color("ACEScg").media.framing("show.fdl")``.
+        ``frames`` become float32, 1.0 = reference white. Steps are done in the order of the calls. A plate's
+        color comes first: ``dataset.media.color("ACEScg").media.framing("show.fdl")``.
 
         Parameters
         ----------
@@ -121,7 +121,7 @@ class MediaAccessor:
         input_space: str | None = None,
         config: str | os.PathLike[str] = CONFIG,
     ) -> xr.Dataset:
-        """The clip in another color space, lazy, chunk by chunk; ``frames`` become float32.
+        """Convert the clip to another color space, lazily, chunk by chunk; ``frames`` become float32.
 
         Open the clip with ``dtype="float32"`` to have what a plate has, bit for bit: integers are rounded and
         clipped before they get here.
@@ -129,8 +129,8 @@ class MediaAccessor:
         Parameters
         ----------
         target
-            A color space's name in the config, or `mediadask.pixels.Color` steps to be done to values as
-            they are.
+            The name of a color space in the config, or `mediadask.pixels.Color` steps, which are applied to
+            the values as they are.
         input_space
             The color space the frames are in, where the clip does not say: see
             `mediadask.pixels.input_space`.
@@ -162,12 +162,12 @@ class MediaAccessor:
         return made
 
     def resize(self, width: int, height: int, filter: Filter = "lanczos3") -> xr.Dataset:
-        """Every picture at another size, lazy, chunk by chunk; ``frames`` become float32, 1.0 = white.
+        """Scale every picture, lazily, chunk by chunk; ``frames`` become float32, 1.0 = reference white.
 
         Parameters
         ----------
         width, height
-            Of the new pictures, in pixels.
+            The size of the new pictures in pixels.
         filter
             ``lanczos3``, ``mitchell``, ``cubic``, ``triangle``, ``box`` or ``blackman-harris``.
 

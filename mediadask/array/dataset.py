@@ -54,24 +54,26 @@ def open_clip(
     Parameters
     ----------
     url
-        A file, an image sequence's pattern, the parts of one spanned recording in order, or an open clip; or
-        an archive of one, ``.zarr``: the same dataset, in the sample type it was stored in.
+        A file, an image sequence's pattern, the parts of one spanned recording in order, an open clip, or an
+        archive (``.zarr``), which gives the same dataset in the sample type that it was stored in.
     chunks
-        None or ``{}``: whole GOPs up to Dask's ``array.chunk-size``, a longer GOP in several chunks that are
-        decoded once. ``{"frame": 12}`` and the like rechunk that; every frame is still decoded once.
+        With None or ``{}`` a chunk holds whole GOPs, up to Dask's ``array.chunk-size``. A longer GOP is split
+        into several chunks and decoded once. ``{"frame": 12}`` and the like rechunk this; every frame is
+        still decoded once.
     dtype
-        By default ``uint8`` for 8-bit sources, ``uint16`` above, and a float source's own. Integers are full
-        range and clipped; ``float32`` and ``float16`` are exact and unclipped, 1.0 = reference white.
+        The default is ``uint8`` for 8-bit sources, ``uint16`` for deeper ones, and a float source's own type.
+        Integers are full range and clipped. ``float32`` and ``float16`` are exact and unclipped, 1.0 =
+        reference white.
     on_corrupt
-        What becomes of a frame that does not decode: ``fail`` raises when it is computed, ``hold`` repeats
-        the last good picture, ``black`` is black.
+        What to do with a frame that does not decode: ``fail`` raises an error when it is computed, ``hold``
+        repeats the last good picture, ``black`` gives black.
 
     Returns
     -------
     xarray.Dataset
-        ``frames``: R, G, B and, where there is one, A, or Y alone; a sound recording has none. ``audio``:
-        float32, full scale ±1, at the first stream's rate; ``track_name`` is what the recorder calls its
-        tracks. The attributes are the clip's facts.
+        ``frames`` has the channels R, G, B, and A if the clip has alpha, or only Y; a sound recording has no
+        frames. ``audio`` is float32, full scale ±1, at the first stream's rate, and ``track_name`` is what
+        the recorder calls its tracks. The attributes are the clip's facts.
 
     Raises
     ------

@@ -11,7 +11,7 @@ __all__ = ["DaskVariable"]
 
 
 class DaskVariable(xr.Variable):
-    """What a backend returns where it makes the graph itself.
+    """The variable that a backend returns if it makes the Dask graph itself.
 
     ``xr.open_dataset`` wraps every array of a backend against being written to, Dask's too, and chunks the
     wrapper: tasks would then compute our graph inside, chunk by chunk, and no two could share a decode.

@@ -45,7 +45,7 @@ class MediaBackendEntrypoint(BackendEntrypoint):
         return dataset.drop_vars(dropped, errors="ignore")
 
     def guess_can_open(self, filename_or_obj: Any) -> bool:
-        """By suffix only."""
+        """Guess by the suffix only."""
         if not isinstance(filename_or_obj, str | os.PathLike):
             return False
         return PurePosixPath(os.fspath(filename_or_obj)).suffix.lower() in _SUFFIXES

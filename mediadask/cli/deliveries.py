@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -9,6 +10,7 @@ import typer
 import mediadask as md
 from mediadask.cli import options, work
 from mediadask.cli.inputs import Found, find
+from mediadask.delivery import Report
 from mediadask.errors import InvalidRequest
 from mediadask.render.options import Lut, OnCorruptChoice, ProxyOptions
 
@@ -23,6 +25,10 @@ def proxy(
     out: options.OutFolderOption,
     *,
     how: ProxyOptions,
+    sound: Annotated[
+        list[str] | None,
+        typer.Option(metavar="DIR", help="Recordings whose tracks are laid under their clips. Repeatable."),
+    ] = None,
     json: options.JsonOption = False,
     where: work.Work,
 ) -> None:
@@ -31,7 +37,11 @@ def proxy(
     What is there already and made the same way is not made again.
     """
     found = find(clips)
-    _deliver(found, md.proxy(found.clips, out, **vars(how)), where, json)
+    matched = work.run(md.sync(found.clips, sound), where) if sound else Report("sync", ())
+    # A clip without certain sound has a proxy with its own, and a line that says so.
+    unsure = tuple(outcome for outcome in matched.outcomes if outcome.failure)
+    found = replace(found, failures=(*found.failures, *unsure))
+    _deliver(found, md.proxy(found.clips, out, **vars(how), sound=matched.results), where, json)
 
 
 def sheet(

@@ -18,6 +18,7 @@ from mediadask.cli import (
     pool,
     pull,
     reports,
+    sync,
     trim,
     verify,
 )
@@ -38,12 +39,13 @@ app.command()(expanded(offload.offload))
 app.command()(expanded(deliveries.proxy))
 app.command()(expanded(deliveries.sheet))
 app.command()(expanded(deliveries.archive))
+app.command()(expanded(sync.sync))
 app.command()(expanded(pull.pull))
 app.command()(expanded(trim.trim))
 app.command()(expanded(changes.changes))
 app.command()(jobs.jobs)
-app.command()(reports.turnaround)
-app.command()(reports.costs)
+app.command()(expanded(reports.turnaround))
+app.command()(expanded(reports.costs))
 app.add_typer(pool.app, name="pool")
 app.add_typer(ledger.app, name="ledger")
 

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from contextlib import contextmanager
-from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from mediadask.choices import CostsBy, TurnaroundBy, listed
 from mediadask.cli import options
 from mediadask.cli.tables import json_of, print_table
 from mediadask.durations import time_ago
 from mediadask.errors import OutputFailed
+from mediadask.options import Option
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -24,25 +25,8 @@ if TYPE_CHECKING:
 __all__ = ["ago", "costs", "opened", "turnaround"]
 
 
-class TurnaroundBy(StrEnum):
-    """What turnaround is told for."""
-
-    priority = "priority"
-    show = "show"
-    kind = "kind"
-
-
-class CostsBy(StrEnum):
-    """What costs are told for."""
-
-    show = "show"
-    job = "job"
-    priority = "priority"
-    kind = "kind"
-
-
 def turnaround(
-    by: Annotated[TurnaroundBy, typer.Option("--by", help="For each what.")] = TurnaroundBy.priority,
+    by: Annotated[TurnaroundBy, Option(f"Group by {listed(TurnaroundBy)}.")] = "priority",
     since: options.SinceOption = None,
     plot: options.PlotOption = None,
     ledger: options.LedgerOption = None,
@@ -56,7 +40,7 @@ def turnaround(
     config = load_config()
     _report(
         ledger,
-        lambda engine: reports.turnaround(engine, config, by=by.value, since=ago(since)),
+        lambda engine: reports.turnaround(engine, config, by=by, since=ago(since)),
         turnaround_plot,
         plot,
         json,
@@ -64,7 +48,7 @@ def turnaround(
 
 
 def costs(
-    by: Annotated[CostsBy, typer.Option("--by", help="For each what.")] = CostsBy.show,
+    by: Annotated[CostsBy, Option(f"Group by {listed(CostsBy)}.")] = "show",
     since: options.SinceOption = None,
     until: Annotated[str | None, typer.Option("--until", metavar="WHEN", help="Not what was after.")] = None,
     plot: options.PlotOption = None,
@@ -85,7 +69,7 @@ def costs(
         for warning in money.budgets(engine, config)["warning"]:
             if warning:
                 typer.echo(f"mediadask: {warning}", err=True)
-        return money.costs(engine, config, by=by.value, since=ago(since), until=ago(until, "--until"))
+        return money.costs(engine, config, by=by, since=ago(since), until=ago(until, "--until"))
 
     _report(ledger, report, costs_plot, plot, json)
 

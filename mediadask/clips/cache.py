@@ -59,7 +59,7 @@ def load(identity: str) -> tuple[ClipHeader, FrameIndex] | None:
 
 
 def load_facts(identity: str) -> tuple[ClipHeader, int, int] | None:
-    """The same without the index, which of a long clip is megabytes: header, frames, missing frames."""
+    """Load header, frames and missing frames without the index, which takes megabytes for a long clip."""
     try:
         with open(_path(identity), "rb") as file:
             (header, _), _, _, frames, missing, _ = _read_head(file)

@@ -56,8 +56,8 @@ class Clip:
     """One camera recording: a container file, a spanned set of files, or an image sequence; or a sound
     recording, which has no frames.
 
-    Make it with `Clip.open`. It holds no open file: it pickles as its URL, and opens again on the other side
-    from the index cache or the file.
+    Make it with `Clip.open`. It holds no open file. It pickles as its URL, and is opened again on the other
+    side, from the index cache or the file.
     """
 
     def __init__(
@@ -124,12 +124,12 @@ class Clip:
 
     @property
     def name(self) -> str:
-        """The last part of the URL, for people; of a span, its first part's."""
+        """The last part of the URL, for people; for a span, that of its first file."""
         return ClipUrl.parse(self.url).name
 
     @property
     def size_bytes(self) -> int:
-        """The bytes of all its files together."""
+        """How many bytes all its files have together."""
         return sum(file.size_bytes for file in self.files)
 
     @property
@@ -148,11 +148,11 @@ class Clip:
         start, stop
             0-based frame numbers in presentation order; `stop` None for the end.
         on_corrupt
-            What a frame that does not decode becomes: ``fail`` raises, ``hold`` repeats the last good picture
-            (black before the first), ``black`` is black. Stand-ins have ``valid`` False. The result does not
-            depend on where a range begins.
+            What to do with a frame that does not decode: ``fail`` raises an error, ``hold`` repeats the last
+            good picture (black before the first one), ``black`` gives black. Such frames have ``valid``
+            False. They do not depend on where the range begins.
         threads
-            For the decoder: 0 as many as it likes, 1 where many clips decode at once.
+            How many threads the decoder may use: 0 as many as it likes, 1 where many clips decode at once.
 
         Returns
         -------
@@ -262,7 +262,7 @@ class Clip:
 
 
 def facts_of(url: str | os.PathLike[str]) -> ClipFacts:
-    """What a clip is. Of one that was opened before no index is read, which for a long one is megabytes.
+    """Return the facts of a clip. If it was opened before, its index, which may be megabytes, is not read.
 
     Raises
     ------
@@ -274,7 +274,7 @@ def facts_of(url: str | os.PathLike[str]) -> ClipFacts:
 
 
 def recall(url: str | os.PathLike[str]) -> ClipFacts | None:
-    """The same from the cache alone; None for a clip that must be opened.
+    """Return the facts of a clip from the cache alone; None if the clip has to be opened.
 
     Raises
     ------

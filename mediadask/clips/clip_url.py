@@ -47,7 +47,7 @@ class ClipUrl:
 
     @classmethod
     def of(cls, source: str | os.PathLike[str] | Sequence[str | os.PathLike[str]]) -> ClipUrl:
-        """What a user names as a clip, as every process understands it: local paths become absolute.
+        """Make a URL that every process understands from what a user names: local paths become absolute.
 
         Raises
         ------

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import replace
 from typing import IO, TYPE_CHECKING, Any
@@ -69,12 +70,14 @@ class ContainerReader:
             return _probe(place, choices, files[0].size_bytes, file)
 
     def frames(self, clip: Clip, start: int, stop: int, *, threads: int) -> Iterator[Frame | BadFrame]:
-        """From byte ranges where the index has them, through the container elsewhere."""
-        _unchanged(clip)
+        """Decode from byte ranges if the index has them, else through the container."""
         ranges = clip.index.by_ranges
         packets = ranged if ranges else demuxed
         frames = decode(clip, start, stop, packets, threads=threads, discards=not ranges)
-        return frames if is_local(clip.files[0].url) else _of_one_file(clip, frames)
+        if not is_local(clip.files[0].url):
+            return _of_one_file(clip, frames)
+        _unchanged(clip)
+        return frames
 
     def audio(self, clip: Clip, stream: int, start: int, stop: int) -> npt.NDArray[np.float32]:
         """Decoded from a little before `start`."""
@@ -131,16 +134,21 @@ def _probe(
 
 
 def _of_one_file(clip: Clip, frames: Iterator[Frame | BadFrame]) -> Iterator[Frame | BadFrame]:
-    """The frames, the last one after another look whether the file on its server is still the same: each
-    request may be answered from another one, while a local file that is open stays what it is."""
-    held: Frame | BadFrame | None = None
+    """The frames of a file on a server. The first and the last wait until it is known to be still the same:
+    each request may be answered from another file, while a local one that is open stays what it is."""
+    with ThreadPoolExecutor(1, thread_name_prefix="mediadask-same") as asking:
+        same = asking.submit(_unchanged, clip)  # while the first pictures come
+        try:
+            held = next(frames, None)
+        finally:
+            same.result()
     bad = False
     for frame in frames:
-        if held is not None:
-            yield held
-        if isinstance(frame, BadFrame) and not bad:
+        if isinstance(held, BadFrame) and not bad:
             _unchanged(clip)
             bad = True
+        if held is not None:
+            yield held
         held = frame
     _unchanged(clip)
     if held is not None:

@@ -13,7 +13,7 @@ __all__ = ["BadFrame", "ColorTags", "Frame", "PixelFormat"]
 
 @dataclass(frozen=True)
 class PixelFormat:
-    """How the samples of a frame lie in its planes."""
+    """How the samples of a frame are laid out in its planes."""
 
     name: str
     """FFmpeg's name of it where FFmpeg has one: ``yuv422p10le``."""
@@ -34,7 +34,7 @@ class PixelFormat:
 
     @property
     def channels(self) -> tuple[str, ...]:
-        """The channels of the picture this becomes: R, G, B and A; Y alone for gray and mosaics."""
+        """The channels of the picture that it becomes: R, G, B and A, or only Y for gray and mosaics."""
         color = ("R", "G", "B") if self.model in ("yuv", "rgb") else ("Y",)
         return (*color, "A") if self.alpha else color
 
@@ -82,7 +82,7 @@ class ColorTags:
 
 @dataclass(frozen=True, eq=False)
 class Frame:
-    """One decoded frame; its arrays are read-only views of the decoder's memory: copy what you keep long."""
+    """One decoded frame. Its arrays are read-only views of the decoder's memory: copy what you keep long."""
 
     number: int
     """0-based, in presentation order."""
@@ -132,7 +132,7 @@ class Frame:
 
 @dataclass(frozen=True)
 class BadFrame:
-    """A frame that did not decode, or is missing: what a reader yields in a `Frame`'s place."""
+    """What a reader yields in the place of a `Frame` that does not decode or is missing."""
 
     number: int
     reason: str

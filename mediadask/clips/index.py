@@ -24,7 +24,7 @@ _REORDER = 16  # the most pictures a decoder may hold back (H.264 A.3.1)
 
 @dataclass(frozen=True, eq=False)
 class FrameIndex:
-    """Per-packet and per-frame tables of one clip, as NumPy arrays; made without decoding.
+    """Tables of one clip by packet and by frame, as NumPy arrays. They are made without decoding.
 
     Packets are rows in decode order. For an image sequence a packet is a file.
     """
@@ -96,11 +96,11 @@ class FrameIndex:
         return np.asarray(np.rint(np.interp(rows, known, ticks) + outside), np.int64)
 
     def lost(self, size_bytes: int) -> npt.NDArray[np.bool_]:
-        """(frames,) whether each lies beyond the end of a file of so many bytes, as in a copy cut short."""
+        """(frames,) whether a frame lies beyond the end of a file of that size, such as a copy cut short."""
         return (self.shown >= 0) & (self.offset >= 0)[self.shown] & (self.ends[self.shown] > size_bytes)
 
     def missing(self, size_bytes: int) -> int:
-        """How many frames are not there: holes in a sequence, and what a file ends before."""
+        """How many frames are missing: holes in a sequence, and frames beyond the end of the file."""
         return int(np.sum((self.shown < 0) | self.lost(size_bytes)))
 
     @cached_property
@@ -152,13 +152,13 @@ class FrameIndex:
         return np.concatenate([[0], starts, [len(self)]]).astype(np.int64)
 
     def runs(self, start: int, stop: int) -> Iterator[tuple[int, int]]:
-        """The parts of ``[start, stop)`` that each decode from one key."""
+        """Split ``[start, stop)`` into parts that each decode from one key."""
         inside = self.gops[(self.gops > start) & (self.gops < stop)]
         edges = [start, *(int(edge) for edge in inside), stop]
         yield from pairwise(edges)
 
     def check(self, start: int, stop: int | None, where: object) -> tuple[int, int]:
-        """A frame range as plain numbers, ``stop`` None for the end.
+        """Return a frame range as plain numbers; ``stop`` None means the end.
 
         Raises
         ------
@@ -175,6 +175,6 @@ class FrameIndex:
         return int(start), end
 
     def arrays(self) -> dict[str, npt.NDArray[Any]]:
-        """Everything but the time base, for storing; `FrameIndex(time_base, **arrays)` makes it again."""
+        """All tables by name, for storing; `FrameIndex(time_base, **arrays)` makes the index again."""
         names = ("pts", "dts", "offset", "size", "keyframe", "shown", "hidden", "stretch", "before")
         return {name: array for name in names if (array := getattr(self, name)) is not None}

@@ -33,7 +33,7 @@ __all__ = [
 
 HEIF_SUFFIXES = frozenset({".heic", ".heif", ".hif"})
 IMAGE_SUFFIXES = HEIF_SUFFIXES | frozenset(
-    {".cin", ".dng", ".dpx", ".exr", ".jpeg", ".jpg", ".png", ".tif", ".tiff"}
+    {".ari", ".cin", ".dng", ".dpx", ".exr", ".jpeg", ".jpg", ".png", ".tif", ".tiff"}
 )
 
 _PADDING = re.compile(r"[*#@%$<]")

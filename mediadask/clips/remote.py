@@ -56,15 +56,18 @@ def runs(offset: list[int], size: list[int]) -> Iterator[tuple[int, int]]:
 def fetched(file: RemoteFile, ranges: Iterable[tuple[int, int]]) -> Generator[bytes]:
     """The bytes ``[begin, end)`` of each range in order; requests go ahead of who takes them.
 
-    Eight are under way or wait to be taken, so that of ranges of 4 MB, the most that `runs` joins, 32 MB are
-    in memory. What lies beyond the end of the file is left out.
+    Two at first, for the first picture waits for all that share the line with it; one more with each that is
+    taken. At most eight are under way or wait to be taken, so that of ranges of 4 MB, the most that `runs`
+    joins, 32 MB are in memory. What lies beyond the end of the file is left out.
     """
     coming: deque[Future[bytes]] = deque()
+    ahead = 2
     threads = ThreadPoolExecutor(_REQUESTS_AT_ONCE, thread_name_prefix="mediadask-fetch")
     try:
         for begin, end in ranges:
-            if len(coming) == _REQUESTS_AT_ONCE:
+            if len(coming) == ahead:
                 yield coming.popleft().result()
+                ahead = min(ahead + 1, _REQUESTS_AT_ONCE)
             coming.append(threads.submit(file.fetch, begin, end))
         while coming:
             yield coming.popleft().result()
@@ -102,7 +105,7 @@ class RemoteFile(io.RawIOBase):
         """Where the last request ended, and how many bytes were fetched up to there without a jump."""
 
     def again(self) -> RemoteFile:
-        """The same file with a position of its own; what one fetches the other has."""
+        """Return the same file with a position of its own; both share what either fetches."""
         other = RemoteFile(self._filesystem, self._path, self._size)
         other._blocks = self._blocks
         return other
@@ -192,7 +195,7 @@ class RemoteFile(io.RawIOBase):
         return data
 
     def readall(self) -> bytes:
-        """From here to the end."""
+        """Read from here to the end."""
         return self.read()
 
     def _ready(self, first: int, stop: int) -> list[bytes]:

@@ -1,4 +1,5 @@
-"""Image sequences as clips: EXR, DPX, Cineon, CinemaDNG, TIFF, PNG, JPEG and HEIC files whose names count."""
+"""Image sequences as clips: files of a frame each, whose names count, of EXR, DPX, Cineon, CinemaDNG,
+ARRIRAW, TIFF, PNG, JPEG or HEIC."""
 
 from __future__ import annotations
 
@@ -8,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from mediadask.clips import dng, heif, image
+from mediadask.clips import arriraw, dng, heif, image
 from mediadask.clips.choices import choices_of, split_choices
 from mediadask.clips.frame import BadFrame, Frame
 from mediadask.clips.header import ClipHeader, Tag
@@ -122,6 +123,9 @@ class SequenceReader:
         raise InvalidRequest("an image sequence has no sound", where=clip.url)
 
 
+_RAW = (".ari", ".dng")  # the sensor's own pictures
+
+
 def _is_folder(url: str) -> bool:
     return os.path.isdir(url) if is_local(url) else url.endswith("/")
 
@@ -133,13 +137,16 @@ def _source(url: str) -> tuple[str, dict[str, str]]:
 
 
 def _read_header(url: str, choices: dict[str, str]) -> ImageFacts:
-    known = {".exr": ("layer", "view"), ".dng": ("debayer",)}.get(suffix_of(url), ("layer",))
+    suffix = suffix_of(url)
+    known = ("debayer",) if suffix in _RAW else ("layer", "view") if suffix == ".exr" else ("layer",)
     for name in choices:
         if name not in known or _is_heif(url):
             raise InvalidRequest(f"is an image, which has no {name} to choose", where=url, do="leave it out")
     if _is_heif(url):
         return heif.read_header(url)
-    if suffix_of(url) == ".dng":
+    if suffix == ".ari":
+        return arriraw.read_header(url, choices)
+    if suffix == ".dng":
         return dng.read_header(url, choices)
     return image.read_header(url, choices.get("layer"), choices.get("view"))
 
@@ -148,9 +155,10 @@ def _read_planes(url: str, choices: dict[str, str], header: ClipHeader) -> tuple
     size, format = (header.width, header.height), header.pixel_format
     if _is_heif(url):
         return heif.read_planes(url, size, format)
-    if suffix_of(url) == ".dng":
+    if suffix_of(url) in _RAW:
         camera = next((tag.value for tag in header.tags if tag.name == "camera"), None)
-        return dng.read_planes(url, choices, size, camera)
+        raw_planes = arriraw.read_planes if suffix_of(url) == ".ari" else dng.read_planes
+        return raw_planes(url, choices, size, camera)
     return image.read_planes(url, choices.get("layer"), size, format, choices.get("view"))
 
 

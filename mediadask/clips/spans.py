@@ -90,7 +90,7 @@ class SpanReader:
         )
 
     def frames(self, clip: Clip, start: int, stop: int, *, threads: int) -> Iterator[Frame | BadFrame]:
-        """Those of each part in turn, numbered through."""
+        """Give the frames of each part in turn, numbered through."""
         first = 0
         for part in _parts(clip.url, clip.identity):
             low, high = max(start - first, 0), min(stop - first, len(part))

@@ -62,7 +62,6 @@ _FORMATS = (
     _Format("REDCODE RAW (R3D)", "RED R3D SDK", ".r3d", lambda head: head[4:8] in (b"RED1", b"RED2")),
     _BRAW,
     _CANON_RAW,
-    _Format("ARRIRAW", "ARRI Image SDK", ".ari", lambda head: head[:4] == b"ARRI"),  # SMPTE RDD 30
     _Format("ARRICORE", "ARRI Image SDK", ".arx"),
     _Format("Nikon N-RAW", "RED R3D SDK with N-RAW support", ".nev"),
     _CANON_STILL,
@@ -97,10 +96,10 @@ RAW_SUFFIXES = frozenset(form.suffix for form in _FORMATS)
 _MATROSKA_ENCRYPTION = re.compile(rb"\x6d\x80.{1,8}\x62\x40.{1,40}\x50\x35", re.DOTALL)
 """ContentEncodings, ContentEncoding, ContentEncryption (RFC 9559, 5.1.4.1.31)."""
 
-VENDOR_SUFFIXES = frozenset({".ari", ".arx", ".braw", ".crm", ".mcraw", ".nev", ".r3d"})
+VENDOR_SUFFIXES = frozenset({".arx", ".braw", ".crm", ".mcraw", ".nev", ".r3d"})
 """Those of them that are footage: a folder that holds some holds clips."""
 
-RAW_FRAME_SUFFIXES = frozenset({".ari", ".arx"})
+RAW_FRAME_SUFFIXES = frozenset({".arx"})
 """Those of them that hold a frame each: many are one clip."""
 
 

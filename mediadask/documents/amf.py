@@ -39,7 +39,7 @@ __all__ = ["Amf", "AmfClip"]
 
 @dataclass(frozen=True)
 class Amf:
-    """What an AMF says, as plain data."""
+    """The content of an AMF, as plain data."""
 
     info: Info
     pipeline: Pipeline

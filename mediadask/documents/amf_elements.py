@@ -51,7 +51,7 @@ class AmfClip:
 
 
 def read_clip(element: etree._Element) -> AmfClip:
-    """From ``clipId``."""
+    """Read ``clipId``."""
     sequence = child(element, "sequence")
     frames = None
     if sequence is not None:
@@ -62,7 +62,7 @@ def read_clip(element: etree._Element) -> AmfClip:
 
 
 def read_info(element: etree._Element) -> Info:
-    """From ``amfInfo`` or ``pipelineInfo``."""
+    """Read ``amfInfo`` or ``pipelineInfo``."""
     when = child(element, "dateTime")
     people = children(element, "author")
     return Info(
@@ -75,7 +75,7 @@ def read_info(element: etree._Element) -> Info:
 
 
 def read_pipeline(element: etree._Element, where: object) -> Pipeline:
-    """From ``pipeline`` or ``archivedPipeline``."""
+    """Read ``pipeline`` or ``archivedPipeline``."""
     info, source = child(element, "pipelineInfo"), child(element, "inputTransform")
     output = child(element, "outputTransform")
     if info is None:

@@ -153,7 +153,7 @@ class InputTransform:
 
 @dataclass(frozen=True)
 class LookTransform:
-    """From ACES2065-1 to ACES2065-1: a look, or a CDL in a working space."""
+    """A look from ACES2065-1 to ACES2065-1, or a CDL in a working space."""
 
     applied: bool
     transform: Transform | None = None
@@ -175,7 +175,7 @@ class LookTransform:
 
 @dataclass(frozen=True)
 class OutputTransform:
-    """From ACES2065-1 to what a display is sent."""
+    """The transform from ACES2065-1 to the values that a display is sent."""
 
     applied: bool
     transforms: tuple[Transform, ...]
@@ -213,7 +213,7 @@ class Pipeline:
         return Color.chain(*chain)
 
     def with_applied(self, stage: Stage) -> Pipeline:
-        """The same, of a picture that has had everything up to and including a stage."""
+        """Return the pipeline for a picture to which everything up to and including a stage is applied."""
         done = STAGES[: STAGES.index(stage) + 1]
         return replace(
             self,

@@ -92,7 +92,7 @@ class Cdl:
 
     @classmethod
     def of_xml(cls, element: etree._Element, where: object, id: str | None = None) -> Cdl:
-        """From an element that holds a SOPNode and a SatNode, or one of them.
+        """Read an element that holds a SOPNode, a SatNode or both.
 
         Raises
         ------

@@ -166,7 +166,7 @@ def choose_by_fdl(
     templates: str | os.PathLike[str] | None = None,
     desqueeze: bool = True,
 ) -> Choice:
-    """What a document says becomes of a clip of `width` x `height`, and by which of its parts.
+    """Return how a document frames a clip of `width` x `height`, and by which of its parts.
 
     Parameters
     ----------
@@ -224,7 +224,7 @@ def choose_by_fdl(
 
 
 def place_by_fdl(url: str | os.PathLike[str], width: int, height: int, **choice: Any) -> Placement:
-    """What a document says becomes of a clip; arguments and errors are those of `choose_by_fdl`."""
+    """Return how a document frames a clip; arguments and errors are those of `choose_by_fdl`."""
     return choose_by_fdl(url, width, height, **choice).placement
 
 

@@ -40,7 +40,7 @@ class TurnoverAmfs:
 
     @classmethod
     def read(cls, places: Iterable[str]) -> TurnoverAmfs:
-        """Those of some files and folders.
+        """Read the AMFs of some files and folders.
 
         Raises
         ------

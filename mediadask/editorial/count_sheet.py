@@ -71,7 +71,7 @@ COLUMNS = {
 
 
 def count_row(one: PlannedEvent, order: int, rate: Fraction) -> dict[str, Any]:
-    """What a count sheet says of an event, of JSON types; None is what is not known of it.
+    """Return the row of a count sheet for an event, as JSON types; None stands for what is not known.
 
     Parameters
     ----------

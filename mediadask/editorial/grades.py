@@ -28,7 +28,7 @@ class TurnoverGrades:
 
     @classmethod
     def read(cls, url: str | None) -> TurnoverGrades:
-        """Those of a file; none without one.
+        """Read the grades of a file; none without one.
 
         Raises
         ------

@@ -90,7 +90,7 @@ class PlannedEvent:
 
     @property
     def title(self) -> str:
-        """For people and failure lists: ``event 003, line 12 (A001C003)``."""
+        """What people and failure lists call it: ``event 003, line 12 (A001C003)``."""
         source = self.event.reel or self.event.clip_name
         return f"event {self.event.number}, {self.event.where}" + (f" ({source})" if source else "")
 
@@ -115,7 +115,7 @@ class PlannedEvent:
 
 @dataclass(frozen=True)
 class TurnoverPlan:
-    """What a turnover will deliver and what not. Plain data: picklable."""
+    """What a turnover will deliver, and what it will not. Plain data: picklable."""
 
     timeline: Timeline
     rate: Fraction

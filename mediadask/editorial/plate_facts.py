@@ -32,7 +32,7 @@ def plate_facts(
     rate: Fraction,
     pictures: str,
 ) -> tuple[tuple[str, Any], ...]:
-    """What a manifest says of the plate as a whole; a later pull compares its edit with it."""
+    """Return what a manifest says of the whole plate, with which a later pull compares its edit."""
     event, recipe, fields = planned.event, plate.recipe, planned.fields
     record = event.recorded(rate)
     code = plate.timecode(plate.start)

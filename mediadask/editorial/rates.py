@@ -35,5 +35,5 @@ def exact_rate(rate: Fraction | float | str, *, where: object = None) -> Fractio
 
 
 def rate_text(rate: Fraction) -> str:
-    """For people: ``23.976``, ``25``."""
+    """Write a rate for people: ``23.976``, ``25``."""
     return f"{float(rate):.5g}"

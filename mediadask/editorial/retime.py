@@ -33,7 +33,7 @@ class Use:
     """What else the list may mean: for a clip that does not hold this."""
 
     def noted(self, note: str) -> Use:
-        """The same with a note more."""
+        """Return the same with one more note."""
         other = None if self.other is None else self.other.noted(note)
         return replace(self, notes=(*self.notes, note), other=other)
 
@@ -62,7 +62,7 @@ def fits_speed(event: Event, rate: Fraction, timeline_rate: Fraction, *, drop: b
 
 
 def source_use(event: Event, rate: Fraction, timeline_rate: Fraction, *, drop: bool) -> Use:
-    """What an event touches of a source of this rate that counts drop-frame or not.
+    """Return the frames that an event touches of a source of this rate, drop-frame or not.
 
     A speed is of real time: a source of 24 frames a second whose motion effect (M2) says 24 plays at 100 %
     in a timeline of 30, too.

@@ -42,8 +42,8 @@ def trim(
     """Cut what a timeline uses out of the camera originals, without encoding anything again.
 
     Every event becomes a file ``<clip>_<event>`` in its clip's own container, with timecode, reel, tags and
-    sound; of image sequences the files are copied into a folder of that name. Beside them stands the timeline
-    as OTIO, relinked to them.
+    sound. The files of an image sequence are copied into a folder of that name. The timeline is written
+    beside them as OTIO, relinked to them.
 
     Parameters
     ----------
@@ -76,7 +76,7 @@ def trim(
 
 
 def trim_plan(plan: TurnoverPlan, out: str | os.PathLike[str]) -> Delivery:
-    """The same from a plan."""
+    """Trim from a plan."""
     names = trim_names(plan.good)
     cuts = [Cut(str(one.url), one.start, one.stop, name) for one, name in zip(plan.good, names, strict=True)]
     trims = trim_ranges(cuts, out)

@@ -130,6 +130,8 @@ def copy_file(card: str, places: Sequence[Place], task: CopyTask, threads: Threa
             return Copied(file, {}, failures)
         with storage_errors(source):
             hashes = _read_to(source, file, task.formats, targets, threads)
+        if failures := _failures(targets):
+            return Copied(file, {}, failures)
         if wrong := difference(task.claims, file.size_bytes, hashes):
             raise UnreadableMedia(
                 f"{wrong}, the card's own manifest", where=source, do="copy it from another card"
@@ -177,7 +179,7 @@ def _read_to(
     targets: Sequence[_Target],
     threads: ThreadPoolExecutor,
 ) -> dict[str, str]:
-    """Read a card's file once; while a chunk is written and hashed, the next is read."""
+    """Read a card's file once, as long as a place takes it; a chunk is written while the next is read."""
     hashes, length = Hashes(formats), 0
     with reader(source) as descriptor:
         before = os.fstat(descriptor)
@@ -185,6 +187,8 @@ def _read_to(
         try:
             for chunk in chunks_of(descriptor, buffers=2):
                 _wait(writing)
+                if _failures(targets):
+                    return {}
                 writing = [threads.submit(target.attempt, partial(target.write, chunk)) for target in targets]
                 hashes.update(chunk)
                 length += len(chunk)
@@ -276,7 +280,7 @@ class _Target:
             self._unsynced += written
             chunk = chunk[written:]
         if self._unsynced >= _SYNC_BYTES:
-            os.fdatasync(self._descriptor)
+            os.fsync(self._descriptor)
             self._unsynced = 0
 
     def sync(self) -> None:

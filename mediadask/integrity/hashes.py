@@ -109,9 +109,16 @@ def fresh(descriptor: int) -> None:
 
 
 def chunks_of(descriptor: int, buffers: int = 1) -> Iterator[memoryview]:
-    """The rest of a file, in chunks. Each is overwritten by the next but `buffers` - 1."""
+    """The rest of a file, in chunks. Each is overwritten by the next but `buffers` - 1.
+
+    While a chunk is hashed the next is fetched: by itself the kernel reads ahead by too little for that.
+    """
+    offset = os.lseek(descriptor, 0, os.SEEK_CUR)
     for view in cycle([memoryview(bytearray(CHUNK_BYTES)) for _ in range(buffers)]):
         length = os.readv(descriptor, [view])
         if not length:
             return
+        offset += length
+        if hasattr(os, "posix_fadvise"):
+            os.posix_fadvise(descriptor, offset, CHUNK_BYTES, os.POSIX_FADV_WILLNEED)
         yield view[:length]

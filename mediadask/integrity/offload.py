@@ -16,7 +16,7 @@ from mediadask.integrity.batches import batches_of, unit_of
 from mediadask.integrity.copying import Copied, CopyTask, Place, Placed, copy_batch
 from mediadask.integrity.folder import MANIFEST_FOLDER, FolderFile, Listing, list_folder, local_folder
 from mediadask.integrity.hashes import DEFAULT_FORMAT, hash_formats
-from mediadask.integrity.manifests import CHAIN, read_records
+from mediadask.integrity.manifests import CHAIN, ignored_by, read_records
 from mediadask.integrity.receipts import read_receipts
 from mediadask.integrity.records import Records, formats_for
 from mediadask.integrity.rolls import structure_of, unusable
@@ -195,6 +195,8 @@ def _plan(
         place = local_folder(one)
         final = os.path.join(place, name)
         _check_apart(root, place, final)
+        if os.path.islink(os.path.join(place, ".mediadask")):
+            raise InvalidRequest("is a link", where=os.path.join(place, ".mediadask"), do="remove it")
         places.append(Place(final, os.path.join(place, ".mediadask", name)))
     if len({os.path.realpath(place.root) for place in places}) != len(places):
         raise InvalidRequest("is named twice", where=", ".join(map(str, to)), do="name each place once")
@@ -205,6 +207,12 @@ def _plan(
     findings = {path: ("name", line) for path, line in structure.names.items()}
     findings |= {path: ("roll", line) for path, line in structure.rolls.items()}
     findings |= {path: ("manifest", line) for path, line in records.problems.items()}
+    ignored = ignored_by(records)
+    findings |= {
+        path: ("missing", "is in the card's own manifest, and not on the card; look for it before you go on")
+        for path in records.claims
+        if path not in listing.files and not ignored(path)
+    }
     findings |= {path: ("odd", line) for path, line in listing.odd.items()}
     own = records.histories.get("")
     wanted = formats or (own and own.formats) or (DEFAULT_FORMAT,)

@@ -67,9 +67,9 @@ def seal(plan: FolderPlan, folder: FolderCheck, process: str) -> str:
         raise OutputFailed(f"is not sealed ({counts})", where=root, do="put that right first")
     if not plan.listing.files:
         raise InvalidRequest("holds no files to seal", where=root, do="name another folder")
-    for path in (*plan.listing.files, *plan.listing.folders):
+    for path in (os.path.basename(root), *plan.listing.files, *plan.listing.folders):
         if why := unsealable(path):
-            raise OutputFailed(f"is not sealed: it {why}", where=plan.listing.place(path), do="rename it")
+            raise OutputFailed(f"is not sealed: {path} {why}", where=root, do="rename it")
     histories = {"": History(""), **plan.records.histories}
     by_history = _Tree(plan, folder.checks, histories)
     written: dict[str, Any] = {}
@@ -183,7 +183,7 @@ def _media_hash(tree: _Tree, history: History, path: str, now: datetime) -> Any:
     if (check := tree.checks.get(path)) is not None:
         file = tree.plan.listing.files[path]
         found.file_size = file.size_bytes
-        found.last_modification_date = datetime.fromtimestamp(file.modified_ns / 1e9)
+        found.last_modification_date = _moment(file.modified_ns)
         if check.was is not None:
             found.previous_path = os.path.relpath(check.was, history.root) if history.root else check.was
         action = "verified" if path in history.paths else "original"
@@ -193,12 +193,20 @@ def _media_hash(tree: _Tree, history: History, path: str, now: datetime) -> Any:
         return found
     found.is_directory = True
     if path != history.root:
-        found.last_modification_date = datetime.fromtimestamp(tree.plan.listing.folders[path] / 1e9)
+        found.last_modification_date = _moment(tree.plan.listing.folders[path])
     for format, (content, structure) in tree.folder_hashes[path].items():
         entry = MHLHashEntry(format, content, hash_date=now)
         entry.structure_hash_string = structure
         found.append_hash_entry(entry)
     return found
+
+
+def _moment(nanoseconds: int) -> datetime | None:
+    """A file's time as ASC MHL's library wants it; None where a clock was so wrong that none is."""
+    try:
+        return datetime.fromtimestamp(nanoseconds / 1e9)
+    except (OverflowError, OSError, ValueError):
+        return None
 
 
 def _commit(found: Any, history: History, folder: str, name: str) -> None:

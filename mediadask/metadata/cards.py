@@ -91,7 +91,8 @@ def format_cards(
     """
     groups: defaultdict[Key, list[ClipMetadata]] = defaultdict(list)
     for clip in clips:
-        groups[_key(clip)].append(clip)
+        if clip.width:  # a sound recording has no format of a camera
+            groups[_key(clip)].append(clip)
     corrected = {card.key: card for card in known}
     cards = [_corrected(_card(key, group, framings), corrected.get(key)) for key, group in groups.items()]
     return sorted(cards, key=lambda card: card.name)

@@ -73,9 +73,9 @@ def frame_metadata(url: str | os.PathLike[str]) -> xr.Dataset:
 
     Examples
     --------
-    >>> lens = md.frame_metadata("A001C001.mov")
-    >>> list(lens.data_vars)
-    ['iso', 'focal_length_mm']
+    >>> values = md.frame_metadata("A001C001.mov")
+    >>> values.sizes["frame"], values.time.values[1]
+    (48, np.float64(0.041666666666666664))
     """
     import dask.array as da
     import xarray as xr
@@ -279,7 +279,6 @@ _GOPRO: dict[str, tuple[tuple[str, int | None], ...]] = {
     "ACCL": (("acceleration_m_s2", None),),
     "SHUT": (("shutter_s", 0),),
     "ISOE": (("iso", 0),),
-    "ISOG": (("iso", 0),),
     "WBAL": (("white_balance_k", 0),),
     "GPS9": (("gps_latitude_deg", 0), ("gps_longitude_deg", 1), ("gps_altitude_m", 2)),
     "GPS5": (("gps_latitude_deg", 0), ("gps_longitude_deg", 1), ("gps_altitude_m", 2)),

@@ -128,6 +128,12 @@ def _per_second(value: str) -> float | None:
     return None if found is None else round(1 / found, 9)
 
 
+def _ratio(value: str) -> float | None:
+    """A number from ``28/10``, from ``28 10`` as headers show rationals, or from ``2.8``."""
+    found = number(re.sub(r"^\s*(\d+)\s+(\d+)\s*$", r"\1/\2", value))
+    return round(found, 9) if found is not None and found > 0 else None
+
+
 _METERS = {"": 1.0, "m": 1.0, "mm": 1e-3, "cm": 1e-2, "ft": 0.3048, "'": 0.3048, "in": 0.0254, '"': 0.0254}
 
 
@@ -291,6 +297,7 @@ READERS: dict[str, Callable[[str], Any]] = {
     "arri angle": _arri_angle,
     "seconds": _seconds,
     "per second": _per_second,
+    "ratio": _ratio,
     "meters": _meters,
     "t-stop": lambda value: _stop(value, "F"),
     "f-number": lambda value: _stop(value, "T"),

@@ -28,7 +28,7 @@ def half_bits() -> Callable[..., Any]:
 
 @Compiled
 def by_arithmetic() -> Callable[..., Any]:
-    """The same, for processors that have no instruction for it."""
+    """Convert without the instruction for it, which some processors lack."""
     return _scalar(_by_arithmetic)
 
 

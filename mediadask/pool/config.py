@@ -229,7 +229,7 @@ class PoolConfig(Settings):
         return self
 
     def on_this_machine(self, workers: int | None = None, threads: int | None = None) -> PoolConfig:
-        """The same without the tiers that are not of this machine.
+        """Return the settings without tiers of other machines.
 
         Parameters
         ----------

@@ -37,31 +37,31 @@ _COLUMNS = (
 
 @dataclass(frozen=True)
 class Progress:
-    """How far a job is. ``units`` is what is known of them so far: a long delivery is planned as it goes."""
+    """How far a job is. ``units`` are those known so far: a long delivery is planned as it goes."""
 
     status: JobStatus
     groups: int
     groups_done: int
     groups_failed: int
     fraction: float
-    """0 to 1, by groups and, inside the groups that are open, by units."""
+    """From 0 to 1, counted by groups, and by units inside the groups that are open."""
 
     units: int
     units_done: int
     units_queued: int
-    """Planned, and waiting for a slot; none while a spent budget holds the job."""
+    """Units that are planned and wait for a slot; none while a spent budget holds the job."""
 
     units_running: int
     units_paused: int
     frames: int
     seconds: float
-    """Since the submission; of an ended job its turnaround."""
+    """Seconds since the submission; for a job that has ended, its turnaround."""
 
     error: str
     """The first failure."""
 
     notice: str = ""
-    """What to know while it is not done: its show's budget is nearly spent, or no worker comes."""
+    """What its owner should know while it runs: its show's budget is nearly spent, or no worker comes."""
 
     def __str__(self) -> str:
         parts = [f"{self.groups_done} of {self.groups} done"]
@@ -73,7 +73,7 @@ class Progress:
 
 
 class Job:
-    """A delivery that a pool works on, whoever submitted it; it outlives this object and its process."""
+    """A delivery that a pool works on. It outlives this object and the process that submitted it."""
 
     def __init__(self, pool: Pool, told: Mapping[str, Any], delivery: Delivery | None = None) -> None:
         self._pool, self._delivery = pool, delivery
@@ -89,12 +89,12 @@ class Job:
 
     @property
     def status(self) -> JobStatus:
-        """What has become of it."""
+        """The state that the job is in."""
         return self.progress.status
 
     @property
     def progress(self) -> Progress:
-        """How far it is, now."""
+        """How far the job is now."""
         return _progress(self._describe())
 
     @property
@@ -173,11 +173,11 @@ class Job:
         return self._delivery.report(values)
 
     def cancel(self) -> None:
-        """Start nothing more of it, and stop what runs at its next frame. What is committed stays."""
+        """Start no more of its units, and stop those that run at their next frame. Committed outputs stay."""
         self._pool.ask("cancel", job=self.id)
 
     def reprioritize(self, priority: str | None = None, *, deadline: datetime | None = None) -> None:
-        """Move it to another class, or give it another deadline, at once.
+        """Move the job to another class, or give it another deadline, at once.
 
         Parameters
         ----------
@@ -233,7 +233,7 @@ class Job:
 
 
 class Jobs(list[Job]):
-    """Jobs, first come first; notebooks and terminals show them as a table."""
+    """Jobs in the order of their submission; notebooks and terminals show them as a table."""
 
     @property
     def table(self) -> pd.DataFrame:

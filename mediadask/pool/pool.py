@@ -26,8 +26,7 @@ if TYPE_CHECKING:
     import pandas as pd
     from distributed import Client
 
-    from mediadask.pool.ledger.costs import CostsBy
-    from mediadask.pool.ledger.reports import TurnaroundBy
+    from mediadask.choices import CostsBy, TurnaroundBy
     from mediadask.pool.link import Link
 
 __all__ = ["Pool"]

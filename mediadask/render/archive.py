@@ -25,11 +25,12 @@ __all__ = ["archive"]
 def archive(
     clips: Source | Iterable[Source], out: str | os.PathLike[str], *, on_corrupt: OnCorrupt = "fail"
 ) -> Delivery:
-    """Zarr v3 stores of clips, lossless: ``xr.open_zarr(store)`` equals ``mediadask.open_clip(clip)``, and
-    ``mediadask.open_clip(store)`` is it, selectable by time and timecode too.
+    """Store clips losslessly as Zarr v3.
 
-    One chunk is one frame; a shard, the object that is stored, about 128 MB of them. Numbers are compressed
-    with Zstandard, and a damaged one is noticed when it is read.
+    ``xr.open_zarr(store)`` equals ``mediadask.open_clip(clip)``. ``mediadask.open_clip(store)`` equals it,
+    too, and can be selected by time and timecode. One chunk is one frame. A shard, which is the object that
+    is stored, holds about 128 MB of chunks. They are compressed with Zstandard, and a damaged one is noticed
+    when it is read.
 
     Parameters
     ----------

@@ -5,14 +5,11 @@ from __future__ import annotations
 import html
 from base64 import b64encode
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, fields
-from io import BytesIO
+from dataclasses import dataclass, fields, replace
 from typing import TYPE_CHECKING, Any
 
-from PIL import Image
-
 from mediadask.checkpoint import checkpoint
-from mediadask.clips import Clip
+from mediadask.clips import facts_of
 from mediadask.clips.clip_url import ClipUrl
 from mediadask.clips.storage import normalize
 from mediadask.delivery import Delivery, Failure, Group, Report, Unit
@@ -20,16 +17,13 @@ from mediadask.errors import InvalidRequest, MediaError
 from mediadask.metadata import ClipMetadata, FormatCard, describe, format_cards
 from mediadask.metadata.table import tables_of
 from mediadask.render.output import committed, join_url
-from mediadask.render.picture import display_picture
-from mediadask.render.recipe import fitted_size
+from mediadask.render.thumbnail import thumbnail
 from mediadask.text import printable
 
 if TYPE_CHECKING:
     import os
 
 __all__ = ["Seen", "clip_report"]
-
-_PICTURE_SIZE = (320, 180)
 
 
 @dataclass(frozen=True)
@@ -38,7 +32,7 @@ class Seen:
 
     metadata: ClipMetadata
     picture: bytes | None
-    """A JPEG of a frame near its middle; None where none of it decodes."""
+    """A JPEG of its middle frame; None where that does not decode, or is none."""
 
 
 def clip_report(
@@ -86,8 +80,6 @@ def clip_report(
 
 
 def _metadata_alone(report: Report) -> Report:
-    from dataclasses import replace
-
     outcomes = (
         replace(each, value=each.value.metadata) if isinstance(each.value, Seen) else each
         for each in report.outcomes
@@ -97,28 +89,12 @@ def _metadata_alone(report: Report) -> Report:
 
 def see(url: str, tables: tuple[str, ...]) -> Seen:
     """A clip's metadata and a picture of it."""
-    clip = Clip.open(url)
-    metadata = describe(clip.facts, tables)
+    metadata = describe(facts_of(url), tables)
     checkpoint()
     try:
-        return Seen(metadata, _picture(clip))
+        return Seen(metadata, thumbnail(url) if metadata.width else None)
     except MediaError:  # its facts are worth a row all the same
         return Seen(metadata, None)
-
-
-def _picture(clip: Clip) -> bytes | None:
-    """A JPEG of the keyframe nearest to the clip's middle: that is one decode."""
-    import numpy as np
-
-    keys = np.flatnonzero(clip.index.frame_keys)
-    if not len(keys):
-        return None
-    number = int(keys[np.argmin(np.abs(keys - len(clip) // 2))])
-    frame = next(clip.frames(number, number + 1, threads=1))
-    pixels = display_picture(clip, fitted_size(clip, _PICTURE_SIZE), None)(frame)
-    buffer = BytesIO()
-    Image.fromarray(pixels).save(buffer, "jpeg", quality=80)
-    return buffer.getvalue()
 
 
 def write_report(

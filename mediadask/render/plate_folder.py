@@ -231,7 +231,7 @@ class PlateOrder:
 
 @dataclass(frozen=True)
 class PulledPlate(Rendered):
-    """A plate that is there whole."""
+    """A plate that is complete."""
 
     event: str = ""
     stem: str = ""

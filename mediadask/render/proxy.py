@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from functools import partial
 from typing import TYPE_CHECKING
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
     from mediadask.pixels import Color
     from mediadask.render.options import Size
+    from mediadask.sounds import Synced
 
 __all__ = ["proxy"]
 
@@ -44,6 +45,7 @@ def proxy(
     lut: str | os.PathLike[str] | Color | None = None,
     options: Mapping[str, object] | None = None,
     on_corrupt: str = "fail",
+    sound: Iterable[Synced] = (),
 ) -> Delivery:
     """Review proxies of clips, one file each in the folder `out`.
 
@@ -70,6 +72,8 @@ def proxy(
         FFmpeg encoder options over the codec's defaults: ``{"crf": 18, "preset": "slow"}``, ``{"b": "8M"}``.
     on_corrupt
         What a frame that does not decode becomes: ``fail``, ``hold`` or ``black``.
+    sound
+        What `sync` has found: each recording's tracks are laid under its clip, in place of the camera's own.
 
     Returns
     -------
@@ -85,13 +89,32 @@ def proxy(
     recipe = ProxyRecipe.of(checked(ProxyOptions, asked))
     sources = source_list(clips)
     places = output_places(sources, out, f".{ENCODERS[recipe.codec].container}")
-    return Delivery("proxy", Plan(sources, places, partial(_proxy_group, recipe)))
+    laid = {synced.clip: synced for synced in sound}
+    return Delivery("proxy", Plan(sources, places, partial(_proxy_group, recipe, laid)))
 
 
-def _proxy_group(recipe: ProxyRecipe, clip: Clip, url: str) -> Group:
+@dataclass(frozen=True)
+class _Laid:
+    """The recording under a clip, as it is now."""
+
+    sound: Clip
+    offset: Fraction
+    """Where the picture begins, in seconds of the recording."""
+
+    @property
+    def json(self) -> str:
+        """What of it makes another proxy."""
+        return json.dumps([self.sound.url, self.sound.identity, str(self.offset)])
+
+
+def _proxy_group(recipe: ProxyRecipe, sounds: Mapping[str, Synced], clip: Clip, url: str) -> Group:
+    synced = sounds.get(clip.url)
+    laid = _Laid(Clip.open(synced.sound), Fraction(synced.offset, synced.rate)) if synced else None
     header, encoder = clip.header, ENCODERS[recipe.codec]
     width, height = fitted_size(clip, recipe.box)
-    output = Output.of(url, MOVIE, clip.url, "proxy", clip.identity, recipe.json())
+    output = Output.of(
+        url, MOVIE, clip.url, "proxy", clip.identity, recipe.json(), *([laid.json] if laid else [])
+    )
     if there := standing_group(output, len(clip)):
         return there
     name = output.name
@@ -112,12 +135,12 @@ def _proxy_group(recipe: ProxyRecipe, clip: Clip, url: str) -> Group:
         )
         for segment, part in zip(cuts, parts, strict=True)
     ]
-    if header.audio:  # first: at the end the pool would wait for it
+    if header.audio or laid:  # first: at the end the pool would wait for it
         units.insert(
             0,
             Unit(
                 render_sound,
-                (clip, recipe, output),
+                (clip, recipe, output, laid),
                 name=f"{name} sound",
                 kind="sound",
                 frames=len(clip),
@@ -126,7 +149,7 @@ def _proxy_group(recipe: ProxyRecipe, clip: Clip, url: str) -> Group:
         )
     finish = Unit(
         finish_proxy,
-        (clip, recipe, output, parts),
+        (clip, recipe, output, parts, bool(header.audio or laid)),
         name=name,
         kind="join",
         frames=len(clip),
@@ -173,14 +196,19 @@ def render_part(clip: Clip, recipe: ProxyRecipe, output: Output, part: Part, gop
     return ()
 
 
-def render_sound(clip: Clip, recipe: ProxyRecipe, output: Output) -> tuple[int, ...]:
-    """Encode the clip's sound, unless it is there or the whole output is."""
+def render_sound(
+    clip: Clip, recipe: ProxyRecipe, output: Output, laid: _Laid | None = None
+) -> tuple[int, ...]:
+    """Encode the clip's sound, or that laid under it, unless it is there or the whole output is."""
     url = _sound_url(output, recipe)
     if not exists(url) and not output.is_done():
         times, time_base = _frame_times(clip)
         seconds = int(times[-1]) * time_base + 1 / clip.header.frame_rate
         with output.making(url) as path, open(path, "w+b", buffering=0) as file:
-            write_sound(file, ENCODERS[recipe.codec].container, clip, seconds)
+            container = ENCODERS[recipe.codec].container
+            write_sound(
+                file, container, laid.sound if laid else clip, seconds, *([laid.offset] if laid else [])
+            )
     return ()
 
 
@@ -190,6 +218,7 @@ def finish_proxy(
     recipe: ProxyRecipe,
     output: Output,
     parts: Sequence[Part],
+    has_sound: bool,
 ) -> Rendered:
     """Join the parts and put the proxy in its place."""
     if not output.is_done():
@@ -203,7 +232,7 @@ def finish_proxy(
                 rate=clip.header.frame_rate,
                 times=times,
                 time_base=time_base,
-                sound=_sound_url(output, recipe) if clip.header.audio else None,
+                sound=_sound_url(output, recipe) if has_sound else None,
                 mark=mark,
                 timecode=clip.header.timecode,
                 reel=clip.header.reel,

@@ -49,7 +49,7 @@ class Receipt:
 
     @classmethod
     def of(cls, url: str, made_from: str, sha256: str, *, stand_in: bool = False) -> Receipt:
-        """For the file that stands at `url` now."""
+        """Make the receipt of the file that is at `url` now."""
         stamp = stat(url)
         return cls(url.rpartition("/")[2], made_from, sha256, stamp.size_bytes, stamp.version, stand_in)
 
@@ -99,7 +99,7 @@ def sha256_of(url: str) -> str:
 
 
 def receipts_json(receipts: Iterable[Receipt]) -> list[dict[str, Any]]:
-    """As JSON types."""
+    """Return receipts as JSON types."""
     return [asdict(receipt) for receipt in receipts]
 
 

@@ -18,8 +18,10 @@ __all__ = ["write_sound"]
 _AAC_RATES = (96000, 88200, 64000, 48000, 44100, 32000, 24000, 22050, 16000, 12000, 11025, 8000)
 
 
-def write_sound(file: IO[bytes], container: str, clip: Clip, seconds: Fraction) -> None:
-    """Encode every sound stream of a clip, from its first frame on.
+def write_sound(
+    file: IO[bytes], container: str, clip: Clip, seconds: Fraction, offset: Fraction = Fraction(0)
+) -> None:
+    """Encode every sound stream of a clip, or of a recording, from the picture's first frame on.
 
     Mono and stereo streams stay what they are. Streams of more channels become one mono track for each: what
     such channels mean differs from recorder to recorder, and players fold them down wrongly.
@@ -32,6 +34,8 @@ def write_sound(file: IO[bytes], container: str, clip: Clip, seconds: Fraction) 
         ``mp4`` gets AAC, ``mov`` 24-bit PCM.
     seconds
         Of the picture: sound is cut, or silence added, to the same length.
+    offset
+        Where the picture begins, in seconds of the sound.
     """
     with av.open(file, "w", format=container) as output:
         tracks: list[list[tuple[Any, slice]]] = []
@@ -46,7 +50,8 @@ def write_sound(file: IO[bytes], container: str, clip: Clip, seconds: Fraction) 
             for number, sound in enumerate(clip.header.audio):
                 total = round(seconds * sound.rate)
                 start, stop = second * sound.rate, min((second + 1) * sound.rate, total)
-                samples = clip.audio(start, stop, stream=number)
+                skipped = round(offset * sound.rate)
+                samples = clip.audio(skipped + start, skipped + stop, stream=number)
                 for track, way in tracks[number]:
                     output.mux(track.encode(_sound_frame(samples[:, way], start, sound.rate)))
             checkpoint()

@@ -66,11 +66,12 @@ class Trimmed(Rendered):
 
 
 def trim_ranges(cuts: Iterable[Cut], out: str | os.PathLike[str]) -> Delivery:
-    """Ranges of clips in files of their own, without encoding anything again.
+    """Copy ranges of clips to files of their own, without encoding anything again.
 
-    A file stays in its container, with its timecode moved to the new first frame, its reel, tags, color and
-    sound; MOV holds what its own container cannot. Long-GOP material is cut at its keys: such a trim has some
-    more frames than were asked for, and says so. Of an image sequence the files are copied, names and all.
+    A copy keeps its container, reel, tags, color and sound, and its timecode begins at the new first frame.
+    MOV takes what the clip's own container cannot hold. Long-GOP material is cut at its keys: such a trim has
+    some more frames than were asked for, and says so. The files of an image sequence are copied with their
+    names.
 
     Parameters
     ----------

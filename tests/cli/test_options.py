@@ -14,15 +14,20 @@ import mediadask as md
 from mediadask.cli.main import app
 from mediadask.editorial import PlateName, read_timeline
 from mediadask.editorial.plates import PlateOptions
+from mediadask.pool import standing
+from mediadask.pool.ledger.costs import costs
+from mediadask.pool.ledger.reports import turnaround
 
 COMMANDS: dict[str, Any] = typer.main.get_command(app).commands  # type: ignore[attr-defined]
-DIFFERENT = {"--out", "-o", "--lut", "--by", "--pool"}
+COMMANDS["up"] = COMMANDS["pool"].commands["up"]
+DIFFERENT = {"--out", "-o", "--lut", "--by", "--pool", "--workers", "--json"}
 """A folder, a file or a store; for all that is seen or for reviews; of what a report has; the pool that works
-or that is asked."""
+or that is asked; the workers of a command or of a pool; a list or an object."""
 
 WORK = [md.Pool.open, md.Pool.submit]
 PYTHON: dict[str, list[Callable[..., Any]]] = {
     "archive": [md.archive, *WORK],
+    "costs": [md.Pool.costs, costs],
     "changes": [md.changes, PlateName, *WORK],
     "info": WORK,
     "offload": [md.offload, *WORK],
@@ -30,12 +35,30 @@ PYTHON: dict[str, list[Callable[..., Any]]] = {
     "pull": [md.pull, read_timeline, PlateName, PlateOptions, *WORK],
     "sheet": [md.sheet, *WORK],
     "trim": [md.trim, read_timeline, *WORK],
+    "turnaround": [md.Pool.turnaround, turnaround],
+    "up": [standing.up],
     "verify": [md.verify, *WORK],
 }
 """What does in Python what a command does. The first that has an option of a name counts."""
 
 OTHERWISE = {"pool": "where"}
-COMMAND_ONLY = {"json", "csv", "plan", "otio", "media", "out", "still", "float32", "report", "cards", "to"}
+COMMAND_ONLY = {
+    "json",
+    "csv",
+    "plan",
+    "otio",
+    "media",
+    "out",
+    "still",
+    "float32",
+    "ledger",
+    "plot",
+    "print_",
+    "rotate",
+    "report",
+    "cards",
+    "to",
+}
 """How results are told, and what Python takes without a name or does by another function."""
 
 

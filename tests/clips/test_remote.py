@@ -172,6 +172,20 @@ def test_ranges_come_in_order_and_end_with_the_file(noise: tuple[RemoteFile, byt
     assert list(fetched(file, ranges)) == [content[begin:end] for begin, end in ranges]
 
 
+def test_the_first_request_shares_the_line_with_one_other(noise: tuple[RemoteFile, bytes]) -> None:
+    asked = []
+
+    class Told(RemoteFile):
+        def fetch(self, begin: int, end: int) -> bytes:
+            asked.append(begin)
+            return noise[0].fetch(begin, end)
+
+    coming = fetched(Told(None, "", len(noise[1])), ((begin, begin + 1) for begin in range(20)))
+    next(coming)
+    assert set(asked) <= {0, 1}
+    assert sum(1 for _ in coming) == 19
+
+
 def test_requests_begin_small() -> None:
     """All of them share the line: the first picture does not wait for what comes after it."""
     size = [64 << 10] * 1000

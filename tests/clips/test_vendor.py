@@ -23,7 +23,6 @@ if TYPE_CHECKING:
         ("renamed.mov", b"\0\0\x01\x08RED1", "REDCODE"),
         ("A001.braw", b"\0\0\0\x08wide\0\0\x10\0mdat", "Blackmagic RAW"),
         ("A001.crm", b"\0\0\0\x18ftypcrx \0\0\0\x01", "Canon Cinema RAW Light"),
-        ("A001.0000001.ari", b"ARRI\x12\x34\x56\x78", "ARRIRAW"),
         ("A001.0000001.arx", b"\x01\x02", "ARRICORE"),
         ("DSC_0001.NEV", b"\0\0\0\x18ftyp", "N-RAW"),
     ],

@@ -12,6 +12,7 @@ from mediadask.documents.amf import Amf, AmfClip
 from mediadask.documents.amf_pipeline import Info, InputTransform, Pipeline, Transform
 from tests.clips.ltc_signal import signal
 from tests.clips.wav_files import bext, ixml, noise, write_wav
+from tests.sounds.takes import shoot
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -67,6 +68,8 @@ def make_show(folder: Path) -> None:
         _record(rushes / f"{reel}.mov", start, scene, reel)
     _record(folder / "A001C001.mov", "10:01:12:00", 0, "A001C001")
     _sound(folder / "12A_3.wav")
+    (folder / "day").mkdir()
+    shoot(folder / "day", 1, seconds=12.0)
     for name in ("turnover", "reel1", "cut", "cut_v1", "cut_v2"):
         (folder / f"{name}.edl").write_text(_EDIT.format(a=12, b="04", c="08", d=12))
     (folder / "cut_v3.edl").write_text(_EDIT.format(a=14, b="06", c=10, d=14))

@@ -273,6 +273,16 @@ def test_a_card_with_a_manifest_is_held_against_it(card: Path, places: list[Path
     assert not (other[0] / "A001/A001.ale").exists()
 
 
+def test_what_the_card_s_manifest_names_must_be_on_it(
+    card: Path, places: list[Path], ascmhl: Reference
+) -> None:
+    assert ascmhl("create", card) == 0
+    (card / "A001.ale").unlink()
+    report = offloaded(card, places)
+    assert "A001.ale: is in the card's own manifest, and not on the card" in lines(report)
+    assert not report.is_safe
+
+
 def test_links_on_a_card_make_it_unsafe(card: Path, places: list[Path], tmp_path: Path) -> None:
     (card / "up").symlink_to(tmp_path)
     report = offloaded(card, places)

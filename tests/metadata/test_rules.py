@@ -216,6 +216,18 @@ def test_a_number_that_is_none_is_unknown(nothing: str) -> None:
     assert rules.apply([[Tag("mov", "com.blackmagic-design.camera.iso", nothing)]]) == {}
 
 
+def test_rationals_of_a_dng_are_two_numbers() -> None:
+    tags = {"FNumber": "28 10", "ExposureTime": "1 48", "FocalLength": "350 10", "TStop": "3 1"}
+    said = rules.apply([[Tag("dng header", name, text) for name, text in tags.items()]])
+    values = {name: each[0].value for name, each in said.items()}
+    assert values == {
+        "f_number": 2.8,
+        "shutter_s": pytest.approx(1 / 48),
+        "focal_length_mm": 35.0,
+        "t_stop": 3.0,
+    }
+
+
 def test_tag_names_match_whatever_their_case() -> None:
     assert rules.apply([[Tag("mov", "COM.APPLE.QUICKTIME.MAKE", "Apple")]])["camera_make"][0].value == "Apple"
 

@@ -6,6 +6,7 @@ text; Panasonic's P2 clip metadata, DJI's subtitles and Avid's logs are laid out
 
 from __future__ import annotations
 
+import re
 import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -360,18 +361,8 @@ def test_a_clip_s_name_says_where_it_belongs(
     assert found.sources.get("roll") == (roll and "file name")
 
 
-TABLE = """
-families:
-  - name: Our data logger
-    fields:
-      focus_m: {tag: Logger/Distance, scale: 0.3048, pattern: "([0-9.]+) ft"}
-      camera_letter: {tag: Logger/Unit, words: {main: A}}
-      iso: {tag: Logger/Speed, when: {Logger/Mode: manual}}
-side-files:
-  - {name: "{stem}.log.xml", read: xml}
-names:
-  - pattern: "(?P<scene>[0-9]+[A-Z]?)-(?P<take>[0-9]+)"
-"""
+PAGE = Path(__file__).parents[2] / "docs" / "metadata.md"
+(TABLE,) = re.findall(r"^```yaml\n(.*?)^```", PAGE.read_text(), re.MULTILINE | re.DOTALL)
 
 
 def test_a_table_of_one_s_own_needs_no_code(

@@ -74,6 +74,12 @@ def test_work_ahead_of_a_job_counts_against_its_due_time():
     assert targets == [4, 5, 6]
 
 
+def test_late_work_is_due_within_a_tenth_of_its_target():
+    # Two hours make 720 s, of which 60 go for starting and 10 for the last unit.
+    late = job(1000, 10, "normal", waited_seconds=5 * HOUR)
+    assert first_target(only("on-demand"), late).workers == {"it": 16}
+
+
 def test_late_work_does_not_ask_for_what_cannot_help():
     late = job(1, HOUR, "normal", waited_seconds=5 * HOUR)
     tiny = job(1000, 0.01)

@@ -39,7 +39,7 @@ _RATES = (24, 25, 30, 48, 50, 60, 100, 120)
 
 @dataclass(frozen=True)
 class Changes:
-    """What changed from one edit to the next: in the order of the new one, omitted shots last."""
+    """The changes from one edit to the next, in the order of the new one; omitted shots come last."""
 
     changes: tuple[Change, ...]
     notes: tuple[str, ...] = ()
@@ -150,23 +150,23 @@ def changes(
     rate: Fraction | float | str | None = None,
     timeline: str | None = None,
 ) -> Changes:
-    """What changed from one edit to the next, shot by shot; no media are needed.
+    """Compare two edits, shot by shot. No media are needed.
 
     Parameters
     ----------
     old
-        A timeline, or a folder with plates that were pulled before, whose newest versions count, or the
-        manifest of one plate.
+        A timeline; or a folder with plates that were pulled before, of which the newest versions count; or
+        the manifest of one plate.
     new
         A timeline.
     name
-        How shots are named: `mediadask.editorial.PlateName`. Shots that nobody named are told apart by the
-        source frames they show.
+        How shots are named: see `mediadask.editorial.PlateName`. Shots without a name are told apart by the
+        source frames that they show.
     rate
-        Frames a second that the timelines' timecode counts. Default: as they say; where they do not, as of
-        EDLs, the lowest rate that has all their labels, and a note says so.
+        Frames a second that the timelines' timecode counts. The default is what they say. If they do not say
+        it, as EDLs do not, it is the lowest rate at which all their timecodes exist, and a note says so.
     timeline
-        Name of the timeline that is meant, where a file holds several.
+        The name of the timeline to compare, if a file holds several.
 
     Returns
     -------

@@ -22,7 +22,7 @@ __all__ = ["Change", "Cut", "unversioned"]
 
 @dataclass(frozen=True)
 class Cut:
-    """What an edit shows of one source, its handles aside. Plain data."""
+    """The part of one source that an edit shows, without handles. Plain data."""
 
     shot: str
     """The shot's name, for people."""
@@ -92,7 +92,7 @@ class Cut:
 
     @classmethod
     def of_delivered(cls, plate: DeliveredPlate, key: str | None) -> Cut:
-        """What a delivered plate holds, its handles aside."""
+        """Return what a delivered plate holds, without handles."""
         facts, head, tail = plate.facts, *plate.handles
         first = plate.start + head
         if facts.get("source_timecode"):

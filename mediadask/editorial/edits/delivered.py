@@ -39,7 +39,7 @@ class DeliveredPlate:
 
     @property
     def name(self) -> str:
-        """For people: the last part of its path."""
+        """The last part of its path, which people call it by."""
         return self.path.rpartition("/")[2]
 
     @property
@@ -86,7 +86,7 @@ class DeliveredPlate:
 
     @classmethod
     def of_manifest(cls, url: str, path: str) -> DeliveredPlate | None:
-        """From a manifest; None where the file is none, or is damaged."""
+        """Read a manifest; None if the file is none, or is damaged."""
         with open_file(url) as file:
             text = file.read(_HEAD_BYTES).decode(errors="replace")
             facts, files, _ = text.partition('\n "files": [')
@@ -113,7 +113,7 @@ class DeliveredPlates:
 
     @classmethod
     def read(cls, folder: str) -> DeliveredPlates:
-        """Those of a folder and all inside it; none where it is not there.
+        """Find the plates of a folder and of all folders inside it; none if it does not exist.
 
         Raises
         ------

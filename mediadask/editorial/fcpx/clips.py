@@ -137,7 +137,7 @@ class Clips:
         return seconds(source, "duration") / conformed_speed((element,), rate, self.rate, self.conform)
 
     def length_or_nothing(self, element: Element) -> Fraction:
-        """The same where only the place of what follows depends on it: 0 where it makes no sense."""
+        """Return the length for placing what follows: 0 if it makes no sense."""
         try:
             return self.length(element)
         except InvalidRequest:

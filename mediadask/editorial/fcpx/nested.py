@@ -1,4 +1,4 @@
-"""What a clip of FCPXML that holds others shows, at the speed it is played at."""
+"""Clips of FCPXML that hold other clips, at the speed at which they play."""
 
 from __future__ import annotations
 

@@ -67,7 +67,7 @@ between rates of 1000/1001 and whole ones, such as 23.976 to 30."""
 
 
 def check_conform(conform: str | None) -> Conform | None:
-    """The same, checked.
+    """Return the way to conform, after checking it.
 
     Raises
     ------
@@ -97,7 +97,7 @@ def seconds(element: Element, name: str) -> Fraction:
 
 
 def seconds_or_nothing(element: Element, name: str) -> Fraction:
-    """The same where only the place in the timeline depends on it: 0 where it makes no sense."""
+    """Return a time that only says where something lies in the timeline: 0 if it makes no sense."""
     try:
         return seconds(element, name)
     except InvalidRequest:

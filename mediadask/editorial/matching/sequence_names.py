@@ -37,7 +37,7 @@ _OTHER_SUFFIXES = (
 
 @dataclass(frozen=True)
 class NamedSequence:
-    """What a name says of an image sequence."""
+    """An image sequence as its name tells it."""
 
     stem: str
     """The name without number and suffix."""

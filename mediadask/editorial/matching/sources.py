@@ -63,7 +63,7 @@ class Source:
         return self.start is not None and self.start.drop
 
     def counted_from(self, origin: int, note: str = "") -> Source:
-        """The same clip for a list that counts its first frame as `origin`."""
+        """Return the same clip for a list that counts its first frame as `origin`."""
         counted = copy.copy(self)
         counted.origin, counted.note = origin, note
         return counted

@@ -62,7 +62,7 @@ _SOUND_FILE = re.compile(r".*\.(?:aiff?|bwf|m4a|mp3|wav)", re.IGNORECASE)
 
 @dataclass(frozen=True)
 class Log:
-    """What an ALE holds."""
+    """The content of an ALE."""
 
     events: tuple[Event, ...]
     rate: Fraction | None

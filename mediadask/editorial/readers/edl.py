@@ -31,7 +31,7 @@ _BLACK = ("BL", "BLK", "BLACK", "BLACK VIDEO", "SLUG")
 
 @dataclass(frozen=True)
 class EditList:
-    """What an EDL holds."""
+    """The content of an EDL."""
 
     title: str
     events: tuple[Event, ...]

@@ -85,7 +85,7 @@ class EventLine:
 
     @property
     def number(self) -> str:
-        """As written, ``001``."""
+        """The number as it is written: ``001``."""
         return re.match(r"\d*", self.text)[0]  # type: ignore[index]
 
     @property

@@ -29,7 +29,7 @@ class Mark:
 
 
 def marks_over(markers: Any, start: otio.opentime.RationalTime, track: int | None) -> Iterator[Mark]:
-    """Those of a timeline or track. They count from its beginning; some systems count its timecode."""
+    """Give the markers of a timeline or track. They count from its beginning, or by its timecode."""
     for marker in markers:
         place = marker.marked_range.start_time.to_seconds()
         if math.isfinite(place):

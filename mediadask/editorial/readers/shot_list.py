@@ -72,7 +72,7 @@ class ShotRow:
     """Where it stands: ``line 3``."""
 
     def get(self, column: str) -> str | None:
-        """What a column says; None where it is empty."""
+        """Return the text of a column; None if it is empty."""
         return self.values.get(column)
 
     def asks(self) -> tuple[tuple[str, str], ...]:

@@ -27,7 +27,7 @@ _LOWEST, _HIGHEST = 0.0729, 1.0
 
 
 def baked(processor: ocio.Processor) -> Program | None:
-    """The same with an ACES output transform and all behind it as a table; None where there is none.
+    """Return the steps with an ACES output transform, and all after it, as a table; None if they have none.
 
     What comes before, such as decoding a camera's log curve and a grade, is calculated as ever.
     """

@@ -40,7 +40,7 @@ __all__ = ["Color"]
 
 @dataclass(frozen=True)
 class Color:
-    """Color steps as plain data: hashable, picklable, JSON, and they know when a file of theirs is another.
+    """Color steps as plain data: hashable, picklable, JSON. They know when one of their files has changed.
 
     Make it with `lut`, `convert`, `view`, `look` and `cdl`, and join several with `chain`.
     """
@@ -50,7 +50,7 @@ class Color:
 
     @classmethod
     def lut(cls, url: str | os.PathLike[str], *, inverse: bool = False) -> Color:
-        """The table in a .cube, .3dl, .clf, .spi1d or any other file OpenColorIO reads.
+        """Apply the table in a .cube, .3dl, .clf, .spi1d or any other file that OpenColorIO reads.
 
         Raises
         ------
@@ -64,7 +64,7 @@ class Color:
 
     @classmethod
     def convert(cls, source: str, target: str, config: str | os.PathLike[str] = CONFIG) -> Color:
-        """From one color space of a config to another; a config is a file, or ``ocio://`` and a name.
+        """Convert from one color space of a config to another. A config is a file, or ``ocio://`` and a name.
 
         Raises
         ------
@@ -86,9 +86,9 @@ class Color:
         *,
         inverse: bool = False,
     ) -> Color:
-        """From a color space to what a display is sent; `inverse` from there back.
+        """Convert from a color space to the values that a display is sent; its `inverse` converts back.
 
-        The output transforms of ACES take seconds a UHD frame: see `for_display`.
+        The output transforms of ACES take seconds for a UHD frame: see `for_display`.
 
         Raises
         ------
@@ -109,7 +109,7 @@ class Color:
     def look(
         cls, look: str, space: str, config: str | os.PathLike[str] = CONFIG, *, inverse: bool = False
     ) -> Color:
-        """A look of a config, on a picture in one of its color spaces.
+        """Apply a look of a config to a picture in one of its color spaces.
 
         Raises
         ------
@@ -132,7 +132,7 @@ class Color:
         working: str = "ACEScct",
         config: str | os.PathLike[str] = CONFIG,
     ) -> Color:
-        """A grade; values below 0 and above 1 are kept.
+        """Apply a grade. Values below 0 and above 1 are kept.
 
         Parameters
         ----------
@@ -156,16 +156,16 @@ class Color:
 
     @classmethod
     def matrix(cls, rows: Iterable[float]) -> Color:
-        """Nine numbers, row by row: what R, G and B become."""
+        """Multiply R, G and B by a matrix, given as nine numbers, row by row."""
         return cls((Matrix(tuple(map(float, rows))),))
 
     @classmethod
     def chain(cls, *colors: Color) -> Color:
-        """One after another."""
+        """Apply one after another."""
         return cls(tuple(step for color in colors for step in color.steps))
 
     def inverse(self) -> Color:
-        """What undoes these steps.
+        """Return the steps that undo these.
 
         Raises
         ------
@@ -188,7 +188,7 @@ class Color:
         dtype: str | np.dtype[Any] | None = None,
         out: npt.NDArray[Any] | None = None,
     ) -> npt.NDArray[Any]:
-        """The picture after these steps: same shape, `dtype` or its own, a view of planar memory.
+        """Return the picture after these steps: same shape, `dtype` or its own, a view of planar memory.
 
         Parameters
         ----------
@@ -202,8 +202,8 @@ class Color:
         -----
         Halves of float32 pictures, and of integers that are a camera's own codes (8 or 16 bits), are within
         one half float of what OpenColorIO calculates without any shortcut, for 99.99 % of random colors and
-        practically all that pictures have. Rounding float R'G'B' to 16 bits first is not as good: up to 1 %
-        of values miss by more.
+        practically all values of real pictures. If float R'G'B' is rounded to 16 bits first, up to 1 % of
+        values miss by more.
         """
         if rgb.shape[2] not in (3, 4):
             what = f"a picture of {rgb.shape[2]} channels was given to a color step"
@@ -212,15 +212,15 @@ class Color:
         return _program(self, rgb.dtype.name, target.name).apply(rgb, target, out)
 
     def apply_packed(self, rgba: npt.NDArray[np.float32]) -> None:
-        """`apply` in place to (height, width, 4) float32, C-contiguous: nothing is moved for OpenColorIO."""
+        """Apply the steps in place to (height, width, 4) float32, C-contiguous, as OpenColorIO takes it."""
         _program(self, "float32", "float32").apply_packed(rgba)
 
     def for_display(self) -> Program:
-        """These steps for float32 pictures that are only looked at: an ACES output transform as a table.
+        """Return these steps for float32 pictures that are only looked at, with ACES output as a table.
 
-        A picture is on average within 0.15 codes of 8 bits of what `apply` gives; through ACES 2, 99 % of it
-        within 1.5. Colors at the edge of a display's gamut may be tens of codes off. Without such a transform
-        it is `apply`, exactly.
+        An ACES output transform becomes a table. On average a picture then differs by less than 0.15 codes of
+        8 bits from what `apply` gives; through ACES 2, 99 % of it by less than 1.5. Colors at the edge of a
+        display's gamut may be tens of codes off. Without such a transform nothing differs.
         """
         return _shown(self)
 

@@ -127,7 +127,7 @@ def spaces(config: ocio.Config) -> list[str]:
 
 
 def spaces_by_family(config: ocio.Config) -> dict[str, list[str]]:
-    """The same by the families that the config sorts them in: ``{"Input/ARRI": ["ARRI LogC4", …], …}``."""
+    """Return the color spaces by families of the config: ``{"Input/ARRI": ["ARRI LogC4", …], …}``."""
     families: dict[str, list[str]] = {}
     for space in config.getColorSpaces():
         families.setdefault(space.getFamily() or "others", []).append(space.getName())

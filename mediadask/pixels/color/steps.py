@@ -41,7 +41,7 @@ class Lut:
 
 @dataclass(frozen=True)
 class Conversion:
-    """From one color space of a config to another."""
+    """A conversion from one color space of a config to another."""
 
     source: str
     target: str
@@ -55,7 +55,7 @@ class Conversion:
 
 @dataclass(frozen=True)
 class View:
-    """From a color space of a config to what a display is sent, or back."""
+    """A conversion from a color space of a config to the values that a display is sent, or back."""
 
     source: str
     display: str

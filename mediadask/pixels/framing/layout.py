@@ -53,12 +53,12 @@ class Framing:
 
     @classmethod
     def full(cls, width: int, height: int, squeeze: float = 1.0, *, desqueeze: bool = False) -> Framing:
-        """The whole picture of a clip of that size, pixel by pixel, or desqueezed to square pixels.
+        """Make the framing of the whole picture, pixel by pixel, or desqueezed to square pixels.
 
         Parameters
         ----------
         squeeze
-            The clip's own: 2.0 for an anamorphic lens's 2x, as header, camera metadata or the user says.
+            The clip's anamorphic squeeze, such as 2.0, as header, camera metadata or the user says.
         """
         whole = Rectangle(0, 0, width, height)
         if not desqueeze:
@@ -81,10 +81,10 @@ class Framing:
         templates: str | os.PathLike[str] | None = None,
         desqueeze: bool = True,
     ) -> Framing:
-        """What an ASC FDL says of a clip: its framing decision through its canvas template.
+        """Make the framing that an ASC FDL gives a clip: its framing decision through its canvas template.
 
-        Without a template the decision's area is cropped, unscaled. What chooses among several canvases,
-        decisions and templates, `mediadask.documents.fdl.place_by_fdl` describes.
+        Without a template the decision's area is cropped and not scaled. How one of several canvases,
+        decisions and templates is chosen, `mediadask.documents.fdl.place_by_fdl` says.
 
         Raises
         ------
@@ -110,22 +110,22 @@ class Framing:
 
     @classmethod
     def of_placement(cls, placement: Placement) -> Framing:
-        """The same as fractions have it."""
+        """Make the framing that exact fractions give."""
         source, placed = _rectangle(placement.source), _rectangle(placement.placed)
         return cls(source, placed, placement.size, float(placement.squeeze))
 
     def using(self, filter: Filter | None = None, *, linear: bool | None = None) -> Framing:
-        """The same framing by another filter, or of other values; None leaves what it is."""
+        """Return the same framing with another filter, or for other values; None changes nothing."""
         return replace(self, filter=filter or self.filter, linear=self.linear if linear is None else linear)
 
     def on_canvas(self, x: float, y: float) -> tuple[float, float]:
-        """Where a point of the clip's picture lies on the canvas, in pixels from its top left corner."""
+        """Return a point's place on the canvas from that in the clip, in pixels from the top left."""
         across = self.placed.width / self.source.width
         down = self.placed.height / self.source.height
         return self.placed.x + (x - self.source.x) * across, self.placed.y + (y - self.source.y) * down
 
     def apply(self, picture: npt.NDArray[Any], dtype: npt.DTypeLike = np.float32) -> npt.NDArray[Any]:
-        """The framed picture: (height, width, channels), a view of planar memory.
+        """Return the framed picture: (height, width, channels), a view of planar memory.
 
         Parameters
         ----------
@@ -146,7 +146,7 @@ class Framing:
     def apply_rows(
         self, rows: Rows, shape: tuple[int, int, int], dtype: npt.DTypeLike = np.float32, step: int = 1
     ) -> npt.NDArray[Any]:
-        """`apply` to a picture whose rows are made as they are needed; rows that are not are never made.
+        """Frame a picture whose rows are made when they are needed; other rows are never made.
 
         Parameters
         ----------

@@ -129,7 +129,7 @@ class Job(ABC):
             self.had_slots_seconds += now - self.slots_since
 
     def running_seconds(self, now: float) -> float:
-        """For how long it had at least one slot."""
+        """How long the job has had at least one slot."""
         return self.had_slots_seconds + (now - self.slots_since if self.slots else 0.0)
 
     def set_value(self, index: int, value: bytes | Failure) -> None:

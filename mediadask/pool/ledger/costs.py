@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 from sqlalchemy import Column, Float, Integer, MetaData, Table, case, func, insert, or_, select
@@ -26,11 +26,11 @@ if TYPE_CHECKING:
 
     from sqlalchemy import ColumnElement, Connection, Engine, Select
 
+    from mediadask.choices import CostsBy
     from mediadask.pool.config import PoolConfig
 
-__all__ = ["CostsBy", "budgets", "costs", "spent"]
+__all__ = ["budgets", "costs", "spent"]
 
-CostsBy = Literal["show", "job", "priority", "kind"]
 
 _NOBODY = "(unused)"
 

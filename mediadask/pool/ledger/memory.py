@@ -1,4 +1,4 @@
-"""What a process can tell a ledger again, should the database lose it."""
+"""What a process can tell a ledger again if the database loses it."""
 
 from __future__ import annotations
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 from sqlalchemy import func, select
@@ -15,11 +15,10 @@ from mediadask.pool.ledger.tables import displacements, jobs, sessions
 if TYPE_CHECKING:
     from sqlalchemy import Engine, Select
 
+    from mediadask.choices import TurnaroundBy
     from mediadask.pool.config import PoolConfig
 
-__all__ = ["EARLIEST", "LATEST", "TurnaroundBy", "delays", "history", "read_table", "turnaround"]
-
-TurnaroundBy = Literal["priority", "show", "kind"]
+__all__ = ["EARLIEST", "LATEST", "delays", "history", "read_table", "turnaround"]
 
 EARLIEST = datetime(1970, 1, 1, tzinfo=UTC)
 LATEST = datetime(9999, 1, 1, tzinfo=UTC)

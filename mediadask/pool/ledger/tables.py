@@ -84,7 +84,7 @@ class UTCDateTime(TypeDecorator[datetime]):
 
 
 class PackedDateTime(TypeDecorator[datetime]):
-    """The same in 8 bytes: in SQLite microseconds since 1970."""
+    """A moment in 8 bytes: in SQLite, microseconds since 1970."""
 
     impl = BigInteger
     cache_ok = True

@@ -44,7 +44,7 @@ class Actuator(Protocol):
         """End these workers, arrived or not, whatever they run. Names that are gone already are fine."""
 
     async def state(self) -> Mapping[str, Sequence[str]]:
-        """By tier, the workers that there are or that are on their way, oldest first, without `leaving`."""
+        """Return the workers of each tier that exist or are on their way, oldest first, without `leaving`."""
 
     def leaving(self) -> Collection[str]:
         """Workers that others are about to end: they shall give their work back at once."""
@@ -53,7 +53,7 @@ class Actuator(Protocol):
         """How a worker ended or is about to that nobody has stopped here; None where that is not known."""
 
     def troubles(self) -> Mapping[str, str]:
-        """By tier, why workers that were asked for do not come, one line each; without tiers whose do."""
+        """Return, for each tier whose workers do not come, one line that says why."""
 
     async def close(self) -> None:
         """End all of its workers."""

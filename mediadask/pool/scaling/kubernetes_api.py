@@ -63,7 +63,7 @@ class KubernetesApi:
 
     @property
     def away_seconds(self) -> float:
-        """For how long there was no answer; 0 while there is."""
+        """How long the server has not answered; 0 while it does."""
         return monotonic() - self._away_since if self.away else 0.0
 
     async def pods(self, selector: str) -> tuple[list[dict[str, Any]], str]:

@@ -136,7 +136,7 @@ class KubernetesWorkers:
                 self._have_end(name)
 
     async def state(self) -> dict[str, list[str]]:
-        """By tier, the pods that there are and those that were asked for, without those that are leaving."""
+        """Return the pods of each tier that exist or were asked for, without those that are leaving."""
         await self._begin()
         there: dict[str, list[str]] = {tier: [] for tier in self._troubles}
         for pod in self._pods.values():
@@ -156,7 +156,7 @@ class KubernetesWorkers:
         return self._departures.get(worker)
 
     def troubles(self) -> dict[str, str]:
-        """By tier, why workers do not come."""
+        """Return, for each tier whose workers do not come, why."""
         found = {tier: self._trouble(tier) for tier in self._troubles}
         return {tier: trouble for tier, trouble in found.items() if trouble}
 

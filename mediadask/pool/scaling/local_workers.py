@@ -120,7 +120,7 @@ class LocalWorkers:
         await asyncio.gather(*(_end(nanny, starting) for nanny, starting in found))
 
     async def state(self) -> dict[str, list[str]]:
-        """By tier, the workers whose nannies live."""
+        """Return the workers of each tier whose nannies live."""
         for group in self._workers.values():
             for name, (nanny, _) in list(group.items()):
                 if nanny.status in (Status.closed, Status.failed):

@@ -35,7 +35,7 @@ _OVERDUE_SHARE = 0.1
 
 @dataclass(frozen=True, slots=True)
 class Work:
-    """What a job still has to do."""
+    """The work that a job has left."""
 
     priority: str
     units: int

@@ -69,10 +69,10 @@ class Predictor:
         return max(recent) * max(frames, 1) if len(recent) >= _ENOUGH else None
 
     def seconds(self, kind: str, frames: int, given: float | None = None) -> float:
-        """What a unit will take on one thread.
+        """Predict how long a unit takes on one thread.
 
-        From the latest of its kind; else what its maker says (`given`); else from kinds that differ in size
-        only; else from those of the same first word; else from the priors.
+        It goes by the latest of the kind; else by its maker (`given`); else by kinds that differ in size
+        only; else by those of the same first word; else by the priors.
         """
         if len(self._recent.get(kind, ())) >= _ENOUGH:
             return self._median[kind] * max(frames, 1)

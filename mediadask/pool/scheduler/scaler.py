@@ -191,7 +191,7 @@ class Scaler:
         )
 
     def troubles(self) -> dict[str, str]:
-        """The same by tier."""
+        """Return the troubles of each tier."""
         troubles = {} if self.actuator is None else self.actuator.troubles()
         return {tier: trouble for tier, trouble in troubles.items() if self.target.workers.get(tier)}
 

@@ -37,7 +37,7 @@ _BEFORE_ANY_DEADLINE = 1e10
 
 
 def dask_priority(priority: tuple[int, float]) -> float:
-    """For Dask, where more goes first: by rank, then by deadline in seconds since the epoch."""
+    """Return Dask's priority, where more goes first: by rank, then by deadline in seconds since the epoch."""
     rank, due = priority
     return -(rank * _BEFORE_ANY_DEADLINE + due)
 

@@ -113,7 +113,7 @@ class World:
             self._gone(process, expected=True, reason="restarted")
 
     def delay(self) -> float:
-        """What a message takes."""
+        """How long a message takes."""
         if self._random is None:
             return _SMALL
         timing = self.timing

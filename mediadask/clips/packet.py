@@ -12,7 +12,7 @@ __all__ = ["packet_of"]
 def packet_of(data: bytes) -> Any:
     """A PyAV packet with a copy of the bytes, and with the padding that decoders read into.
 
-    ``av.Packet(data)`` (PyAV 18) has no padding, and lends FFmpeg the bytes themselves: the decoder's threads
+    ``av.Packet(data)`` has no padding, and lends FFmpeg the bytes themselves: the decoder's threads
     wait for Python's lock to give them back, while who frees the decoder holds it and waits for the threads.
     """
     packet: Any = av.Packet(len(data))

@@ -35,7 +35,9 @@ def samples(clip: Clip, number: int, start: int, stop: int) -> npt.NDArray[np.fl
         stream = container.streams[said.index]
         seconds = float(origin) + first / said.rate - _PREROLL_SECONDS
         try:
-            container.seek(max(int(seconds / stream.time_base), stream.start_time or 0), stream=stream)
+            # Not to the beginning: the packet that its first sample leans on lies before it.
+            if (ticks := int(seconds / stream.time_base)) > (stream.start_time or 0):
+                container.seek(ticks, stream=stream)
             for frame in (frame for packet in only(clip.url, container, stream) for frame in packet.decode()):
                 if frame.pts is None:
                     continue

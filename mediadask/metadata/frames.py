@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from mediadask.clips import Clip
-from mediadask.clips.storage import is_local, open_file, path_of, storage_errors
+from mediadask.clips.storage import open_file, path_of, storage_errors
 from mediadask.errors import CorruptFrame, MediaError
 from mediadask.metadata import gpmf, rules
 from mediadask.metadata.documents import decoded, subtitle_tags, telemetry
@@ -317,15 +317,12 @@ def _gopro(url: str, seconds: npt.NDArray[np.float64]) -> _Source | None:
 
 def _payloads(url: str, most: int | None = None) -> list[tuple[float, float, bytes]]:
     """Start, length (seconds) and bytes of the samples of the ``gpmd`` track."""
-    import av
+    from mediadask.clips.packets import opened
+    from mediadask.clips.tags import tags_of
 
     found: list[tuple[float, float, bytes]] = []
-    with (
-        storage_errors(url),
-        open_file(url) as file,
-        av.open(url if is_local(url) else file, "r") as container,
-    ):
-        tracks = [each for each in container.streams if "GoPro MET" in each.metadata.get("handler_name", "")]
+    with storage_errors(url), opened(url) as container:
+        tracks = [each for each in container.streams if "GoPro MET" in tags_of(each).get("handler_name", "")]
         if not tracks:
             return found
         for packet in container.demux(tracks[0]):

@@ -64,7 +64,9 @@ def sound_packets(
 
 
 def _seek(container: Any, track: Any, seconds: Fraction) -> None:
-    container.seek(max(int(seconds / track.time_base), track.start_time or 0), stream=track)
+    # Not to the beginning: the packet that its first sample leans on lies before it.
+    if (ticks := int(seconds / track.time_base)) > (track.start_time or 0):
+        container.seek(ticks, stream=track)
 
 
 def _sample_bytes(said: AudioStream, track: Any) -> int:

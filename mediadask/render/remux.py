@@ -22,7 +22,7 @@ from mediadask.clips.lead_in import led
 from mediadask.clips.packet import packet_of
 from mediadask.clips.packets import demuxed, opened, ranged
 from mediadask.clips.spans import parts
-from mediadask.clips.tags import AS_BYTES, tags_of
+from mediadask.clips.tags import AS_BYTES, stored_tags, tags_of
 from mediadask.errors import UnreadableMedia, UnsupportedMedia
 from mediadask.render.cut_sound import sound_packets
 from mediadask.timecode import Timecode
@@ -137,7 +137,7 @@ def remux(file: IO[bytes], clip: Clip, keep: Kept, mark: str) -> None:
         muxer: dict[str, Any] = {"format": _MUXERS[name], "options": options, "buffer_size": _WRITE_BYTES}
         output = stack.enter_context(av.open(file, "w", **muxer, **AS_BYTES))
         output.metadata.update(_tags(source, _OF_THE_FILE | _OF_THE_RANGE))
-        if date := source.metadata.get("modification_date"):  # what FFmpeg calls the date in an MXF
+        if date := stored_tags(source).get("modification_date"):  # what FFmpeg calls the date in an MXF
             output.metadata["creation_time"] = date
         output.metadata[mark_tag(name)] = mark
         try:
@@ -200,7 +200,7 @@ def _name(place: Any, clip: Clip, keep: Kept) -> None:
 
 
 def _tags(place: Any, derived: Set[str]) -> dict[str, str]:
-    said = place.metadata.items()
+    said = stored_tags(place).items()
     return {name: value for name, value in said if name.lower() not in derived}
 
 

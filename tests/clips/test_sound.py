@@ -75,6 +75,14 @@ def test_aac_is_in_sync_wherever_it_is_read(name: str, make_clip: MakeClip) -> N
         )  # AAC fills with noise
 
 
+@pytest.mark.parametrize("name", ["a.mp4", "a.mov"])
+def test_the_first_samples_lean_on_the_packet_before_them(name: str, make_clip: MakeClip) -> None:
+    path = make_clip(name, **HOW, sound="aac")
+    with av.open(str(path)) as container:
+        played = np.concatenate([frame.to_ndarray() for frame in container.decode(audio=0)], axis=1).T
+    np.testing.assert_allclose(Clip.open(path).audio(0, 4096), played[:4096], atol=1e-6)
+
+
 def test_sound_that_begins_after_picture(tmp_path: Path) -> None:
     path = tmp_path / "late.mov"
     with av.open(str(path), "w") as out:

@@ -15,6 +15,7 @@ import av
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
+from mediadask.scheduling import usual_scheduling
 from mediadask.timecode import Timecode
 
 if TYPE_CHECKING:
@@ -206,6 +207,8 @@ def write_clip(
             if container.format.name.startswith("mxf"):
                 container.metadata["reel_name"] = reel
         audio: Any = container.add_stream(sound, rate=48000, layout="stereo") if sound else None
+        with usual_scheduling():
+            container.start_encoding()
         for number in range(frames):
             label = str(start + number) if start else ""
             rgb = picture(first_number + number, width, height, scene=scene, label=label)

@@ -32,6 +32,7 @@ MEDIA = [
         "timecode",
         "moments",
         "durations",
+        "scheduling",
         "delivery",
         "results",
         "footage",

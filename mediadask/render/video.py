@@ -21,6 +21,7 @@ from mediadask.clips.storage import open_file
 from mediadask.clips.tags import tags_of
 from mediadask.errors import InvalidRequest, OutputFailed
 from mediadask.render.output import Format
+from mediadask.scheduling import usual_scheduling
 
 if TYPE_CHECKING:
     import numpy as np
@@ -172,7 +173,8 @@ def video_writer(
         if encoder.tag:
             stream.codec_context.codec_tag = encoder.tag
         try:
-            container.start_encoding()
+            with usual_scheduling():
+                container.start_encoding()
         except av.error.FFmpegError as error:
             raise InvalidRequest(
                 f"does not encode {width}x{height} {encoder.pixel_format} as asked ({error.strerror})",

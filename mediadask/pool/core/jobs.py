@@ -32,6 +32,9 @@ _FIRST_PLAN_UNITS = 16
 _KEPT_NAMES = 10_000
 """So many groups are known by their names: of a job of a million they would take as much as its results."""
 
+_MOST_NAME = 200
+"""Characters kept of a name: that of a unit without one is how its item prints, which may be long."""
+
 _VALUE_BYTES, _FAILURE_BYTES = 50, 400
 """What Python needs to hold one, besides itself."""
 
@@ -233,7 +236,7 @@ class DeliveryJob(Job):
 
     def _know(self, name: str) -> None:
         if len(self.names) < _KEPT_NAMES:
-            self.names.append(name)
+            self.names.append(name[:_MOST_NAME])
             self.kept_bytes += _VALUE_BYTES + len(name)
 
     def leave(self, unit: ScheduledUnit) -> None:

@@ -150,8 +150,8 @@ def test_what_a_budget_holds_is_left_to_the_next_pool_of_the_name(tmp_path: Path
     units = partial(until_exists, tmp_path / "go")
     with dask.config.set({**POOR, **settings}), Pool.local(workers=1, name="house") as pool:
         poor = pool.submit(md.delivery(units, range(9), name="poor work"), show="POOR")
+        see(poor, units_running=1)  # before there is a graph, which might begin first
         graph = pool.compute(delayed(units)(7), name="poor graph", show="POOR")
-        see(poor, units_running=1)
         price(pool, 3.6e6)
         eventually(lambda: held(pool, poor) and not poor.progress.units_queued, poor)
         (tmp_path / "go").touch()

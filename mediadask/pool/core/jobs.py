@@ -237,7 +237,7 @@ class DeliveryJob(Job):
     def _know(self, name: str) -> None:
         if len(self.names) < _KEPT_NAMES:
             self.names.append(name[:_MOST_NAME])
-            self.kept_bytes += _VALUE_BYTES + len(name)
+            self.kept_bytes += _VALUE_BYTES + len(self.names[-1])
 
     def leave(self, unit: ScheduledUnit) -> None:
         """A unit is not handed out by this job, if it was to be."""

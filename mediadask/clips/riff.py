@@ -27,7 +27,7 @@ _CODECS = {
 
 @dataclass(frozen=True)
 class WavChunks:
-    """What of a WAV file says what its sound is, and where the sound lies."""
+    """The parts of a WAV file that say what its sound is, and where the sound lies."""
 
     kept: dict[bytes, bytes]
     """The contents of ``fmt``, ``bext`` and ``iXML``, by name; the first of each."""

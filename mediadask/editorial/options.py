@@ -45,7 +45,7 @@ class TimelineOptions:
 
 @dataclass(frozen=True)
 class PullOptions:
-    """What of a timeline is pulled, and in which version."""
+    """Which events of a timeline are pulled, and in which version."""
 
     handles: Handles = 8
     only_shots: Annotated[

@@ -58,7 +58,7 @@ class CopyTask:
     """What the card's own manifests say of it."""
 
     receipts: tuple[Receipt | None, ...] = ()
-    """Of each place, what an earlier run has left."""
+    """What an earlier run has left at each place."""
 
     any_will_do: bool = False
     """Whether a file that is at a place already may differ: a chain of manifests grows there."""
@@ -152,7 +152,7 @@ def copy_file(card: str, places: Sequence[Place], task: CopyTask, threads: Threa
 
 
 def _failures(targets: Sequence[_Target]) -> tuple[Failure, ...]:
-    """Of each place, where no place is left; none where there is one."""
+    """The failure at each place, once no place is left; empty while there is one."""
     failures = tuple(target.failure for target in targets if target.failure)
     return failures if len(failures) == len(targets) else ()
 

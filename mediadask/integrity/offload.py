@@ -220,7 +220,7 @@ def _plan(
 
 
 def _listing(root: str, records: Records) -> tuple[Listing, list[str]]:
-    """What of a card is copied, and a note on what is not: litter that none of its manifests names."""
+    """The files of a card that are copied, and a note on what is left out: litter that no manifest names."""
     litter: list[str] = []
 
     def ignored(path: str) -> bool:

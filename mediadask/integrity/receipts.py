@@ -27,12 +27,12 @@ class Receipt:
     path: str
     size_bytes: int
     modified_ns: int
-    """Of the card's file."""
+    """The card's file, as it was when it was copied."""
 
     hashes: Mapping[str, str]
     there_modified_ns: int
     there_changed_ns: int
-    """Of the copy: whoever writes to it, or renames it, changes this."""
+    """The copy's own stamp: whoever writes to it, or renames it, changes this."""
 
     @classmethod
     def of(cls, file: FolderFile, hashes: Mapping[str, str], place: str) -> Receipt:

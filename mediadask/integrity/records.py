@@ -34,7 +34,7 @@ class History:
 
     generations: int = 0
     formats: tuple[str, ...] = ()
-    """Of the hashes of its latest generation."""
+    """The formats of the hashes in its latest generation."""
 
     chain: list[tuple[str, str]] = field(default_factory=list)
     """File name and C4 hash of each generation, as ``ascmhl_chain.xml`` has them."""
@@ -51,7 +51,7 @@ class Records:
     """What all manifests of a folder say together."""
 
     claims: dict[str, list[Claim]] = field(default_factory=dict)
-    """Of each file, by its path of now, the oldest first."""
+    """Each file's claims, by its present path, the oldest first."""
 
     folders: set[str] = field(default_factory=set)
     histories: dict[str, History] = field(default_factory=dict)

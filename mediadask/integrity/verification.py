@@ -76,7 +76,7 @@ class FolderCheck:
 
     @property
     def size_bytes(self) -> int:
-        """Of all files that are there."""
+        """The sum over all files that are there."""
         return sum(check.size_bytes or 0 for check in self.checks if check.status != "missing")
 
     @property

@@ -65,7 +65,8 @@ HashOption = Annotated[
     typer.Option(
         "--hash",
         metavar="FORMAT",
-        help="Of the seal: xxh128, xxh3, xxh64, md5, sha1 or c4. Repeatable. Default: as before, or xxh128.",
+        help="Seal with this hash: xxh128, xxh3, xxh64, md5, sha1 or c4. Repeatable. Default: that of the "
+        "last seal, or xxh128.",
     ),
 ]
 

@@ -103,7 +103,7 @@ class _Laid:
 
     @property
     def json(self) -> str:
-        """What of it makes another proxy."""
+        """The facts that make another proxy when they change."""
         return json.dumps([self.sound.url, self.sound.identity, str(self.offset)])
 
 

@@ -35,7 +35,7 @@ _MOST_DRIFT = 2.5e-3
 _NEAR_SECONDS = 0.5
 _LEAST_SPAN_SECONDS = 8.0
 _SPEEDS = (1.0, 1000 / 1001, 1001 / 1000)
-"""Of the recording beside the camera: the same, and pulled down or up between 24 and 23.976."""
+"""How fast a recording may run against the camera: alike, or pulled down or up between 24 and 23.976."""
 
 
 @dataclass(frozen=True)

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from lxml import etree
-
+from mediadask.clips.xml import well_formed
 from mediadask.errors import UnreadableMedia
 
 if TYPE_CHECKING:
@@ -22,15 +21,7 @@ def xml_root(data: bytes, where: str) -> Element:
     UnreadableMedia
         If it is not well-formed XML, or declares entities or fetches them.
     """
-    parser = etree.XMLParser(
-        resolve_entities=False, no_network=True, load_dtd=False, remove_comments=True, remove_pis=True
-    )
-    try:
-        root = etree.fromstring(data, parser)
-    except (etree.XMLSyntaxError, ValueError) as error:
-        raise UnreadableMedia(
-            f"is not well-formed XML ({error})", where=where, do="export it again"
-        ) from None
+    root = well_formed(data, where)
     # Both kinds begin with a DOCTYPE, bare or with the name of Apple's DTD, which is not read and does no
     # harm. What one can declare or fetch does.
     declared = root.getroottree().docinfo

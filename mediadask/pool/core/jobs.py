@@ -68,7 +68,7 @@ class Job(ABC):
 
     values: list[bytes | Failure | None] = field(repr=False)
     names: list[str] = field(default_factory=list, repr=False)
-    """Of its first groups, as far as they are planned."""
+    """The names of its first groups, as far as they are planned."""
 
     groups_done: int = 0
     groups_failed: int = 0
